@@ -1,0 +1,55 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+EXAMPLES := examples/images
+
+.PHONY: help demo install test test-slow lint format typecheck bench bench-full clean
+
+help:  ## Show the verbs
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.lean: $(BIN)/python pyproject.toml
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) -c constraints.txt torch
+	$(PIP) -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.lean
+
+demo: $(VENV)/.lean  ## Describe, ask and transcribe the example images, offline, in a fresh venv
+	$(BIN)/smolvlm describe $(EXAMPLES)/shapes.png --model embedded
+	$(BIN)/smolvlm ask $(EXAMPLES)/shapes.png "What color is the circle?" --model embedded
+	$(BIN)/smolvlm transcribe $(EXAMPLES)/receipt.png --model embedded
+
+install: $(VENV)/.dev  ## Install with everything that development needs
+
+test: $(VENV)/.dev  ## Run the test suite (what CI runs)
+	$(BIN)/python -m pytest -m "not slow and not hub"
+
+test-slow: $(VENV)/.dev  ## Run every test but those that need the hub
+	$(BIN)/python -m pytest -m "not hub" --timeout=1800
+
+lint: $(VENV)/.dev  ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev  ## Rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(VENV)/.dev  ## Check types, strictly
+	$(BIN)/pyright
+
+bench: $(VENV)/.dev  ## Measure on a full-size checkpoint (at most 15 minutes)
+	$(BIN)/python -m benchmarks.bench --quick
+
+bench-full: $(VENV)/.dev  ## The whole table
+	$(BIN)/python -m benchmarks.bench --full
+
+clean:  ## Remove the environment and build products
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -1,0 +1,136 @@
+"""smolvlm-tools: SmolVLM on your own machine; images and text in, typed answers out.
+
+    >>> from smolvlm_tools import SmolVLM
+    >>> with SmolVLM.load("embedded") as vlm:
+    ...     print(vlm.ask("examples/images/shapes.png", "What color is the circle?").text)
+    red
+
+Everything but the errors is imported on first use, so `import smolvlm_tools` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    BackendUnavailable,
+    BadDimensions,
+    BadEncoding,
+    BadOptions,
+    BadPrompt,
+    Busy,
+    Cancelled,
+    Closed,
+    CorruptImage,
+    FetchFailed,
+    FetchTimeout,
+    ImageNotFound,
+    ImageTooLarge,
+    InputError,
+    ModelError,
+    ModelInvalid,
+    ModelNotFound,
+    PathNotAllowed,
+    SmolVLMError,
+    UnsupportedFormat,
+    UrlNotAllowed,
+)
+
+if TYPE_CHECKING:
+    from .checkpoint import ALIASES, Checkpoint, open_checkpoint
+    from .engine import SmolVLM
+    from .images import ImagePolicy, LoadedImage, load_image
+    from .reply import AsyncReplyStream, ReplyStream
+    from .types import (
+        GenerationOptions,
+        ImagePart,
+        ImagePlan,
+        Message,
+        RequestPlan,
+        StageSeconds,
+        StreamChunk,
+        TextPart,
+        Token,
+        Usage,
+        VisionResult,
+    )
+
+_HOMES = {
+    "ALIASES": ".checkpoint",
+    "Checkpoint": ".checkpoint",
+    "open_checkpoint": ".checkpoint",
+    "SmolVLM": ".engine",
+    "ImagePolicy": ".images",
+    "LoadedImage": ".images",
+    "load_image": ".images",
+    "AsyncReplyStream": ".reply",
+    "ReplyStream": ".reply",
+    "GenerationOptions": ".types",
+    "ImagePart": ".types",
+    "ImagePlan": ".types",
+    "Message": ".types",
+    "RequestPlan": ".types",
+    "StageSeconds": ".types",
+    "StreamChunk": ".types",
+    "TextPart": ".types",
+    "Token": ".types",
+    "Usage": ".types",
+    "VisionResult": ".types",
+}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALIASES",
+    "AsyncReplyStream",
+    "BackendUnavailable",
+    "BadDimensions",
+    "BadEncoding",
+    "BadOptions",
+    "BadPrompt",
+    "Busy",
+    "Cancelled",
+    "Checkpoint",
+    "Closed",
+    "CorruptImage",
+    "FetchFailed",
+    "FetchTimeout",
+    "GenerationOptions",
+    "ImageNotFound",
+    "ImagePart",
+    "ImagePlan",
+    "ImagePolicy",
+    "ImageTooLarge",
+    "InputError",
+    "LoadedImage",
+    "Message",
+    "ModelError",
+    "ModelInvalid",
+    "ModelNotFound",
+    "PathNotAllowed",
+    "ReplyStream",
+    "RequestPlan",
+    "SmolVLM",
+    "SmolVLMError",
+    "StageSeconds",
+    "StreamChunk",
+    "TextPart",
+    "Token",
+    "UnsupportedFormat",
+    "UrlNotAllowed",
+    "Usage",
+    "VisionResult",
+    "load_image",
+    "open_checkpoint",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

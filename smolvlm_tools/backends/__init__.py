@@ -1,0 +1,1 @@
+"""The runtimes that hold weights; `choose.load_backend` picks one."""

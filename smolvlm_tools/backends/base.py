@@ -1,0 +1,81 @@
+"""What the decode loop asks of a runtime; knows arrays and caches, not prompts or tools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tiles = NDArray[np.float32]
+"""Normalised pixels of one or more tiles, (tiles, 3, S, S)."""
+
+TokenIds = NDArray[np.int64]
+"""Token ids of one sequence, (L,)."""
+
+Logits = NDArray[np.float32]
+"""Scores of the next token, (vocab,)."""
+
+Features = Any
+"""Image features of one encode call in the backend's own array type, (tiles, tokens, hidden)."""
+
+
+class KVCache(Protocol):
+    """Keys and values of one sequence, owned by the backend that made it."""
+
+    @property
+    def length(self) -> int:
+        """Tokens held so far."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """Tokens it can hold."""
+        ...
+
+
+class Backend(Protocol):
+    """A runtime that holds one checkpoint's weights. Not thread-safe: one worker drives it.
+
+    Attributes:
+        name: "torch", "onnx" or "fake".
+        device: where it computes, e.g. "cpu", "cuda:0".
+        precision: what its weights are, e.g. "fp32", "bf16", "int8".
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+    @property
+    def tiles_per_batch(self) -> int:
+        """Most tiles one `encode` call should get; it bounds the vision tower's memory."""
+        ...
+
+    def encode(self, tiles: Tiles) -> Features:
+        """Run the vision tower and connector on a micro-batch of full tiles."""
+        ...
+
+    def create_cache(self, capacity: int) -> KVCache:
+        """An empty cache for a sequence of at most `capacity` tokens."""
+        ...
+
+    def forward(
+        self, token_ids: TokenIds, cache: KVCache, features: Sequence[Features] = ()
+    ) -> Logits:
+        """Append `token_ids` to `cache` and return the logits after the last of them.
+
+        Where an id is the checkpoint's image token, its embedding is replaced by the next row of
+        `features`, taken in order; the caller has checked that the counts agree.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the weights. The backend is unusable afterwards."""
+        ...

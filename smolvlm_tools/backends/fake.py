@@ -1,0 +1,95 @@
+"""A backend without a model, for tests of code that uses this package.
+
+It says a script you give it, token by token, whatever it is asked: deterministic, instant, and
+public, so that your tests need no weights:
+
+    >>> from smolvlm_tools import SmolVLM, open_checkpoint
+    >>> from smolvlm_tools.backends.fake import FakeBackend
+    >>> checkpoint = open_checkpoint("embedded")
+    >>> vlm = SmolVLM(checkpoint, FakeBackend.saying(checkpoint, " a red circle"))
+    >>> vlm.generate([{"role": "user", "content": "hi"}]).text
+    'a red circle'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..chat import END_OF_UTTERANCE, encode_text
+from ..checkpoint import Checkpoint
+from ..errors import Closed
+from ..model_config import ModelConfig
+from .base import Logits, Tiles, TokenIds
+
+CONFIDENT = 20.0
+"""Logit of the scripted token; every other token has 0."""
+
+
+@dataclass(slots=True)
+class FakeCache:
+    """Counts tokens; holds nothing."""
+
+    capacity: int
+    length: int = 0
+    prompt: int | None = None
+
+
+class FakeBackend:
+    """Says `script`, then repeats its last token.
+
+    Args:
+        config: of the checkpoint it stands in for.
+        script: token ids of every reply.
+    """
+
+    name = "fake"
+    device = "cpu"
+    precision = "none"
+    tiles_per_batch = 1
+
+    def __init__(self, config: ModelConfig, script: Sequence[int]) -> None:
+        self._config = config
+        self._script = list(script)
+        self._closed = False
+
+    @classmethod
+    def saying(cls, checkpoint: Checkpoint, text: str) -> FakeBackend:
+        """Replies `text` and ends its turn."""
+        tokenizer = checkpoint.tokenizer()
+        end: int = tokenizer.token_to_id(END_OF_UTTERANCE)
+        return cls(checkpoint.config, [*encode_text(tokenizer, text), end])
+
+    def encode(self, tiles: Tiles) -> NDArray[np.float32]:
+        """(tiles, 3, S, S) → (tiles, tokens, hidden): each tile's mean, everywhere."""
+        self._check_open()
+        shape = (self._config.image.tokens_per_tile, self._config.text.hidden_size)
+        means = tiles.mean(axis=(1, 2, 3), dtype=np.float32)
+        return np.broadcast_to(means[:, None, None], (len(tiles), *shape)).copy()
+
+    def create_cache(self, capacity: int) -> FakeCache:
+        return FakeCache(capacity)
+
+    def forward(
+        self, token_ids: TokenIds, cache: FakeCache, features: Sequence[NDArray[np.float32]] = ()
+    ) -> Logits:
+        """Favour the script's next token."""
+        self._check_open()
+        if cache.prompt is None:
+            cache.prompt = len(token_ids)
+        cache.length += len(token_ids)
+        said = min(cache.length - cache.prompt, len(self._script) - 1)
+        logits = np.zeros(self._config.text.vocab_size, dtype=np.float32)
+        logits[self._script[said]] = CONFIDENT
+        return logits
+
+    def close(self) -> None:
+        """Refuse further work."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed("the fake backend was closed", "Make a new one.")

@@ -1,0 +1,187 @@
+"""The ONNX Runtime backend: the hub's three graphs behind the `Backend` protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Closed, ModelError, ModelInvalid
+from ..model_config import ModelConfig
+from .base import Features, Logits, Tiles, TokenIds
+from .onnx_cache import OnnxCache
+from .onnx_decoder import ELEMENTS, Decoder
+from .onnx_files import COMPONENTS, choose_precision, component_file, needed_files
+from .onnx_session import create_session, provider_for, runtime_errors
+
+BATCHED = ("fp32", "fp16")
+"""Precisions in which tiles may share a call: elsewhere one tile would set another's scale."""
+
+
+class OnnxCheckpoint(Protocol):
+    """What the backend needs to know of a checkpoint."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def files(self) -> frozenset[str]: ...
+
+    @property
+    def config(self) -> ModelConfig: ...
+
+    def fetch(self, names: Iterable[str]) -> Any: ...
+
+
+class OnnxBackend:
+    """Tower, token table and decoder as ONNX Runtime sessions. Not thread-safe.
+
+    Attributes:
+        name: "onnx".
+        device: where it computes, e.g. "cpu".
+        precision: which of the hub's files it runs, e.g. "fp32" or "int8".
+    """
+
+    name = "onnx"
+    tiles_per_batch = 1  # on two cores a tile alone is as quick as in company, and smaller
+
+    def __init__(
+        self, vision: Any, embed: Any, decoder: Decoder, config: ModelConfig, precision: str,
+        device: str,
+    ) -> None:
+        self.device = device
+        self.precision = precision
+        self._vision, self._embed, self._decoder = vision, embed, decoder
+        self._config = config
+        self._pixels = {item.name: item for item in vision.get_inputs()}
+        self._closed = False
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: OnnxCheckpoint,
+        precision: str = "auto",
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> OnnxBackend:
+        """Fetch and load the three graphs of one precision.
+
+        Args:
+            checkpoint: an opened checkpoint.
+            precision: one of `onnx_files.SUFFIXES`, or "auto" for the most exact one present.
+            device: "auto" (the CPU), "cpu", "cuda" or "cuda:N".
+            threads: of one operator; None leaves the choice to ONNX Runtime.
+
+        Raises:
+            BadOptions: an unknown precision or device.
+            ModelNotFound: the checkpoint has no such files.
+            ModelInvalid: a file is damaged or is not the graph its name says.
+            BackendUnavailable: ONNX Runtime or the device's provider is not installed.
+        """
+        chosen = choose_precision(checkpoint.files, precision, checkpoint.id)
+        device, _ = provider_for(device)
+        checkpoint.fetch(needed_files(checkpoint.files, chosen))
+        vision, embed, decoder = (
+            create_session(checkpoint.folder / component_file(component, chosen), device, threads)
+            for component in COMPONENTS
+        )
+        config = checkpoint.config
+        _check_names(vision, "vision_encoder", {"pixel_values"}, "image_features")
+        _check_names(embed, "embed_tokens", {"input_ids"}, "inputs_embeds")
+        return cls(vision, embed, Decoder(decoder, config.text.vocab_size), config, chosen, device)
+
+    def encode(self, tiles: Tiles) -> Features:
+        """Run the vision tower and connector on full tiles (T, 3, S, S).
+
+        Returns:
+            float32 (T, tokens_per_tile, hidden).
+
+        Raises:
+            ModelError: the graph fails or returns another shape.
+        """
+        self._check_open()
+        step = len(tiles) if self.precision in BATCHED else 1
+        parts = [self._encode(tiles[start : start + step]) for start in range(0, len(tiles), step)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def create_cache(self, capacity: int) -> OnnxCache:
+        """An empty cache for a sequence of at most `capacity` tokens."""
+        self._check_open()
+        return self._decoder.create_cache(capacity)
+
+    def forward(
+        self, token_ids: TokenIds, cache: OnnxCache, features: Sequence[Features] = ()
+    ) -> Logits:
+        """Append `token_ids` (L,) to `cache` and return the logits (vocab,) after the last.
+
+        Rows of `features` replace, in order, the embeddings of image tokens.
+
+        Raises:
+            BadPrompt: the cache is too small.
+            ModelError: a graph fails.
+        """
+        self._check_open()
+        embeds = self.embed(token_ids)
+        if features:
+            rows = np.concatenate([part.reshape(-1, part.shape[-1]) for part in features])
+            embeds[token_ids == self._config.image_token_id] = rows
+        return self._decoder.forward(
+            embeds[None].astype(self._decoder.embeds_type, copy=False), cache
+        )
+
+    def embed(self, token_ids: TokenIds) -> NDArray[np.floating[Any]]:
+        """Rows of the token table for ids (L,): (L, hidden)."""
+        ids = np.ascontiguousarray(token_ids, np.int64)[None]
+        return _run(self._embed, "embed_tokens", {"input_ids": ids})[0]
+
+    def close(self) -> None:
+        """Free the weights. The backend is unusable afterwards."""
+        self._closed = True
+        self._vision = self._embed = self._decoder = None  # type: ignore[assignment]
+
+    def _encode(self, tiles: Tiles) -> NDArray[np.float32]:
+        pixels = tiles[None].astype(ELEMENTS[self._pixels["pixel_values"].type], copy=False)
+        feed: dict[str, Any] = {"pixel_values": np.ascontiguousarray(pixels)}
+        if "pixel_attention_mask" in self._pixels:
+            feed["pixel_attention_mask"] = np.ones((1, len(tiles), *tiles.shape[2:]), np.bool_)
+        found = _run(self._vision, "vision_encoder", feed)
+        expected = (len(tiles), self._config.image.tokens_per_tile, self._config.text.hidden_size)
+        if found.size != np.prod(expected):
+            raise ModelInvalid(
+                f"the vision encoder returns {found.shape} for {len(tiles)} tiles, not {expected}",
+                "Fetch or export the files again.",
+            )
+        return found.reshape(expected).astype(np.float32, copy=False)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed("the onnx backend was closed", "Load the checkpoint again.")
+
+
+def _run(session: Any, component: str, feed: dict[str, Any]) -> NDArray[Any]:
+    """The first output of a session."""
+    try:
+        return session.run(None, feed)[0]
+    except runtime_errors() as error:
+        raise ModelError(
+            f"{component} failed ({str(error)[:300]})",
+            "Export the checkpoint again, or use another precision or backend.",
+        ) from error
+
+
+def _check_names(session: Any, component: str, needed: set[str], output: str) -> None:
+    inputs = {item.name for item in session.get_inputs()}
+    outputs = {item.name for item in session.get_outputs()}
+    known = needed | {"pixel_attention_mask"}
+    if not (needed <= inputs <= known) or output not in outputs:
+        raise ModelInvalid(
+            f"{component} has inputs {sorted(inputs)} and outputs {sorted(outputs)}, not "
+            f"{sorted(needed)} and {output}",
+            "Use the files of a SmolVLM repository or of `smolvlm export`.",
+        )

@@ -1,0 +1,134 @@
+"""The opened checkpoint, and the one whose files lie in a plain folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import ModelInvalid, ModelNotFound
+from ..model_config import ModelConfig
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+CONFIG_FILES = (
+    "config.json",
+    "preprocessor_config.json",
+    "generation_config.json",
+    "tokenizer.json",
+)
+"""All that opening a checkpoint reads; weights wait for the backend to ask."""
+
+_SUFFIXES = (".json", ".safetensors", ".onnx", ".onnx_data", ".onnx.data")
+
+
+def is_usable(name: str) -> bool:
+    """Whether a file may be listed and fetched: data formats only, no pickle, no code."""
+    parts = name.split("/")
+    return name.endswith(_SUFFIXES) and not any(part.startswith(".") for part in parts)
+
+
+class FileSource(Protocol):
+    """Where a checkpoint's files come from."""
+
+    def fetch(self, names: Iterable[str]) -> None:
+        """Make files present in the checkpoint's folder."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A SmolVLM checkpoint whose configuration is here and whose weights can be had.
+
+    Attributes:
+        id: what results are signed with: the hub id, or a folder's name, never its path.
+        revision: the hub commit (40 hex digits); None for a folder.
+        folder: where its files are, in the hub's layout.
+        config: its numbers.
+        files: relative names (with `/`) of what is in the folder, or can be fetched into it.
+        source: brings files into the folder.
+    """
+
+    id: str
+    revision: str | None
+    folder: Path
+    config: ModelConfig
+    files: frozenset[str]
+    source: FileSource
+
+    @classmethod
+    def from_folder(cls, folder: Path, name: str | None = None) -> Checkpoint:
+        """Open a folder in the hub's layout; `name` replaces the folder's own as the id.
+
+        Raises:
+            ModelNotFound: `config.json` or `preprocessor_config.json` is missing.
+            ModelInvalid: they are damaged, or of another architecture.
+        """
+        folder = Path(os.path.abspath(folder))
+        config = ModelConfig.from_folder(folder)
+        files = list_files(folder)
+        identity = name or folder.name or "checkpoint"
+        return cls(identity, None, folder, config, files, LocalFiles(identity, files))
+
+    def fetch(self, names: Iterable[str]) -> None:
+        """Make files present in `folder`, downloading and verifying those that are not.
+
+        Args:
+            names: relative names out of `files`.
+
+        Raises:
+            ModelNotFound: a name that the checkpoint does not have, or no way to get it now.
+            ModelInvalid: a download that differs from the size or digest known of it.
+            ModelError: the hub failed.
+        """
+        wanted = list(names)
+        for name in wanted:
+            if name not in self.files:
+                raise ModelNotFound(
+                    f"{self.id} has no file {name}", "Choose a precision or backend it has."
+                )
+        self.source.fetch(wanted)
+
+    def tokenizer(self) -> Tokenizer:
+        """Its tokenizer, from `tokenizer.json` itself.
+
+        Raises:
+            ModelNotFound: there is none.
+            ModelInvalid: it is damaged.
+        """
+        from tokenizers import Tokenizer
+
+        self.fetch(["tokenizer.json"])
+        try:
+            return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        except Exception as error:  # tokenizers raises plain Exception
+            raise ModelInvalid(
+                f"the tokenizer.json of {self.id} is damaged ({error})",
+                "Fetch the checkpoint again.",
+            ) from error
+
+
+def list_files(folder: Path) -> frozenset[str]:
+    """Relative names of the usable files in a folder, at any depth."""
+    names: set[str] = set()
+    for parent, subfolders, files in os.walk(folder):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        relative = Path(parent).relative_to(folder)
+        names.update((relative / name).as_posix() for name in files)
+    return frozenset(name for name in names if is_usable(name))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFiles:
+    """Files that are all there already, or not to be had."""
+
+    id: str
+    present: frozenset[str]
+
+    def fetch(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.present:
+                raise ModelNotFound(f"{self.id} has no file {name}", "Add it to the folder.")

@@ -1,0 +1,170 @@
+"""Checkpoints on the hub: one listing, then only the files asked for; knows huggingface_hub."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from huggingface_hub import HfApi, constants
+from huggingface_hub.errors import OfflineModeIsEnabled
+
+from ..errors import ModelInvalid, ModelNotFound
+from ..model_config import ModelConfig
+from .checkpoint import CONFIG_FILES, Checkpoint, is_usable, list_files
+from .hub_cache import (
+    HubSettings,
+    cached_commit,
+    hub_settings,
+    not_cached,
+    remember_commit,
+    snapshot_folder,
+)
+from .hub_errors import HUB_ERRORS, model_error
+from .known_files import KNOWN_FILES, FileFacts
+from .verify import check_digest, check_size
+
+_log = logging.getLogger(__name__)
+
+_UNREACHABLE = (httpx2.TransportError, OfflineModeIsEnabled)
+
+
+@dataclass(frozen=True, slots=True)
+class HubFiles:
+    """The files of one commit: what is cached, and where the rest comes from.
+
+    A download must match the size and SHA-256 that the hub itself states. Without an explicit
+    revision it must match `KNOWN_FILES` as well, so that neither a mirror nor a replaced "main"
+    slips in other weights; naming a revision is consent to what that revision holds.
+    Digests are computed once, after a download; sizes are compared on every use.
+
+    Attributes:
+        id: hub id.
+        commit: resolved revision.
+        folder: the commit's snapshot folder in the cache.
+        facts: relative name to what is known of the file.
+        settings: endpoint, cache and whether the network may be used.
+    """
+
+    id: str
+    commit: str
+    folder: Path
+    facts: Mapping[str, FileFacts]
+    settings: HubSettings
+
+    def fetch(self, names: Iterable[str]) -> None:
+        for name in names:
+            if not is_usable(name):
+                raise ModelInvalid(
+                    f"{name} is neither JSON, safetensors nor ONNX", "Other files are not fetched."
+                )
+            path = self.folder / name
+            if path.is_file():
+                check_size(path, f"{self.id}: {name}", self._expected(name))
+            else:
+                self._download(name)
+
+    def _expected(self, name: str) -> FileFacts:
+        return self.facts.get(name, FileFacts())
+
+    def _download(self, name: str) -> None:
+        if self.settings.offline:
+            raise not_cached(self.id, name)
+        hub: Any = _hub(self.settings)  # its signature names an untyped progress bar
+        try:
+            path: str = hub.hf_hub_download(
+                self.id, name, revision=self.commit, cache_dir=self.settings.cache
+            )
+        except HUB_ERRORS as error:
+            raise model_error(error, self.id, self.commit) from error
+        try:
+            check_size(Path(path), f"{self.id}: {name}", self._expected(name))
+            check_digest(Path(path), f"{self.id}: {name}", self._expected(name))
+        except ModelInvalid:
+            blob = os.path.realpath(path)
+            Path(path).unlink(missing_ok=True)
+            Path(blob).unlink(missing_ok=True)
+            raise
+
+
+def _hub(settings: HubSettings) -> HfApi:
+    return HfApi(endpoint=settings.endpoint, library_name="smolvlm-tools")
+
+
+def open_from_hub(hub_id: str, revision: str | None, local_files_only: bool) -> Checkpoint:
+    """Open a hub repository at a revision; see `open_checkpoint` for the errors."""
+    settings = hub_settings(local_files_only)
+    if settings.offline:
+        return _open_cached(hub_id, revision, settings)
+    try:
+        info = _hub(settings).model_info(
+            hub_id,
+            revision=revision,
+            files_metadata=True,
+            timeout=constants.HF_HUB_ETAG_TIMEOUT,
+        )
+    except HUB_ERRORS as error:
+        cached = cached_commit(hub_id, revision, settings)
+        if not isinstance(error, _UNREACHABLE) or cached is None:
+            raise model_error(error, hub_id, revision) from error
+        _log.warning("The hub cannot be reached; using the cached %s of %s.", cached, hub_id)
+        offline = HubSettings(settings.endpoint, settings.cache, offline=True)
+        return _open_cached(hub_id, revision, offline)
+    if not info.sha:
+        raise ModelInvalid(f"the hub names no commit for {hub_id}", "Check HF_ENDPOINT.")
+    facts = {
+        file.rfilename: FileFacts(file.size, file.lfs.sha256 if file.lfs else None)
+        for file in info.siblings or ()
+        if is_usable(file.rfilename)
+    }
+    if revision is None:
+        facts = _with_known_facts(hub_id, facts)
+    checkpoint = _open(hub_id, info.sha, facts, frozenset(facts), settings)
+    remember_commit(hub_id, revision, info.sha, settings)
+    return checkpoint
+
+
+def _with_known_facts(hub_id: str, facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
+    """Add what this package knows, and refuse a listing that contradicts it."""
+    merged = dict(facts)
+    for name, known in KNOWN_FILES.get(hub_id, {}).items():
+        if name not in facts:
+            continue
+        listed = facts[name]
+        if listed.size not in (None, known.size) or listed.sha256 not in (None, known.sha256):
+            raise ModelInvalid(
+                f"the hub now lists another {name} for {hub_id} than the one known here",
+                "Name a revision explicitly to accept what it holds.",
+            )
+        merged[name] = known
+    return merged
+
+
+def _open_cached(hub_id: str, revision: str | None, settings: HubSettings) -> Checkpoint:
+    commit = cached_commit(hub_id, revision, settings)
+    if commit is None:
+        raise not_cached(hub_id, f"revision {revision}" if revision else None)
+    folder = snapshot_folder(hub_id, commit, settings)
+    if not (folder / "config.json").is_file():
+        raise not_cached(hub_id, "config.json")
+    known = KNOWN_FILES.get(hub_id, {}) if revision is None else {}
+    return _open(hub_id, commit, known, list_files(folder), settings)
+
+
+def _open(
+    hub_id: str,
+    commit: str,
+    facts: Mapping[str, FileFacts],
+    files: frozenset[str],
+    settings: HubSettings,
+) -> Checkpoint:
+    folder = snapshot_folder(hub_id, commit, settings)
+    source = HubFiles(hub_id, commit, folder, facts, settings)
+    source.fetch(name for name in CONFIG_FILES if name in files)
+    if "config.json" not in files:
+        raise ModelNotFound(f"{hub_id} has no config.json", "Name a SmolVLM checkpoint.")
+    return Checkpoint(hub_id, commit, folder, ModelConfig.from_folder(folder), files, source)

@@ -1,0 +1,98 @@
+"""The hub's cache on disk and the environment variables that steer it.
+
+Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache,
+`models--OWNER--NAME/{refs/REVISION, snapshots/COMMIT/FILE}`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ModelNotFound
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_TRUE = frozenset({"1", "ON", "YES", "TRUE"})
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """How the hub is reached.
+
+    Attributes:
+        endpoint: base URL; None for huggingface_hub's default.
+        cache: folder of cached repositories.
+        offline: whether the network is off limits.
+    """
+
+    endpoint: str | None
+    cache: Path
+    offline: bool
+
+
+def hub_settings(local_files_only: bool = False) -> HubSettings:
+    """Read the environment now; huggingface_hub itself reads it once, when imported."""
+    from huggingface_hub import constants
+
+    environment = os.environ
+    if "HF_HUB_CACHE" in environment:
+        cache = Path(environment["HF_HUB_CACHE"])
+    elif "HF_HOME" in environment:
+        cache = Path(environment["HF_HOME"]) / "hub"
+    else:
+        cache = Path(constants.HF_HUB_CACHE)
+    offline = environment.get("HF_HUB_OFFLINE", "").upper() in _TRUE or constants.HF_HUB_OFFLINE
+    endpoint = environment.get("HF_ENDPOINT", "").rstrip("/") or None
+    return HubSettings(endpoint, cache.expanduser().absolute(), local_files_only or offline)
+
+
+def cached_commit(hub_id: str, revision: str | None, settings: HubSettings) -> str | None:
+    """The commit that a revision meant when it was last fetched, if that is cached."""
+    revision = revision or "main"
+    if not _COMMIT.fullmatch(revision):
+        references = _repository(hub_id, settings) / "refs"
+        reference = references / revision
+        if ".." in Path(revision).parts or not reference.is_relative_to(references):
+            return None
+        try:
+            revision = reference.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+    if not _COMMIT.fullmatch(revision):
+        return None
+    return revision if snapshot_folder(hub_id, revision, settings).is_dir() else None
+
+
+def remember_commit(
+    hub_id: str, revision: str | None, commit: str, settings: HubSettings
+) -> None:
+    """Note what a branch or tag means now, so that it opens offline later.
+
+    huggingface_hub notes it only when it resolves a revision itself; here every download is
+    pinned to the commit.
+    """
+    if revision == commit:
+        return
+    reference = _repository(hub_id, settings) / "refs" / (revision or "main")
+    reference.parent.mkdir(parents=True, exist_ok=True)
+    reference.write_text(commit, encoding="ascii")
+
+
+def snapshot_folder(hub_id: str, commit: str, settings: HubSettings) -> Path:
+    """Where the files of one commit are cached."""
+    return _repository(hub_id, settings) / "snapshots" / commit
+
+
+def not_cached(hub_id: str, what: str | None = None) -> ModelNotFound:
+    """The error for something that would have to be downloaded while offline."""
+    return ModelNotFound(
+        f"{what + ' of ' if what else ''}{hub_id} is not cached, and downloads are switched off",
+        f"Run `hf download {hub_id}` with a network, unset HF_HUB_OFFLINE and "
+        "local_files_only, or use `--model embedded`.",
+    )
+
+
+def _repository(hub_id: str, settings: HubSettings) -> Path:
+    return settings.cache / f"models--{hub_id.replace('/', '--')}"

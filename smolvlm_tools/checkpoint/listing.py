@@ -1,0 +1,65 @@
+"""The table of `smolvlm models`: what the aliases mean and what is already here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .aliases import ALIASES, EMBEDDED, EMBEDDED_FOLDER, PARAMETERS
+from .checkpoint import list_files
+from .hub_cache import HubSettings, cached_commit, hub_settings, snapshot_folder
+from .known_files import KNOWN_FILES
+from .verify import read_safetensors_header
+
+_WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One alias.
+
+    Attributes:
+        alias: the short name.
+        id: what it stands for.
+        parameters: weights and biases, lm_head included; None when not known.
+        download_bytes: size of its safetensors file; 0 for what ships in the package, None when
+            not known.
+        cached: whether weights (safetensors or ONNX) are on this machine.
+    """
+
+    alias: str
+    id: str
+    parameters: int | None
+    download_bytes: int | None
+    cached: bool
+
+
+def list_models() -> tuple[ModelInfo, ...]:
+    """Every alias, in the order of `ALIASES`; reads the cache and never the network."""
+    settings = hub_settings()
+    return tuple(
+        _embedded() if alias == EMBEDDED else _published(alias, hub_id, settings)
+        for alias, hub_id in ALIASES.items()
+    )
+
+
+def _published(alias: str, hub_id: str, settings: HubSettings) -> ModelInfo:
+    known = KNOWN_FILES.get(hub_id, {}).get(_WEIGHTS)
+    commit = cached_commit(hub_id, None, settings)
+    files = list_files(snapshot_folder(hub_id, commit, settings)) if commit else frozenset[str]()
+    return ModelInfo(
+        alias,
+        hub_id,
+        PARAMETERS[alias],
+        known.size if known else None,
+        any(name.endswith((".safetensors", ".onnx")) for name in files),
+    )
+
+
+def _embedded() -> ModelInfo:
+    weights = EMBEDDED_FOLDER / _WEIGHTS
+    if not weights.is_file():
+        return ModelInfo(EMBEDDED, ALIASES[EMBEDDED], None, 0, False)
+    tensors = read_safetensors_header(weights)
+    parameters = sum(math.prod(entry["shape"]) for entry in tensors.values())
+    return ModelInfo(EMBEDDED, ALIASES[EMBEDDED], parameters, 0, True)

@@ -1,0 +1,77 @@
+"""Tells aliases, folders and hub ids apart; the way into this package."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+
+from ..errors import BadOptions, ModelNotFound
+from .aliases import ALIASES, EMBEDDED, EMBEDDED_FOLDER, EMBEDDED_ID
+from .checkpoint import Checkpoint
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*", re.ASCII)
+
+
+def open_checkpoint(
+    name: str | os.PathLike[str], *, revision: str | None = None, local_files_only: bool = False
+) -> Checkpoint:
+    """Open a checkpoint by alias, folder or hub id, in this order.
+
+    From the hub only its configuration and tokenizer are fetched; `Checkpoint.fetch` gets the
+    weights. `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT` and `HF_HUB_OFFLINE` are respected.
+
+    Args:
+        name: one of `ALIASES`, a folder in the hub's layout, or "owner/name".
+        revision: branch, tag or commit on the hub; "main" when None.
+        local_files_only: use what is cached and never the network.
+
+    Raises:
+        ModelNotFound: nothing by that name, or not cached while offline; says how to get it.
+        ModelInvalid: its files are damaged.
+        ModelError: the hub failed.
+        BadOptions: a revision of something that has none.
+    """
+    text = os.fspath(name)
+    hub_id = ALIASES.get(text) if isinstance(name, str) else None
+    if hub_id is None and not os.path.isdir(text):
+        if not isinstance(name, str) or _HUB_ID.fullmatch(text) is None:
+            raise _unknown(text)
+        hub_id = text
+    if hub_id is not None and text != EMBEDDED:
+        from .hub import open_from_hub  # loads huggingface_hub
+
+        return open_from_hub(hub_id, revision, local_files_only)
+    if revision is not None:
+        raise BadOptions(
+            f"{text!r} is a folder and has no revision {revision!r}",
+            "Leave the revision out, or name a hub id.",
+        )
+    if text == EMBEDDED and isinstance(name, str):
+        return _open_embedded()
+    return Checkpoint.from_folder(Path(text))
+
+
+def _open_embedded() -> Checkpoint:
+    if not (EMBEDDED_FOLDER / "config.json").is_file():
+        raise ModelNotFound(
+            "this installation lacks the embedded checkpoint",
+            "Reinstall smolvlm-tools from its wheel.",
+        )
+    return Checkpoint.from_folder(EMBEDDED_FOLDER, EMBEDDED_ID)
+
+
+def _unknown(text: str) -> ModelNotFound:
+    if os.path.isfile(text):
+        return ModelNotFound(
+            f"{text!r} is a file", "Name the checkpoint's folder, an alias, or a hub id."
+        )
+    if os.sep in text or text.startswith((".", "~")):
+        return ModelNotFound(f"there is no folder {text!r}", "Check the path.")
+    close = difflib.get_close_matches(text.lower(), ALIASES, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return ModelNotFound(
+        f"there is no model {text!r}",
+        f"{hint}Use an alias ({', '.join(ALIASES)}), a folder, or a hub id like owner/name.",
+    )

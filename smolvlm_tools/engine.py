@@ -1,0 +1,234 @@
+"""`SmolVLM`: the package's front door; knows requests and results, not how they are computed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Unpack
+
+from .backends.base import Backend
+from .backends.choose import load_backend
+from .checkpoint import Checkpoint, open_checkpoint
+from .images import ImagePolicy, ImageSource
+from .pipeline import Pipeline, Reader
+from .reply import AsyncReplyStream, ReplyStream
+from .request import Request, RequestOptions, parse_messages, parse_options
+from .resolution import check_resolution
+from .tasks import task_messages
+from .types import MessageLike, RequestPlan, Resolution, Task, VisionResult
+from .worker import Run, Worker
+
+
+class SmolVLM:
+    """A loaded SmolVLM: images and text in, text out.
+
+    Safe to call from many threads; requests are answered one after the other by one worker.
+    A context manager that closes itself.
+
+        >>> from smolvlm_tools import SmolVLM
+        >>> with SmolVLM.load("embedded") as vlm:
+        ...     print(vlm.ask("examples/images/shapes.png", "What color is the circle?").text)
+        red
+
+    Every asking method takes the keywords of `RequestOptions`: the fields of `GenerationOptions`
+    (`max_new_tokens`, `temperature`, …), `resolution`, `task` and `cancel`. All of them raise `InputError`s for what they were given, `Busy` when the queue is full,
+    `Cancelled`, and `Closed` after `close`.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        backend: Backend,
+        *,
+        resolution: Resolution = "auto",
+        policy: ImagePolicy | None = None,
+        max_queue: int = 32,
+    ) -> None:
+        """Join an opened checkpoint and a loaded backend; `load` does both."""
+        self._resolution = check_resolution(resolution, checkpoint.config.image)
+        self._pipeline = Pipeline(Reader.open(checkpoint, policy or ImagePolicy()), backend)
+        self._worker = Worker(max_queue)
+
+    @classmethod
+    def load(
+        cls,
+        name: str | Path = "256m",
+        *,
+        backend: str = "auto",
+        precision: str = "auto",
+        resolution: Resolution = "auto",
+        device: str = "auto",
+        revision: str | None = None,
+        local_files_only: bool = False,
+        policy: ImagePolicy | None = None,
+        max_queue: int = 32,
+        threads: int | None = None,
+    ) -> SmolVLM:
+        """Load a checkpoint.
+
+        Args:
+            name: an alias ("256m", "500m", "2.2b", "256m-video", "500m-video", "2.2b-video",
+                "embedded"), a hub id, or a folder in the hub's layout.
+            backend: "onnx", "torch", or "auto": the fastest installed one whose files are there.
+            precision: "fp32", "bf16", "fp16", "int8", "q4", …, or "auto".
+            resolution: how images are cut: "auto", "native" or N tiles along the longest edge.
+            device: "cpu", "cuda", "mps", or "auto".
+            revision: branch, tag or commit on the hub.
+            local_files_only: never touch the network.
+            policy: which images are let in; see `ImagePolicy`.
+            max_queue: most requests that may wait before `Busy` is raised.
+            threads: CPU threads to compute with; None leaves it to the runtime.
+
+        Raises:
+            ModelNotFound, ModelInvalid, BackendUnavailable: see `errors`.
+            BadOptions: an unknown backend, precision, device or resolution.
+        """
+        checkpoint = open_checkpoint(name, revision=revision, local_files_only=local_files_only)
+        check_resolution(resolution, checkpoint.config.image)
+        loaded = load_backend(checkpoint, backend, precision, device, threads)
+        return cls(
+            checkpoint, loaded, resolution=resolution, policy=policy, max_queue=max_queue
+        )
+
+    def generate(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> VisionResult:
+        """Answer a conversation.
+
+        Args:
+            messages: `Message` objects, or transformers' dict form:
+                `{"role": "user", "content": [{"type": "image", "image": SOURCE},
+                {"type": "text", "text": "…"}]}`.
+            options: see the class.
+        """
+        return self._start(messages, options).result()
+
+    def stream(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> ReplyStream:
+        """Answer a conversation chunk by chunk: one `StreamChunk` per generated token."""
+        return self._start(messages, options)
+
+    def describe(self, image: ImageSource, **options: Unpack[RequestOptions]) -> VisionResult:
+        """Say in words what an image shows."""
+        return self._start(task_messages(image, "describe"), options, "describe").result()
+
+    def ask(
+        self, image: ImageSource, question: str, **options: Unpack[RequestOptions]
+    ) -> VisionResult:
+        """Answer a question about an image."""
+        return self._start(task_messages(image, "ask", question), options, "ask").result()
+
+    def transcribe(self, image: ImageSource, **options: Unpack[RequestOptions]) -> VisionResult:
+        """Read the text in an image, line by line."""
+        return self._start(task_messages(image, "transcribe"), options, "transcribe").result()
+
+    async def agenerate(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> VisionResult:
+        """`generate` for an event loop; cancelling the task stops the engine."""
+        return await self.astream(messages, **options).result()
+
+    def astream(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> AsyncReplyStream:
+        """`stream` for an event loop: `async for chunk in vlm.astream(messages)`."""
+        return self._astart(messages, options)
+
+    async def adescribe(
+        self, image: ImageSource, **options: Unpack[RequestOptions]
+    ) -> VisionResult:
+        """`describe` for an event loop."""
+        return await self._astart(task_messages(image, "describe"), options, "describe").result()
+
+    async def aask(
+        self, image: ImageSource, question: str, **options: Unpack[RequestOptions]
+    ) -> VisionResult:
+        """`ask` for an event loop."""
+        return await self._astart(task_messages(image, "ask", question), options, "ask").result()
+
+    async def atranscribe(
+        self, image: ImageSource, **options: Unpack[RequestOptions]
+    ) -> VisionResult:
+        """`transcribe` for an event loop."""
+        messages = task_messages(image, "transcribe")
+        return await self._astart(messages, options, "transcribe").result()
+
+    def plan(
+        self,
+        image: ImageSource,
+        *,
+        task: Task = "describe",
+        question: str = "",
+        resolution: Resolution | None = None,
+    ) -> RequestPlan:
+        """Tiles and tokens a request about an image would take; the model does not run."""
+        messages = task_messages(image, task, question or "?")
+        return self._pipeline.reader.plan(self._request(messages, {"resolution": resolution}, task))
+
+    def close(self) -> None:
+        """Stop the running request, refuse the waiting ones and free the weights."""
+        self._worker.close()
+        self._pipeline.backend.close()
+
+    def __enter__(self) -> SmolVLM:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        backend = self._pipeline.backend
+        return (
+            f"SmolVLM({self._pipeline.reader.checkpoint.id!r}, backend={backend.name!r}, "
+            f"precision={backend.precision!r}, device={backend.device!r})"
+        )
+
+    def _start(
+        self,
+        messages: Sequence[MessageLike],
+        options: RequestOptions,
+        task: Task | None = None,
+    ) -> ReplyStream:
+        request = self._request(messages, options, task)
+        reply = ReplyStream(options.get("cancel"))
+        self._worker.submit(partial(self._pipeline.run, request), reply.channel)
+        return reply
+
+    def _astart(
+        self,
+        messages: Sequence[MessageLike],
+        options: RequestOptions,
+        task: Task | None = None,
+    ) -> AsyncReplyStream:
+        request = self._request(messages, options, task)
+        reply = AsyncReplyStream(options.get("cancel"))
+        self._worker.submit(partial(self._pipeline.run, request), reply.channel)
+        return reply
+
+    def _request(
+        self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None
+    ) -> Request:
+        """Check all that can be checked in the caller's thread."""
+        rest: dict[str, Any] = dict(options)
+        rest.pop("cancel", None)
+        task = rest.pop("task", None) or task
+        resolution = rest.pop("resolution", None)
+        if resolution is None:
+            resolution = self._resolution
+        return Request(
+            messages=parse_messages(messages),
+            options=parse_options(rest),
+            resolution=check_resolution(resolution, self._pipeline.reader.checkpoint.config.image),
+            task=task,
+        )

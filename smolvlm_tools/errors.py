@@ -1,0 +1,135 @@
+"""The error tree: every failure a caller can meet, each with a code, a reason and a remedy.
+
+    SmolVLMError
+    ├── InputError              what the caller handed over            (CLI exit code 3)
+    │   ├── ImageNotFound       no such file
+    │   ├── CorruptImage        damaged, truncated or empty image data
+    │   ├── UnsupportedFormat   not an image, or a format outside the allow-list
+    │   ├── ImageTooLarge       over the byte, pixel or metadata cap
+    │   ├── BadDimensions       a size or shape no image has
+    │   ├── BadEncoding         broken base64 or data URI
+    │   ├── PathNotAllowed      outside the allowed roots, or not a regular file
+    │   ├── UrlNotAllowed       scheme or policy forbids fetching it
+    │   ├── FetchFailed         the server answered with an error or broke off
+    │   │   └── FetchTimeout    the server was too slow
+    │   ├── BadPrompt           empty, too long, or not representable as tokens
+    │   └── BadOptions          an unknown option name or an impossible value
+    ├── ModelError              the model cannot be had or run         (CLI exit code 4)
+    │   ├── ModelNotFound       no such alias, folder, file or hub repository
+    │   ├── ModelInvalid        files that contradict each other or their checksums
+    │   └── BackendUnavailable  the runtime is not installed or lacks the device
+    ├── Busy                    the request queue is full
+    ├── Cancelled               the caller took the request back
+    └── Closed                  the engine was closed
+
+`reason` says what was wrong, naming the bad value; `remedy` says what to do about it. `str(error)`
+is one line made of both.
+"""
+
+from __future__ import annotations
+
+
+class SmolVLMError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Attributes:
+        code: stable snake_case identifier of the error's kind, for programs and agents.
+        reason: one line: what was wrong, naming the bad value.
+        remedy: one line: what the caller can do about it.
+    """
+
+    code = "smolvlm_error"
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        self.reason = " ".join(reason.split())
+        self.remedy = " ".join(remedy.split())
+        super().__init__(self.reason, self.remedy)
+
+    def __str__(self) -> str:
+        if not self.remedy:
+            return self.reason
+        return f"{self.reason.rstrip('.')}. {self.remedy}"
+
+
+class InputError(SmolVLMError):
+    """Something the caller handed over cannot be used."""
+
+    code = "bad_input"
+
+
+class ImageNotFound(InputError):
+    code = "image_not_found"
+
+
+class CorruptImage(InputError):
+    code = "corrupt_image"
+
+
+class UnsupportedFormat(InputError):
+    code = "unsupported_format"
+
+
+class ImageTooLarge(InputError):
+    code = "image_too_large"
+
+
+class BadDimensions(InputError):
+    code = "bad_dimensions"
+
+
+class BadEncoding(InputError):
+    code = "bad_encoding"
+
+
+class PathNotAllowed(InputError):
+    code = "path_not_allowed"
+
+
+class UrlNotAllowed(InputError):
+    code = "url_not_allowed"
+
+
+class FetchFailed(InputError):
+    code = "fetch_failed"
+
+
+class FetchTimeout(FetchFailed):
+    code = "fetch_timeout"
+
+
+class BadPrompt(InputError):
+    code = "bad_prompt"
+
+
+class BadOptions(InputError):
+    code = "bad_options"
+
+
+class ModelError(SmolVLMError):
+    """The model cannot be had, or not run the way that was asked for."""
+
+    code = "model_error"
+
+
+class ModelNotFound(ModelError):
+    code = "model_not_found"
+
+
+class ModelInvalid(ModelError):
+    code = "model_invalid"
+
+
+class BackendUnavailable(ModelError):
+    code = "backend_unavailable"
+
+
+class Busy(SmolVLMError):
+    code = "busy"
+
+
+class Cancelled(SmolVLMError):
+    code = "cancelled"
+
+
+class Closed(SmolVLMError):
+    code = "closed"

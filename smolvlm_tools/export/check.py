@@ -1,0 +1,126 @@
+"""Holds exported files against torch; knows both runtimes' outputs, not how graphs are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.onnx_backend import OnnxBackend
+from ..backends.onnx_files import COMPONENTS
+from ..errors import ModelInvalid
+from ..model_config import ModelConfig
+from .reference import GREEDY_STEPS, Reference
+from .report import ComponentError
+
+TOLERANCE = 1e-3
+"""Largest error of an fp32 component, relative to torch's largest value."""
+
+REMEDY = "This is a fault of the export: report it with the checkpoint's config.json."
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFolder:
+    """A folder of exported files, as the backend wants to see a checkpoint."""
+
+    folder: Path
+    config: ModelConfig
+    files: frozenset[str]
+
+    @property
+    def id(self) -> str:
+        return str(self.folder)
+
+    def fetch(self, names: Iterable[str]) -> None:
+        """Nothing to fetch: the files lie here."""
+
+
+def check_precision(
+    folder: ExportedFolder, precision: str, reference: Reference
+) -> tuple[list[ComponentError], int]:
+    """Run one precision on the reference's inputs.
+
+    Returns:
+        The error of each component, and how many greedy steps chose torch's token.
+
+    Raises:
+        ModelInvalid: NaN, a wrong shape, or fp32 files that do not match torch.
+    """
+    backend = OnnxBackend.load(folder, precision, "cpu")
+    try:
+        features = backend.encode(reference.tiles)
+        embeddings = backend.embed(reference.prompt)
+        logits = _logits(backend, reference, [features[:1]])
+    finally:
+        backend.close()
+    vision, embed, decoder = COMPONENTS
+    errors = [
+        _compare(vision, precision, features, reference.features),
+        _compare(embed, precision, embeddings, reference.embeddings),
+        _compare(decoder, precision, logits, reference.logits),
+    ]
+    same = _same_choices(logits, reference.logits, precision == "fp32")
+    if precision == "fp32":
+        _require_match(errors, same)
+    return errors, same
+
+
+def _logits(
+    backend: OnnxBackend, reference: Reference, features: list[Any]
+) -> NDArray[np.float32]:
+    """Logits after the prompt and after each of torch's tokens, (1 + GREEDY_STEPS, vocab)."""
+    cache = backend.create_cache(len(reference.prompt) + GREEDY_STEPS)
+    rows = [backend.forward(reference.prompt, cache, features)]
+    for token in reference.tokens:
+        rows.append(backend.forward(np.array([token]), cache))
+    return np.stack(rows)
+
+
+def _compare(
+    component: str, precision: str, found: NDArray[np.float32], truth: NDArray[np.float32]
+) -> ComponentError:
+    if found.shape != truth.shape or not np.isfinite(found).all():
+        raise ModelInvalid(
+            f"{component} ({precision}) returns {found.shape} with "
+            f"{int((~np.isfinite(found)).sum())} NaN or infinite values, torch {truth.shape}",
+            REMEDY,
+        )
+    difference = np.abs(found - truth)
+    largest, mean = float(np.abs(truth).max()), float(np.abs(truth).mean())
+    tiny = float(np.finfo(np.float32).tiny)
+    return ComponentError(
+        component,
+        precision,
+        float(difference.max()) / max(largest, tiny),
+        float(difference.mean()) / max(mean, tiny),
+    )
+
+
+def _same_choices(
+    found: NDArray[np.float32], truth: NDArray[np.float32], forgive_ties: bool
+) -> int:
+    """Steps whose greedy token is torch's, or in fp32 as good as it within the tolerance."""
+    rows = np.arange(len(truth))
+    lost = truth.max(axis=1) - truth[rows, found.argmax(axis=1)]
+    allowed = TOLERANCE * np.abs(truth).max(axis=1) if forgive_ties else 0.0
+    return int((lost <= allowed).sum())
+
+
+def _require_match(errors: list[ComponentError], same: int) -> None:
+    for error in errors:
+        if error.max_relative > TOLERANCE:
+            raise ModelInvalid(
+                f"{error.component} (fp32) is {error.max_relative:.2g} away from torch, more than "
+                f"{TOLERANCE:g} of the largest value",
+                REMEDY,
+            )
+    if same != GREEDY_STEPS + 1:
+        raise ModelInvalid(
+            f"{GREEDY_STEPS + 1 - same} of {GREEDY_STEPS + 1} greedy tokens (fp32) differ from "
+            "torch's",
+            REMEDY,
+        )

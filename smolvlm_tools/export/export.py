@@ -1,0 +1,229 @@
+"""Exports a checkpoint: graphs into a scratch folder, checked there, then moved into place."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..backends.onnx_files import COMPONENTS, FOLDER
+from ..errors import BadOptions, ModelError, ModelInvalid
+from ..model_config import ModelConfig
+from .components import BYTES_PER_WEIGHT, write_component
+from .decoder_graph import fusable
+from .report import ComponentError, ExportedFile, ExportReport
+
+PRECISIONS = tuple(BYTES_PER_WEIGHT)
+COPIED = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.json",
+    "chat_template.jinja",
+)
+"""Files of the checkpoint that belong to an exported folder, where they exist."""
+
+Progress = Callable[[str], None]
+
+
+def export_checkpoint(
+    checkpoint_folder: Path,
+    out: Path,
+    precisions: Sequence[str] = ("fp32",),
+    *,
+    fused: bool | None = None,
+    weights: str = "fp32",
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write ONNX files in the hub's layout and check them against torch.
+
+    Nothing appears in `out` before every file has been checked; a failure or Ctrl-C leaves it as
+    it was. fp32 files must match torch; of the others, errors are reported, and only NaN or a
+    wrong shape fails.
+
+    Args:
+        checkpoint_folder: an Idefics3 / SmolVLM folder with safetensors weights.
+        out: folder to write to; may be `checkpoint_folder`.
+        precisions: of `PRECISIONS`. int8: 8-bit weights with a scale per output and 8-bit
+            activations; q4: 4-bit weights in blocks of 32, token table in full.
+        fused: True for com.microsoft operators (quicker; last logits only; no `position_ids` and
+            `pixel_attention_mask`), False for standard operators and the hub's exact inputs. None
+            takes the fused form where the decoder's head size allows it.
+        weights: "fp16" rounds the weights to float16 and stores fp32 matrices as such (half the
+            bytes, computed in float32 all the same).
+        progress: called with one line before each step.
+
+    Raises:
+        BackendUnavailable: torch, transformers, onnx or onnxruntime is not installed.
+        BadOptions: an unknown precision or storage, or heads the fused form cannot take.
+        ModelNotFound: the folder has no configuration or no safetensors weights.
+        ModelInvalid: the checkpoint is contradictory, or the written files do not match torch.
+    """
+    from .reference import require_export_packages
+
+    chosen = _check_options(precisions, weights)
+    require_export_packages()
+    config = ModelConfig.from_folder(checkpoint_folder)
+    check_supported(checkpoint_folder)
+    form, notes = _choose_form(config, fused)
+    report_step = progress or (lambda _: None)
+    existed = out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as scratch:
+            job = _Job(checkpoint_folder, Path(scratch), config, form, weights == "fp16")
+            job.write(chosen, report_step)
+            errors, same = job.check(chosen, report_step)
+            files = _move_into(Path(scratch), out)
+    except OSError as error:
+        _remove_if_empty(out, existed)
+        raise ModelError(
+            f"the export to {out} failed ({error})", "Check permissions and free space."
+        ) from error
+    except BaseException:
+        _remove_if_empty(out, existed)
+        raise
+    from .reference import GREEDY_STEPS
+
+    return ExportReport(
+        out, "fused" if form else "plain", files, tuple(errors), same, GREEDY_STEPS + 1, notes
+    )
+
+
+class _Job:
+    """One export into a scratch folder."""
+
+    def __init__(
+        self, source: Path, scratch: Path, config: ModelConfig, fused: bool, half: bool
+    ) -> None:
+        self._source, self._scratch, self._config = source, scratch, config
+        self._fused, self._half = fused, half
+
+    def write(self, precisions: Sequence[str], progress: Progress) -> None:
+        from .weights import open_weights
+
+        (self._scratch / FOLDER).mkdir()
+        for name in COPIED:
+            if (self._source / name).is_file():
+                shutil.copyfile(self._source / name, self._scratch / name)
+        with open_weights(self._source, half=self._half) as weights:
+            for precision in precisions:
+                for component in COMPONENTS:
+                    progress(f"writing {component} ({precision})")
+                    write_component(
+                        self._scratch,
+                        component,
+                        precision,
+                        weights,
+                        self._config,
+                        fused=self._fused,
+                        half=self._half,
+                    )
+            _check_all_read(weights.unread)
+
+    def check(
+        self, precisions: Sequence[str], progress: Progress
+    ) -> tuple[list[ComponentError], dict[str, int]]:
+        from .check import ExportedFolder, check_precision
+        from .reference import compute_reference
+
+        progress("running torch")
+        reference = compute_reference(self._source, self._config, half=self._half)
+        names = frozenset(file.name for file in _list_files(self._scratch))
+        folder = ExportedFolder(self._scratch, self._config, names)
+        errors: list[ComponentError] = []
+        same: dict[str, int] = {}
+        for precision in precisions:
+            progress(f"checking {precision} against torch")
+            found, same[precision] = check_precision(folder, precision, reference)
+            errors.extend(found)
+        return errors, same
+
+
+def check_supported(folder: Path) -> None:
+    """Refuse configurations whose computation the graphs do not describe.
+
+    Raises:
+        ModelInvalid: another activation, scaled RoPE, or biases in the decoder.
+    """
+    raw: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    text, vision = raw.get("text_config") or {}, raw.get("vision_config") or {}
+    rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
+    expected = {
+        "text_config.hidden_act": (text.get("hidden_act", "silu"), "silu"),
+        "text_config.attention_bias": (text.get("attention_bias") or False, False),
+        "text_config.mlp_bias": (text.get("mlp_bias") or False, False),
+        "text_config.rope_type": (rope.get("rope_type", rope.get("type", "default")), "default"),
+        "vision_config.hidden_act": (
+            vision.get("hidden_act", "gelu_pytorch_tanh"),
+            "gelu_pytorch_tanh",
+        ),
+        "vision_config.num_channels": (vision.get("num_channels", 3), 3),
+    }
+    for key, (found, wanted) in expected.items():
+        if found != wanted:
+            raise ModelInvalid(
+                f"config.json has {key} = {found!r}; export knows only {wanted!r}",
+                "Use the torch backend for this checkpoint.",
+            )
+
+
+def _check_options(precisions: Sequence[str], weights: str) -> tuple[str, ...]:
+    unknown = [name for name in precisions if name not in PRECISIONS]
+    if unknown or not precisions:
+        raise BadOptions(
+            f"cannot export precision {', '.join(map(repr, unknown)) or 'none'}",
+            f"Use one or more of: {', '.join(PRECISIONS)}.",
+        )
+    if weights not in ("fp32", "fp16"):
+        raise BadOptions(f"cannot store weights as {weights!r}", "Use fp32 or fp16.")
+    return tuple(dict.fromkeys(precisions))
+
+
+def _choose_form(config: ModelConfig, fused: bool | None) -> tuple[bool, tuple[str, ...]]:
+    """Whether to write the fused form, and what to tell the user about it."""
+    if fused is False or fusable(config):
+        return fused is not False, ()
+    reason = f"heads of {config.text.head_dim} do not fit the fused operators (multiples of 16)"
+    if fused:
+        raise BadOptions(reason, "Leave the form to the export, or ask for the plain one.")
+    return False, (f"{reason}: the plain form was written.",)
+
+
+def _check_all_read(unread: set[str]) -> None:
+    left = sorted(name for name in unread if not name.endswith("rotary_emb.inv_freq"))
+    if left:
+        raise ModelInvalid(
+            f"the weights hold {len(left)} tensors that no SmolVLM layer uses, such as {left[0]}",
+            "Use the torch backend for this checkpoint.",
+        )
+
+
+def _list_files(folder: Path) -> list[ExportedFile]:
+    """Files below `folder`, those of subfolders first."""
+    paths = sorted(
+        (path for path in folder.rglob("*") if path.is_file()),
+        key=lambda path: (path.parent == folder, path.name),
+    )
+    return [ExportedFile(p.relative_to(folder).as_posix(), p.stat().st_size) for p in paths]
+
+
+def _move_into(scratch: Path, out: Path) -> tuple[ExportedFile, ...]:
+    files = _list_files(scratch)
+    (out / FOLDER).mkdir(exist_ok=True)
+    for file in files:
+        (scratch / file.name).replace(out / file.name)
+    return tuple(files)
+
+
+def _remove_if_empty(out: Path, existed: bool) -> None:
+    if not existed and out.is_dir() and not any(out.iterdir()):
+        out.rmdir()

@@ -1,0 +1,67 @@
+"""Weight matrices to small integers, in the layouts ONNX Runtime reads; knows numpy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 32
+"""Weights that share one scale along the input axis (the hub's q4 files use 32)."""
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockQuantized:
+    """A matrix (N, K) for `com.microsoft.MatMulNBits`, symmetric (zero point 2**(bits-1)).
+
+    Attributes:
+        packed: (N, ceil(K / BLOCK), BLOCK * bits / 8) uint8, the lower nibble first for 4 bits.
+        scales: (N * ceil(K / BLOCK),) float32.
+    """
+
+    packed: NDArray[np.uint8]
+    scales: FloatArray
+
+
+def quantize_blocks(weight: FloatArray, bits: int) -> BlockQuantized:
+    """Round each run of `BLOCK` inputs of each output row to `bits` bits.
+
+    The scale is the entry of largest magnitude over -2**(bits-1), so that this entry is met
+    exactly (the symmetric rule of ONNX Runtime's own MatMulNBits quantizer).
+
+    Args:
+        weight: (N, K).
+        bits: 4 or 8.
+    """
+    half = 1 << (bits - 1)
+    rows, columns = weight.shape
+    blocks = -(-columns // BLOCK)
+    padded = np.zeros((rows, blocks * BLOCK), np.float32)
+    padded[:, :columns] = weight
+    grouped = padded.reshape(rows, blocks, BLOCK)
+    peak = np.take_along_axis(grouped, np.abs(grouped).argmax(-1)[..., None], -1)
+    scales = (peak / -half).astype(np.float32)
+    inverse = np.divide(1.0, scales, out=np.zeros_like(scales), where=scales != 0)
+    levels = np.clip(np.rint(grouped * inverse) + half, 0, 2 * half - 1).astype(np.uint8)
+    packed = levels if bits == 8 else levels[..., 0::2] | (levels[..., 1::2] << 4)
+    return BlockQuantized(np.ascontiguousarray(packed), scales.reshape(-1))
+
+
+def quantize_rows(weight: FloatArray, limit: int = 127) -> tuple[NDArray[np.int8], FloatArray]:
+    """Round each row to signed 8-bit integers in [-limit, limit] with a scale of its own.
+
+    Args:
+        weight: (N, K).
+        limit: 127, or 64 where the product of two such values is summed in 16 bits.
+
+    Returns:
+        The integers (N, K) and the scales (N,).
+    """
+    peak = np.abs(weight).max(axis=1)
+    scales = np.where(peak > 0, peak / limit, 1.0).astype(np.float32)
+    levels: NDArray[Any] = np.rint(weight / scales[:, None])
+    return levels.astype(np.int8), scales

@@ -1,0 +1,132 @@
+"""What torch computes for the checked inputs; the truth that exported files are held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BackendUnavailable, ModelInvalid
+from ..model_config import ModelConfig
+
+GREEDY_STEPS = 8
+TEXT_BEFORE, TEXT_AFTER = 5, 6
+REMEDY = "Run `pip install 'smolvlm-tools[export]'`."
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Inputs and torch's float32 outputs.
+
+    Attributes:
+        tiles: (2, 3, S, S).
+        features: (2, tokens_per_tile, hidden).
+        prompt: ids (L,), text round the image tokens of the first tile.
+        embeddings: of the prompt's text ids, (L, hidden).
+        logits: after the prompt and after each further token, (1 + GREEDY_STEPS, vocab).
+        tokens: the tokens torch chose greedily, (GREEDY_STEPS,).
+    """
+
+    tiles: NDArray[np.float32]
+    features: NDArray[np.float32]
+    prompt: NDArray[np.int64]
+    embeddings: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    tokens: NDArray[np.int64]
+
+
+def require_export_packages() -> None:
+    """Check that all of the extra `export` is installed.
+
+    Raises:
+        BackendUnavailable: naming the package that is not.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise BackendUnavailable(
+            f"export needs a package that is not installed ({error})", REMEDY
+        ) from error
+
+
+def compute_reference(folder: Path, config: ModelConfig, *, half: bool) -> Reference:
+    """Run transformers' own model in float32 on one seeded prompt with an image.
+
+    Args:
+        folder: the checkpoint.
+        config: its numbers.
+        half: round its weights to float16 first.
+
+    Raises:
+        ModelInvalid: transformers cannot load the folder.
+    """
+    import torch
+
+    model = _load(folder, half)
+    rng = np.random.default_rng(20)
+    size = config.image.tile_size
+    tiles = rng.uniform(-1, 1, (2, 3, size, size)).astype(np.float32)
+    prompt = _prompt(rng, config)
+    pixels = torch.from_numpy(tiles)
+    with torch.inference_mode():
+        features = torch.cat(
+            [model.model.get_image_features(tile[None, None]).pooler_output[0][None] for tile in pixels]
+        )
+        ids = torch.from_numpy(prompt)[None]
+        embeddings = model.get_input_embeddings()(ids)[0]
+        output = model(input_ids=ids, pixel_values=pixels[None, :1], use_cache=True)
+        logits, tokens = [output.logits[0, -1]], []
+        for _ in range(GREEDY_STEPS):
+            tokens.append(int(logits[-1].argmax()))
+            output = model(
+                input_ids=torch.tensor([[tokens[-1]]]),
+                past_key_values=output.past_key_values,
+                use_cache=True,
+            )
+            logits.append(output.logits[0, -1])
+    return Reference(
+        tiles,
+        features.numpy(),
+        prompt,
+        embeddings.numpy(),
+        torch.stack(logits).numpy(),
+        np.array(tokens),
+    )
+
+
+def _load(folder: Path, half: bool) -> Any:
+    import torch
+    from transformers import AutoModelForImageTextToText
+    from transformers.utils import logging
+
+    bar = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        model: Any = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise ModelInvalid(
+            f"transformers cannot load {folder} ({str(error)[:300]})",
+            "Check that config.json and weights belong together.",
+        ) from error
+    finally:
+        if bar:
+            logging.enable_progress_bar()
+    if half:
+        for parameter in model.parameters():
+            parameter.data = parameter.data.half().float()
+    return model.eval()
+
+
+def _prompt(rng: np.random.Generator, config: ModelConfig) -> NDArray[np.int64]:
+    text = rng.integers(0, config.text.vocab_size, TEXT_BEFORE + TEXT_AFTER)
+    text[text == config.image_token_id] = 0
+    image = np.full(config.image.tokens_per_tile, config.image_token_id)
+    return np.concatenate([text[:TEXT_BEFORE], image, text[TEXT_BEFORE:]]).astype(np.int64)

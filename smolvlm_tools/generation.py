@@ -1,0 +1,98 @@
+"""The one decode loop of all local backends: prefill → sample → stop → stream.
+
+Knows the `Backend` protocol and options; not which backend, what was asked, or how images came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from .backends.base import Backend, Features
+from .chat import Prompt
+from .clock import StageClock
+from .errors import BadPrompt
+from .repetition import RepetitionGuard
+from .sampling import Sampler
+from .text_stream import TextStream
+from .types import FinishReason, GenerationOptions
+
+CheckCancelled = Callable[[], None]
+"""Raises when the caller no longer wants the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One generated token.
+
+    Attributes:
+        token_id: the token.
+        logprob: its natural log-probability, before temperature.
+        text: what became certain with it.
+        finish_reason: why the reply ends here; None while it goes on.
+    """
+
+    token_id: int
+    logprob: float
+    text: str
+    finish_reason: FinishReason | None
+
+
+def token_budget(prompt: Prompt, options: GenerationOptions, context_length: int) -> int:
+    """How many tokens may be generated: what was asked for, or what the context has room for.
+
+    Raises:
+        BadPrompt: the prompt alone fills the context.
+    """
+    room = context_length - len(prompt.token_ids)
+    if room < 1:
+        raise BadPrompt(
+            f"the prompt is {len(prompt.token_ids)} tokens long and the model's context "
+            f"{context_length}",
+            "Shorten the text, send fewer images, or lower `resolution`.",
+        )
+    return min(options.max_new_tokens, room)
+
+
+def decode(
+    backend: Backend,
+    tokenizer: Tokenizer,
+    prompt: Prompt,
+    features: Sequence[Features],
+    options: GenerationOptions,
+    *,
+    max_new_tokens: int,
+    end_ids: Collection[int],
+    check_cancelled: CheckCancelled,
+    clock: StageClock,
+) -> Iterator[Step]:
+    """Generate one reply, one `Step` per token, the end-of-utterance token included."""
+    cache = backend.create_cache(len(prompt.token_ids) + max_new_tokens)
+    sampler = Sampler(options)
+    guard = RepetitionGuard() if options.repetition_guard else None
+    text = TextStream(tokenizer, options.stop)
+    with clock.stage("prefill"):
+        logits = backend.forward(prompt.token_ids, cache, features)
+
+    for position in range(1, max_new_tokens + 1):
+        check_cancelled()
+        with clock.stage("decode"):
+            token_id, logprob = sampler.pick(logits)
+            piece = text.push(token_id)
+            reason: FinishReason | None = None
+            if text.stopped or (token_id in end_ids and not options.ignore_eos):
+                reason = "stop"
+            elif guard and guard.loops_with(token_id):
+                reason = "repetition"
+            elif position == max_new_tokens:
+                reason = "length"
+            if reason:
+                piece += text.finish()
+        yield Step(token_id, logprob, piece, reason)
+        if reason:
+            return
+        with clock.stage("decode"):
+            logits = backend.forward(np.array([token_id], dtype=np.int64), cache)

@@ -1,0 +1,15 @@
+"""Any image source to checked RGB pixels, under one policy; knows nothing of models.
+
+    source -> files / fetch / encodings -> bytes -> container -> colour -> LoadedImage
+                                   arrays, PIL images ------------^
+
+`load_image` is the only entrance: the Python API, the CLI and every adapter go through it.
+"""
+
+from __future__ import annotations
+
+from .load import ImageSource, load_image
+from .loaded import LoadedImage
+from .policy import ImagePolicy
+
+__all__ = ["ImagePolicy", "ImageSource", "LoadedImage", "load_image"]

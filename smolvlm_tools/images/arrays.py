@@ -1,0 +1,63 @@
+"""numpy arrays to RGB; knows shapes and dtypes.
+
+Accepted: (height, width), (height, width, 1), (height, width, 3) or (height, width, 4), of bool,
+uint8, uint16 or of floats in 0..1. A fourth channel is alpha.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import BadDimensions, BadEncoding
+from .colour import check_size, on_white, sixteen_to_eight
+from .policy import ImagePolicy
+
+_SHAPES = "Give (height, width), or (height, width, channels) with 1, 3 or 4 channels."
+_DTYPES = "Give uint8 in 0..255, uint16 in 0..65535, bool, or floats in 0..1."
+
+
+def array_to_rgb(array: NDArray[Any], policy: ImagePolicy) -> Image.Image:
+    """Convert an array to RGB.
+
+    Raises:
+        BadDimensions: a shape no image has, channels first among them.
+        BadEncoding: another dtype, or floats outside 0..1.
+        ImageTooLarge: over the pixel cap.
+    """
+    _check_shape(array.shape)
+    check_size((array.shape[1], array.shape[0]), policy, "the array")
+    eight = _to_eight(array)
+    if eight.ndim == 3 and eight.shape[2] == 1:
+        eight = eight[:, :, 0]
+    image = Image.fromarray(np.ascontiguousarray(eight))
+    return on_white(image) if image.mode == "RGBA" else image.convert("RGB")
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4)):
+        return
+    if len(shape) == 3 and shape[0] in (1, 3, 4):
+        raise BadDimensions(
+            f"the array's shape {shape} has its channels first",
+            "Put them last: array.transpose(1, 2, 0).",
+        )
+    raise BadDimensions(f"the array's shape {shape} is no image", _SHAPES)
+
+
+def _to_eight(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        return sixteen_to_eight(array)
+    if array.dtype.kind == "f":
+        low, high = float(array.min()), float(array.max())
+        if not (0 <= low and high <= 1):  # false for NaN too
+            raise BadEncoding(f"the array's floats run from {low:g} to {high:g}", _DTYPES)
+        return np.rint(array.astype(np.float64) * 255).astype(np.uint8)
+    raise BadEncoding(f"the array's dtype is {array.dtype}", _DTYPES)

@@ -1,0 +1,160 @@
+"""A picture of any mode to upright RGB; knows pixel values, not files.
+
+Pillow's `convert("RGB")` clips 16-bit and float values and turns transparency black, so:
+
+    1, L, P, RGB, CMYK, YCbCr, LAB, HSV   converted by Pillow (it undoes Adobe's CMYK inversion)
+    alpha, or a transparent colour        composited on white
+    I;16 and its byte orders              value / 257, rounded
+    I (32-bit)                            as 16-bit when within 0..65535, else minimum..maximum
+    F (float)                             0..1 as the full range, 0..255 as it is, else
+                                          minimum..maximum; NaN and infinities become the minimum
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import BadDimensions, CorruptImage, ImageTooLarge, SmolVLMError
+from .policy import ImagePolicy
+
+_ORIENTATION_TAG = 0x0112
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation (Exif 2.32, tag 274) to the operation that makes the picture upright."""
+
+_ALPHA_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa"})
+
+
+def check_size(size: tuple[int, int], policy: ImagePolicy, name: str) -> None:
+    """Check (width, height) against the pixel cap.
+
+    Raises:
+        BadDimensions: a side is zero or negative.
+        ImageTooLarge: more than `policy.max_pixels`.
+    """
+    width, height = size
+    if width <= 0 or height <= 0:
+        raise BadDimensions(f"{name} is {width}x{height} pixels", "Send an image with pixels.")
+    if width * height > policy.max_pixels:
+        raise ImageTooLarge(
+            f"{name} is {width}x{height} pixels; the limit is {policy.max_pixels:,} pixels",
+            "Shrink the image or raise ImagePolicy.max_pixels.",
+        )
+
+
+def picture_to_rgb(image: Image.Image, policy: ImagePolicy, name: str) -> Image.Image:
+    """Decode a picture and bring it to upright RGB, leaving the picture itself as it is.
+
+    Raises:
+        BadDimensions, ImageTooLarge: see `check_size`.
+        CorruptImage: its data cannot be decoded.
+    """
+    check_size(image.size, policy, name)
+    try:
+        image.load()
+        orientation = _orientation(image)  # after load: some formats hold or apply it at the end
+        rgb = _to_rgb(image)
+    except SmolVLMError:
+        raise
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise ImageTooLarge(f"{name} needs too much memory", "Shrink the image.") from error
+    except Exception as error:  # Pillow's decoders raise whatever the damage led to
+        raise CorruptImage(
+            f"{name} cannot be decoded ({error})", "Save the image again, or send another one."
+        ) from error
+    return rgb.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else rgb
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Composite an image with transparency on white, as RGB."""
+    rgba = image.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, rgba).convert("RGB")
+
+
+def sixteen_to_eight(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """0..65535 to 0..255, rounded to the nearest; 65535 / 257 = 255."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1-8; 1 when the metadata is missing or garbage."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except (
+        *(AttributeError, EOFError, IndexError, KeyError, OSError, OverflowError, SyntaxError),
+        *(TypeError, ValueError, struct.error, UserWarning),
+    ):
+        return 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    mode = image.mode
+    if mode == "I" or mode.startswith("I;"):
+        return _grey_to_rgb(_integers_to_eight(np.asarray(image)), _transparent_grey(image))
+    if mode == "F":
+        return _grey_to_rgb(_floats_to_eight(np.asarray(image)), None)
+    if image.has_transparency_data and mode in _ALPHA_MODES:
+        return on_white(_with_8_bit_transparency(image))
+    return image.convert("RGB")
+
+
+def _integers_to_eight(values: NDArray[Any]) -> NDArray[np.uint8]:
+    low, high = int(values.min()), int(values.max())
+    if 0 <= low and high <= 65535:
+        return sixteen_to_eight(values)
+    return _stretch(values.astype(np.float64), low, high)
+
+
+def _floats_to_eight(values: NDArray[Any]) -> NDArray[np.uint8]:
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape, np.uint8)
+    low, high = float(values[finite].min()), float(values[finite].max())
+    values = np.where(finite, values, low).astype(np.float64)
+    if 0 <= low and high <= 1:
+        return _stretch(values, 0, 1)
+    if 0 <= low and high <= 255:
+        return _stretch(values, 0, 255)
+    return _stretch(values, low, high)
+
+
+def _stretch(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    return np.rint((values - low) * (255 / ((high - low) or 1))).astype(np.uint8)
+
+
+def _transparent_grey(image: Image.Image) -> NDArray[np.bool_] | None:
+    """Where a 16-bit grey PNG has its transparent value (its tRNS chunk)."""
+    value = image.info.get("transparency")
+    return np.asarray(image) == value if isinstance(value, int) else None
+
+
+def _grey_to_rgb(grey: NDArray[np.uint8], transparent: NDArray[np.bool_] | None) -> Image.Image:
+    if transparent is not None:
+        grey = np.where(transparent, np.uint8(255), grey)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _with_8_bit_transparency(image: Image.Image) -> Image.Image:
+    """Pillow reads 16-bit RGB as its high bytes but leaves the transparent colour at 16 bits."""
+    colour = image.info.get("transparency")
+    if image.mode != "RGB" or not isinstance(colour, tuple):
+        return image
+    parts = cast("tuple[int, ...]", colour)
+    if max(parts) <= 255:
+        return image
+    image = image.copy()
+    image.info["transparency"] = tuple(part >> 8 for part in parts)
+    return image

@@ -1,0 +1,146 @@
+"""Encoded bytes to upright RGB pixels: format, header, then data; knows Pillow's readers.
+
+Each format's reader is called directly instead of through `Image.open`: the file's first bytes
+choose one reader of a closed list, so nothing else ever parses the data, Pillow's global pixel
+limit neither warns nor stands in for `ImagePolicy.max_pixels`, and a damaged file says what is
+wrong with it instead of "cannot identify".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable
+from io import BytesIO
+from typing import IO
+
+from PIL import Image, ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import jpeg_factory
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge, UnsupportedFormat
+from .colour import check_size, picture_to_rgb
+from .frames import check_png_chunks, count_frames
+from .loaded import LoadedImage
+from .policy import ImagePolicy
+
+_READERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
+    "PNG": PngImageFile,
+    "JPEG": jpeg_factory,
+    "WEBP": WebPImageFile,
+    "GIF": GifImageFile,
+    "BMP": BmpImageFile,
+    "TIFF": TiffImageFile,
+}
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"BM", "BMP"),
+)
+_MIME = {
+    "image/png": "PNG",
+    "image/x-png": "PNG",
+    "image/apng": "PNG",
+    "image/jpeg": "JPEG",
+    "image/jpg": "JPEG",
+    "image/pjpeg": "JPEG",
+    "image/webp": "WEBP",
+    "image/gif": "GIF",
+    "image/bmp": "BMP",
+    "image/x-bmp": "BMP",
+    "image/x-ms-bmp": "BMP",
+    "image/tiff": "TIFF",
+    "image/tif": "TIFF",
+}
+_FORMATS = "Use a PNG, JPEG, WEBP, GIF, BMP or TIFF image."
+_DAMAGED = "Save the image again, or send another one."
+
+
+def decode(data: bytes, policy: ImagePolicy, name: str, mime: str | None = None) -> LoadedImage:
+    """Check and decode one encoded image.
+
+    Args:
+        data: the whole file.
+        policy: limits.
+        name: what errors call the source.
+        mime: the type the source claimed, if it claimed one.
+
+    Raises:
+        UnsupportedFormat: not one of the six formats.
+        BadEncoding: the bytes are not of the claimed type.
+        CorruptImage: empty, truncated or damaged.
+        ImageTooLarge: too many pixels, frames or metadata.
+        BadDimensions: no pixels.
+    """
+    kind = _identify(data, name)
+    if mime is not None and _MIME.get(mime) != kind:
+        raise BadEncoding(
+            f"{name} claims to be {mime[:60]!r} but holds a {kind} image",
+            f"Declare it as image/{kind.lower()}.",
+        )
+    if kind == "PNG":
+        check_png_chunks(data, policy, name)
+    image = _open(data, kind, name)
+    check_size(image.size, policy, name)
+    frames = _count_frames(image, data, kind, policy, name)
+    pixels = picture_to_rgb(image, policy, name)
+    return LoadedImage(pixels, hashlib.sha256(data).hexdigest(), kind, frames)
+
+
+def _identify(data: bytes, name: str) -> str:
+    if not data:
+        raise CorruptImage(f"{name} is empty", _DAMAGED)
+    for magic, kind in _MAGIC:
+        if data.startswith(magic):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if any(magic.startswith(data) for magic in (*(m for m, _ in _MAGIC), b"RIFF")):
+        raise CorruptImage(f"{name} ends after {len(data)} bytes", _DAMAGED)
+    raise UnsupportedFormat(f"{name} is not an image of a supported format", _FORMATS)
+
+
+def _open(data: bytes, kind: str, name: str) -> ImageFile.ImageFile:
+    """Parse the header; no pixel is decoded yet."""
+    try:
+        return _READERS[kind](BytesIO(data))
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise ImageTooLarge(f"{name} needs too much memory ({kind})", _DAMAGED) from error
+    except Exception as error:  # Pillow's readers raise whatever the damage led to
+        raise _open_error(error, kind, name) from error
+
+
+def _open_error(error: Exception, kind: str, name: str) -> Exception:
+    message = str(error)
+    if "too large" in message.lower() or "too much memory" in message.lower():
+        return ImageTooLarge(f"{name} holds too much metadata ({message})", _DAMAGED)
+    if message == "not identified by this driver":  # ImageFile: no mode, or a side of 0
+        return BadDimensions(f"{name} has no pixels ({kind} with an empty size)", _DAMAGED)
+    if isinstance(error.__cause__, (IndexError, TypeError, KeyError, EOFError, struct.error)):
+        message = "its header is incomplete or wrong"  # ImageFile wraps these as SyntaxError
+    return CorruptImage(f"{name} is a damaged {kind} file ({message})", _DAMAGED)
+
+
+def _count_frames(
+    image: ImageFile.ImageFile, data: bytes, kind: str, policy: ImagePolicy, name: str
+) -> int:
+    try:
+        frames = count_frames(image, data, kind, policy.max_frames)
+    except Exception as error:  # as in _open
+        raise _open_error(error, kind, name) from error
+    if frames > policy.max_frames:
+        raise ImageTooLarge(
+            f"{name} has more than {policy.max_frames:,} frames",
+            "Send one frame or raise ImagePolicy.max_frames.",
+        )
+    return frames

@@ -1,0 +1,191 @@
+"""An http(s) URL to bytes under one deadline and one byte cap; knows HTTP.
+
+Redirects are followed here, one checked request at a time, and every connection passes through
+`_Network.connect_tcp`: the one place where a rule about addresses belongs. Compressed transfer
+is neither asked for nor accepted, so the bytes counted are the bytes there are. Proxies of the
+environment are not used: they would connect on their own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from ..errors import FetchFailed, FetchTimeout, ImageTooLarge, UrlNotAllowed
+from .encodings import abbreviate
+from .policy import ImagePolicy
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_RETRY = "Check the URL, or download the file and hand over its path."
+
+
+def fetch_url(url: str, policy: ImagePolicy) -> bytes:
+    """Download an image.
+
+    Raises:
+        UrlNotAllowed: forbidden by the policy, another scheme, user information, or not a URL.
+        FetchFailed: an HTTP error (its status is named), too many redirects, or a broken answer.
+        FetchTimeout: not complete within `policy.url_timeout` seconds.
+        ImageTooLarge: more than `policy.max_bytes`.
+    """
+    name = abbreviate(url, 200)
+    if not policy.allow_urls:
+        raise UrlNotAllowed(f"fetching {name!r} is switched off", "Hand over a file or its bytes.")
+    deadline = _Deadline(policy.url_timeout, name)
+    current = _parse(url, name)
+    try:
+        for _ in range(policy.max_redirects + 1):
+            with closing(httpcore2.ConnectionPool(network_backend=_Network(deadline))) as pool:
+                answer = _get(pool, current, policy, name)
+            if isinstance(answer, bytes):
+                return answer
+            current = _parse(answer, name, current)
+    except httpcore2.TimeoutException as error:
+        raise deadline.error() from error
+    except (
+        httpcore2.NetworkError,
+        httpcore2.ProtocolError,
+        httpcore2.UnsupportedProtocol,
+        OSError,
+    ) as error:
+        raise FetchFailed(f"{name!r} could not be fetched ({error})", _RETRY) from error
+    raise FetchFailed(f"{name!r} redirects more than {policy.max_redirects} times", _RETRY)
+
+
+def _parse(url: str, name: str, base: httpx2.URL | None = None) -> httpx2.URL:
+    try:
+        parsed = httpx2.URL(url) if base is None else base.join(url)
+    except (httpx2.InvalidURL, UnicodeError, ValueError, TypeError) as error:
+        raise UrlNotAllowed(f"{name!r} is not a valid URL ({error})", _RETRY) from error
+    if parsed.scheme not in ("http", "https"):
+        raise UrlNotAllowed(
+            f"{name!r} leads to the scheme {parsed.scheme!r}", "Only http and https are fetched."
+        )
+    if not parsed.host:
+        raise UrlNotAllowed(f"{name!r} names no host", _RETRY)
+    if parsed.userinfo:
+        raise UrlNotAllowed(
+            "the URL carries a user name or password", "Remove the part before '@'."
+        )
+    return parsed
+
+
+def _get(
+    pool: httpcore2.ConnectionPool, url: httpx2.URL, policy: ImagePolicy, name: str
+) -> bytes | str:
+    """One request: the body, or the address it redirects to."""
+    target = httpcore2.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+    headers = [
+        (b"Host", url.netloc),
+        (b"Accept", b"image/*"),
+        (b"Accept-Encoding", b"identity"),
+        (b"User-Agent", b"smolvlm-tools"),
+    ]
+    with pool.stream("GET", target, headers=headers) as response:
+        answered = {key.lower(): value for key, value in response.headers}
+        location = answered.get(b"location")
+        if response.status in _REDIRECTS and location:
+            return location.decode("latin-1")
+        if response.status != 200:
+            raise FetchFailed(f"{name!r} answered with status {response.status}", _RETRY)
+        encoding = answered.get(b"content-encoding", b"identity").lower()
+        if encoding != b"identity":
+            raise FetchFailed(f"{name!r} sends compressed content, unasked", _RETRY)
+        return _read_body(response, answered.get(b"content-length", b""), policy, name)
+
+
+def _read_body(
+    response: httpcore2.Response, declared: bytes, policy: ImagePolicy, name: str
+) -> bytes:
+    if declared.isdigit() and int(declared) > policy.max_bytes:
+        raise _too_large(name, policy)
+    body = bytearray()
+    for part in response.iter_stream():
+        body += part
+        if len(body) > policy.max_bytes:
+            raise _too_large(name, policy)
+    return bytes(body)
+
+
+def _too_large(name: str, policy: ImagePolicy) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"{name!r} sends more than {policy.max_bytes:,} bytes",
+        "Use a smaller image or raise ImagePolicy.max_bytes.",
+    )
+
+
+class _Deadline:
+    """The moment by which a whole fetch must be done."""
+
+    def __init__(self, seconds: float, name: str) -> None:
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+        self._name = name
+
+    def left(self) -> float:
+        """Seconds left, for the next socket operation."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self.error()
+        return left
+
+    def error(self) -> FetchTimeout:
+        return FetchTimeout(
+            f"{self._name!r} took longer than {self._seconds:g} s",
+            "Try again, raise ImagePolicy.url_timeout, or download the file yourself.",
+        )
+
+
+class _Network(httpcore2.NetworkBackend):
+    """Plain sockets whose every operation ends at the deadline."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        self._deadline = deadline
+        self._sockets = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        stream = self._sockets.connect_tcp(
+            host, port, self._deadline.left(), local_address, socket_options
+        )
+        return _Stream(stream, self._deadline)
+
+
+class _Stream(httpcore2.NetworkStream):
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: _Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.left())
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.left())
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: Any,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore2.NetworkStream:
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
+        return _Stream(stream, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

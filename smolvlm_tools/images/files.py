@@ -1,0 +1,115 @@
+"""A path to bytes: regular files only, inside the allowed roots; knows the file system."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from pathlib import Path
+
+from ..errors import CorruptImage, ImageNotFound, ImageTooLarge, InputError, PathNotAllowed
+from .encodings import abbreviate
+from .policy import ImagePolicy
+
+_OPEN_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a FIFO without a writer would block the open
+)
+
+
+def read_file(path: str, policy: ImagePolicy) -> bytes:
+    """Read a regular file of at most `policy.max_bytes` bytes.
+
+    Kind, size and place are checked on the open descriptor, so a path swapped between check and
+    read gains nothing. Outside the roots the answer is the same whether or not a file exists.
+
+    Raises:
+        ImageNotFound: nothing there.
+        PathNotAllowed: outside `policy.allowed_roots`, not a regular file, or not readable.
+        ImageTooLarge: over the byte cap.
+        CorruptImage: empty, or the disk failed.
+    """
+    name = abbreviate(path, 200)
+    if "\0" in path:
+        raise PathNotAllowed(f"{name!r} contains a NUL character", "Give a plain file path.")
+    roots = _resolve_roots(policy)
+    try:
+        _check_inside(os.path.realpath(path), roots, name)
+        _check_kind(os.stat(path), name)  # opening a device can already act on it
+        descriptor = os.open(path, _OPEN_FLAGS)
+    except OSError as error:
+        raise _os_error(error, name) from error
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            status = os.fstat(descriptor)
+            _check_kind(status, name)
+            if roots is not None:
+                _check_inside(_descriptor_path(descriptor, path), roots, name)
+            # Files under /proc claim a size of 0 and are therefore never read.
+            if status.st_size == 0:
+                raise CorruptImage(f"{name!r} is empty", "Check how the file was written.")
+            if status.st_size > policy.max_bytes:
+                raise _too_large(f"has {status.st_size:,} bytes", name, policy)
+            data = file.read(policy.max_bytes + 1)
+        except OSError as error:
+            raise _os_error(error, name) from error
+    if len(data) > policy.max_bytes:
+        raise _too_large("grew while it was read", name, policy)
+    return data
+
+
+def _resolve_roots(policy: ImagePolicy) -> tuple[Path, ...] | None:
+    if policy.allowed_roots is None:
+        return None
+    return tuple(Path(os.path.realpath(root)) for root in policy.allowed_roots)
+
+
+def _check_inside(resolved: str, roots: tuple[Path, ...] | None, name: str) -> None:
+    # is_relative_to compares whole components: /img-evil is not inside /img.
+    if roots is not None and not any(Path(resolved).is_relative_to(root) for root in roots):
+        raise PathNotAllowed(
+            f"{name!r} is outside the allowed folders", "Use a file inside an allowed folder."
+        )
+
+
+def _check_kind(status: os.stat_result, name: str) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise PathNotAllowed(f"{name!r} is a directory", "Name one image file inside it.")
+    if not stat.S_ISREG(status.st_mode):
+        raise PathNotAllowed(
+            f"{name!r} is not a regular file", "Pipes, sockets and devices are not read."
+        )
+
+
+def _descriptor_path(descriptor: int, path: str) -> str:
+    """Where the open file really is, as far as the platform tells."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+    link = f"/proc/self/fd/{descriptor}"
+    if os.path.islink(link):
+        return os.readlink(link)
+    resolved = os.path.realpath(path)
+    if not os.path.samestat(os.stat(resolved), os.fstat(descriptor)):
+        raise OSError(errno.EACCES, "the file was exchanged while it was opened")
+    return resolved
+
+
+def _os_error(error: OSError, name: str) -> InputError:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        return ImageNotFound(f"no file at {name!r}", "Check the path.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.ENODEV):
+        return PathNotAllowed(f"{name!r} cannot be opened ({error.strerror})", "Check its rights.")
+    return CorruptImage(f"{name!r} cannot be read ({error.strerror})", "Check the disk.")
+
+
+def _too_large(what: str, name: str, policy: ImagePolicy) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"{name!r} {what}; the limit is {policy.max_bytes:,} bytes",
+        "Send a smaller file or raise ImagePolicy.max_bytes.",
+    )

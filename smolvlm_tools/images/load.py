@@ -1,0 +1,162 @@
+"""The entrance: tells the kinds of source apart and sends each down its path."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any, BinaryIO, Protocol, cast
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import (
+    BadEncoding,
+    CorruptImage,
+    ImageNotFound,
+    ImageTooLarge,
+    UnsupportedFormat,
+    UrlNotAllowed,
+)
+from .arrays import array_to_rgb
+from .colour import picture_to_rgb
+from .container import decode
+from .encodings import abbreviate, decode_base64, decode_data_uri, is_plausible_base64, url_scheme
+from .files import read_file
+from .loaded import LoadedImage
+from .policy import ImagePolicy
+
+ImageSource = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
+)
+"""Everything `load_image` takes."""
+
+_ACCEPTED = (
+    "Give a path, an http(s) URL, a data URI, base64 text, bytes, a binary file object, "
+    "a PIL image or a numpy array."
+)
+_LONGEST_PATH = 4096
+
+
+def load_image(source: ImageSource, policy: ImagePolicy | None = None) -> LoadedImage:
+    """Read, check and decode one image, whatever form it comes in.
+
+    A `str` is, in this order: a data URI, an http(s) or file URL, an existing path, base64 text
+    (only its alphabet, at least 64 characters or the start of a known format), else a path.
+
+    Args:
+        source: the image.
+        policy: limits and permissions; `ImagePolicy()` when None.
+
+    Returns:
+        The first frame as upright RGB with its digest.
+
+    Raises:
+        InputError: one of its subclasses, each naming the source by what the caller gave:
+            ImageNotFound, CorruptImage, UnsupportedFormat, ImageTooLarge, BadDimensions,
+            BadEncoding, PathNotAllowed, UrlNotAllowed, FetchFailed, FetchTimeout.
+    """
+    policy = policy or ImagePolicy()
+    if isinstance(source, Image.Image):
+        return _from_picture(picture_to_rgb(source, policy, "the PIL image"))
+    if isinstance(source, np.ndarray):
+        return _from_picture(array_to_rgb(source, policy))
+    data, name, mime = _read(source, policy)
+    return decode(data, policy, name, mime)
+
+
+def _from_picture(pixels: Image.Image) -> LoadedImage:
+    digest = hashlib.sha256(f"RGB {pixels.width}x{pixels.height} ".encode())
+    digest.update(pixels.tobytes())
+    return LoadedImage(pixels, digest.hexdigest(), None)
+
+
+def _read(source: object, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
+    """Encoded bytes, the name errors use, and the MIME type that was claimed for them."""
+    if isinstance(source, str):
+        return _read_text(source, policy)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        view = memoryview(cast("bytes", source))
+        if view.nbytes > policy.max_bytes:
+            raise _too_large(f"the image has {view.nbytes:,} bytes", policy)
+        return view.tobytes(), "the image", None
+    if isinstance(source, os.PathLike):
+        path = cast("os.PathLike[Any]", source).__fspath__()
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
+        return read_file(path, policy), str(path), None
+    if callable(getattr(source, "read", None)):
+        return _read_stream(cast("_Reader", source), policy), "the file object", None
+    raise UnsupportedFormat(f"a {type(source).__name__} is no image source", _ACCEPTED)
+
+
+def _read_text(text: str, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
+    scheme = url_scheme(text)
+    if scheme == "data":
+        data, mime = decode_data_uri(text, policy)
+        return data, "the data URI", mime
+    if scheme in ("http", "https"):
+        from .fetch import fetch_url  # loads the HTTP client
+
+        return fetch_url(text, policy), abbreviate(text, 200), None
+    if scheme == "file":
+        return read_file(_file_url_path(text), policy), text, None
+    if scheme is not None:
+        raise UrlNotAllowed(
+            f"{abbreviate(text)!r} has the scheme {scheme!r}", "Only http and https are fetched."
+        )
+    short = len(text) <= _LONGEST_PATH
+    if is_plausible_base64(text) and not (short and os.path.exists(text)):
+        return decode_base64(text, policy, "the base64 text"), "the base64 text", None
+    if not text.strip() or not short:
+        raise ImageNotFound(f"{abbreviate(text)!r} is no path to an image", _ACCEPTED)
+    return read_file(text, policy), text, None
+
+
+def _file_url_path(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise BadEncoding(f"{abbreviate(url)!r} is not a valid URL", _ACCEPTED) from None
+    if parts.netloc not in ("", "localhost"):
+        raise UrlNotAllowed(
+            f"{abbreviate(url)!r} names the host {parts.netloc!r}", "Use file:///path or a path."
+        )
+    path = unquote(parts.path)
+    return path.lstrip("/") if os.name == "nt" else path
+
+
+class _Reader(Protocol):
+    def read(self, size: int, /) -> bytes | str | None: ...
+
+
+def _read_stream(stream: _Reader, policy: ImagePolicy) -> bytes:
+    parts: list[bytes] = []
+    missing = policy.max_bytes + 1
+    while missing > 0:
+        try:
+            part = stream.read(missing)
+        except (OSError, ValueError, EOFError) as error:
+            raise CorruptImage(
+                f"the file object could not be read ({error})", "Hand over an open binary file."
+            ) from error
+        if not part:
+            break
+        if not isinstance(part, (bytes, bytearray, memoryview)):
+            raise BadEncoding(
+                f"the file object returns {type(part).__name__}, not bytes",
+                'Open the file in binary mode: open(path, "rb").',
+            )
+        parts.append(bytes(part))
+        missing -= len(part)
+    if missing <= 0:
+        raise _too_large("the file object holds more", policy)
+    return b"".join(parts)
+
+
+def _too_large(reason: str, policy: ImagePolicy) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"{reason}; the limit is {policy.max_bytes:,} bytes",
+        "Send a smaller file or raise ImagePolicy.max_bytes.",
+    )

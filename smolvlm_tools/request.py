@@ -1,0 +1,94 @@
+"""One request: a conversation, how to see its images, how to decode the reply. Checks, no work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from pydantic import ValidationError
+
+from .errors import BadOptions, BadPrompt
+from .types import GenerationOptions, Message, MessageLike, Resolution, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A checked request."""
+
+    messages: tuple[Message, ...]
+    options: GenerationOptions
+    resolution: Resolution
+    task: Task | None = None
+
+
+class RequestOptions(TypedDict, total=False):
+    """Keywords of every asking method.
+
+    Attributes:
+        resolution: "auto", "native" or N tiles; the engine's own by default.
+        task: what the request is for; it may raise the resolution under "auto".
+        cancel: setting this event ends the request with `Cancelled`.
+
+    The others are the fields of `GenerationOptions`.
+    """
+
+    max_new_tokens: int
+    temperature: float
+    top_p: float
+    top_k: int
+    seed: int | None
+    stop: str | Sequence[str]
+    repetition_guard: bool
+    ignore_eos: bool
+    logprobs: bool
+    resolution: Resolution | None
+    task: Task | None
+    cancel: threading.Event | None
+
+
+def parse_options(options: Mapping[str, Any]) -> GenerationOptions:
+    """Check generation options given by name.
+
+    Raises:
+        BadOptions: an unknown name or an impossible value.
+    """
+    unknown = sorted(set(options) - set(GenerationOptions.model_fields))
+    if unknown:
+        raise BadOptions(
+            f"unknown option {', '.join(map(repr, unknown))}",
+            f"Options are {', '.join(GenerationOptions.model_fields)}.",
+        )
+    try:
+        return GenerationOptions.model_validate(dict(options))
+    except ValidationError as error:
+        raise BadOptions(_first_problem(error), "See `GenerationOptions` for the ranges.") from None
+
+
+def parse_messages(messages: Sequence[MessageLike]) -> tuple[Message, ...]:
+    """Check a conversation given as typed messages or as transformers-style dicts.
+
+    Raises:
+        BadPrompt: no message, an unknown role or content type, a part without its content.
+    """
+    if isinstance(messages, (str, bytes, Mapping, Message)):
+        raise BadPrompt(
+            f"messages must be a list, not a single {type(messages).__name__}",
+            'Pass [{"role": "user", "content": [...]}].',
+        )
+    if not messages:
+        raise BadPrompt("the conversation is empty", "Pass at least one message.")
+    try:
+        return tuple(Message.model_validate(message) for message in messages)
+    except ValidationError as error:
+        raise BadPrompt(
+            f"a message is malformed: {_first_problem(error)}",
+            'Content parts are {"type": "text", "text": …} and {"type": "image", "image": SOURCE}.',
+        ) from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(step) for step in problem["loc"])
+    return f"{place}: {problem['msg']}" if place else problem["msg"]

@@ -1,0 +1,212 @@
+"""The frozen values that cross the package's surface; knows no engine, model or file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "repetition"]
+Flag = Literal["truncated", "repetition", "blank_image"]
+Task = Literal["describe", "ask", "transcribe"]
+Resolution: TypeAlias = Literal["auto", "native"] | int
+"""How an image is cut: "auto", "native", or N for a longest edge of N tiles."""
+
+
+class Value(BaseModel):
+    """Base of the immutable values: unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class TextPart(Value):
+    """A run of text inside a message."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class ImagePart(Value):
+    """An image inside a message.
+
+    Attributes:
+        image: any source `load_image` takes: path, URL, data URI, base64, bytes, file object,
+            PIL image or numpy array.
+    """
+
+    type: Literal["image"] = "image"
+    image: Any
+
+
+Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+
+def _as_parts(content: Any) -> Any:
+    return [TextPart(text=content)] if isinstance(content, str) else content
+
+
+class Message(Value):
+    """One turn of a conversation.
+
+    Attributes:
+        role: who speaks.
+        content: text and images in the order the model reads them; a plain string is one text.
+    """
+
+    role: Role
+    content: Annotated[tuple[Part, ...], BeforeValidator(_as_parts), Field(min_length=1)]
+
+
+MessageLike: TypeAlias = Message | Mapping[str, Any]
+"""A `Message`, or the dict form of transformers' chat templates."""
+
+
+class GenerationOptions(Value):
+    """How one reply is decoded. The defaults are greedy and deterministic.
+
+    Attributes:
+        max_new_tokens: most tokens to generate, the end-of-utterance token included.
+        temperature: 0 is greedy; above, logits are divided by it before sampling.
+        top_p: nucleus: sample from the smallest set of tokens with this probability together.
+        top_k: sample from the k likeliest tokens; 0 means all.
+        seed: of the sampler; None draws one from the system.
+        stop: texts that end the reply; they are not part of it.
+        repetition_guard: end a reply that has begun to loop (`finish_reason="repetition"`).
+        ignore_eos: decode on past the end-of-utterance token (for benchmarks).
+        logprobs: report every generated token with its log-probability.
+    """
+
+    max_new_tokens: int = Field(default=512, ge=1, le=1_000_000)
+    temperature: float = Field(default=0.0, ge=0.0, le=100.0, allow_inf_nan=False)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0)
+    seed: int | None = Field(default=None, ge=0)
+    stop: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        BeforeValidator(lambda stop: (stop,) if isinstance(stop, str) else stop),
+    ] = ()
+    repetition_guard: bool = True
+    ignore_eos: bool = False
+    logprobs: bool = False
+
+
+class Token(Value):
+    """One generated token; `logprob` is its natural log-probability before temperature."""
+
+    id: int
+    text: str
+    logprob: float
+
+
+class StageSeconds(Value):
+    """Wall time per stage of one request, in seconds."""
+
+    preprocess: float
+    vision: float
+    prefill: float
+    decode: float
+
+    @property
+    def total(self) -> float:
+        return self.preprocess + self.vision + self.prefill + self.decode
+
+
+class Usage(Value):
+    """What a reply cost.
+
+    Attributes:
+        prompt_tokens: all tokens the decoder read, image tokens included.
+        image_tokens: how many of them stand for image features.
+        completion_tokens: tokens generated, the end-of-utterance token included.
+        tiles: tiles the vision tower encoded.
+    """
+
+    prompt_tokens: int
+    image_tokens: int
+    completion_tokens: int
+    tiles: int
+    seconds: StageSeconds
+
+
+class VisionResult(Value):
+    """A reply, what it cost, and what is known about its worth. The same on every surface.
+
+    Attributes:
+        text: the reply.
+        value: the answer as a typed value where a type was asked for; None for free text.
+        finish_reason: "stop" (the model ended, or a stop text came), "length" (out of tokens),
+            "repetition" (the guard ended a loop).
+        usage: tokens, tiles and seconds.
+        confidence: geometric mean of the generated tokens' probabilities, 0 to 1. It measures
+            how sure the model was of its words, not whether they are true.
+        flags: what a reader should know: "truncated", "repetition", "blank_image".
+        image_sha256: of every image's encoded bytes, in prompt order.
+        model: id of the checkpoint.
+        revision: the hub commit it was loaded from; None for a folder.
+        backend, device, precision: what computed the reply.
+        tokens: the generated tokens when `logprobs` was asked for, else None.
+    """
+
+    text: str
+    value: JsonValue = None
+    finish_reason: FinishReason
+    usage: Usage
+    confidence: float
+    flags: tuple[Flag, ...] = ()
+    image_sha256: tuple[str, ...] = ()
+    model: str
+    revision: str | None = None
+    backend: str
+    device: str
+    precision: str
+    tokens: tuple[Token, ...] | None = None
+
+
+class StreamChunk(Value):
+    """What one generated token added to the reply.
+
+    Attributes:
+        token_id: the token.
+        text: the text that became certain with it; may be empty. The texts join to the reply.
+        result: the whole reply, on the last chunk only.
+    """
+
+    token_id: int
+    text: str
+    result: VisionResult | None = None
+
+
+class ImagePlan(Value):
+    """How one image will be cut, before anything runs.
+
+    Attributes:
+        width, height: of the image as it will be seen (EXIF orientation applied), in pixels.
+        resized_width, resized_height: after resizing to whole tiles.
+        rows, cols: of the tile grid; 0 and 0 when the image is one single tile.
+        tiles: tiles to encode, the global one included.
+        tokens: prompt tokens the image takes, row and column markers included.
+        image_tokens: how many of them stand for image features.
+    """
+
+    width: int
+    height: int
+    resized_width: int
+    resized_height: int
+    rows: int
+    cols: int
+    tiles: int
+    tokens: int
+    image_tokens: int
+
+
+class RequestPlan(Value):
+    """What a request will cost in tiles and tokens, before anything runs."""
+
+    images: tuple[ImagePlan, ...]
+    tiles: int
+    image_tokens: int
+    prompt_tokens: int
+    context_length: int
+    model: str
