@@ -72,7 +72,7 @@ def test_an_unknown_name_lists_the_aliases_and_suggests_the_closest() -> None:
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nowhere", Path("nowhere")])
 def test_a_missing_folder_is_named(name: str | Path) -> None:
-    with pytest.raises(ModelNotFound, match="no folder|no model"):
+    with pytest.raises(ModelNotFound, match=r"no folder|no model"):
         open_checkpoint(name)
 
 
@@ -131,9 +131,7 @@ def test_a_whole_safetensors_file_passes_and_a_cut_or_longer_one_does_not(tmp_pa
 @pytest.mark.parametrize(
     "header", ["[]", "{", '{"a": 1}', '{"a": {"shape": [1], "data_offsets": ["x"]}}']
 )
-def test_a_safetensors_file_with_a_senseless_header_is_invalid(
-    tmp_path: Path, header: str
-) -> None:
+def test_a_safetensors_file_with_a_senseless_header_is_invalid(tmp_path: Path, header: str) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header.encode())
     with pytest.raises(ModelInvalid):

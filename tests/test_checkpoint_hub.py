@@ -231,3 +231,23 @@ def test_a_download_prints_nothing_on_stdout(hub: HubServer, tmp_path: Path) -> 
         [sys.executable, "-c", program], check=True, capture_output=True, env=environment
     )
     assert result.stdout == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="caches without links on Windows")
+def test_links_to_deleted_blobs_count_as_not_cached(hub: HubServer) -> None:
+    checkpoint = open_checkpoint(ID)
+    checkpoint.fetch(["model.safetensors"])
+    Path(os.path.realpath(checkpoint.folder / "model.safetensors")).unlink()
+    assert open_checkpoint(ID, local_files_only=True).files == CONFIGURATION
+    open_checkpoint(ID).fetch(["model.safetensors"])
+    assert (checkpoint.folder / "model.safetensors").is_file()
+
+
+def test_a_cache_that_cannot_note_revisions_still_serves(
+    hub: HubServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    references = tmp_path / "cache" / "models--someone--tiny-smolvlm" / "refs"
+    references.parent.mkdir(parents=True)
+    references.write_text("in the way")
+    assert open_checkpoint(ID).revision == COMMIT
+    assert "will not open offline" in caplog.text

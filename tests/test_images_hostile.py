@@ -128,7 +128,9 @@ def test_a_broken_file_is_a_typed_error_of_one_line(name: str) -> None:
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("data", [PNG, JPEG, GIF, WEBP, TIFF], ids=["PNG", "JPEG", "GIF", "WEBP", "TIFF"])
+@pytest.mark.parametrize(
+    "data", [PNG, JPEG, GIF, WEBP, TIFF], ids=["PNG", "JPEG", "GIF", "WEBP", "TIFF"]
+)
 def test_no_damage_raises_anything_but_an_input_error(data: bytes) -> None:
     rng = np.random.default_rng(1)
     with warnings.catch_warnings():

@@ -42,7 +42,7 @@ class _Site(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
-        headers.setdefault("Content-Length", str(len(body)))
+        headers.setdefault("Content_Length", str(len(body)))
         for key, value in headers.items():
             self.send_header(key.replace("_", "-"), value)
         self.end_headers()
@@ -52,7 +52,9 @@ class _Site(BaseHTTPRequestHandler):
         self._send(200, PNG)
 
     def _chunked(self, _: str) -> None:
-        self._send(200, Transfer_Encoding="chunked", Content_Length="")
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
         self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(PNG), PNG))
 
     def _html(self, _: str) -> None:
@@ -125,8 +127,9 @@ def site() -> Iterator[_Server]:
     server.server_close()
 
 
-def test_a_url_gives_the_same_image_as_its_bytes(site: _Server) -> None:
-    fetched = load_image(site.url("png"))
+@pytest.mark.parametrize("page", ["png", "chunked"])
+def test_a_url_gives_the_same_image_as_its_bytes(site: _Server, page: str) -> None:
+    fetched = load_image(site.url(page))
     assert fetched.sha256 == load_image(PNG).sha256
     assert fetched.format == "PNG"
 

@@ -118,7 +118,8 @@ def list_files(folder: Path) -> frozenset[str]:
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         relative = Path(parent).relative_to(folder)
         names.update((relative / name).as_posix() for name in files)
-    return frozenset(name for name in names if is_usable(name))
+    # is_file: a cache whose blobs were deleted keeps links to nowhere.
+    return frozenset(name for name in names if is_usable(name) and (folder / name).is_file())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache,
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelNotFound
+
+_log = logging.getLogger(__name__)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
@@ -65,19 +68,20 @@ def cached_commit(hub_id: str, revision: str | None, settings: HubSettings) -> s
     return revision if snapshot_folder(hub_id, revision, settings).is_dir() else None
 
 
-def remember_commit(
-    hub_id: str, revision: str | None, commit: str, settings: HubSettings
-) -> None:
+def remember_commit(hub_id: str, revision: str | None, commit: str, settings: HubSettings) -> None:
     """Note what a branch or tag means now, so that it opens offline later.
 
     huggingface_hub notes it only when it resolves a revision itself; here every download is
     pinned to the commit.
     """
-    if revision == commit:
+    if revision == commit or cached_commit(hub_id, revision, settings) == commit:
         return
     reference = _repository(hub_id, settings) / "refs" / (revision or "main")
-    reference.parent.mkdir(parents=True, exist_ok=True)
-    reference.write_text(commit, encoding="ascii")
+    try:
+        reference.parent.mkdir(parents=True, exist_ok=True)
+        reference.write_text(commit, encoding="ascii")
+    except OSError as error:  # a cache shared read-only still serves
+        _log.warning("%s will not open offline: %s", hub_id, error.strerror)
 
 
 def snapshot_folder(hub_id: str, commit: str, settings: HubSettings) -> Path:

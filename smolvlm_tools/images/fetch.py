@@ -66,8 +66,8 @@ def _parse(url: str, name: str, base: httpx2.URL | None = None) -> httpx2.URL:
         raise UrlNotAllowed(
             f"{name!r} leads to the scheme {parsed.scheme!r}", "Only http and https are fetched."
         )
-    if not parsed.host:
-        raise UrlNotAllowed(f"{name!r} names no host", _RETRY)
+    if not parsed.host or not 0 < (parsed.port or 80) < 65536:
+        raise UrlNotAllowed(f"{name!r} names no host, or an impossible port", _RETRY)
     if parsed.userinfo:
         raise UrlNotAllowed(
             "the URL carries a user name or password", "Remove the part before '@'."

@@ -85,7 +85,7 @@ def _read(source: object, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
         path = cast("os.PathLike[Any]", source).__fspath__()
         if isinstance(path, bytes):
             path = os.fsdecode(path)
-        return read_file(path, policy), str(path), None
+        return read_file(path, policy), _quote(path), None
     if callable(getattr(source, "read", None)):
         return _read_stream(cast("_Reader", source), policy), "the file object", None
     raise UnsupportedFormat(f"a {type(source).__name__} is no image source", _ACCEPTED)
@@ -99,9 +99,9 @@ def _read_text(text: str, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
     if scheme in ("http", "https"):
         from .fetch import fetch_url  # loads the HTTP client
 
-        return fetch_url(text, policy), abbreviate(text, 200), None
+        return fetch_url(text, policy), _quote(text), None
     if scheme == "file":
-        return read_file(_file_url_path(text), policy), text, None
+        return read_file(_file_url_path(text), policy), _quote(text), None
     if scheme is not None:
         raise UrlNotAllowed(
             f"{abbreviate(text)!r} has the scheme {scheme!r}", "Only http and https are fetched."
@@ -111,7 +111,11 @@ def _read_text(text: str, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
         return decode_base64(text, policy, "the base64 text"), "the base64 text", None
     if not text.strip() or not short:
         raise ImageNotFound(f"{abbreviate(text)!r} is no path to an image", _ACCEPTED)
-    return read_file(text, policy), text, None
+    return read_file(text, policy), _quote(text), None
+
+
+def _quote(name: str) -> str:
+    return repr(abbreviate(name, 200))
 
 
 def _file_url_path(url: str) -> str:
