@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,10 @@ class KVCache(Protocol):
         ...
 
 
-class Backend(Protocol):
+Cache = TypeVar("Cache", bound=KVCache)
+
+
+class Backend(Protocol[Cache]):
     """A runtime that holds one checkpoint's weights. Not thread-safe: one worker drives it.
 
     Attributes:
@@ -62,12 +65,12 @@ class Backend(Protocol):
         """Run the vision tower and connector on a micro-batch of full tiles."""
         ...
 
-    def create_cache(self, capacity: int) -> KVCache:
+    def create_cache(self, capacity: int) -> Cache:
         """An empty cache for a sequence of at most `capacity` tokens."""
         ...
 
     def forward(
-        self, token_ids: TokenIds, cache: KVCache, features: Sequence[Features] = ()
+        self, token_ids: TokenIds, cache: Cache, features: Sequence[Features] = ()
     ) -> Logits:
         """Append `token_ids` to `cache` and return the logits after the last of them.
 
@@ -79,3 +82,7 @@ class Backend(Protocol):
     def close(self) -> None:
         """Free the weights. The backend is unusable afterwards."""
         ...
+
+
+AnyBackend: TypeAlias = Backend[Any]
+"""A backend, whatever it keeps in its caches."""

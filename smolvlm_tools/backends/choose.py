@@ -9,7 +9,7 @@ import sys
 
 from ..checkpoint import Checkpoint
 from ..errors import BadOptions, ModelNotFound
-from .base import Backend
+from .base import AnyBackend
 from .onnx_files import PRECISIONS as ONNX_PRECISIONS
 from .onnx_files import available_precisions
 
@@ -25,7 +25,7 @@ def load_backend(
     precision: str = "auto",
     device: str = "auto",
     threads: int | None = None,
-) -> Backend:
+) -> AnyBackend:
     """Load a checkpoint's weights into the runtime asked for.
 
     Raises:
@@ -34,7 +34,7 @@ def load_backend(
         ModelNotFound: the checkpoint has no files for it.
         ModelInvalid: its files are damaged.
     """
-    _check_names(backend, precision, device, threads)
+    check_names(backend, precision, device, threads)
     if backend == "auto":
         backend = choose_backend(checkpoint, precision, device)
     if backend == "torch":
@@ -97,7 +97,14 @@ def has_accelerator() -> bool:
     return found and count.value > 0
 
 
-def _check_names(backend: str, precision: str, device: str, threads: int | None) -> None:
+def check_names(
+    backend: str = "auto", precision: str = "auto", device: str = "auto", threads: int | None = None
+) -> None:
+    """Check what can be checked before any file is looked for.
+
+    Raises:
+        BadOptions: an unknown name, or a precision that the backend does not have.
+    """
     _check("backend", backend, BACKENDS)
     _check("precision", precision, PRECISIONS)
     kind, colon, number = device.partition(":")
@@ -121,4 +128,3 @@ def _check_names(backend: str, precision: str, device: str, threads: int | None)
 def _check(what: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise BadOptions(f"unknown {what} {value!r}", f"Use one of {', '.join(known)}.")
-

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chat import END_OF_UTTERANCE, encode_text
+from ..chat import ChatTemplate, encode_text
 from ..checkpoint import Checkpoint
 from ..errors import Closed
 from ..model_config import ModelConfig
@@ -60,8 +60,9 @@ class FakeBackend:
     def saying(cls, checkpoint: Checkpoint, text: str) -> FakeBackend:
         """Replies `text` and ends its turn."""
         tokenizer = checkpoint.tokenizer()
-        end: int = tokenizer.token_to_id(END_OF_UTTERANCE)
-        return cls(checkpoint.config, [*encode_text(tokenizer, text), end])
+        chat = ChatTemplate(tokenizer, checkpoint.config.image_token_id)
+        script = [*encode_text(tokenizer, text), chat.end_of_utterance_id]
+        return cls(checkpoint.config, script)
 
     def encode(self, tiles: Tiles) -> NDArray[np.float32]:
         """(tiles, 3, S, S) → (tiles, tokens, hidden): each tile's mean, everywhere."""

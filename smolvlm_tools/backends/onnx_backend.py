@@ -52,13 +52,19 @@ class OnnxBackend:
     tiles_per_batch = 1  # on two cores a tile alone is as quick as in company, and smaller
 
     def __init__(
-        self, vision: Any, embed: Any, decoder: Decoder, config: ModelConfig, precision: str,
+        self,
+        vision: Any,
+        embed: Any,
+        decoder: Decoder,
+        config: ModelConfig,
+        precision: str,
         device: str,
     ) -> None:
         self.device = device
         self.precision = precision
-        self._vision, self._embed, self._decoder = vision, embed, decoder
-        self._config = config
+        self._vision, self._embed = vision, embed
+        self.decoder: Any = decoder
+        self.config = config
         self._pixels = {item.name: item for item in vision.get_inputs()}
         self._closed = False
 
@@ -113,7 +119,7 @@ class OnnxBackend:
     def create_cache(self, capacity: int) -> OnnxCache:
         """An empty cache for a sequence of at most `capacity` tokens."""
         self._check_open()
-        return self._decoder.create_cache(capacity)
+        return self.decoder.create_cache(capacity)
 
     def forward(
         self, token_ids: TokenIds, cache: OnnxCache, features: Sequence[Features] = ()
@@ -130,9 +136,9 @@ class OnnxBackend:
         embeds = self.embed(token_ids)
         if features:
             rows = np.concatenate([part.reshape(-1, part.shape[-1]) for part in features])
-            embeds[token_ids == self._config.image_token_id] = rows
-        return self._decoder.forward(
-            embeds[None].astype(self._decoder.embeds_type, copy=False), cache
+            embeds[token_ids == self.config.image_token_id] = rows
+        return self.decoder.forward(
+            embeds[None].astype(self.decoder.embeds_type, copy=False), cache
         )
 
     def embed(self, token_ids: TokenIds) -> NDArray[np.floating[Any]]:
@@ -143,7 +149,7 @@ class OnnxBackend:
     def close(self) -> None:
         """Free the weights. The backend is unusable afterwards."""
         self._closed = True
-        self._vision = self._embed = self._decoder = None  # type: ignore[assignment]
+        self._vision = self._embed = self.decoder = None
 
     def _encode(self, tiles: Tiles) -> NDArray[np.float32]:
         pixels = tiles[None].astype(ELEMENTS[self._pixels["pixel_values"].type], copy=False)
@@ -151,7 +157,7 @@ class OnnxBackend:
         if "pixel_attention_mask" in self._pixels:
             feed["pixel_attention_mask"] = np.ones((1, len(tiles), *tiles.shape[2:]), np.bool_)
         found = _run(self._vision, "vision_encoder", feed)
-        expected = (len(tiles), self._config.image.tokens_per_tile, self._config.text.hidden_size)
+        expected = (len(tiles), self.config.image.tokens_per_tile, self.config.text.hidden_size)
         if found.size != np.prod(expected):
             raise ModelInvalid(
                 f"the vision encoder returns {found.shape} for {len(tiles)} tiles, not {expected}",

@@ -66,10 +66,10 @@ class Decoder:
                 f"{cache.length + length} tokens do not fit a cache of {cache.capacity}",
                 "Ask for a cache that holds prompt and answer.",
             )
-        chunk = length if self._last_only else CHUNK
-        for start in range(0, length, chunk):
-            logits = self._call(embeds[:, start : start + chunk], cache)
-        return logits  # pyright: ignore[reportPossiblyUnbound]
+        last = 0 if self._last_only else (length - 1) // CHUNK * CHUNK
+        for start in range(0, last, CHUNK):
+            self._call(embeds[:, start : start + CHUNK], cache)
+        return self._call(embeds[:, last:], cache)
 
     def _call(self, embeds: Embeddings, cache: OnnxCache) -> NDArray[np.float32]:
         try:
@@ -142,8 +142,11 @@ class Decoder:
         rng = np.random.default_rng(0)
         embeds = rng.standard_normal((1, 3, self._hidden)).astype(self.embeds_type)
         growing = self._growing_cache(PROBE_CAPACITY)
-        self._call(embeds[:, :2], growing)
-        expected = self._call(embeds[:, 2:], growing)
+        try:
+            self._call(embeds[:, :2], growing)
+            expected = self._call(embeds[:, 2:], growing)
+        except ModelError as error:
+            raise ModelInvalid(error.reason, "Fetch or export the files again.") from error
         if expected.shape != (self._vocabulary,) or not np.isfinite(expected).all():
             raise ModelInvalid(
                 f"the decoder returns {expected.shape} logits with "

@@ -21,6 +21,8 @@ SUFFIXES = {
 """Suffix of the hub's file names per precision, the most exact first."""
 
 PRECISIONS = tuple(SUFFIXES)
+EXPORTED = ("fp32", "int8", "q4")
+"""Precisions that `smolvlm export` writes."""
 
 FOLDER = "onnx"
 
@@ -62,12 +64,14 @@ def choose_precision(files: Iterable[str], asked: str, checkpoint: str) -> str:
         return present[0]
     if asked in present:
         return asked
-    wanted = "fp32" if asked == "auto" else asked
+    remedies = [f"Choose {' or '.join(present)}."] if present else []
+    if asked == "auto" or asked in EXPORTED:
+        wanted = "fp32" if asked == "auto" else asked
+        remedies.append(f"Run `smolvlm export CHECKPOINT --out DIR --precision {wanted}`.")
     listed = f"it has {', '.join(present)}" if present else "it has none at all"
     raise ModelNotFound(
         f"{checkpoint} has no {'' if asked == 'auto' else asked + ' '}ONNX files ({listed})",
-        (f"Choose one of those, or run" if present else "Run")
-        + f" `smolvlm export CHECKPOINT --out DIR --precision {wanted}`.",
+        " ".join(remedies) or "Use a checkpoint that ships it.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,7 @@ def runtime() -> Any:
 
 def runtime_errors() -> tuple[type[Exception], ...]:
     """Every exception type of ONNX Runtime; they share no base but Exception."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
+    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
     found = [
         value
         for value in vars(state).values()
@@ -81,9 +81,7 @@ def create_session(path: Path, device: str = "cpu", threads: int | None = None) 
     onnxruntime = runtime()
     name, provider = provider_for(device)
     if not path.is_file():
-        raise ModelNotFound(
-            f"{path} does not exist", "Run `smolvlm export CHECKPOINT --out DIR`."
-        )
+        raise ModelNotFound(f"{path} does not exist", "Run `smolvlm export CHECKPOINT --out DIR`.")
     settings = {"device_id": name.partition(":")[2]} if provider != PROVIDERS["cpu"] else {}
     for optimise in (True, False):
         options = _options(onnxruntime, threads, optimise)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class TorchBackend:
 
     def __init__(self, model: Any, image_token_id: int, device: str, precision: str) -> None:
         """Wrap a loaded `*ForConditionalGeneration` model; `load` makes one."""
-        self._model = model
+        self._model: Any = model
         self._image_token_id = image_token_id
         self.device = device
         self.precision = precision
@@ -86,15 +87,16 @@ class TorchBackend:
             torch.set_num_threads(threads)
         dtype = getattr(torch, DTYPE_NAMES[precision])
         try:
-            model, info = transformers.AutoModelForImageTextToText.from_pretrained(
-                checkpoint.folder,
-                dtype=dtype,
-                attn_implementation=_attention(kind, precision),
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
+            with _no_progress_bar(transformers.utils.logging):
+                model, info = transformers.AutoModelForImageTextToText.from_pretrained(
+                    checkpoint.folder,
+                    dtype=dtype,
+                    attn_implementation=_attention(kind, precision),
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    output_loading_info=True,
+                )
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise ModelInvalid(
                 f"the weights of {checkpoint.id} do not load: {error}", "Fetch them again."
@@ -118,9 +120,7 @@ class TorchBackend:
             # Tiles are always full, so no patch is masked; transformers' own entrance would
             # also drop tiles that happen to be exactly grey.
             mask = torch.ones((len(tiles), side, side), dtype=torch.bool, device=self.device)
-            vision = self._model.model.vision_model(
-                pixel_values=pixels, patch_attention_mask=mask
-            )
+            vision = self._model.model.vision_model(pixel_values=pixels, patch_attention_mask=mask)
             return self._model.model.connector(vision.last_hidden_state)
 
     def create_cache(self, capacity: int) -> TorchCache:
@@ -181,12 +181,24 @@ def _import_torch() -> tuple[Any, Any]:
     try:
         import torch
         import transformers
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a shared library of torch is missing
         raise BackendUnavailable(
-            f"the torch backend needs {error.name or 'torch'}",
+            f"torch and transformers cannot be imported ({error})",
             "Run `pip install 'smolvlm-tools[torch]'`, or use backend='onnx'.",
         ) from error
     return torch, transformers
+
+
+@contextmanager
+def _no_progress_bar(logging: Any) -> Generator[None]:
+    """Keep transformers from drawing its own bar for the moment that loading takes."""
+    enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if enabled:
+            logging.enable_progress_bar()
 
 
 def _attention(kind: str, precision: str) -> str:

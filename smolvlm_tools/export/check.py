@@ -69,9 +69,7 @@ def check_precision(
     return errors, same
 
 
-def _logits(
-    backend: OnnxBackend, reference: Reference, features: list[Any]
-) -> NDArray[np.float32]:
+def _logits(backend: OnnxBackend, reference: Reference, features: list[Any]) -> NDArray[np.float32]:
     """Logits after the prompt and after each of torch's tokens, (1 + GREEDY_STEPS, vocab)."""
     cache = backend.create_cache(len(reference.prompt) + GREEDY_STEPS)
     rows = [backend.forward(reference.prompt, cache, features)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from ..backends.onnx_files import component_file
+from ..backends.onnx_files import EXPORTED, component_file
 from ..model_config import ModelConfig
 from .decoder_graph import build_embedding, build_fused_decoder
 from .graph import GraphBuilder
@@ -14,7 +14,8 @@ from .plain_decoder_graph import build_plain_decoder
 from .vision_graph import build_vision
 from .weights import Weights
 
-BYTES_PER_WEIGHT = {"fp32": 4.0, "int8": 1.05, "q4": 0.65}
+PRECISIONS = EXPORTED
+BYTES_PER_WEIGHT = {"float": 4.0, "rows8": 1.05, "blocks8": 1.15, "blocks4": 0.65}
 
 
 def write_component(
@@ -32,16 +33,17 @@ def write_component(
     Args:
         out: the folder above `onnx`, which exists.
         component: one of `onnx_files.COMPONENTS`.
-        precision: one of `BYTES_PER_WEIGHT`.
+        precision: one of `PRECISIONS`.
         weights: the open checkpoint.
         config: its numbers.
         fused: the fused form, else the plain one.
         half: keep fp32 matrices as float16 in the file.
     """
-    kind = "fp32" if component == "embed_tokens" and precision == "q4" else precision
-    size = _weight_count(component, config) * (2 if half else 4) * BYTES_PER_WEIGHT[kind] / 4
+    matrices = choose_matrices(component, precision, fused=fused)
+    each = 2.0 if half and matrices == "float" else BYTES_PER_WEIGHT[matrices]
     path = out / component_file(component, precision)
-    graph = GraphBuilder(path, kind, half=half, external=size > INLINE_LIMIT)
+    external = _weight_count(component, config) * each > INLINE_LIMIT
+    graph = GraphBuilder(path, matrices, half=half, external=external)
     try:
         if component == "vision_encoder":
             build_vision(graph, weights, config, fused)
@@ -54,6 +56,20 @@ def write_component(
         graph.save()
     finally:
         graph.close()
+
+
+def choose_matrices(component: str, precision: str, *, fused: bool) -> str:
+    """How a component holds its matrices in a precision: a key of `graph.MATRICES`.
+
+    int8: the tower sees one tile a call, so one scale for its activations harms no other tile;
+    the decoder's rows must not depend on their neighbours. q4 leaves the token table in full, as
+    the hub's files do.
+    """
+    if precision == "fp32" or (precision == "q4" and component == "embed_tokens"):
+        return "float"
+    if precision == "q4":
+        return "blocks4"
+    return "blocks8" if fused and component == "decoder_model_merged" else "rows8"
 
 
 def _weight_count(component: str, config: ModelConfig) -> int:

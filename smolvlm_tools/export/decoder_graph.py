@@ -75,7 +75,9 @@ def _layer(
     gate, up = graph.nodes("Split", [both], 2, axis=2, num_outputs=2)
     gate = graph.node("QuickGelu", [gate], domain=MICROSOFT, alpha=1.0)  # alpha 1 is SiLU
     y = graph.node("Mul", [gate, up])
-    y = project(graph, weights, y, f"{prefix}mlp.down_proj", text.hidden_size, text.intermediate_size)
+    y = project(
+        graph, weights, y, f"{prefix}mlp.down_proj", text.hidden_size, text.intermediate_size
+    )
     if layer + 1 < text.layers:
         return _skip_norm(
             graph, weights, config, y, x, f"{PREFIX}layers.{layer + 1}.input_layernorm"
@@ -133,10 +135,12 @@ def declare_cache(
 def project(
     graph: GraphBuilder, weights: Weights, x: str, name: str, outputs: int, inputs: int
 ) -> str:
+    """Product with the bias-free layer `name`."""
     return graph.linear(x, name, weights.get(f"{name}.weight", (outputs, inputs)))
 
 
 def norm_weight(graph: GraphBuilder, weights: Weights, config: ModelConfig, name: str) -> str:
+    """The scale (hidden,) of the RMSNorm `name`."""
     return graph.weight(name, weights.get(f"{name}.weight", (config.text.hidden_size,)))
 
 

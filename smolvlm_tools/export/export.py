@@ -12,11 +12,10 @@ from typing import Any
 from ..backends.onnx_files import COMPONENTS, FOLDER
 from ..errors import BadOptions, ModelError, ModelInvalid
 from ..model_config import ModelConfig
-from .components import BYTES_PER_WEIGHT, write_component
+from .components import PRECISIONS, write_component
 from .decoder_graph import fusable
 from .report import ComponentError, ExportedFile, ExportReport
 
-PRECISIONS = tuple(BYTES_PER_WEIGHT)
 COPIED = (
     "config.json",
     "generation_config.json",
@@ -52,8 +51,8 @@ def export_checkpoint(
     Args:
         checkpoint_folder: an Idefics3 / SmolVLM folder with safetensors weights.
         out: folder to write to; may be `checkpoint_folder`.
-        precisions: of `PRECISIONS`. int8: 8-bit weights with a scale per output and 8-bit
-            activations; q4: 4-bit weights in blocks of 32, token table in full.
+        precisions: of `PRECISIONS`. int8: 8-bit weights and activations; q4: 4-bit weights in
+            blocks of 32, token table in full (see `components.choose_matrices`).
         fused: True for com.microsoft operators (quicker; last logits only; no `position_ids` and
             `pixel_attention_mask`), False for standard operators and the hub's exact inputs. None
             takes the fused form where the decoder's head size allows it.
@@ -74,7 +73,7 @@ def export_checkpoint(
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
     form, notes = _choose_form(config, fused)
-    report_step = progress or (lambda _: None)
+    report_step = progress or _silent
     existed = out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -111,7 +110,8 @@ class _Job:
         from .weights import open_weights
 
         (self._scratch / FOLDER).mkdir()
-        for name in COPIED:
+        inside = self._source.resolve() == self._scratch.parent.resolve()
+        for name in () if inside else COPIED:
             if (self._source / name).is_file():
                 shutil.copyfile(self._source / name, self._scratch / name)
         with open_weights(self._source, half=self._half) as weights:
@@ -222,6 +222,10 @@ def _move_into(scratch: Path, out: Path) -> tuple[ExportedFile, ...]:
     for file in files:
         (scratch / file.name).replace(out / file.name)
     return tuple(files)
+
+
+def _silent(_line: str) -> None:
+    pass
 
 
 def _remove_if_empty(out: Path, existed: bool) -> None:

@@ -41,9 +41,8 @@ class TensorStream:
         """Write one array, `element` being its ONNX type number."""
         from onnx import TensorProto
 
-        value = np.ascontiguousarray(value)
         tensor: Any = TensorProto(name=name, dims=value.shape, data_type=element)
-        payload = value.reshape(-1).view(np.uint8)  # as raw_data wants it: little-endian bytes
+        payload = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
         if self._data is not None and value.nbytes >= SMALL:
             self._store(tensor, payload)
             head, payload = tensor.SerializeToString(), payload[:0]

@@ -17,8 +17,11 @@ BLOCKED = -3.4028235e38
 
 
 def build_plain_decoder(graph: GraphBuilder, weights: Weights, config: ModelConfig) -> None:
-    """inputs_embeds (B, L, hidden), attention_mask (B, past + L), position_ids (B, L) and the
-    past keys and values -> logits (B, L, vocab) and the present ones, longer by L."""
+    """The hub's contract: logits (B, L, vocab) and keys and values longer by L.
+
+    Inputs are inputs_embeds (B, L, hidden), attention_mask (B, past + L), position_ids (B, L) and
+    past_key_values.N.key and .value (B, kv_heads, past, head_dim).
+    """
     text = config.text
     x = graph.input("inputs_embeds", FLOAT, ["batch_size", "sequence_length", text.hidden_size])
     mask = graph.input("attention_mask", INT64, ["batch_size", "total_sequence_length"])
@@ -50,9 +53,7 @@ def _attention_bias(graph: GraphBuilder, x: str, mask: str) -> str:
 def _rotation(graph: GraphBuilder, config: ModelConfig, positions: str) -> tuple[str, str]:
     """Cosines and sines (B, 1, L, head_dim), each half of the last axis the same."""
     frequencies = graph.constant(rope_frequencies(config.text.rope_theta, config.text.head_dim))
-    column = graph.node(
-        "Unsqueeze", [graph.node("Cast", [positions], to=FLOAT), graph.ints(1, 3)]
-    )
+    column = graph.node("Unsqueeze", [graph.node("Cast", [positions], to=FLOAT), graph.ints(1, 3)])
     half = graph.node("Mul", [column, frequencies])
     angles = graph.node("Concat", [half, half], axis=-1)
     return graph.node("Cos", [angles]), graph.node("Sin", [angles])
@@ -76,7 +77,9 @@ def _layer(
     up = project(graph, weights, h, f"{prefix}mlp.up_proj", middle, hidden)
     gate = graph.node("Mul", [gate, graph.node("Sigmoid", [gate])])
     y = graph.node("Mul", [gate, up])
-    return graph.node("Add", [x, project(graph, weights, y, f"{prefix}mlp.down_proj", hidden, middle)])
+    return graph.node(
+        "Add", [x, project(graph, weights, y, f"{prefix}mlp.down_proj", hidden, middle)]
+    )
 
 
 def _attention(
@@ -113,15 +116,11 @@ def _attention(
 
 
 def _rotate(graph: GraphBuilder, x: str, rotation: tuple[str, str], width: int) -> str:
-    """x * cos + rotate_half(x) * sin, rotate_half((a, b)) = (-b, a)."""
+    """Rotate: x * cos + rotate_half(x) * sin, rotate_half((a, b)) = (-b, a)."""
     cosines, sines = rotation
-    first, second = graph.nodes(
-        "Split", [x, graph.ints(width // 2, width // 2)], 2, axis=3
-    )
+    first, second = graph.nodes("Split", [x, graph.ints(width // 2, width // 2)], 2, axis=3)
     turned = graph.node("Concat", [graph.node("Neg", [second]), first], axis=-1)
-    return graph.node(
-        "Add", [graph.node("Mul", [x, cosines]), graph.node("Mul", [turned, sines])]
-    )
+    return graph.node("Add", [graph.node("Mul", [x, cosines]), graph.node("Mul", [turned, sines])])
 
 
 def _repeat(graph: GraphBuilder, x: str, kv_heads: int, groups: int, width: int) -> str:

@@ -47,8 +47,9 @@ def quantize_blocks(weight: FloatArray, bits: int) -> BlockQuantized:
     scales = (peak / -half).astype(np.float32)
     inverse = np.divide(1.0, scales, out=np.zeros_like(scales), where=scales != 0)
     levels = np.clip(np.rint(grouped * inverse) + half, 0, 2 * half - 1).astype(np.uint8)
-    packed = levels if bits == 8 else levels[..., 0::2] | (levels[..., 1::2] << 4)
-    return BlockQuantized(np.ascontiguousarray(packed), scales.reshape(-1))
+    if bits == 4:
+        levels = (levels[..., 0::2] | (levels[..., 1::2] << 4)).astype(np.uint8)
+    return BlockQuantized(levels, scales.reshape(-1))
 
 
 def quantize_rows(weight: FloatArray, limit: int = 127) -> tuple[NDArray[np.int8], FloatArray]:

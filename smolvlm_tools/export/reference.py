@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..model_config import ModelConfig
 
 GREEDY_STEPS = 8
 TEXT_BEFORE, TEXT_AFTER = 5, 6
+PACKAGES = ("onnx", "onnxruntime", "safetensors", "torch", "transformers")
 REMEDY = "Run `pip install 'smolvlm-tools[export]'`."
 
 
@@ -42,17 +44,11 @@ def require_export_packages() -> None:
     """Check that all of the extra `export` is installed.
 
     Raises:
-        BackendUnavailable: naming the package that is not.
+        BackendUnavailable: naming those that are not.
     """
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
-    except ImportError as error:
-        raise BackendUnavailable(
-            f"export needs a package that is not installed ({error})", REMEDY
-        ) from error
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise BackendUnavailable(f"export needs {', '.join(missing)}, not installed", REMEDY)
 
 
 def compute_reference(folder: Path, config: ModelConfig, *, half: bool) -> Reference:
@@ -76,7 +72,10 @@ def compute_reference(folder: Path, config: ModelConfig, *, half: bool) -> Refer
     pixels = torch.from_numpy(tiles)
     with torch.inference_mode():
         features = torch.cat(
-            [model.model.get_image_features(tile[None, None]).pooler_output[0][None] for tile in pixels]
+            [
+                model.model.get_image_features(tile[None, None]).pooler_output[0][None]
+                for tile in pixels
+            ]
         )
         ids = torch.from_numpy(prompt)[None]
         embeddings = model.get_input_embeddings()(ids)[0]

@@ -46,7 +46,9 @@ def _embed(
     size = config.vision.image_size
     tiles = graph.node("Reshape", [pixels, graph.ints(-1, 3, size, size)])
     name = f"{PREFIX}embeddings.patch_embedding"
-    kernel = graph.weight(f"{name}.weight", weights.get(f"{name}.weight", (hidden, 3, patch, patch)))
+    kernel = graph.weight(
+        f"{name}.weight", weights.get(f"{name}.weight", (hidden, 3, patch, patch))
+    )
     bias = graph.weight(f"{name}.bias", weights.get(f"{name}.bias", (hidden,)))
     patches = graph.node(
         "Conv", [tiles, kernel, bias], kernel_shape=[patch, patch], strides=[patch, patch]
@@ -65,11 +67,17 @@ def _layer(
     y = _layer_norm(graph, weights, x, f"{prefix}layer_norm1", hidden, config)
     attend = _fused_attention if fused else _plain_attention
     y = attend(graph, weights, config, y, f"{prefix}self_attn.")
-    x = graph.node("Add", [x, _linear(graph, weights, y, f"{prefix}self_attn.out_proj", hidden, hidden)])
+    x = graph.node(
+        "Add", [x, _linear(graph, weights, y, f"{prefix}self_attn.out_proj", hidden, hidden)]
+    )
     y = _layer_norm(graph, weights, x, f"{prefix}layer_norm2", hidden, config)
     if fused:
-        y = graph.linear(y, f"{prefix}mlp.fc1", weights.get(f"{prefix}mlp.fc1.weight", (middle, hidden)))
-        bias = graph.weight(f"{prefix}mlp.fc1.bias", weights.get(f"{prefix}mlp.fc1.bias", (middle,)))
+        y = graph.linear(
+            y, f"{prefix}mlp.fc1", weights.get(f"{prefix}mlp.fc1.weight", (middle, hidden))
+        )
+        bias = graph.weight(
+            f"{prefix}mlp.fc1.bias", weights.get(f"{prefix}mlp.fc1.bias", (middle,))
+        )
         y = graph.node("FastGelu", [y, bias], domain=MICROSOFT)  # the tanh form
     else:
         y = _linear(graph, weights, y, f"{prefix}mlp.fc1", middle, hidden)
@@ -122,9 +130,7 @@ def _plain_attention(
     return graph.node("Reshape", [mixed, graph.ints(0, 0, hidden)])
 
 
-def _connect(
-    graph: GraphBuilder, weights: Weights, config: ModelConfig, x: str, side: int
-) -> str:
+def _connect(graph: GraphBuilder, weights: Weights, config: ModelConfig, x: str, side: int) -> str:
     """Pixel shuffle: each scale x scale square of patches becomes one wide token, row-major."""
     hidden, scale = config.vision.hidden_size, config.scale_factor
     if side % scale:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ class Weights:
 
 
 @contextmanager
-def open_weights(folder: Path, *, half: bool = False) -> Iterator[Weights]:
+def open_weights(folder: Path, *, half: bool = False) -> Generator[Weights]:
     """Open every safetensors file of `folder`.
 
     Raises:
