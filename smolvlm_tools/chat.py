@@ -1,8 +1,8 @@
-"""Messages + tile grids → token ids with image placeholders; knows a tokenizer, not weights.
+r"""Messages + tile grids → token ids with image placeholders; knows a tokenizer, not weights.
 
 The text is that of SmolVLM's chat template and of transformers' `Idefics3Processor` (5.23):
 
-    <|im_start|>User:<image>Can you describe this image?<end_of_utterance>\\nAssistant:
+    <|im_start|>User:<image>Can you describe this image?<end_of_utterance>\nAssistant:
 
 with every `<image>` expanded to its tiles. Special tokens are placed by id; whatever a person
 wrote is encoded as plain text, so it can never become one of them.

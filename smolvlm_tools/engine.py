@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,17 +10,17 @@ from typing import Any
 
 from typing_extensions import Unpack
 
-from .backends.base import Backend
-from .backends.choose import load_backend
+from .backends.base import AnyBackend
+from .backends.choose import check_names, load_backend
 from .checkpoint import Checkpoint, open_checkpoint
 from .images import ImagePolicy, ImageSource
 from .pipeline import Pipeline, Reader
 from .reply import AsyncReplyStream, ReplyStream
-from .request import Request, RequestOptions, parse_messages, parse_options
+from .request import Request, RequestOptions, parse_messages, parse_options, parse_task
 from .resolution import check_resolution
 from .tasks import task_messages
 from .types import MessageLike, RequestPlan, Resolution, Task, VisionResult
-from .worker import Run, Worker
+from .worker import Worker
 
 
 class SmolVLM:
@@ -36,14 +35,15 @@ class SmolVLM:
         red
 
     Every asking method takes the keywords of `RequestOptions`: the fields of `GenerationOptions`
-    (`max_new_tokens`, `temperature`, …), `resolution`, `task` and `cancel`. All of them raise `InputError`s for what they were given, `Busy` when the queue is full,
-    `Cancelled`, and `Closed` after `close`.
+    (`max_new_tokens`, `temperature`, …), `resolution`, `task` and `cancel`. All of them raise
+    `InputError`s for what they were given, `Busy` when the queue is full, `Cancelled`, and
+    `Closed` after `close`.
     """
 
     def __init__(
         self,
         checkpoint: Checkpoint,
-        backend: Backend,
+        backend: AnyBackend,
         *,
         resolution: Resolution = "auto",
         policy: ImagePolicy | None = None,
@@ -88,12 +88,11 @@ class SmolVLM:
             ModelNotFound, ModelInvalid, BackendUnavailable: see `errors`.
             BadOptions: an unknown backend, precision, device or resolution.
         """
+        check_names(backend, precision, device, threads)  # a typo must not cost a download
         checkpoint = open_checkpoint(name, revision=revision, local_files_only=local_files_only)
         check_resolution(resolution, checkpoint.config.image)
         loaded = load_backend(checkpoint, backend, precision, device, threads)
-        return cls(
-            checkpoint, loaded, resolution=resolution, policy=policy, max_queue=max_queue
-        )
+        return cls(checkpoint, loaded, resolution=resolution, policy=policy, max_queue=max_queue)
 
     def generate(
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
@@ -222,7 +221,7 @@ class SmolVLM:
         """Check all that can be checked in the caller's thread."""
         rest: dict[str, Any] = dict(options)
         rest.pop("cancel", None)
-        task = rest.pop("task", None) or task
+        task = parse_task(rest.pop("task", None)) or task
         resolution = rest.pop("resolution", None)
         if resolution is None:
             resolution = self._resolution

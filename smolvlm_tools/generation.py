@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import Tokenizer
 
-from .backends.base import Backend, Features
+from .backends.base import AnyBackend, Features
 from .chat import Prompt
 from .clock import StageClock
 from .errors import BadPrompt
@@ -58,7 +58,7 @@ def token_budget(prompt: Prompt, options: GenerationOptions, context_length: int
 
 
 def decode(
-    backend: Backend,
+    backend: AnyBackend,
     tokenizer: Tokenizer,
     prompt: Prompt,
     features: Sequence[Features],

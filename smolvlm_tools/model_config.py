@@ -186,13 +186,18 @@ def _parse_image(raw: JsonObject, vision: VisionConfig, scale_factor: int) -> Im
             f"tiles of {tile_size} px for a vision tower of {vision.image_size} px",
             "max_image_size.longest_edge must equal vision_config.image_size.",
         )
-    patches = (tile_size // vision.patch_size) ** 2
+    side = tile_size // vision.patch_size  # patches; what is left of the tile is not seen
+    if side < 1 or side % scale_factor:
+        raise ModelInvalid(
+            f"{side}x{side} patches cannot be shuffled by scale_factor {scale_factor}",
+            "Use the config.json of a SmolVLM checkpoint.",
+        )
     mean = raw.get("image_mean", [0.5, 0.5, 0.5])
     std = raw.get("image_std", [0.5, 0.5, 0.5])
     return ImageConfig(
         tile_size=tile_size,
         longest_edge=int(raw["size"]["longest_edge"]),
-        tokens_per_tile=patches // scale_factor**2,
+        tokens_per_tile=(side // scale_factor) ** 2,
         split=bool(raw.get("do_image_splitting", True)),
         mean=(float(mean[0]), float(mean[1]), float(mean[2])),
         std=(float(std[0]), float(std[1]), float(std[2])),

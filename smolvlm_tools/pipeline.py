@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-from .backends.base import Backend, Features
+from .backends.base import AnyBackend, Features
 from .chat import ChatTemplate, Prompt
 from .checkpoint import Checkpoint
 from .clock import StageClock
@@ -93,7 +93,7 @@ class Reader:
 class Pipeline:
     """A reader and a backend that together answer requests, one at a time."""
 
-    def __init__(self, reader: Reader, backend: Backend) -> None:
+    def __init__(self, reader: Reader, backend: AnyBackend) -> None:
         self.reader = reader
         self.backend = backend
 

@@ -23,6 +23,9 @@ class Request:
     task: Task | None = None
 
 
+TASKS: tuple[Task, ...] = ("describe", "ask", "transcribe")
+
+
 class RequestOptions(TypedDict, total=False):
     """Keywords of every asking method.
 
@@ -48,6 +51,18 @@ class RequestOptions(TypedDict, total=False):
     cancel: threading.Event | None
 
 
+def parse_task(task: object) -> Task | None:
+    """Return `task` if it is one, or None.
+
+    Raises:
+        BadOptions: an unknown task.
+    """
+    for known in (None, *TASKS):
+        if task == known:
+            return known
+    raise BadOptions(f"unknown task {task!r}", f"Use one of {', '.join(TASKS)}.")
+
+
 def parse_options(options: Mapping[str, Any]) -> GenerationOptions:
     """Check generation options given by name.
 
@@ -63,7 +78,12 @@ def parse_options(options: Mapping[str, Any]) -> GenerationOptions:
     try:
         return GenerationOptions.model_validate(dict(options))
     except ValidationError as error:
-        raise BadOptions(_first_problem(error), "See `GenerationOptions` for the ranges.") from None
+        problem = error.errors(include_url=False)[0]
+        name = str(problem["loc"][0])
+        raise BadOptions(
+            f"option {name}={repr(options[name])[:60]}: {problem['msg']}",
+            "See `GenerationOptions` for the ranges.",
+        ) from None
 
 
 def parse_messages(messages: Sequence[MessageLike]) -> tuple[Message, ...]:

@@ -62,8 +62,10 @@ def check_resolution(resolution: object, image: ImageConfig) -> Resolution:
     Raises:
         BadOptions: neither "auto", "native" nor a number of tiles in range.
     """
-    if resolution == "auto" or resolution == "native":
-        return resolution
+    if resolution == "auto":
+        return "auto"
+    if resolution == "native":
+        return "native"
     if isinstance(resolution, bool) or not isinstance(resolution, int):
         raise BadOptions(
             f"resolution {resolution!r} is not one",

@@ -16,7 +16,18 @@ from smolvlm_tools.resolution import plan_grid
 from tests.test_preprocess import SIZES, noise
 from tests.transformers_reference import load_processor, process
 
-SPECIAL = ("<|", "<image>", "<row", "<global", "<fake", "<end_of", "<repo", "<file", "<gh", "<issue")
+SPECIAL = (
+    "<|",
+    "<image>",
+    "<row",
+    "<global",
+    "<fake",
+    "<end_of",
+    "<repo",
+    "<file",
+    "<gh",
+    "<issue",
+)
 
 
 def text(content: str) -> dict:
@@ -162,7 +173,7 @@ def test_unpaired_surrogates_are_refused(tiny):
 
 def test_a_tokenizer_without_the_structural_tokens_is_refused(tiny):
     tokenizer = Tokenizer.from_file(str(tiny / "tokenizer.json"))
-    with pytest.raises(ModelInvalid, match="config.json"):
+    with pytest.raises(ModelInvalid, match=r"config\.json"):
         ChatTemplate(tokenizer, 5)
     from tokenizers import models
 
@@ -172,8 +183,8 @@ def test_a_tokenizer_without_the_structural_tokens_is_refused(tiny):
 
 def test_grids_and_images_must_agree(tiny):
     config = ModelConfig.from_folder(tiny)
-    chat = ChatTemplate(
-        Tokenizer.from_file(str(tiny / "tokenizer.json")), config.image_token_id
-    )
+    chat = ChatTemplate(Tokenizer.from_file(str(tiny / "tokenizer.json")), config.image_token_id)
     with pytest.raises(BadPrompt, match="tile grids"):
-        chat.build(parse_messages([{"role": "user", "content": [{"type": "image", "image": 1}]}]), [])
+        chat.build(
+            parse_messages([{"role": "user", "content": [{"type": "image", "image": 1}]}]), []
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from PIL import Image
@@ -12,7 +12,7 @@ from smolvlm_tools import SmolVLM
 from tests.checkpoints import build_tiny_checkpoint
 from tests.test_chat import CONVERSATIONS
 from tests.test_preprocess import noise
-from tests.transformers_reference import generate, load_model, load_processor
+from tests.transformers_reference import generate
 
 NEW_TOKENS = 24
 
@@ -39,8 +39,12 @@ def fill(name: str, images: list[Image.Image]) -> list[dict[str, Any]]:
     ]
 
 
-def check_case(vlm: SmolVLM, folder: Path, case: str, tokens: int = NEW_TOKENS) -> None:
-    name, sizes, resolution = CASES[case]
+Case: TypeAlias = tuple[str, list[tuple[int, int]], "int | str"]
+"""A conversation, the sizes of its images, and the resolution they are seen at."""
+
+
+def check_case(vlm: SmolVLM, folder: Path, case: Case, tokens: int = NEW_TOKENS) -> None:
+    name, sizes, resolution = case
     images = [noise(size, seed) for seed, size in enumerate(sizes)]
     result = vlm.generate(
         fill(name, images),
@@ -81,9 +85,9 @@ def onnx_engine(checkpoint: Path, request: pytest.FixtureRequest, tmp_path_facto
 
 @pytest.mark.parametrize("case", CASES)
 def test_torch_decodes_the_tokens_of_transformers(torch_engine, checkpoint, case):
-    check_case(torch_engine, checkpoint, case)
+    check_case(torch_engine, checkpoint, CASES[case])
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_onnx_decodes_the_tokens_of_transformers(onnx_engine, checkpoint, case):
-    check_case(onnx_engine, checkpoint, case)
+    check_case(onnx_engine, checkpoint, CASES[case])

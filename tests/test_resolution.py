@@ -39,9 +39,13 @@ def test_grids_are_those_of_the_published_table(size, resolution, rows, cols, ti
 @pytest.mark.parametrize("longest", [1, 100, 512, 513, 1000, 1024, 1025, 1500, 2048, 3000, 9000])
 @pytest.mark.parametrize("aspect", [0.01, 0.5, 1.0, 1.7, 30])
 def test_auto_takes_the_smallest_grid_that_does_not_shrink(longest, aspect):
-    size = (longest, max(1, int(longest * aspect))) if aspect <= 1 else (
-        max(1, int(longest / aspect)),
-        longest,
+    size = (
+        (longest, max(1, int(longest * aspect)))
+        if aspect <= 1
+        else (
+            max(1, int(longest / aspect)),
+            longest,
+        )
     )
     grid = plan_grid(size, SMOLVLM_256M)
     tile, edge = 512, max(size)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+from ..errors import BadOptions
+from .console import Answers, clean, note, reserve_stdout, working
+from .images import each_image, finish
+from .options import ModelChoice, parse_resolution
 
-from ..errors import BadOptions, InputError
-from ..types import Task, VisionResult
-from .console import BAD_INPUT, note, print_json, report, stdout, working
-from .options import ModelChoice, parse_resolution, read_source
+if TYPE_CHECKING:
+    from ..engine import SmolVLM
+    from ..types import StreamChunk, Task, VisionResult
 
 NOTES = {
-    "truncated": "the reply was cut off at its token limit: raise --max-new-tokens",
+    "truncated": "the reply was cut off at its token limit; raise --max-new-tokens",
     "repetition": "the reply began to repeat itself and was stopped",
-    "blank_image": "the image is blank: what is said about it is not seen in it",
+    "blank_image": "the image is blank; whatever the reply says, it was not seen there",
 }
 
 
@@ -31,81 +33,100 @@ class Asking:
     as_json: bool
     stream: bool | None
 
+    def options(self) -> dict[str, Any]:
+        """Keywords for the engine, checked as far as they can be without a model.
+
+        Raises:
+            BadOptions: an impossible value, or --json with --stream.
+            BadPrompt: the question is empty.
+        """
+        from ..request import parse_options
+        from ..tasks import task_messages
+
+        if self.as_json and self.stream:
+            raise BadOptions("--json and --stream exclude each other", "Leave one of them out.")
+        resolution = parse_resolution(self.resolution)
+        limits = {} if self.max_new_tokens is None else {"max_new_tokens": self.max_new_tokens}
+        parse_options(limits)
+        task_messages("", self.task, self.question)
+        return {"resolution": resolution, "task": self.task, **limits}
+
 
 def answer_images(images: list[str], choice: ModelChoice, asking: Asking) -> None:
-    """Answer about each image; one broken image does not keep the others from theirs.
+    """Answer about each image.
 
     Raises:
-        typer.Exit: with code 3 when an image of several could not be used.
+        typer.Exit: an image could not be used, or the reader has gone away.
         SmolVLMError: whatever else went wrong.
     """
-    from ..engine import SmolVLM
-
-    if asking.as_json and asking.stream:
-        raise BadOptions("--json and --stream exclude each other", "Leave one of them out.")
-    options: dict[str, Any] = {"resolution": parse_resolution(asking.resolution)}
-    if asking.max_new_tokens is not None:
-        options["max_new_tokens"] = asking.max_new_tokens
-    with working(f"loading {choice.model}"):
-        vlm = SmolVLM.load(
-            choice.model,
-            revision=choice.revision,
-            backend=choice.backend,
-            precision=choice.precision,
-            device=choice.device,
-            local_files_only=choice.offline,
-        )
-    with vlm:
-        answers = [_answer(vlm, image, asking, options, len(images) > 1) for image in images]
-    if asking.as_json:
-        print_json(answers if len(images) > 1 else answers[0])
-    if any("error" in answer for answer in answers):
-        raise typer.Exit(BAD_INPUT)
-
-
-def _answer(
-    vlm: Any, image: str, asking: Asking, options: dict[str, Any], several: bool
-) -> dict[str, Any]:
-    """One image's result as JSON data; among several, a bad image becomes an "error" entry."""
     from ..tasks import task_messages
 
-    messages = task_messages(read_source(image), asking.task, asking.question)
-    if several and not asking.as_json:
-        stdout.print(f"{image}:", style="bold", markup=False, soft_wrap=True)
-    try:
-        with working(f"looking at {image}"):
-            reply = vlm.stream(messages, task=asking.task, **options)
-            chunk = next(reply)
-        result = _print_reply(chunk, reply, asking)
-    except InputError as error:
-        if not several:
-            raise
-        report(error)
-        return {"image": image, "error": {"code": error.code, "reason": error.reason}}
-    _print_cost(result)
-    return result.model_dump(mode="json")
+    options = asking.options()
+    choice.check()
+    with reserve_stdout() as answers:
+        engine = _Engine(choice)
+
+        def answer(image: str, source: str | bytes) -> dict[str, Any]:
+            reply = engine.for_image(source).stream(
+                task_messages(source, asking.task, asking.question), **options
+            )
+            heading = f"{clean(image)}:" if len(images) > 1 else None
+            return _show(reply, heading, asking, answers).model_dump(mode="json")
+
+        entries = each_image(images, answer)
+        engine.close()  # not on Ctrl-C: nobody should wait for the token being computed
+        finish(answers, entries, asking.as_json)
 
 
-def _print_reply(chunk: Any, reply: Any, asking: Asking) -> VisionResult:
-    streaming = asking.stream if asking.stream is not None else sys.stdout.isatty()
-    show = streaming and not asking.as_json
-    while chunk.result is None:
-        if show:
-            typer.echo(chunk.text, nl=False)
+class _Engine:
+    """The model, loaded when an image is there to be looked at."""
+
+    def __init__(self, choice: ModelChoice) -> None:
+        self._choice = choice
+        self._loaded: SmolVLM | None = None
+
+    def for_image(self, source: str | bytes) -> SmolVLM:
+        """The model; a broken image does not cost its download."""
+        from ..images import load_image
+
+        if self._loaded is None:
+            load_image(source)
+            with self._choice.loading():
+                self._loaded = self._choice.load()
+        return self._loaded
+
+    def close(self) -> None:
+        if self._loaded is not None:
+            self._loaded.close()
+
+
+def _show(
+    reply: Iterator[StreamChunk], heading: str | None, asking: Asking, answers: Answers
+) -> VisionResult:
+    """Print a reply, as it comes or whole, and what is to be said about it."""
+    streaming = answers.is_terminal if asking.stream is None else asking.stream
+    with working("looking"):
         chunk = next(reply)
-    if show:
-        typer.echo(chunk.text)
-    elif not asking.as_json:
-        typer.echo(chunk.result.text)
-    return chunk.result
-
-
-def _print_cost(result: VisionResult) -> None:
-    usage = result.usage
+    if heading and not asking.as_json:
+        answers.line(heading)
+    while chunk.result is None:
+        if streaming and not asking.as_json:
+            answers.write(chunk.text)
+        chunk = next(reply)
+    result = chunk.result
+    if not asking.as_json:
+        answers.line(chunk.text if streaming else result.text)
     for flag in result.flags:
         note(f"note: {NOTES[flag]}")
-    note(
-        f"{usage.tiles} tiles, {usage.prompt_tokens} + {usage.completion_tokens} tokens, "
+    if not asking.as_json:
+        note(_cost(result))
+    return result
+
+
+def _cost(result: VisionResult) -> str:
+    usage = result.usage
+    return (
+        f"{usage.tiles} tiles, {usage.prompt_tokens} tokens in, {usage.completion_tokens} out, "
         f"{usage.seconds.total:.2f} s, confidence {result.confidence:.2f} "
         f"({result.model}, {result.backend} {result.precision} on {result.device})"
     )

@@ -1,64 +1,141 @@
-"""What goes where: answers to stdout, everything else to stderr, failures to exit codes."""
+"""What goes where: answers to stdout, everything else to stderr; knows no commands."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any, ContextManager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
-from rich.console import Console
 
-from ..errors import BadOptions, InputError, ModelError, SmolVLMError
+from .process import FAILED
 
-BAD_USAGE, BAD_INPUT, NO_MODEL, INTERRUPTED = 2, 3, 4, 130
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
-stderr = Console(stderr=True, highlight=False)
-stdout = Console(highlight=False)
-
-
-def exit_code(error: SmolVLMError) -> int:
-    """2 usage, 3 bad input, 4 model unavailable, 1 for the rest."""
-    if isinstance(error, BadOptions):
-        return BAD_USAGE
-    if isinstance(error, InputError):
-        return BAD_INPUT
-    return NO_MODEL if isinstance(error, ModelError) else 1
+_RED, _DIM = "31", "2"
+_ESCAPE = "backslashreplace"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def report(error: SmolVLMError) -> None:
-    """One line on stderr: what was wrong and what to do."""
-    stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The command's stdout.
+
+    Attributes:
+        file: where answers are written.
+    """
+
+    file: TextIO
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.file.isatty()
+
+    def write(self, text: str) -> None:
+        """A piece of a text, shown at once.
+
+        Raises:
+            typer.Exit: the reader has gone away, or the disk is full.
+        """
+        try:
+            self.file.write(text)
+            self.file.flush()
+        except BrokenPipeError:
+            raise typer.Exit from None
+        except OSError as error:
+            report(f"the answer cannot be written ({error.strerror}). Check where stdout goes.")
+            raise typer.Exit(FAILED) from None
+
+    def line(self, text: str) -> None:
+        """A line of text, as it is."""
+        self.write(f"{text}\n")
+
+    def json(self, value: Any) -> None:
+        """Indented JSON, in characters where the encoding has them."""
+        plain = not (self.file.encoding or "utf-8").lower().startswith("utf")
+        self.line(json.dumps(value, ensure_ascii=plain, indent=2))
+
+    def table(self, table: RenderableType) -> None:
+        """A rich table; as wide as it needs to be where no terminal limits it."""
+        console = _console(self.file, None if self.is_terminal else 1000)
+        with console.capture() as capture:
+            console.print(table)
+        self.write(capture.get())
+
+
+@contextlib.contextmanager
+def reserve_stdout() -> Generator[Answers]:
+    """Keep stdout for answers: what libraries print in the meantime goes to stderr.
+
+    Libraries in C print past `sys.stdout`, so the descriptor is exchanged as well, where there is
+    one.
+    """
+    stdout = sys.stdout
+    stdout.flush()
+    try:
+        descriptor, target = stdout.fileno(), sys.stderr.fileno()
+    except (OSError, ValueError):  # captured, in memory
+        with contextlib.redirect_stdout(sys.stderr):
+            yield Answers(stdout)
+        return
+    # A name that is not valid Unicode is printed escaped rather than not at all.
+    private = os.fdopen(os.dup(descriptor), "w", encoding=stdout.encoding, errors=_ESCAPE)
+    os.dup2(target, descriptor)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield Answers(private)
+    finally:
+        os.dup2(private.fileno(), descriptor)
+        with contextlib.suppress(OSError):  # what could not be written is still buffered
+            private.close()
+
+
+def report(reason: object) -> None:
+    """One line on stderr about what went wrong."""
+    _say("error: ", f"{reason}", _RED)
 
 
 def note(text: str) -> None:
     """One dim line on stderr."""
-    stderr.print(text, style="dim", markup=False, soft_wrap=True)
+    _say("", text, _DIM)
 
 
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """Turn typed errors and Ctrl-C into one line and an exit code."""
-    try:
-        yield
-    except SmolVLMError as error:
-        report(error)
-        raise typer.Exit(exit_code(error)) from None
-    except KeyboardInterrupt:
-        stderr.print("interrupted")
-        raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:  # the reader of our output went away
-        sys.stderr.close()
-        raise typer.Exit(0) from None
+def _say(head: str, text: str, colour: str) -> None:
+    """Write a line to stderr, coloured on a terminal; control characters cannot steer it."""
+    line = head + clean(text)
+    if sys.stderr.isatty() and not _plain():
+        line = f"\x1b[{colour}m{line}\x1b[0m"
+    print(line, file=sys.stderr, flush=True)
 
 
-def working(text: str) -> ContextManager[Any]:
+def clean(text: str) -> str:
+    """A name for showing: what could steer a terminal is replaced."""
+    return _CONTROL.sub("�", text)
+
+
+def working(text: str) -> AbstractContextManager[Any]:
     """A spinner on stderr, where stderr is a terminal."""
-    return stderr.status(text, spinner="dots") if stderr.is_terminal else nullcontext()
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return nullcontext()
+    from rich.markup import escape
+
+    return _console(sys.stderr).status(escape(clean(text)), spinner="dots")
 
 
-def print_json(value: Any) -> None:
-    """Plain JSON on stdout, uncoloured, unwrapped."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+def _console(file: TextIO, width: int | None = None) -> Console:
+    from rich.console import Console
+
+    colours = None if _plain() or not file.isatty() else "auto"
+    return Console(file=file, width=width, color_system=colours, highlight=False)
+
+
+def _plain() -> bool:
+    """Whether the user asked for no colours (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))

@@ -4,32 +4,63 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
-from ..checkpoint import open_checkpoint
-from .console import note, print_json, stdout, working
+from ..errors import BadOptions
+from .console import Answers, note, reserve_stdout, working
+
+if TYPE_CHECKING:
+    from ..export import ExportReport
 
 
 def export_and_report(
     name: str, out: Path, precision: str, revision: str | None, offline: bool, as_json: bool
 ) -> None:
     """Export, check and print."""
-    from ..export import ExportReport, export_checkpoint
+    from ..checkpoint import open_checkpoint
+    from ..export import export_checkpoint
+    from ..export.reference import require_export_packages
 
-    checkpoint = open_checkpoint(name, revision=revision, local_files_only=offline)
-    checkpoint.fetch([file for file in checkpoint.files if "safetensors" in file])
-    precisions = [part.strip() for part in precision.split(",") if part.strip()]
-    with working("exporting"):
-        report: ExportReport = export_checkpoint(
-            checkpoint.folder, out, precisions, progress=note
+    precisions = parse_precisions(precision)
+    require_export_packages()  # before a download that would be for nothing
+    with reserve_stdout() as answers:
+        checkpoint = open_checkpoint(name, revision=revision, local_files_only=offline)
+        checkpoint.fetch([file for file in checkpoint.files if "safetensors" in file])
+        with working("exporting"):
+            report = export_checkpoint(checkpoint.folder, out, precisions, progress=note)
+        for text in report.notes:
+            note(f"note: {text}")
+        if as_json:
+            answers.json({**asdict(report), "folder": str(out)})
+        else:
+            _print_report(report, name, out, answers)
+
+
+def parse_precisions(text: str) -> list[str]:
+    """Read a comma list.
+
+    Raises:
+        BadOptions: an unknown name, or none.
+    """
+    from ..export import PRECISIONS
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in PRECISIONS]
+    if unknown or not names:
+        raise BadOptions(
+            f"cannot export precision {', '.join(map(repr, unknown)) or repr(text)}",
+            f"Use one or more of {', '.join(PRECISIONS)}, with commas between them.",
         )
-    for text in report.notes:
-        note(f"note: {text}")
-    if as_json:
-        print_json({**asdict(report), "folder": str(out)})
-        return
-    table = Table("component", "precision", "mean error", "max error", title=f"{name} → {out}")
+    return names
+
+
+def _print_report(report: ExportReport, name: str, out: Path, answers: Answers) -> None:
+    table = Table(
+        "component", "precision", "mean error", "max error", title=escape(f"{name} → {out}")
+    )
     for error in report.errors:
         table.add_row(
             error.component,
@@ -37,8 +68,9 @@ def export_and_report(
             f"{error.mean_relative:.1e}",
             f"{error.max_relative:.1e}",
         )
-    stdout.print(table)
-    for key, same in report.same_greedy_tokens.items():
-        stdout.print(f"{key}: {same} of {report.greedy_steps} greedy tokens as torch in fp32")
+    answers.table(table)
+    for precision, same in report.same_greedy_tokens.items():
+        answers.line(f"{precision}: {same} of {report.greedy_steps} greedy tokens as torch's")
     for file in report.files:
-        stdout.print(f"{file.size / 1e6:9.1f} MB  {file.name}", markup=False)
+        if "/" in file.name:  # the rest are the checkpoint's own small files
+            answers.line(f"{file.size / 1e6:9.1f} MB  {file.name}")

@@ -1,68 +1,95 @@
-"""The options that several commands share."""
+"""The options that several commands share, and what they amount to."""
 
 from __future__ import annotations
 
-import sys
+import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from ..errors import BadOptions
-from ..types import Resolution
+from .console import working
+
+if TYPE_CHECKING:
+    from ..engine import SmolVLM
+    from ..types import Resolution
+
+DEFAULT_MODEL = "256m"
 
 Images: TypeAlias = Annotated[
     list[str],
-    typer.Argument(metavar="IMAGE...", help="Files, URLs or data URIs; - reads stdin."),
+    typer.Argument(
+        metavar="IMAGE",
+        help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn.",
+        show_default=False,
+    ),
 ]
 Model: TypeAlias = Annotated[
     str,
     typer.Option(
         "--model",
         "-m",
+        metavar="NAME",
         envvar="SMOLVLM_MODEL",
         help="Alias (see `smolvlm models`), hub id, or folder. "
         "'embedded' ships with the package and needs no download.",
     ),
 ]
 Revision: TypeAlias = Annotated[
-    str | None, typer.Option(help="Branch, tag or commit on the hub.", show_default=False)
+    str | None,
+    typer.Option(metavar="REV", help="Branch, tag or commit on the hub.", show_default=False),
 ]
-Backend: TypeAlias = Annotated[str, typer.Option(help="auto, onnx or torch.")]
+Backend: TypeAlias = Annotated[
+    str, typer.Option(metavar="NAME", help="onnx, torch, or auto: the fastest one that can run it.")
+]
 Precision: TypeAlias = Annotated[
-    str, typer.Option(help="auto, fp32, bf16, fp16, int8, q4, … as the checkpoint offers.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="auto, fp32, bf16, fp16, int8, q4, …: whatever the model's files offer.",
+    ),
 ]
-Device: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device: TypeAlias = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]
 ResolutionOption: TypeAlias = Annotated[
     str,
     typer.Option(
         "--resolution",
         "-r",
-        help="auto, native (as transformers does), or N tiles along the longest edge.",
+        metavar="R",
+        help="auto (no finer than the image needs), native (as transformers does), or the number "
+        "of tiles along the longest edge. More tiles see finer print and take longer.",
     ),
 ]
 MaxNewTokens: TypeAlias = Annotated[
-    int | None, typer.Option(help="Most tokens to generate.  [default: 512]", show_default=False)
+    int | None,
+    typer.Option(
+        metavar="N", help=r"Longest reply, in tokens.  \[default: 512]", show_default=False
+    ),
 ]
 Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON and nothing else.")
+    bool,
+    typer.Option(
+        "--json", help="Print JSON and nothing else: an object, or a list for several images."
+    ),
 ]
 Stream: TypeAlias = Annotated[
     bool | None,
     typer.Option(
         "--stream/--no-stream",
-        help="Print words as they come.  [default: when stdout is a terminal]",
+        help=r"Print words as they come.  \[default: when stdout is a terminal]",
         show_default=False,
     ),
 ]
 Offline: TypeAlias = Annotated[
-    bool, typer.Option("--offline", help="Use only files that are on this machine.")
+    bool, typer.Option("--offline", help="Never download; use what is on this machine.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """What `SmolVLM.load` needs to know."""
+    """Which model, and what shall run it."""
 
     model: str
     revision: str | None
@@ -71,9 +98,37 @@ class ModelChoice:
     device: str
     offline: bool
 
+    def check(self) -> None:
+        """Check the names, so that a typo does not cost a download.
+
+        Raises:
+            BadOptions: no such backend, precision or device.
+        """
+        from ..backends.choose import check_names
+
+        check_names(self.backend, self.precision, self.device)
+
+    def loading(self) -> AbstractContextManager[Any]:
+        """A spinner, where the hub's client shows no bars of its own: a spinner would hide them."""
+        local = self.model == "embedded" or os.path.isdir(self.model)
+        return working(f"loading {self.model}") if local else nullcontext()
+
+    def load(self) -> SmolVLM:
+        """Load it; raises what `SmolVLM.load` raises."""
+        from ..engine import SmolVLM
+
+        return SmolVLM.load(
+            self.model,
+            revision=self.revision,
+            backend=self.backend,
+            precision=self.precision,
+            device=self.device,
+            local_files_only=self.offline,
+        )
+
 
 def parse_resolution(text: str) -> Resolution:
-    """"auto", "native" or a number.
+    """Read "auto", "native" or a number.
 
     Raises:
         BadOptions: something else.
@@ -87,9 +142,3 @@ def parse_resolution(text: str) -> Resolution:
             f"resolution {text!r} is not one",
             "Use auto, native or a number of tiles such as 2.",
         ) from None
-
-
-def read_source(argument: str) -> str | bytes:
-    """An IMAGE argument as an image source; `-` is standard input."""
-    return sys.stdin.buffer.read() if argument == "-" else argument
-

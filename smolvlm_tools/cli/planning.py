@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from rich.markup import escape
 from rich.table import Table
 
 from ..checkpoint import open_checkpoint
-from ..errors import BadOptions
 from ..images import ImagePolicy
 from ..pipeline import Reader
-from ..request import Request
+from ..request import Request, parse_task
 from ..resolution import check_resolution
 from ..tasks import task_messages
-from ..types import GenerationOptions, RequestPlan, Task
-from .console import print_json, stdout
-from .options import parse_resolution, read_source
-
-TASKS: tuple[Task, ...] = ("describe", "ask", "transcribe")
+from ..types import GenerationOptions
+from .console import clean, reserve_stdout
+from .images import each_image, finish
+from .options import parse_resolution
 
 
 def print_plans(
@@ -28,41 +29,36 @@ def print_plans(
     as_json: bool,
 ) -> None:
     """Plan each image and print a table row or a JSON object for it."""
-    known = next((name for name in TASKS if name == task), None)
-    if known is None:
-        raise BadOptions(f"unknown task {task!r}", f"Use one of {', '.join(TASKS)}.")
-    checkpoint = open_checkpoint(model, revision=revision, local_files_only=offline)
-    chosen = check_resolution(parse_resolution(resolution), checkpoint.config.image)
-    reader = Reader.open(checkpoint, ImagePolicy())
-    plans = [
-        reader.plan(
-            Request(
-                messages=task_messages(read_source(image), known, "?"),
-                options=GenerationOptions(),
-                resolution=chosen,
-                task=known,
-            )
-        )
-        for image in images
-    ]
-    if as_json:
-        data = [plan.model_dump(mode="json") for plan in plans]
-        print_json(data if len(data) > 1 else data[0])
-    else:
-        stdout.print(_table(images, plans))
+    known = parse_task(task) or "describe"
+    wish = parse_resolution(resolution)
+    with reserve_stdout() as answers:
+        checkpoint = open_checkpoint(model, revision=revision, local_files_only=offline)
+        chosen = check_resolution(wish, checkpoint.config.image)
+        reader = Reader.open(checkpoint, ImagePolicy())
+
+        def plan(image: str, source: str | bytes) -> dict[str, Any]:
+            messages = task_messages(source, known, "?")
+            request = Request(messages, GenerationOptions(), chosen, known)
+            return reader.plan(request).model_dump(mode="json")
+
+        entries = each_image(images, plan)
+        named = [(n, e) for n, e in zip(images, entries, strict=True) if "error" not in e]
+        if named and not as_json:
+            answers.table(_table(named))
+        finish(answers, entries, as_json)
 
 
-def _table(names: list[str], plans: list[RequestPlan]) -> Table:
+def _table(named: list[tuple[str, dict[str, Any]]]) -> Table:
     table = Table("image", "pixels", "resized to", "grid", "tiles", "image tokens", "prompt tokens")
-    for name, plan in zip(names, plans, strict=True):
-        image = plan.images[0]
+    for name, plan in named:
+        image = plan["images"][0]
         table.add_row(
-            name,
-            f"{image.width}x{image.height}",
-            f"{image.resized_width}x{image.resized_height}",
-            f"{image.rows}x{image.cols} + 1" if image.rows else "1",
-            str(image.tiles),
-            str(image.image_tokens),
-            f"{plan.prompt_tokens} of {plan.context_length}",
+            escape(clean(name)),
+            f"{image['width']}x{image['height']}",
+            f"{image['resized_width']}x{image['resized_height']}",
+            f"{image['rows']}x{image['cols']} + 1" if image["rows"] else "1",
+            str(image["tiles"]),
+            str(image["image_tokens"]),
+            f"{plan['prompt_tokens']} of {plan['context_length']}",
         )
     return table

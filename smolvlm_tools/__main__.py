@@ -1,0 +1,7 @@
+"""`python -m smolvlm_tools` is the `smolvlm` command."""
+
+from __future__ import annotations
+
+from .cli import main
+
+main()

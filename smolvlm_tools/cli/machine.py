@@ -1,0 +1,166 @@
+"""`smolvlm models` and `smolvlm doctor`: what this machine has and can do."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from ..backends.choose import has_accelerator, installed
+from ..checkpoint import list_models
+from ..errors import ModelNotFound, SmolVLMError
+from .console import Answers, reserve_stdout, working
+from .process import NO_MODEL
+
+PACKAGES = (
+    "smolvlm-tools",
+    "onnxruntime",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "pillow",
+    "huggingface-hub",
+)
+BACKEND_PACKAGES = {"onnx": ("onnxruntime",), "torch": ("torch", "transformers")}
+BACKEND_EXTRA = {"onnx": "onnxruntime", "torch": "'smolvlm-tools[torch]'"}
+OPTIONAL = {
+    ("torch", "transformers", "onnx"): ("smolvlm export", "'smolvlm-tools[export]'"),
+    ("flash_attn",): ("faster attention on CUDA", "flash-attn"),
+}
+
+
+def print_models(as_json: bool) -> None:
+    """Print the aliases."""
+    with reserve_stdout() as answers:
+        infos = list_models()
+        if as_json:
+            answers.json([asdict(info) for info in infos])
+            return
+        table = Table("alias", "hub id", "parameters", "download", "on this machine")
+        for info in infos:
+            table.add_row(
+                info.alias,
+                info.id,
+                f"{info.parameters / 1e6:,.1f} M" if info.parameters else "?",
+                f"{info.download_bytes / 1e6:,.0f} MB" if info.download_bytes else "-",
+                "yes" if info.cached else "no",
+            )
+        answers.table(table)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendCheck:
+    """Whether a backend works here.
+
+    Attributes:
+        backend: its name.
+        works: whether it answered, or, where nothing can be asked, whether it is installed.
+        detail: how it answered, or what is in the way.
+    """
+
+    backend: str
+    works: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What `smolvlm doctor` prints; its JSON has these names.
+
+    Attributes:
+        python, platform: of this process.
+        accelerator: whether there is a GPU that torch may use.
+        packages: installed versions, None where not installed.
+        backends: what became of a test question to each.
+        missing: what more could be had, and the command that gets it.
+    """
+
+    python: str
+    platform: str
+    accelerator: bool
+    packages: dict[str, str | None]
+    backends: list[BackendCheck]
+    missing: dict[str, str]
+
+
+def print_doctor(as_json: bool) -> None:
+    """Print versions and what every backend made of a test question.
+
+    Raises:
+        typer.Exit: no backend works.
+    """
+    with reserve_stdout() as answers:
+        diagnosis = diagnose()
+        if as_json:
+            answers.json(asdict(diagnosis))
+        else:
+            _print_diagnosis(diagnosis, answers)
+    if not any(check.works for check in diagnosis.backends):
+        raise typer.Exit(NO_MODEL)
+
+
+def diagnose() -> Diagnosis:
+    """Look around, and try every backend."""
+    with working("trying the backends"):
+        checks = [_try_backend(name) for name in BACKEND_PACKAGES]
+    missing = {
+        f"the {name} backend": f"pip install {BACKEND_EXTRA[name]}"
+        for name, modules in BACKEND_PACKAGES.items()
+        if not installed(*modules)
+    }
+    for modules, (what, extra) in OPTIONAL.items():
+        if not installed(*modules):
+            missing[what] = f"pip install {extra}"
+    if not has_accelerator():
+        missing.pop("faster attention on CUDA", None)
+    return Diagnosis(
+        python=platform.python_version(),
+        platform=platform.platform(),
+        accelerator=has_accelerator(),
+        packages={name: _version(name) for name in PACKAGES},
+        backends=checks,
+        missing=missing,
+    )
+
+
+def _print_diagnosis(diagnosis: Diagnosis, answers: Answers) -> None:
+    accelerator = "an accelerator" if diagnosis.accelerator else "no accelerator"
+    answers.line(f"Python {diagnosis.python} on {diagnosis.platform}, {accelerator}")
+    table = Table("package", "version")
+    for name, version in diagnosis.packages.items():
+        table.add_row(name, version or "not installed")
+    answers.table(table)
+    for check in diagnosis.backends:
+        answers.line(f"{check.backend}: {'works' if check.works else 'no'} ({check.detail})")
+    for what, command in diagnosis.missing.items():
+        answers.line(f"for {what}: {command}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _try_backend(name: str) -> BackendCheck:
+    """Put a question to the embedded checkpoint."""
+    absent = [package for package in BACKEND_PACKAGES[name] if not installed(package)]
+    if absent:
+        return BackendCheck(name, False, f"{' and '.join(absent)} not installed")
+    from ..engine import SmolVLM
+
+    question: Any = [{"role": "user", "content": "Hello"}]
+    try:
+        with SmolVLM.load("embedded", backend=name) as vlm:
+            result = vlm.generate(question, max_new_tokens=8)
+    except ModelNotFound as error:
+        return BackendCheck(name, True, f"installed, but not tried: {error.reason}")
+    except SmolVLMError as error:
+        return BackendCheck(name, False, str(error))
+    seconds = result.usage.seconds.total
+    return BackendCheck(name, True, f"{result.precision} on {result.device}, {seconds:.2f} s")

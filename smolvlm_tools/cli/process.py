@@ -1,0 +1,54 @@
+"""How the process ends: exit codes, Ctrl-C, a reader that went away; knows no commands."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+OK, FAILED, BAD_USAGE, BAD_INPUT, NO_MODEL, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+def watch_interrupts() -> None:
+    """Let the first Ctrl-C unwind, so that scratch files go, and the second end at once.
+
+    A runtime deep in its own code can hold the first one back for as long as a prefill takes.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _unwind)
+
+
+def _unwind(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGINT, _leave)
+    raise KeyboardInterrupt
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    interrupted()
+
+
+def interrupted() -> NoReturn:
+    """Leave after Ctrl-C, without waiting for what the engine's thread is computing."""
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr.isatty():  # a spinner may have hidden it
+            sys.stderr.write(_SHOW_CURSOR)
+        sys.stderr.write("interrupted\n")
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(INTERRUPTED)
+
+
+def end(code: int) -> NoReturn:
+    """Leave with `code`; a reader that has gone away (`| head -1`) is no failure."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more on its way out: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -1,0 +1,47 @@
+"""One run of the command: every failure becomes one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from typer import TyperException
+
+from ..errors import BadOptions, InputError, ModelError, SmolVLMError
+from .app import app
+from .console import report
+from .process import BAD_INPUT, BAD_USAGE, FAILED, NO_MODEL, OK
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments`, the process's own when None, and return its exit code."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # the errors say it better
+    try:
+        code = app(arguments, prog_name="smolvlm", standalone_mode=False)
+    except SmolVLMError as error:
+        report(error)
+        return exit_code(error)
+    except TyperException as error:
+        report(_usage(error))
+        return error.exit_code
+    return code or OK
+
+
+def exit_code(error: SmolVLMError) -> int:
+    """2 usage, 3 bad input, 4 model unavailable, 1 for the rest."""
+    if isinstance(error, BadOptions):
+        return BAD_USAGE
+    if isinstance(error, InputError):
+        return BAD_INPUT
+    return NO_MODEL if isinstance(error, ModelError) else FAILED
+
+
+def _usage(error: TyperException) -> BadOptions:
+    """The error of a malformed command line, with how the command is meant to be called."""
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return BadOptions(error.format_message(), "Run `smolvlm --help`.")
+    command = context.command_path
+    pieces = " ".join(context.command.collect_usage_pieces(context))
+    usage = f"Usage: {command} {pieces}"
+    return BadOptions(error.format_message(), f"{usage} (more with `{command} --help`)")

@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import inspect
+import json
+import shutil
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import smolvlm_tools.errors as errors
+from smolvlm_tools import (
+    ImagePolicy,
+    InputError,
+    ModelError,
+    SmolVLM,
+    SmolVLMError,
+    load_image,
+    open_checkpoint,
+)
+from smolvlm_tools.backends.fake import FakeBackend
+
+HELLO = [{"role": "user", "content": "hello"}]
+TREE = {
+    name: value
+    for name, value in vars(errors).items()
+    if inspect.isclass(value) and issubclass(value, SmolVLMError)
+}
+BASES = {"SmolVLMError", "InputError", "ModelError"}
+"""Classes to catch by; `InputError` and `SmolVLMError` themselves are never raised."""
+
+
+class Gated(FakeBackend):
+    """Waits before every forward until the test lets it go on."""
+
+    def __init__(self, config):
+        super().__init__(config, [5])
+        self.entered, self.gate = threading.Event(), threading.Semaphore(0)
+
+    def forward(self, *arguments):
+        self.entered.set()
+        self.gate.acquire()
+        return super().forward(*arguments)
+
+
+@pytest.fixture
+def here(tmp_path, tiny_a, monkeypatch):
+    """What the situations below happen to."""
+    return SimpleNamespace(folder=tmp_path, model=tiny_a, patch=monkeypatch)
+
+
+@contextmanager
+def site(answer):
+    """A loopback server that answers GET with `answer(handler)`; yields its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer(self)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/picture.png"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def engine(here, backend=FakeBackend, **options) -> SmolVLM:
+    checkpoint = open_checkpoint(here.model)
+    model = FakeBackend(checkpoint.config, [5]) if backend is FakeBackend else backend(checkpoint)
+    return SmolVLM(checkpoint, model, **options)
+
+
+def copy_of(here, name="copy"):
+    return shutil.copytree(here.model, here.folder / name)
+
+
+def a_missing_file(here):
+    load_image(here.folder / "missing.png")
+
+
+def half_an_image(here):
+    Image.effect_noise((64, 64), 90).save(here.folder / "whole.png")
+    (here.folder / "cut.png").write_bytes((here.folder / "whole.png").read_bytes()[:900])
+    load_image(here.folder / "cut.png")
+
+
+def a_text_file(here):
+    (here.folder / "text.png").write_text("not an image")
+    load_image(here.folder / "text.png")
+
+
+def too_many_bytes(here):
+    load_image(b"\x89PNG" * 100, ImagePolicy(max_bytes=100))
+
+
+def an_array_without_a_side(here):
+    load_image(np.zeros((0, 5, 3), np.uint8))
+
+
+def broken_base64(here):
+    load_image("data:image/png;base64,@@@")
+
+
+def a_folder_for_an_image(here):
+    load_image(here.folder)
+
+
+def a_forbidden_url(here):
+    load_image("http://localhost/picture.png", ImagePolicy(allow_urls=False))
+
+
+def a_server_that_says_404(here):
+    with site(lambda handler: handler.send_error(404)) as url:
+        load_image(url)
+
+
+def a_server_that_says_nothing(here):
+    release = threading.Event()
+    with site(lambda handler: release.wait(20)) as url:
+        try:
+            load_image(url, ImagePolicy(url_timeout=0.2))
+        finally:
+            release.set()
+
+
+def an_empty_question(here):
+    with engine(here) as vlm:
+        vlm.ask(Image.new("RGB", (9, 9)), "")
+
+
+def a_prompt_longer_than_the_context(here):
+    with engine(here) as vlm:
+        vlm.generate([{"role": "user", "content": "word " * 9000}])
+
+
+def an_unknown_option(here):
+    with engine(here) as vlm:
+        vlm.generate(HELLO, max_tokens=3)
+
+
+def an_unknown_precision(here):
+    SmolVLM.load(here.model, precision="fp33")
+
+
+def an_unknown_alias(here):
+    SmolVLM.load("257m")
+
+
+def a_folder_without_weights(here):
+    copy = copy_of(here)
+    (copy / "model.safetensors").unlink()
+    SmolVLM.load(copy)
+
+
+def a_hub_that_is_down(here):
+    here.patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    here.patch.setenv("HF_HUB_CACHE", str(here.folder))
+    here.patch.delenv("HF_HUB_OFFLINE", raising=False)
+    SmolVLM.load("256m")
+
+
+def a_contradictory_config(here):
+    config = json.loads((copy_of(here) / "config.json").read_text())
+    config["scale_factor"] = 3  # 8x8 patches cannot be shuffled by 3
+    (here.folder / "copy" / "config.json").write_text(json.dumps(config))
+    SmolVLM.load(here.folder / "copy")
+
+
+def a_config_that_is_no_json(here):
+    (copy_of(here) / "config.json").write_text("{")
+    SmolVLM.load(here.folder / "copy")
+
+
+def truncated_weights(here):
+    path = copy_of(here) / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    SmolVLM.load(here.folder / "copy", backend="torch")
+
+
+def a_damaged_header(here):
+    path = copy_of(here) / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[8:16] = b"\xff" * 8
+    path.write_bytes(data)
+    SmolVLM.load(here.folder / "copy", backend="torch")
+
+
+def a_damaged_tokenizer(here):
+    (copy_of(here) / "tokenizer.json").write_text('{"model": 3}')
+    open_checkpoint(here.folder / "copy").tokenizer()
+
+
+def a_device_that_is_not_here(here):
+    SmolVLM.load(here.model, backend="torch", device="cuda:63")
+
+
+def torch_that_is_not_installed(here):
+    here.patch.setitem(sys.modules, "torch", None)
+    SmolVLM.load(here.model, backend="torch")
+
+
+def onnxruntime_that_is_not_installed(here):
+    here.patch.setitem(sys.modules, "onnxruntime", None)
+    (copy_of(here) / "onnx").mkdir()
+    for name in ("vision_encoder", "embed_tokens", "decoder_model_merged"):
+        (here.folder / "copy" / "onnx" / f"{name}.onnx").write_bytes(b"never read")
+    SmolVLM.load(here.folder / "copy", backend="onnx")
+
+
+def a_full_queue(here):
+    gated = []
+
+    def make(checkpoint):
+        gated.append(Gated(checkpoint.config))
+        return gated[0]
+
+    with engine(here, make, max_queue=1) as vlm:
+        try:
+            streams = [vlm.stream(HELLO, max_new_tokens=1)]
+            gated[0].entered.wait()
+            streams += [vlm.stream(HELLO, max_new_tokens=1) for _ in range(2)]
+        finally:
+            gated[0].gate.release(10)
+
+
+def a_request_taken_back(here):
+    cancel = threading.Event()
+    cancel.set()
+    with engine(here) as vlm:
+        vlm.generate(HELLO, cancel=cancel)
+
+
+def a_closed_engine(here):
+    vlm = engine(here)
+    vlm.close()
+    vlm.generate(HELLO)
+
+
+SITUATIONS = [
+    (errors.ImageNotFound, a_missing_file),
+    (errors.CorruptImage, half_an_image),
+    (errors.UnsupportedFormat, a_text_file),
+    (errors.ImageTooLarge, too_many_bytes),
+    (errors.BadDimensions, an_array_without_a_side),
+    (errors.BadEncoding, broken_base64),
+    (errors.PathNotAllowed, a_folder_for_an_image),
+    (errors.UrlNotAllowed, a_forbidden_url),
+    (errors.FetchFailed, a_server_that_says_404),
+    (errors.FetchTimeout, a_server_that_says_nothing),
+    (errors.BadPrompt, an_empty_question),
+    (errors.BadPrompt, a_prompt_longer_than_the_context),
+    (errors.BadOptions, an_unknown_option),
+    (errors.BadOptions, an_unknown_precision),
+    (errors.ModelNotFound, an_unknown_alias),
+    (errors.ModelNotFound, a_folder_without_weights),
+    (errors.ModelError, a_hub_that_is_down),
+    (errors.ModelInvalid, a_contradictory_config),
+    (errors.ModelInvalid, a_config_that_is_no_json),
+    (errors.ModelInvalid, truncated_weights),
+    (errors.ModelInvalid, a_damaged_header),
+    (errors.ModelInvalid, a_damaged_tokenizer),
+    (errors.BackendUnavailable, a_device_that_is_not_here),
+    (errors.BackendUnavailable, torch_that_is_not_installed),
+    (errors.BackendUnavailable, onnxruntime_that_is_not_installed),
+    (errors.Busy, a_full_queue),
+    (errors.Cancelled, a_request_taken_back),
+    (errors.Closed, a_closed_engine),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "situation"), SITUATIONS, ids=[situation.__name__ for _, situation in SITUATIONS]
+)
+def test_a_situation_has_its_own_error_with_reason_and_remedy(here, kind, situation):
+    with pytest.raises(SmolVLMError) as caught:
+        situation(here)
+    error = caught.value
+    assert type(error) is kind
+    assert error.reason and error.remedy and error.remedy.endswith((".", "?", "`"))
+    assert str(error) == f"{error.reason.rstrip('.')}. {error.remedy}"
+    assert str(error).isprintable(), "one line"
+    assert str(here.folder.parent) not in error.remedy
+
+
+def test_the_situations_cover_the_whole_tree():
+    assert set(TREE.values()) - {kind for kind, _ in SITUATIONS} == {SmolVLMError, InputError}
+    assert BASES <= set(TREE)
+
+
+def test_every_kind_has_a_code_of_its_own():
+    codes = [kind.code for kind in TREE.values()]
+    assert len(set(codes)) == len(codes)
+    assert all(code.isidentifier() and code == code.lower() for code in codes)
+    assert all("code" in vars(kind) for kind in TREE.values()), "none is inherited"
+
+
+def test_the_tree_has_two_branches_for_the_two_exit_codes():
+    inputs = {name for name, kind in TREE.items() if issubclass(kind, InputError)}
+    models = {name for name, kind in TREE.items() if issubclass(kind, ModelError)}
+    assert not inputs & models
+    assert set(TREE) - inputs - models == {"SmolVLMError", "Busy", "Cancelled", "Closed"}
+
+
+def test_an_error_is_one_line_whatever_it_is_made_of():
+    error = SmolVLMError("a\nvery\r\n  long\treason.", "do\n\nthis")
+    assert str(error) == "a very long reason. do this"
+    assert str(SmolVLMError("alone")) == "alone"

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import smolvlm_tools
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "httpx2", "typer"]
+PUBLIC = """
+    ALIASES AsyncReplyStream BackendUnavailable BadDimensions BadEncoding BadOptions BadPrompt Busy
+    Cancelled Checkpoint Closed CorruptImage FetchFailed FetchTimeout GenerationOptions
+    ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge InputError LoadedImage Message
+    ModelError ModelInvalid ModelNotFound PathNotAllowed ReplyStream RequestPlan SmolVLM
+    SmolVLMError StageSeconds StreamChunk TextPart Token UnsupportedFormat UrlNotAllowed Usage
+    VisionResult load_image open_checkpoint
+""".split()
+
+
+def python(code: str, **environment: str) -> str:
+    """Run Python outside the repository; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT.parent,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_public_names_are_these():
+    assert sorted(smolvlm_tools.__all__) == sorted(PUBLIC)
+    assert all(getattr(smolvlm_tools, name) is not None for name in PUBLIC)
+    assert set(PUBLIC) <= set(dir(smolvlm_tools))
+    with pytest.raises(AttributeError, match="no attribute 'SmolVlm'"):
+        _ = smolvlm_tools.SmolVlm
+
+
+def test_every_public_name_says_what_it_is():
+    def documented(value):
+        return isinstance(value, dict) or bool((value.__doc__ or "").strip())
+
+    undocumented = {n for n in PUBLIC if not documented(getattr(smolvlm_tools, n))}
+    errors = {n for n in PUBLIC if n in vars(smolvlm_tools.errors)}
+    assert undocumented <= errors, "the tree at the top of errors.py says what each of those is"
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = f"import sys, smolvlm_tools; print([m for m in {HEAVY} if m in sys.modules])"
+    assert python(code, PYTHONPATH=str(ROOT)) == "[]\n"
+
+
+def test_the_engine_loads_no_runtime_until_a_model_is_loaded():
+    runtimes = ["torch", "onnxruntime", "transformers", "onnx"]
+    code = "import sys; from smolvlm_tools import *; "
+    code += f"print([m for m in {runtimes} if m in sys.modules])"
+    assert python(code, PYTHONPATH=str(ROOT)) == "[]\n"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    builder = pytest.importorskip("hatchling.builders.wheel")
+    folder = tmp_path_factory.mktemp("wheel")
+    return Path(next(builder.WheelBuilder(str(ROOT)).build(directory=str(folder))))
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"smolvlm_tools", f"smolvlm_tools-{smolvlm_tools.__version__}.dist-info"}
+    assert "smolvlm_tools/py.typed" in names
+    modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("smolvlm_tools/**/*.py")}
+    assert modules <= set(names)
+    assert not [name for name in names if "__pycache__" in name or "test" in name]
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_wheel_holds_the_embedded_checkpoint(wheel, embedded):
+    infos = zipfile.ZipFile(wheel).infolist()
+    sizes = {i.filename: i.file_size for i in infos if i.filename.startswith("smolvlm_tools/emb")}
+    present = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "smolvlm_tools" / "embedded").rglob("*")
+        if path.is_file()
+    }
+    assert set(sizes) == present
+    for name in ("config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"):
+        assert f"smolvlm_tools/embedded/{name}" in sizes
+    assert any(name.endswith(".onnx") for name in sizes)
+    assert sum(sizes.values()) <= 24_000_000
+
+
+def test_the_base_install_needs_no_torch_and_every_extra_is_known(wheel):
+    archive = zipfile.ZipFile(wheel)
+    name = next(name for name in archive.namelist() if name.endswith("METADATA"))
+    lines = archive.read(name).decode().splitlines()
+    needs = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: ")]
+    base = " ".join(need for need in needs if "extra ==" not in need)
+    assert "onnxruntime" in base and "torch" not in base and "transformers" not in base
+    extras = {line.partition(": ")[2] for line in lines if line.startswith("Provides-Extra: ")}
+    assert {"torch", "export", "all", "dev"} <= extras
+    assert "Requires-Python: >=3.10" in lines
+    script = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
+    assert "smolvlm = smolvlm_tools.cli:main" in archive.read(script).decode()
+
+
+def test_the_wheel_works_from_a_bare_folder(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        "import smolvlm_tools, pathlib; from smolvlm_tools import SmolVLM, load_image\n"
+        "from smolvlm_tools.cli.run import run\n"
+        "print(pathlib.Path(smolvlm_tools.__file__).parent.parent, run(['--version']))"
+    )
+    shown = python(code, PYTHONPATH=str(tmp_path)).split()
+    assert shown == [smolvlm_tools.__version__, str(tmp_path), "0"]
