@@ -43,20 +43,15 @@ def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
         ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
     except (UnicodeEncodeError, TypeError):  # lone surrogates
         raise BadPrompt("the text is not valid Unicode", "Remove unpaired surrogates.") from None
-    if tokenizer.decode(ids, skip_special_tokens=False) != text:
+    kept = tokenizer.decode(ids, skip_special_tokens=False)
+    if kept != text:
+        same = (a == b for a, b in zip(text, kept, strict=False))
+        at = next((i for i, equal in enumerate(same) if not equal), len(kept))
         raise BadPrompt(
-            f"the model's vocabulary cannot represent {_first_lost(tokenizer, text)!a}",
+            f"the model's vocabulary cannot represent {text[at : at + 1]!a}",
             "Remove or replace that character.",
         )
     return ids
-
-
-def _first_lost(tokenizer: Tokenizer, text: str) -> str:
-    for character in text:
-        ids = tokenizer.encode(character, add_special_tokens=False).ids
-        if tokenizer.decode(ids, skip_special_tokens=False) != character:
-            return character
-    return text[:20]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,14 @@ from .checkpoint import Checkpoint, open_checkpoint
 from .images import ImagePolicy, ImageSource
 from .pipeline import Pipeline, Reader
 from .reply import AsyncReplyStream, ReplyStream
-from .request import Request, RequestOptions, parse_messages, parse_options, parse_task
+from .request import (
+    Request,
+    RequestOptions,
+    parse_cancel,
+    parse_messages,
+    parse_options,
+    parse_task,
+)
 from .resolution import check_resolution
 from .tasks import task_messages
 from .types import MessageLike, RequestPlan, Resolution, Task, VisionResult
@@ -168,7 +175,8 @@ class SmolVLM:
     ) -> RequestPlan:
         """Tiles and tokens a request about an image would take; the model does not run."""
         messages = task_messages(image, task, question or "?")
-        return self._pipeline.reader.plan(self._request(messages, {"resolution": resolution}, task))
+        options: RequestOptions = {"resolution": resolution, "task": task}
+        return self._pipeline.reader.plan(self._request(messages, options, task))
 
     def close(self) -> None:
         """Stop the running request, refuse the waiting ones and free the weights."""
@@ -200,7 +208,7 @@ class SmolVLM:
         task: Task | None = None,
     ) -> ReplyStream:
         request = self._request(messages, options, task)
-        reply = ReplyStream(options.get("cancel"))
+        reply = ReplyStream(parse_cancel(options.get("cancel")))
         self._worker.submit(partial(self._pipeline.run, request), reply.channel)
         return reply
 
@@ -211,7 +219,7 @@ class SmolVLM:
         task: Task | None = None,
     ) -> AsyncReplyStream:
         request = self._request(messages, options, task)
-        reply = AsyncReplyStream(options.get("cancel"))
+        reply = AsyncReplyStream(parse_cancel(options.get("cancel")))
         self._worker.submit(partial(self._pipeline.run, request), reply.channel)
         return reply
 

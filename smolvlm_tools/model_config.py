@@ -101,7 +101,7 @@ class ModelConfig:
         generation = _read_json(generation_file) if generation_file.exists() else {}
         try:
             return _parse(config, processor, generation)
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise ModelInvalid(
                 f"the configuration in {folder} is incomplete or contradictory "
                 f"({type(error).__name__}: {error})",
@@ -192,15 +192,21 @@ def _parse_image(raw: JsonObject, vision: VisionConfig, scale_factor: int) -> Im
             f"{side}x{side} patches cannot be shuffled by scale_factor {scale_factor}",
             "Use the config.json of a SmolVLM checkpoint.",
         )
+    longest_edge, resample = int(raw["size"]["longest_edge"]), int(raw.get("resample", 1))
+    if longest_edge < 1 or resample not in range(6):
+        raise ModelInvalid(
+            f"images resized to {longest_edge} px by filter {resample}",
+            "Use the preprocessor_config.json of a SmolVLM checkpoint.",
+        )
     mean = raw.get("image_mean", [0.5, 0.5, 0.5])
     std = raw.get("image_std", [0.5, 0.5, 0.5])
     return ImageConfig(
         tile_size=tile_size,
-        longest_edge=int(raw["size"]["longest_edge"]),
+        longest_edge=longest_edge,
         tokens_per_tile=(side // scale_factor) ** 2,
         split=bool(raw.get("do_image_splitting", True)),
         mean=(float(mean[0]), float(mean[1]), float(mean[2])),
         std=(float(std[0]), float(std[1]), float(std[2])),
         rescale=float(raw.get("rescale_factor", 1 / 255)),
-        resample=int(raw.get("resample", 1)),
+        resample=resample,
     )

@@ -198,7 +198,7 @@ class Pipeline:
             Token(
                 id=step.token_id,
                 text=decode_one([step.token_id], skip_special_tokens=False),
-                logprob=min(step.logprob, 0.0),
+                logprob=step.logprob,
             )
             for step in steps
         )

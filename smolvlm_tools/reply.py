@@ -20,15 +20,20 @@ class Channel:
     """The worker's end of a reply.
 
     Args:
-        deliver: hands an item to the caller's side; called on the worker's thread.
+        deliver: hands an item to the caller's side; called on the worker's thread. It must not
+            hold the reply itself, or a dropped reply would never be noticed.
+        closed: set when the caller's side is closed or gone.
         cancel: set by the caller to stop the work, besides closing the reply.
     """
 
     def __init__(
-        self, deliver: Callable[[Item], None], cancel: threading.Event | None = None
+        self,
+        deliver: Callable[[Item], None],
+        closed: threading.Event,
+        cancel: threading.Event | None = None,
     ) -> None:
         self.deliver = deliver
-        self.closed = threading.Event()
+        self.closed = closed
         self._cancel = cancel
 
     def check_cancelled(self) -> None:
@@ -45,7 +50,8 @@ class ReplyStream(Iterator[StreamChunk]):
 
     def __init__(self, cancel: threading.Event | None = None) -> None:
         self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        self.channel = Channel(self._items.put, cancel)
+        self._result: VisionResult | None = None
+        self.channel = Channel(self._items.put, threading.Event(), cancel)
 
     def __next__(self) -> StreamChunk:
         if self.channel.closed.is_set():
@@ -53,22 +59,27 @@ class ReplyStream(Iterator[StreamChunk]):
         item = self._items.get()
         if isinstance(item, BaseException):
             self.close()
-            raise item
+            try:
+                raise item
+            finally:
+                del item  # a failure must not hold, through its traceback, the frame that holds it
         if item.result is not None:
+            self._result = item.result
             self.close()
         return item
 
     def result(self) -> VisionResult:
-        """Wait for the end of the reply.
+        """Wait for the end of the reply, or look back at it.
 
         Raises:
             Cancelled: the stream was closed before.
         """
         with self:
-            for chunk in self:
-                if chunk.result is not None:
-                    return chunk.result
-        raise Cancelled("the reply was closed before its end", "Ask again.")
+            for _ in self:
+                pass
+        if self._result is None:
+            raise Cancelled("the reply was closed before its end", "Ask again.")
+        return self._result
 
     def close(self) -> None:
         """Give up the rest; the engine stops within one token or one batch of tiles."""
@@ -96,15 +107,19 @@ class AsyncReplyStream(AsyncIterator[StreamChunk]):
     """
 
     def __init__(self, cancel: threading.Event | None = None) -> None:
-        self._items: asyncio.Queue[Item] = asyncio.Queue()
-        self._loop = asyncio.get_running_loop()
-        self.channel = Channel(self._deliver, cancel)
+        closed = threading.Event()
+        items: asyncio.Queue[Item] = asyncio.Queue()
+        self._items = items
+        self._result: VisionResult | None = None
 
-    def _deliver(self, item: Item) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._items.put_nowait, item)
-        except RuntimeError:  # the loop is closed: nobody is left to read
-            self.channel.closed.set()
+        def deliver(item: Item) -> None:
+            try:
+                loop.call_soon_threadsafe(items.put_nowait, item)
+            except RuntimeError:  # the loop is closed: nobody is left to read
+                closed.set()
+
+        self.channel = Channel(deliver, closed, cancel)
+        loop = asyncio.get_running_loop()  # last: `close` works even when there is none
 
     async def __anext__(self) -> StreamChunk:
         if self.channel.closed.is_set():
@@ -116,24 +131,27 @@ class AsyncReplyStream(AsyncIterator[StreamChunk]):
             raise
         if isinstance(item, BaseException):
             self.close()
-            raise item
+            try:
+                raise item
+            finally:
+                del item  # as in `ReplyStream`
         if item.result is not None:
+            self._result = item.result
             self.close()
         return item
 
     async def result(self) -> VisionResult:
-        """Wait for the end of the reply.
+        """Wait for the end of the reply, or look back at it.
 
         Raises:
             Cancelled: the stream was closed before.
         """
-        try:
-            async for chunk in self:
-                if chunk.result is not None:
-                    return chunk.result
-        finally:
-            self.close()
-        raise Cancelled("the reply was closed before its end", "Ask again.")
+        async with self:
+            async for _ in self:
+                pass
+        if self._result is None:
+            raise Cancelled("the reply was closed before its end", "Ask again.")
+        return self._result
 
     def close(self) -> None:
         """Give up the rest; the engine stops within one token or one batch of tiles."""

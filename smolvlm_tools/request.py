@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from pydantic import ValidationError
 
@@ -63,6 +63,17 @@ def parse_task(task: object) -> Task | None:
     raise BadOptions(f"unknown task {task!r}", f"Use one of {', '.join(TASKS)}.")
 
 
+def parse_cancel(cancel: object) -> threading.Event | None:
+    """Return `cancel` if it can be asked whether it is set.
+
+    Raises:
+        BadOptions: it is not an event.
+    """
+    if cancel is None or callable(getattr(cancel, "is_set", None)):
+        return cast("threading.Event | None", cancel)
+    raise BadOptions(f"cancel={cancel!r} is not an event", "Pass a threading.Event.")
+
+
 def parse_options(options: Mapping[str, Any]) -> GenerationOptions:
     """Check generation options given by name.
 
@@ -86,6 +97,9 @@ def parse_options(options: Mapping[str, Any]) -> GenerationOptions:
         ) from None
 
 
+_MESSAGES_FORM = 'Pass [{"role": "user", "content": [...]}].'
+
+
 def parse_messages(messages: Sequence[MessageLike]) -> tuple[Message, ...]:
     """Check a conversation given as typed messages or as transformers-style dicts.
 
@@ -94,13 +108,17 @@ def parse_messages(messages: Sequence[MessageLike]) -> tuple[Message, ...]:
     """
     if isinstance(messages, (str, bytes, Mapping, Message)):
         raise BadPrompt(
-            f"messages must be a list, not a single {type(messages).__name__}",
-            'Pass [{"role": "user", "content": [...]}].',
+            f"messages must be a list, not a single {type(messages).__name__}", _MESSAGES_FORM
         )
-    if not messages:
+    try:
+        turns = list(messages)
+    except TypeError:
+        what = type(messages).__name__
+        raise BadPrompt(f"messages must be a list, not {what}", _MESSAGES_FORM) from None
+    if not turns:
         raise BadPrompt("the conversation is empty", "Pass at least one message.")
     try:
-        return tuple(Message.model_validate(message) for message in messages)
+        return tuple(Message.model_validate(turn) for turn in turns)
     except ValidationError as error:
         raise BadPrompt(
             f"a message is malformed: {_first_problem(error)}",

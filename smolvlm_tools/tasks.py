@@ -21,9 +21,11 @@ def task_messages(image: ImageSource, task: Task, question: str = "") -> tuple[M
         question: what to ask, for "ask".
 
     Raises:
-        BadPrompt: the question is empty.
+        BadPrompt: the question is empty or no text.
     """
     text = PROMPTS.get(task, question)
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise BadPrompt(f"the question is {type(text).__name__}, not text", "Pass a str.")
     if not text.strip():
         raise BadPrompt("the question is empty", "Ask something about the image.")
     return (Message(role="user", content=(ImagePart(image=image), TextPart(text=text))),)

@@ -49,6 +49,8 @@ class TextStream:
             return ""
         self._decoded += len(piece)
         self._held += UNSAFE.sub("", piece)
+        if not self._begun:
+            self._held = self._held.lstrip()
         ends = [at for at in map(self._held.find, self._stop) if at >= 0]
         if ends:
             self.stopped = True
@@ -70,7 +72,5 @@ class TextStream:
         )
 
     def _emit(self, text: str) -> str:
-        if not self._begun:
-            text = text.lstrip()
-            self._begun = bool(text)
+        self._begun = self._begun or bool(text)
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "repetition"]
@@ -33,11 +33,12 @@ class ImagePart(Value):
 
     Attributes:
         image: any source `load_image` takes: path, URL, data URI, base64, bytes, file object,
-            PIL image or numpy array.
+            PIL image or numpy array. The dict form may call it "url", "path" or "base64", as
+            transformers' chat templates do; the name changes nothing.
     """
 
     type: Literal["image"] = "image"
-    image: Any
+    image: Annotated[Any, Field(validation_alias=AliasChoices("image", "url", "path", "base64"))]
 
 
 Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]

@@ -5,8 +5,10 @@ The model is driven by this one thread only, so neither it nor its caches need l
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -36,6 +38,8 @@ class Worker:
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="smolvlm", daemon=True)
         self._thread.start()
+        # A thread that computes while the interpreter goes away would abort the process.
+        atexit.register(self.close)
 
     def submit(self, run: Run, channel: Channel) -> None:
         """Queue a request; its chunks or its failure arrive through `channel`.
@@ -47,6 +51,8 @@ class Worker:
         with self._lock:
             if self._closing:
                 raise _closed()
+            if not self._thread.is_alive():
+                raise Closed("the engine's thread is gone", "Load the model after a fork.")
             if self._unfinished > self._max_queue:
                 raise Busy(
                     f"{self._max_queue} requests are waiting already",
@@ -57,6 +63,7 @@ class Worker:
 
     def close(self) -> None:
         """Stop the running request and the waiting ones (`Closed`), and end the thread."""
+        atexit.unregister(self.close)
         with self._lock:
             if not self._closing:
                 self._closing = True
@@ -66,12 +73,19 @@ class Worker:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            self._answer(*job)
-            del job  # the request's images must not outlive it
+            run, channel = job
+            last = self._answer(run, channel)
+            if isinstance(last, BaseException):
+                traceback.clear_frames(last.__traceback__)
+            del job, run  # a request's images must not outlive it, not even inside an error
             with self._lock:
                 self._unfinished -= 1
+            channel.deliver(last)  # who has an answer may ask again at once
+            del last, channel
 
-    def _answer(self, run: Run, channel: Channel) -> None:
+    def _answer(self, run: Run, channel: Channel) -> StreamChunk | BaseException:
+        """Deliver all of a reply but its end, which is returned."""
+
         def check_cancelled() -> None:
             if self._closing:
                 raise _closed()
@@ -80,9 +94,12 @@ class Worker:
         try:
             check_cancelled()
             for chunk in run(check_cancelled):
+                if chunk.result is not None:
+                    return chunk
                 channel.deliver(chunk)
+            raise AssertionError("a reply ends with a result")
         except BaseException as error:  # whatever it is, the caller waits for it
-            channel.deliver(error)
+            return error
 
 
 def _closed() -> Closed:

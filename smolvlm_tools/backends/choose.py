@@ -107,12 +107,12 @@ def check_names(
     """
     _check("backend", backend, BACKENDS)
     _check("precision", precision, PRECISIONS)
-    kind, colon, number = device.partition(":")
+    kind, colon, number = str(device).partition(":")
     if colon and not (kind == "cuda" and number.isdecimal()):
         kind = device
     _check("device", kind, DEVICES)
-    if threads is not None and threads < 1:
-        raise BadOptions(f"threads {threads} is too few", "Use 1 or more.")
+    if threads is not None and not (str(threads).isdecimal() and int(threads) > 0):
+        raise BadOptions(f"threads {threads!r} is not a number above 0", "Use 1 or more.")
     if backend == "torch" and precision not in ("auto", *TORCH_PRECISIONS):
         raise BadOptions(
             f"the torch backend has no precision {precision!r}",

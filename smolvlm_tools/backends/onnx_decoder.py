@@ -125,7 +125,7 @@ class Decoder:
     def _shared_cache(self, capacity: int, fill: float = 0.0) -> SharedCache:
         shape = (1, self._kv_heads, capacity, self._head_dim)
         value = runtime().OrtValue.ortvalue_from_numpy
-        states = [value(np.full(shape, fill, self._kv_type)) for _ in self._past]
+        states = [value(self._buffer(shape, fill)) for _ in self._past]
         binding = self._session.io_binding()
         for past, present, state in zip(self._past, self._present, states, strict=True):
             binding.bind_ortvalue_input(past, state)
@@ -136,6 +136,10 @@ class Decoder:
             binding.bind_ortvalue_output("logits", value(logits))
         mask = np.ones((1, capacity), np.int64)
         return SharedCache(capacity, states, binding, mask, logits)
+
+    def _buffer(self, shape: tuple[int, ...], fill: float) -> NDArray[Any]:
+        # Zeroed memory takes no room before it is written to, however large the token budget.
+        return np.full(shape, fill, self._kv_type) if fill else np.zeros(shape, self._kv_type)
 
     def _probe(self) -> bool:
         """Whether the shared form gives the logits of the growing one; checks for NaN as well."""
@@ -168,7 +172,7 @@ class Decoder:
         known = {"inputs_embeds", "attention_mask", "position_ids", *self._past}
         missing = {"inputs_embeds", "logits", *self._present} - {*self._inputs, *self._outputs}
         strange = set(self._inputs) - known
-        wrong = [n for n in self._past if self._inputs[n].type not in ELEMENTS]
+        wrong = [n for n in ("inputs_embeds", *self._past) if not _is_usable(self._inputs.get(n))]
         if missing or strange or wrong or not self._past:
             raise ModelInvalid(
                 "the decoder graph is not in the hub's form: "
@@ -177,3 +181,8 @@ class Decoder:
                 f"{len(self._past)} past keys and values",
                 "Use the files of a SmolVLM repository or of `smolvlm export`.",
             )
+
+
+def _is_usable(value: Any) -> bool:
+    """Whether an input has a type that is known here and a last axis of known size."""
+    return value is None or (value.type in ELEMENTS and isinstance(value.shape[-1], int))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checkpoint import Checkpoint, check_safetensors
-from ..errors import BackendUnavailable, ModelInvalid, ModelNotFound
+from ..errors import BackendUnavailable, Closed, ModelError, ModelInvalid, ModelNotFound
 from .base import Logits, Tiles, TokenIds
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class TorchBackend:
         """(tiles, 3, S, S) → (tiles, tokens, hidden) on the device."""
         import torch
 
-        with torch.inference_mode():
+        with self._computing():
             pixels = torch.from_numpy(np.ascontiguousarray(tiles)).to(self.device, self._dtype)
             side = pixels.shape[-1] // self._model.config.vision_config.patch_size
             # Tiles are always full, so no patch is masked; transformers' own entrance would
@@ -126,7 +126,8 @@ class TorchBackend:
     def create_cache(self, capacity: int) -> TorchCache:
         from transformers import DynamicCache
 
-        return TorchCache(DynamicCache(config=self._model.config.text_config), capacity)
+        with self._computing():
+            return TorchCache(DynamicCache(config=self._model.config.text_config), capacity)
 
     def forward(
         self, token_ids: TokenIds, cache: TorchCache, features: Sequence[torch.Tensor] = ()
@@ -134,7 +135,7 @@ class TorchBackend:
         """Append tokens to the cache; (vocab,) float32 logits after the last."""
         import torch
 
-        with torch.inference_mode():
+        with self._computing():
             ids = torch.from_numpy(token_ids).to(self.device)
             embeds = self._model.get_input_embeddings()(ids)  # (L, hidden)
             if features:
@@ -152,6 +153,23 @@ class TorchBackend:
         self._model = None
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
+
+    @contextmanager
+    def _computing(self) -> Generator[None]:
+        """Inference mode; failures of torch, a full GPU among them, become typed errors."""
+        import torch
+
+        if self._model is None:
+            raise Closed("the torch backend was closed", "Load the checkpoint again.")
+        try:
+            with torch.inference_mode():
+                yield
+        except RuntimeError as error:  # torch.OutOfMemoryError is one
+            raise ModelError(
+                f"torch failed on {self.device} ({str(error)[:300]})",
+                "If memory ran out, send fewer images, lower `resolution` or `max_new_tokens`, or "
+                "choose a smaller precision or model.",
+            ) from error
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -33,6 +33,8 @@ def open_checkpoint(
         ModelError: the hub failed.
         BadOptions: a revision of something that has none.
     """
+    if not isinstance(name, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise _unknown(str(name))
     text = os.fspath(name)
     hub_id = ALIASES.get(text) if isinstance(name, str) else None
     if hub_id is None and not os.path.isdir(text):
