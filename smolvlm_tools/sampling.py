@@ -43,14 +43,29 @@ class Sampler:
 
     def _draw(self, shifted: Logits) -> int:
         options = self._options
-        order: NDArray[np.intp] = np.argsort(-shifted, kind="stable")
-        if options.top_k:
-            order = order[: options.top_k]
-        weights = np.exp(shifted[order].astype(np.float64) / options.temperature)
-        probabilities = weights / weights.sum()
+        tokens = _largest(shifted, options.top_k)
+        weights = np.exp(shifted[tokens].astype(np.float64) / options.temperature)
         if options.top_p < 1:
-            before = np.cumsum(probabilities) - probabilities
-            keep = before < options.top_p  # the first is always kept
-            order, probabilities = order[keep], probabilities[keep]
-            probabilities /= probabilities.sum()
-        return int(self._random.choice(order, p=probabilities))
+            nucleus = _nucleus(weights, options.top_p)
+            tokens, weights = tokens[nucleus], weights[nucleus]
+        return int(self._random.choice(tokens, p=weights / weights.sum()))
+
+
+def _largest(values: Logits, count: int) -> NDArray[np.intp]:
+    """Places of the `count` largest values, the earlier ones of equals; of all when 0."""
+    if not 0 < count < len(values):
+        return np.arange(len(values))
+    least = np.partition(values, -count)[-count]
+    places = np.flatnonzero(values >= least)
+    return places[np.argsort(-values[places], kind="stable")[:count]]
+
+
+def _nucleus(weights: NDArray[np.float64], share: float) -> NDArray[np.intp]:
+    """Places of the fewest weights that together reach `share` of the sum, the largest first."""
+    total = weights.sum()
+    # All weights below this one together stay below 1 - share, so none of them is needed; to sort
+    # the rest is quick.
+    places = np.flatnonzero(weights >= (1 - share) * total / len(weights))
+    places = places[np.argsort(-weights[places], kind="stable")]
+    before = np.cumsum(weights[places]) - weights[places]
+    return places[before < share * total]  # the first is always among them

@@ -49,8 +49,6 @@ class TextStream:
             return ""
         self._decoded += len(piece)
         self._held += UNSAFE.sub("", piece)
-        if not self._begun:
-            self._held = self._held.lstrip()
         ends = [at for at in map(self._held.find, self._stop) if at >= 0]
         if ends:
             self.stopped = True
@@ -72,5 +70,7 @@ class TextStream:
         )
 
     def _emit(self, text: str) -> str:
-        self._begun = self._begun or bool(text)
+        if not self._begun:
+            text = text.lstrip()
+            self._begun = bool(text)
         return text

@@ -1,0 +1,139 @@
+"""Measures a checkpoint folder on freshly seeded pictures: `python evaluate.py FOLDER`.
+
+Greedy answers to pictures of common sizes; the seeds are used for nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from answerers import Answer, product_answerer, torch_answerer
+from metrics import edits, f1, named_objects
+from questions import (
+    Turn,
+    ask_colour,
+    ask_count,
+    ask_presence,
+    ask_shape,
+    describe,
+    transcribe,
+)
+from render import Picture, render_scene, render_text
+
+SIZES = (
+    (128, 128), (128, 96), (200, 200), (256, 256), (320, 240), (400, 300), (300, 400), (512, 512),
+    (640, 480), (800, 600), (640, 360), (512, 256),
+)  # fmt: skip
+HELD_OUT = 77_000_000  # far from every training seed
+SHORT = (ask_count, ask_colour, ask_shape, ask_presence)
+
+
+def scene(rng: random.Random) -> Picture:
+    """A held-out picture of 1-4 shapes."""
+    return render_scene(rng, rng.choice(SIZES))
+
+
+def printed(rng: random.Random) -> Picture:
+    """A held-out picture of 1-4 printed lines."""
+    return render_text(rng, rng.choice(("strip", "page", "page", "wide")))
+
+
+def tiles_name(picture: Picture, task: str) -> str:
+    """Whether the automatic resolution splits the picture."""
+    return "split" if task == "transcribe" or max(picture.image.size) > 128 else "one tile"
+
+
+def score_descriptions(answer: Answer, count: int, seed: int) -> dict[str, float]:
+    """F1 over named objects (size, colour and shape right), and whole sentences exactly right."""
+    rng, sums = random.Random(seed), defaultdict(Counter[str])
+    for _ in range(count):
+        picture = scene(rng)
+        turn = describe(rng, picture)
+        said, wanted = answer(picture.image, turn.question, "describe"), turn.answer
+        found, there = named_objects(said), named_objects(wanted)
+        for name in ("all", tiles_name(picture, "describe")):
+            sums[name]["hits"] += (found & there).total()
+            sums[name]["said"] += found.total()
+            sums[name]["there"] += there.total()
+            sums[name]["exact"] += said == wanted
+            sums[name]["images"] += 1
+    scores = {
+        f"description F1, {name}": f1(tally["hits"], tally["said"], tally["there"])
+        for name, tally in sums.items()
+    }
+    scores["description exact, all"] = sums["all"]["exact"] / sums["all"]["images"]
+    return scores
+
+
+def score_short(answer: Answer, count: int, seed: int) -> dict[str, float]:
+    """Share of exactly right short answers, by kind; `count` questions in all."""
+    rng, right = random.Random(seed), defaultdict(list[bool])
+    asked = 0
+    while asked < count:
+        picture = scene(rng)
+        turn: Turn | None = SHORT[asked % len(SHORT)](rng, picture)
+        if turn is None:
+            continue
+        asked += 1
+        correct = answer(picture.image, turn.question, "ask") == turn.answer
+        for name in ("all", turn.kind, tiles_name(picture, "ask")):
+            right[name].append(correct)
+    return {f"short answers, {name}": sum(hits) / len(hits) for name, hits in right.items()}
+
+
+def score_transcription(answer: Answer, count: int, seed: int) -> dict[str, float]:
+    """Character error rate: edits over the characters printed."""
+    rng, wrong, total, exact = random.Random(seed), 0, 0, 0
+    for _ in range(count):
+        picture = printed(rng)
+        turn = transcribe(rng, picture)
+        said = answer(picture.image, turn.question, "transcribe")
+        wrong += edits(said, turn.answer)
+        total += len(turn.answer)
+        exact += said == turn.answer
+    return {"transcription CER": wrong / total, "transcription exact": exact / count}
+
+
+def evaluate(answer: Answer, count: int = 500, seed: int = HELD_OUT) -> dict[str, float]:
+    """All scores.
+
+    Args:
+        answer: Called with image, question and task (`describe`, `ask` or `transcribe`).
+        count: Samples per task.
+        seed: Start of the held-out seeds.
+    """
+    return {
+        **score_descriptions(answer, count, seed),
+        **score_short(answer, count, seed + 1),
+        **score_transcription(answer, count, seed + 2),
+    }
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=500, help="samples per task")
+    parser.add_argument("--backend", default="", help="measure smolvlm_tools with this backend")
+    parser.add_argument("--precision", default="auto", help="with --backend: fp32, int8, ...")
+    parser.add_argument("--seed", type=int, default=HELD_OUT)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    if args.backend:
+        answer = product_answerer(args.folder, args.backend, args.precision)
+    else:
+        answer = torch_answerer(args.folder)
+    scores = evaluate(answer, args.count, args.seed)
+    if args.json:
+        print(json.dumps(scores, indent=2))
+        return
+    for name, value in scores.items():
+        print(f"{name:32} {value:.3f}")
+
+
+if __name__ == "__main__":
+    main()
