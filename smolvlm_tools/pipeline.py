@@ -107,6 +107,9 @@ class Pipeline:
         context_length = reader.checkpoint.config.text.context_length
         max_new_tokens = token_budget(prompt, request.options, context_length)
         features = self._encode(images, grids, prompt, check_cancelled, clock)
+        digests = tuple(image.sha256 for image in images)
+        blank = any(image.is_blank for image in images)
+        del images  # the pixels need not wait for the end of the reply
         ends = reader.checkpoint.config.eos_token_ids | {reader.chat.end_of_utterance_id}
         steps: list[Step] = []
         for step in decode(
@@ -130,7 +133,7 @@ class Pipeline:
                     tiles=sum(grid.tiles for grid in grids),
                     seconds=clock.seconds(),
                 )
-                result = self._result(steps, images, usage, request.options)
+                result = self._result(steps, digests, blank, usage, request.options)
             yield StreamChunk(token_id=step.token_id, text=step.text, result=result)
 
     def _encode(
@@ -165,7 +168,8 @@ class Pipeline:
     def _result(
         self,
         steps: Sequence[Step],
-        images: Sequence[LoadedImage],
+        digests: tuple[str, ...],
+        blank: bool,
         usage: Usage,
         options: GenerationOptions,
     ) -> VisionResult:
@@ -175,7 +179,7 @@ class Pipeline:
             flags.append("truncated")
         if reason == "repetition":
             flags.append("repetition")
-        if any(image.is_blank for image in images):
+        if blank:
             flags.append("blank_image")
         return VisionResult(
             text="".join(step.text for step in steps),
@@ -183,7 +187,7 @@ class Pipeline:
             usage=usage,
             confidence=math.exp(sum(step.logprob for step in steps) / len(steps)),
             flags=tuple(flags),
-            image_sha256=tuple(image.sha256 for image in images),
+            image_sha256=digests,
             model=self.reader.checkpoint.id,
             revision=self.reader.checkpoint.revision,
             backend=self.backend.name,
