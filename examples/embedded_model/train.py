@@ -25,6 +25,7 @@ from tokenizer import build_tokenizer
 from torch.utils.data import DataLoader, IterableDataset
 from windows import Windows, WindowSource
 
+# Scenes first: print is shown rarely until the towers can tell glyphs apart.
 VISION_MIX = Mix(single=2, strip=1, square=0, chats=0.0, windows=160)
 EARLY_MIX = Mix(single=22, strip=1, square=2, print_share=0.06, windows=8)
 LATE_MIX = Mix(single=10, strip=2, square=4, print_share=0.1, windows=8)
