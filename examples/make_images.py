@@ -17,12 +17,12 @@ LINES = ("CORNER CAFE", "2 COFFEE 7.50", "TOTAL 7.50", "THANK YOU!")
 
 
 def shapes() -> Image.Image:
-    """A large red circle, a small blue square, a large green triangle."""
+    """A large red circle, a large blue square, a large green triangle."""
     image = Image.new("RGB", (320, 240), "white")
     draw = ImageDraw.Draw(image)
     draw.ellipse((24, 20, 116, 112), fill="red")
-    draw.rectangle((239, 49, 269, 79), fill="blue")
-    draw.polygon([(198, 126), (246, 214), (150, 214)], fill="green")
+    draw.rectangle((210, 30, 290, 110), fill="blue")
+    draw.polygon([(160, 136), (204, 217), (116, 217)], fill="green")
     return image
 
 

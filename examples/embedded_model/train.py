@@ -30,7 +30,11 @@ VISION_MIX = Mix(single=2, strip=1, square=0, chats=0.0, windows=160)
 EARLY_MIX = Mix(single=22, strip=1, square=2, print_share=0.06, windows=8)
 LATE_MIX = Mix(single=10, strip=2, square=4, print_share=0.1, windows=8)
 MUON_RATE, ADAM_RATE = 0.02, 2e-3
-PLATEAU, FLOOR, DECAY = 0.7, 0.05, 0.17  # of the rates above; DECAY is the last part of the schedule
+PLATEAU, FLOOR, DECAY = (
+    0.7,
+    0.05,
+    0.17,
+)  # of the rates above; DECAY is the last part of the schedule
 
 
 @dataclass
