@@ -1,56 +1,37 @@
-"""Image -> tiles, as the released checkpoints' processor does it, and the labels under each patch.
-
-The same steps as `smolvlm_tools.preprocess`, kept apart so that the recipe runs on Pillow alone.
-"""
+"""Image -> tiles as `smolvlm_tools` cuts them, still as bytes, and the labels under each patch."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from PIL import Image
 
+from smolvlm_tools.model_config import ImageConfig
+from smolvlm_tools.resolution import auto_side, plan_grid
+
 TILE = 128
 PATCH = 8
 SIDE = TILE // PATCH  # 16 patches a side
-MAX_N = 2  # longest edge of a split image, in tiles
+IMAGES = ImageConfig(
+    tile_size=TILE,
+    longest_edge=2 * TILE,
+    tokens_per_tile=64,
+    split=True,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+    rescale=1 / 255,
+    resample=int(Image.Resampling.LANCZOS),
+)
 
 
 def auto_n(size: tuple[int, int], at_least: int = 1) -> int:
-    """Longest edge in tiles: the smallest grid that does not shrink the image, at most MAX_N."""
-    return max(at_least, min(MAX_N, math.ceil(max(size) / TILE)))
-
-
-def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """First resize: the longest edge becomes exactly `longest`, the other one even."""
-    width, height = size
-    aspect = width / height
-    if width >= height:
-        width, height = longest, int(longest / aspect)
-        height += height % 2
-    else:
-        height, width = longest, int(longest * aspect)
-        width += width % 2
-    return max(width, 1), max(height, 1)
-
-
-def snapped(size: tuple[int, int]) -> tuple[int, int]:
-    """Second resize: both edges become multiples of the tile."""
-    width, height = size
-    aspect = width / height
-    if width >= height:
-        width = math.ceil(width / TILE) * TILE
-        height = math.ceil(int(width / aspect) / TILE) * TILE
-    else:
-        height = math.ceil(height / TILE) * TILE
-        width = math.ceil(int(height * aspect) / TILE) * TILE
-    return max(width, TILE), max(height, TILE)
+    """Longest edge in tiles under the automatic resolution."""
+    return max(at_least, auto_side(size, IMAGES, None))
 
 
 def grid_of(size: tuple[int, int], n: int) -> tuple[int, int]:
     """Rows and columns of the split, (1, 1) when the image is a single tile."""
-    width, height = snapped(fitted(size, n * TILE))
-    return height // TILE, width // TILE
+    grid = plan_grid(size, IMAGES, n)
+    return max(1, grid.rows), max(1, grid.cols)
 
 
 def make_tiles(image: Image.Image, n: int) -> np.ndarray:
@@ -63,9 +44,10 @@ def make_tiles(image: Image.Image, n: int) -> np.ndarray:
     Returns:
         (tiles, 128, 128, 3) uint8.
     """
-    first = image.resize(fitted(image.size, n * TILE), Image.Resampling.LANCZOS)
-    whole = first.resize(snapped(first.size), Image.Resampling.LANCZOS)
-    rows, cols = whole.height // TILE, whole.width // TILE
+    whole = image
+    for size in plan_grid(image.size, IMAGES, n).steps:
+        whole = whole.resize(size, Image.Resampling.LANCZOS)
+    rows, cols = grid_of(image.size, n)
     pixels = np.asarray(whole)
     if rows * cols == 1:
         return pixels[None]
