@@ -69,7 +69,7 @@ def test_streams_and_whole_replies_agree_on_every_backend(vlm):
     assert "".join(chunk.text for chunk in chunks) == whole.text
 
 
-def test_held_out_pictures_are_answered_as_well_as_the_recipe_says(embedded):
+def test_held_out_scenes_are_answered_as_well_as_the_recipe_says(embedded):
     """A small share of `evaluate.py`; the whole of it stands in examples/embedded_model."""
     done = subprocess.run(
         [
@@ -84,8 +84,10 @@ def test_held_out_pictures_are_answered_as_well_as_the_recipe_says(embedded):
     scores = json.loads(done.stdout)
     assert scores["description F1, all"] >= FLOORS["description F1"]
     assert scores["short answers, all"] >= FLOORS["short answers"]
-    assert scores["transcription CER"] <= FLOORS["transcription CER"]
 
 
-FLOORS = {"description F1": 0.5, "short answers": 0.6, "transcription CER": 1.0}
-"""Well below the measured table, so that 24 samples do not fall under them by chance."""
+FLOORS = {"description F1": 0.6, "short answers": 0.6}
+"""Well below the measured table, so that 24 samples do not fall under them by chance.
+
+Transcription has none: this checkpoint does not read yet, as the recipe's README says.
+"""
