@@ -43,7 +43,7 @@ format: $(VENV)/.dev  ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 
 typecheck: $(VENV)/.dev  ## Check types, strictly
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/.dev  ## Measure on a full-size checkpoint (at most 15 minutes)
 	$(BIN)/python -m benchmarks.bench --quick
