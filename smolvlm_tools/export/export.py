@@ -83,13 +83,11 @@ def export_checkpoint(
             errors, same = job.check(chosen, report_step)
             files = _move_into(Path(scratch), out)
     except OSError as error:
-        _remove_if_empty(out, existed)
         raise ModelError(
             f"the export to {out} failed ({error})", "Check permissions and free space."
         ) from error
-    except BaseException:
+    finally:
         _remove_if_empty(out, existed)
-        raise
     from .reference import GREEDY_STEPS
 
     return ExportReport(
