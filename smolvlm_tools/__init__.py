@@ -38,6 +38,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from .cache import CacheLimits
     from .checkpoint import ALIASES, Checkpoint, open_checkpoint
     from .engine import SmolVLM
     from .images import ImagePolicy, LoadedImage, load_image
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "CacheLimits": ".cache",
     "ALIASES": ".checkpoint",
     "Checkpoint": ".checkpoint",
     "open_checkpoint": ".checkpoint",
@@ -90,6 +92,7 @@ __all__ = [
     "BadOptions",
     "BadPrompt",
     "Busy",
+    "CacheLimits",
     "Cancelled",
     "Checkpoint",
     "Closed",

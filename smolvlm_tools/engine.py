@@ -12,9 +12,13 @@ from typing_extensions import Unpack
 
 from .backends.base import AnyBackend
 from .backends.choose import check_names, load_backend
+from .batching import Outcomes, answer_all, answer_all_async
+from .cache import CacheLimits, parse_cache
 from .checkpoint import Checkpoint, open_checkpoint
+from .errors import BadOptions
 from .images import ImagePolicy, ImageSource
-from .pipeline import Pipeline, Reader
+from .pipeline import Pipeline
+from .reader import Reader
 from .reply import AsyncReplyStream, ReplyStream
 from .request import (
     Request,
@@ -33,8 +37,8 @@ from .worker import Worker
 class SmolVLM:
     """A loaded SmolVLM: images and text in, text out.
 
-    Safe to call from many threads; requests are answered one after the other by one worker.
-    A context manager that closes itself.
+    Safe to call from many threads: one worker prepares the requests in their order and decodes
+    up to `batch_size` of them together. A context manager that closes itself.
 
         >>> from smolvlm_tools import SmolVLM
         >>> with SmolVLM.load("embedded") as vlm:
@@ -55,11 +59,16 @@ class SmolVLM:
         resolution: Resolution = "auto",
         policy: ImagePolicy | None = None,
         max_queue: int = 32,
+        batch_size: int = 8,
+        cache: bool | CacheLimits = True,
     ) -> None:
         """Join an opened checkpoint and a loaded backend; `load` does both."""
         self._resolution = check_resolution(resolution, checkpoint.config.image)
-        self._pipeline = Pipeline(Reader.open(checkpoint, policy or ImagePolicy()), backend)
-        self._worker = Worker(max_queue)
+        limits = parse_cache(cache)
+        reader = Reader.open(checkpoint, policy or ImagePolicy(), remember=limits.keep_anything)
+        self._pipeline = Pipeline(reader, backend, limits)
+        self._max_queue = max_queue
+        self._worker = Worker(self._pipeline.step, batch_size, max_queue)
 
     @classmethod
     def load(
@@ -74,6 +83,8 @@ class SmolVLM:
         local_files_only: bool = False,
         policy: ImagePolicy | None = None,
         max_queue: int = 32,
+        batch_size: int = 8,
+        cache: bool | CacheLimits = True,
         threads: int | None = None,
     ) -> SmolVLM:
         """Load a checkpoint.
@@ -89,6 +100,10 @@ class SmolVLM:
             local_files_only: never touch the network.
             policy: which images are let in; see `ImagePolicy`.
             max_queue: most requests that may wait before `Busy` is raised.
+            batch_size: most requests that decode together, each with keys and values of its own
+                in memory.
+            cache: whether image features and the keys and values of prompt beginnings are kept
+                for later requests, or how many bytes of them.
             threads: CPU threads to compute with; None leaves it to the runtime.
 
         Raises:
@@ -96,10 +111,19 @@ class SmolVLM:
             BadOptions: an unknown backend, precision, device or resolution.
         """
         check_names(backend, precision, device, threads)  # a typo must not cost a download
+        parse_cache(cache)
         checkpoint = open_checkpoint(name, revision=revision, local_files_only=local_files_only)
         check_resolution(resolution, checkpoint.config.image)
         loaded = load_backend(checkpoint, backend, precision, device, threads)
-        return cls(checkpoint, loaded, resolution=resolution, policy=policy, max_queue=max_queue)
+        return cls(
+            checkpoint,
+            loaded,
+            resolution=resolution,
+            policy=policy,
+            max_queue=max_queue,
+            batch_size=batch_size,
+            cache=cache,
+        )
 
     def generate(
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
@@ -133,6 +157,53 @@ class SmolVLM:
     def transcribe(self, image: ImageSource, **options: Unpack[RequestOptions]) -> VisionResult:
         """Read the text in an image, line by line."""
         return self._start(task_messages(image, "transcribe"), options, "transcribe").result()
+
+    def batch(
+        self,
+        conversations: Sequence[Sequence[MessageLike]],
+        *,
+        each: Sequence[RequestOptions] | None = None,
+        return_exceptions: bool = False,
+        **options: Unpack[RequestOptions],
+    ) -> Outcomes:
+        """Answer many conversations, decoding up to `batch_size` of them together.
+
+        A reply is the same as alone. However many there are, no more than the queue holds wait in
+        the engine.
+
+        Args:
+            conversations: one list of messages for each reply; see `generate`.
+            each: options of the single conversations, which win over the common ones.
+            return_exceptions: put a failed conversation's error in its place instead of raising
+                the first one.
+            options: common to all; see the class.
+
+        Returns:
+            One result for each conversation, in their order.
+        """
+        requests = self._requests(conversations, each, options)
+        return answer_all(
+            [partial(self._start_request, request) for request in requests],
+            return_exceptions=return_exceptions,
+        )
+
+    async def abatch(
+        self,
+        conversations: Sequence[Sequence[MessageLike]],
+        *,
+        each: Sequence[RequestOptions] | None = None,
+        return_exceptions: bool = False,
+        **options: Unpack[RequestOptions],
+    ) -> Outcomes:
+        """`batch` for an event loop."""
+        return await answer_all_async(
+            [
+                partial(self._answer_request, request)
+                for request in self._requests(conversations, each, options)
+            ],
+            at_once=self._max_queue,
+            return_exceptions=return_exceptions,
+        )
 
     async def agenerate(
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
@@ -179,9 +250,9 @@ class SmolVLM:
         return self._pipeline.reader.plan(self._request(messages, options, task))
 
     def close(self) -> None:
-        """Stop the running request, refuse the waiting ones and free the weights."""
+        """Stop the running requests, refuse the waiting ones and free the weights."""
         self._worker.close()
-        self._pipeline.backend.close()
+        self._pipeline.close()
 
     def __enter__(self) -> SmolVLM:
         return self
@@ -207,10 +278,7 @@ class SmolVLM:
         options: RequestOptions,
         task: Task | None = None,
     ) -> ReplyStream:
-        request = self._request(messages, options, task)
-        reply = ReplyStream(parse_cancel(options.get("cancel")))
-        self._worker.submit(partial(self._pipeline.run, request), reply.channel)
-        return reply
+        return self._start_request(self._request(messages, options, task))
 
     def _astart(
         self,
@@ -218,17 +286,44 @@ class SmolVLM:
         options: RequestOptions,
         task: Task | None = None,
     ) -> AsyncReplyStream:
-        request = self._request(messages, options, task)
-        reply = AsyncReplyStream(parse_cancel(options.get("cancel")))
+        return self._astart_request(self._request(messages, options, task))
+
+    def _start_request(self, request: Request) -> ReplyStream:
+        reply = ReplyStream(request.cancel)
         self._worker.submit(partial(self._pipeline.run, request), reply.channel)
         return reply
+
+    def _astart_request(self, request: Request) -> AsyncReplyStream:
+        reply = AsyncReplyStream(request.cancel)
+        self._worker.submit(partial(self._pipeline.run, request), reply.channel)
+        return reply
+
+    async def _answer_request(self, request: Request) -> VisionResult:
+        return await self._astart_request(request).result()
+
+    def _requests(
+        self,
+        conversations: Sequence[Sequence[MessageLike]],
+        each: Sequence[RequestOptions] | None,
+        options: RequestOptions,
+    ) -> list[Request]:
+        if each is not None and len(each) != len(conversations):
+            raise BadOptions(
+                f"{len(each)} sets of options for {len(conversations)} conversations",
+                "Give `each` one set for each conversation.",
+            )
+        own = each or [RequestOptions() for _ in conversations]
+        return [
+            self._request(messages, {**options, **more}, None)
+            for messages, more in zip(conversations, own, strict=True)
+        ]
 
     def _request(
         self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None
     ) -> Request:
         """Check all that can be checked in the caller's thread."""
         rest: dict[str, Any] = dict(options)
-        rest.pop("cancel", None)
+        cancel = parse_cancel(rest.pop("cancel", None))
         task = parse_task(rest.pop("task", None)) or task
         resolution = rest.pop("resolution", None)
         if resolution is None:
@@ -238,4 +333,5 @@ class SmolVLM:
             options=parse_options(rest),
             resolution=check_resolution(resolution, self._pipeline.reader.checkpoint.config.image),
             task=task,
+            cancel=cancel,
         )

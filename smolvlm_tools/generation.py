@@ -1,27 +1,25 @@
-"""The one decode loop of all local backends: prefill → sample → stop → stream.
+"""The one decode loop of all local backends: sample → stop → stream → next.
 
-Knows the `Backend` protocol and options; not which backend, what was asked, or how images came.
+Knows logits, options and text; not which backend computes, what was asked, or who shares a step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from tokenizers import Tokenizer
 
-from .backends.base import AnyBackend, Features
+from .backends.base import KVCache, Logits
 from .chat import Prompt
 from .clock import StageClock
 from .errors import BadPrompt
 from .repetition import RepetitionGuard
 from .sampling import Sampler
+from .scheduler import CheckCancelled, NextToken
 from .text_stream import TextStream
 from .types import FinishReason, GenerationOptions
-
-CheckCancelled = Callable[[], None]
-"""Raises when the caller no longer wants the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +56,25 @@ def token_budget(prompt: Prompt, options: GenerationOptions, context_length: int
 
 
 def decode(
-    backend: AnyBackend,
+    logits: Logits,
+    cache: KVCache,
     tokenizer: Tokenizer,
-    prompt: Prompt,
-    features: Sequence[Features],
     options: GenerationOptions,
     *,
     max_new_tokens: int,
     end_ids: Collection[int],
     check_cancelled: CheckCancelled,
     clock: StageClock,
-) -> Iterator[Step]:
-    """Generate one reply, one `Step` per token, the end-of-utterance token included."""
-    cache = backend.create_cache(len(prompt.token_ids) + max_new_tokens)
+    emit: Callable[[Step], None],
+) -> Generator[NextToken, Any, None]:
+    """Generate one reply, one `Step` per token, the end-of-utterance token included.
+
+    `logits` are those after the prompt, which `cache` holds; `emit` gets every step, and the last
+    one has a `finish_reason`.
+    """
     sampler = Sampler(options)
     guard = RepetitionGuard() if options.repetition_guard else None
     text = TextStream(tokenizer, options.stop)
-    with clock.stage("prefill"):
-        logits = backend.forward(prompt.token_ids, cache, features)
 
     for position in range(1, max_new_tokens + 1):
         check_cancelled()
@@ -91,8 +90,8 @@ def decode(
                 reason = "length"
             if reason:
                 piece += text.finish()
-        yield Step(token_id, logprob, piece, reason)
+        emit(Step(token_id, logprob, piece, reason))
         if reason:
             return
         with clock.stage("decode"):
-            logits = backend.forward(np.array([token_id], dtype=np.int64), cache)
+            logits = yield NextToken(token_id, cache)

@@ -1,169 +1,181 @@
-"""One request from messages to reply: images → tiles → prompt → features → tokens → result.
+"""One request from messages to reply: layout → features → prefill → tokens → result.
 
-Knows every stage and nothing of threads; the worker drives it.
+Knows every stage, what is remembered between requests, and nothing of threads; the scheduler
+drives it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
-from tokenizers import Tokenizer
+import numpy as np
+from numpy.typing import NDArray
 
-from .backends.base import AnyBackend, Features
-from .chat import ChatTemplate, Prompt
-from .checkpoint import Checkpoint
+from .backends.base import AnyBackend, Features, KVBlock, KVCache, Logits
+from .cache import CacheLimits, FeatureCache, Identities, ImageKey, PrefixCache
 from .clock import StageClock
 from .errors import ModelInvalid
-from .generation import CheckCancelled, Step, decode, token_budget
-from .images import ImagePolicy, LoadedImage, load_image
-from .preprocess import make_tiles
+from .generation import Step, decode, token_budget
+from .preprocess import cut_frames, normalise
+from .reader import Layout, Reader
 from .request import Request
-from .resolution import TileGrid, plan_grid
-from .types import (
-    Flag,
-    GenerationOptions,
-    ImagePart,
-    ImagePlan,
-    Message,
-    RequestPlan,
-    StreamChunk,
-    Token,
-    Usage,
-    VisionResult,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """The part of a pipeline that needs no weights: it lays requests out."""
-
-    checkpoint: Checkpoint
-    tokenizer: Tokenizer
-    chat: ChatTemplate
-    policy: ImagePolicy
-
-    @classmethod
-    def open(cls, checkpoint: Checkpoint, policy: ImagePolicy) -> Reader:
-        tokenizer = checkpoint.tokenizer()
-        chat = ChatTemplate(tokenizer, checkpoint.config.image_token_id)
-        return cls(checkpoint, tokenizer, chat, policy)
-
-    def load_images(self, messages: Sequence[Message]) -> list[LoadedImage]:
-        return [
-            load_image(part.image, self.policy)
-            for message in messages
-            for part in message.content
-            if isinstance(part, ImagePart)
-        ]
-
-    def grids(self, images: Sequence[LoadedImage], request: Request) -> list[TileGrid]:
-        config = self.checkpoint.config.image
-        return [plan_grid(im.size, config, request.resolution, request.task) for im in images]
-
-    def plan(self, request: Request) -> RequestPlan:
-        """Tiles and tokens of a request, without running the model."""
-        images = self.load_images(request.messages)
-        grids = self.grids(images, request)
-        prompt = self.chat.build(request.messages, grids)
-        return RequestPlan(
-            images=tuple(
-                ImagePlan(
-                    width=image.size[0],
-                    height=image.size[1],
-                    resized_width=grid.steps[-1][0],
-                    resized_height=grid.steps[-1][1],
-                    rows=grid.rows,
-                    cols=grid.cols,
-                    tiles=grid.tiles,
-                    tokens=self.chat.count_image(grid),
-                    image_tokens=grid.image_tokens,
-                )
-                for image, grid in zip(images, grids, strict=True)
-            ),
-            tiles=sum(grid.tiles for grid in grids),
-            image_tokens=prompt.image_tokens,
-            prompt_tokens=len(prompt.token_ids),
-            context_length=self.checkpoint.config.text.context_length,
-            model=self.checkpoint.id,
-        )
+from .scheduler import CheckCancelled, Deliver, NextToken, Reply
+from .types import Flag, GenerationOptions, StreamChunk, Token, Usage, VisionResult
 
 
 class Pipeline:
-    """A reader and a backend that together answer requests, one at a time."""
+    """A reader and a backend that together answer requests, and what they remember."""
 
-    def __init__(self, reader: Reader, backend: AnyBackend) -> None:
+    def __init__(self, reader: Reader, backend: AnyBackend, limits: CacheLimits) -> None:
         self.reader = reader
         self.backend = backend
+        self._features = FeatureCache(limits.vision_bytes)
+        self._prefixes = PrefixCache(limits.kv_bytes)
+        self._identities = Identities()
 
-    def run(self, request: Request, check_cancelled: CheckCancelled) -> Iterator[StreamChunk]:
-        """Answer one request, a chunk per token; the last one carries the result."""
+    def run(self, request: Request, deliver: Deliver, check_cancelled: CheckCancelled) -> Reply:
+        """Answer one request; see `Reply` for the protocol."""
         reader, clock = self.reader, StageClock()
+        check_cancelled()
         with clock.stage("preprocess"):
-            images = reader.load_images(request.messages)
-            grids = reader.grids(images, request)
-            prompt = reader.chat.build(request.messages, grids)
-        context_length = reader.checkpoint.config.text.context_length
-        max_new_tokens = token_budget(prompt, request.options, context_length)
-        features = self._encode(images, grids, prompt, check_cancelled, clock)
-        digests = tuple(image.sha256 for image in images)
-        blank = any(image.is_blank for image in images)
-        del images  # the pixels need not wait for the end of the reply
-        ends = reader.checkpoint.config.eos_token_ids | {reader.chat.end_of_utterance_id}
+            layout = reader.lay_out(request)
+            keys = [
+                ImageKey(image.sha256, grid)
+                for image, grid in zip(layout.images, layout.grids, strict=True)
+            ]
+        prompt, options = layout.prompt, request.options
+        config = reader.checkpoint.config
+        max_new_tokens = token_budget(prompt, options, config.text.context_length)
+        identity = self._identities.of(prompt.token_ids, config.image_token_id, keys)
+        known = self._prefixes.match(identity[:-1])  # one token at least has to be read
+        features, cached_tiles = yield from self._encode(
+            layout, keys, _tokens_of(known), check_cancelled, clock
+        )
+        digests = tuple(image.sha256 for image in layout.images)
+        blank = any(image.is_blank for image in layout.images)
+        del layout  # the pixels need not wait for the end of the reply
         steps: list[Step] = []
-        for step in decode(
-            self.backend,
-            reader.tokenizer,
-            prompt,
-            features,
-            request.options,
-            max_new_tokens=max_new_tokens,
-            end_ids=ends,
-            check_cancelled=check_cancelled,
-            clock=clock,
-        ):
+
+        def emit(step: Step) -> None:
             steps.append(step)
-            result = None
-            if step.finish_reason:
-                usage = Usage(
-                    prompt_tokens=len(prompt.token_ids),
-                    image_tokens=prompt.image_tokens,
-                    completion_tokens=len(steps),
-                    tiles=sum(grid.tiles for grid in grids),
-                    seconds=clock.seconds(),
-                )
-                result = self._result(steps, digests, blank, usage, request.options)
-            yield StreamChunk(token_id=step.token_id, text=step.text, result=result)
+            if not step.finish_reason:
+                deliver(StreamChunk(token_id=step.token_id, text=step.text))
+
+        cache = self.backend.create_cache(len(prompt.token_ids) + max_new_tokens)
+        try:
+            logits = self._prefill(prompt.token_ids, identity, known, features, cache, clock)
+            cached_tokens = _tokens_of(known)
+            del known, features
+            yield from decode(
+                logits,
+                cache,
+                reader.tokenizer,
+                options,
+                max_new_tokens=max_new_tokens,
+                end_ids=config.eos_token_ids | {reader.chat.end_of_utterance_id},
+                check_cancelled=check_cancelled,
+                clock=clock,
+                emit=emit,
+            )
+            self._remember(np.append(identity, [step.token_id for step in steps]), cache)
+        finally:
+            self.backend.release_cache(cache)
+        usage = Usage(
+            prompt_tokens=len(prompt.token_ids),
+            image_tokens=prompt.image_tokens,
+            completion_tokens=len(steps),
+            tiles=sum(key.grid.tiles for key in keys),
+            cached_tokens=cached_tokens,
+            cached_tiles=cached_tiles,
+            seconds=clock.seconds(),
+        )
+        result = self._result(steps, digests, blank, usage, options)
+        return StreamChunk(token_id=steps[-1].token_id, text=steps[-1].text, result=result)
+
+    def step(self, wanted: Sequence[NextToken]) -> NDArray[np.float32]:
+        """One decode step of several replies: logits (B, vocab)."""
+        token_ids = np.array([each.token_id for each in wanted], dtype=np.int64)
+        return self.backend.step(token_ids, [each.cache for each in wanted])
+
+    def close(self) -> None:
+        """Free the weights and the caches."""
+        self._features.clear()
+        self._prefixes.clear()
+        self.backend.close()
 
     def _encode(
         self,
-        images: Sequence[LoadedImage],
-        grids: Sequence[TileGrid],
-        prompt: Prompt,
+        layout: Layout,
+        keys: Sequence[ImageKey],
+        known: int,
         check_cancelled: CheckCancelled,
         clock: StageClock,
-    ) -> list[Features]:
-        """Features of all images in micro-batches; only one image's tiles exist at a time."""
-        config = self.reader.checkpoint.config.image
-        size = self.backend.tiles_per_batch
+    ) -> Generator[None, Any, tuple[list[Features], int]]:
+        """Features of the image tokens from position `known` on, and how many tiles were cached.
+
+        One micro-batch of tiles exists at a time, and one image's tiles as bytes.
+        """
+        config = self.reader.checkpoint.config
+        places = np.flatnonzero(layout.prompt.token_ids == config.image_token_id)
         features: list[Features] = []
-        rows = 0
-        for image, grid in zip(images, grids, strict=True):
-            with clock.stage("preprocess"):
-                tiles = make_tiles(image.pixels, grid, config)
-            for start in range(0, len(tiles), size):
-                check_cancelled()
-                with clock.stage("vision"):
-                    batch = self.backend.encode(tiles[start : start + size])
-                rows += batch.shape[0] * batch.shape[1]
-                features.append(batch)
-        if rows != prompt.image_tokens:
+        cached_tiles = end = 0
+        for image, key in zip(layout.images, keys, strict=True):
+            end += key.grid.image_tokens
+            parts = self._features.get(key)
+            if places[end - 1] < known or parts is not None:
+                cached_tiles += key.grid.tiles
+            if places[end - 1] < known:
+                continue
+            if parts is None:
+                with clock.stage("preprocess"):
+                    frames = cut_frames(image.pixels, key.grid, config.image)
+                encoded: list[Features] = []
+                for start in range(0, len(frames), self.backend.tiles_per_batch):
+                    check_cancelled()
+                    with clock.stage("preprocess"):
+                        stop = start + self.backend.tiles_per_batch
+                        tiles = normalise(frames[start:stop], config.image)
+                    with clock.stage("vision"):
+                        encoded.append(self.backend.encode(tiles))
+                    yield
+                parts = tuple(encoded)
+                self._check_rows(parts, key)
+                self._features.put(key, parts)
+            first = end - key.grid.image_tokens
+            features += _without_rows(parts, int(np.count_nonzero(places[first:end] < known)))
+        return features, cached_tiles
+
+    def _prefill(
+        self,
+        token_ids: NDArray[np.int64],
+        identity: NDArray[np.int64],
+        known: Sequence[KVBlock],
+        features: Sequence[Features],
+        cache: KVCache,
+        clock: StageClock,
+    ) -> Logits:
+        """Put the prompt into the cache, the known beginning by copying."""
+        with clock.stage("prefill"):
+            for block in known:
+                self.backend.write_cache(cache, block)
+            logits = self.backend.forward(token_ids[cache.length :], cache, features)
+            self._remember(identity, cache)  # now: the next reply may begin alike
+        return logits
+
+    def _remember(self, identity: NDArray[np.int64], cache: KVCache) -> None:
+        read = partial(self.backend.read_cache, cache)
+        self._prefixes.insert(identity[: cache.length], read)
+
+    def _check_rows(self, parts: Iterable[Features], key: ImageKey) -> None:
+        rows = sum(part.shape[0] * part.shape[1] for part in parts)
+        if rows != key.grid.image_tokens:
             raise ModelInvalid(
-                f"the vision tower gave {rows} features for {prompt.image_tokens} image tokens",
+                f"the vision tower gave {rows} features for {key.grid.image_tokens} image tokens",
                 "config.json and the weights do not belong together.",
             )
-        return features
 
     def _result(
         self,
@@ -206,3 +218,16 @@ class Pipeline:
             )
             for step in steps
         )
+
+
+def _tokens_of(blocks: Iterable[KVBlock]) -> int:
+    return sum(block.shape[2] for block in blocks)
+
+
+def _without_rows(parts: Iterable[Features], skip: int) -> Iterator[Features]:
+    """Features (tiles, tokens, hidden) without their first `skip` tokens."""
+    for part in parts:
+        rows = part.shape[0] * part.shape[1]
+        if skip < rows:
+            yield part.reshape(rows, -1)[skip:] if skip else part
+        skip = max(0, skip - rows)

@@ -21,6 +21,7 @@ class Request:
     options: GenerationOptions
     resolution: Resolution
     task: Task | None = None
+    cancel: threading.Event | None = None
 
 
 TASKS: tuple[Task, ...] = ("describe", "ask", "transcribe")

@@ -121,13 +121,18 @@ class Usage(Value):
         prompt_tokens: all tokens the decoder read, image tokens included.
         image_tokens: how many of them stand for image features.
         completion_tokens: tokens generated, the end-of-utterance token included.
-        tiles: tiles the vision tower encoded.
+        tiles: tiles of its images.
+        cached_tokens: prompt tokens that an earlier request had already read.
+        cached_tiles: tiles the vision tower did not have to encode again.
+        seconds: wall time per stage; that of a decode step is counted for all who shared it.
     """
 
     prompt_tokens: int
     image_tokens: int
     completion_tokens: int
     tiles: int
+    cached_tokens: int = 0
+    cached_tiles: int = 0
     seconds: StageSeconds
 
 

@@ -1,4 +1,4 @@
-"""One thread that works requests off a bounded queue; knows jobs, not models.
+"""One thread that works replies off a bounded queue; knows threads and replies, not models.
 
 The model is driven by this one thread only, so neither it nor its caches need locks.
 """
@@ -6,35 +6,46 @@ The model is driven by this one thread only, so neither it nor its caches need l
 from __future__ import annotations
 
 import atexit
-import queue
 import threading
-import traceback
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
-from .errors import BadOptions, Busy, Closed
-from .generation import CheckCancelled
+from .errors import BadOptions, Busy, Cancelled, Closed
 from .reply import Channel
-from .types import StreamChunk
+from .scheduler import CheckCancelled, DecodeStep, Deliver, Job, Outcome, Reply, Scheduler
 
-Run: TypeAlias = Callable[[CheckCancelled], Iterator[StreamChunk]]
-"""Does one request; called on the worker's thread."""
+Run: TypeAlias = Callable[[Deliver, CheckCancelled], Reply]
+"""Makes one reply; called and driven on the worker's thread."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    run: Run
+    channel: Channel
 
 
 class Worker:
-    """Runs one request after the other.
+    """Makes replies, up to `batch_size` of them together.
 
     Args:
-        max_queue: most requests that may wait besides the running one; more raise `Busy`.
+        decode_step: runs the model for several sequences.
+        batch_size: most replies that decode together.
+        max_queue: most requests that may wait besides those; more raise `Busy`.
     """
 
-    def __init__(self, max_queue: int) -> None:
-        if max_queue < 1:
-            raise BadOptions(f"max_queue {max_queue} is too small", "Use 1 or more.")
+    def __init__(self, decode_step: DecodeStep, batch_size: int, max_queue: int) -> None:
+        for name, value in (("batch_size", batch_size), ("max_queue", max_queue)):
+            if value < 1:
+                raise BadOptions(f"{name} {value} is too small", "Use 1 or more.")
+        self._decode_step = decode_step
+        self._batch_size = batch_size
         self._max_queue = max_queue
-        self._jobs: queue.SimpleQueue[tuple[Run, Channel] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._unfinished = 0
+        self._waiting: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._running = 0
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="smolvlm", daemon=True)
         self._thread.start()
@@ -48,58 +59,83 @@ class Worker:
             Busy: the queue is full.
             Closed: the engine was closed.
         """
-        with self._lock:
+        with self._changed:
             if self._closing:
                 raise _closed()
             if not self._thread.is_alive():
                 raise Closed("the engine's thread is gone", "Load the model after a fork.")
-            if self._unfinished > self._max_queue:
+            if self._is_full():
+                self._drop_cancelled()
+            if self._is_full():
                 raise Busy(
                     f"{self._max_queue} requests are waiting already",
                     "Try again later, or load the model with a larger max_queue.",
                 )
-            self._unfinished += 1
-            self._jobs.put((run, channel))
+            self._waiting.append(_Waiting(run, channel))
+            self._changed.notify()
 
     def close(self) -> None:
-        """Stop the running request and the waiting ones (`Closed`), and end the thread."""
+        """Stop the running requests and the waiting ones (`Closed`), and end the thread."""
         atexit.unregister(self.close)
-        with self._lock:
-            if not self._closing:
-                self._closing = True
-                self._jobs.put(None)
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            run, channel = job
-            last = self._answer(run, channel)
-            if isinstance(last, BaseException):
-                traceback.clear_frames(last.__traceback__)
-            del job, run  # a request's images must not outlive it, not even inside an error
-            with self._lock:
-                self._unfinished -= 1
-            channel.deliver(last)  # who has an answer may ask again at once
-            del last, channel
+    def _is_full(self) -> bool:
+        # What the thread is about to take waits for nobody.
+        about_to_start = max(0, self._batch_size - self._running)
+        return len(self._waiting) - about_to_start >= self._max_queue
 
-    def _answer(self, run: Run, channel: Channel) -> StreamChunk | BaseException:
-        """Deliver all of a reply but its end, which is returned."""
+    def _drop_cancelled(self) -> None:
+        """Free the places of requests that nobody waits for any more."""
+        kept: deque[_Waiting] = deque()
+        for waiting in self._waiting:
+            try:
+                waiting.channel.check_cancelled()
+            except Cancelled as error:
+                waiting.channel.deliver(error)
+            else:
+                kept.append(waiting)
+        self._waiting = kept
+
+    def _work(self) -> None:
+        scheduler = Scheduler(self._decode_step, self._batch_size)
+        while True:
+            if scheduler.has_room:
+                waiting = self._take(wait=scheduler.idle)
+                if waiting:
+                    scheduler.add(self._job(waiting))
+                    del waiting  # a request's images must not outlive it
+                elif scheduler.idle:
+                    return
+            scheduler.turn()
+
+    def _take(self, *, wait: bool) -> _Waiting | None:
+        """The next request; None when there is none, or, if asked to wait, at the end."""
+        with self._changed:
+            while wait and not self._waiting and not self._closing:
+                self._changed.wait()
+            if not self._waiting:
+                return None
+            self._running += 1
+            return self._waiting.popleft()
+
+    def _job(self, waiting: _Waiting) -> Job:
+        channel = waiting.channel
 
         def check_cancelled() -> None:
             if self._closing:
                 raise _closed()
             channel.check_cancelled()
 
-        try:
-            check_cancelled()
-            for chunk in run(check_cancelled):
-                if chunk.result is not None:
-                    return chunk
-                channel.deliver(chunk)
-            raise AssertionError("a reply ends with a result")
-        except BaseException as error:  # whatever it is, the caller waits for it
-            return error
+        return Job(waiting.run(channel.deliver, check_cancelled), partial(self._finish, channel))
+
+    def _finish(self, channel: Channel, outcome: Outcome) -> None:
+        with self._changed:
+            self._running -= 1
+        channel.deliver(outcome)  # who has an answer may ask again at once
 
 
 def _closed() -> Closed:

@@ -241,7 +241,7 @@ def test_dropping_a_stream_frees_the_engine(checkpoint):
 
 def test_a_full_queue_is_busy_at_once_and_recovers(checkpoint):
     backend = GatedBackend(checkpoint.config, [5])
-    with SmolVLM(checkpoint, backend, max_queue=2) as vlm:
+    with SmolVLM(checkpoint, backend, max_queue=2, batch_size=1) as vlm:
         replies = [vlm.stream(HELLO, max_new_tokens=1)]
         backend.entered.acquire()
         replies += [vlm.stream(HELLO, max_new_tokens=1) for _ in range(2)]
@@ -260,13 +260,16 @@ def test_many_threads_get_the_replies_to_their_own_questions(checkpoint):
         def forward(self, token_ids, cache, features=()):
             if cache.prompt is None:
                 digits = [i for i in token_ids.tolist() if tokenizer.decode([i]).strip().isdigit()]
-                self._script = [*digits, end]
+                scripts[id(cache)] = [*digits, end]
+            self._script = scripts[id(cache)]
             return super().forward(token_ids, cache, features)
 
     tokenizer = checkpoint.tokenizer()
     end = tokenizer.token_to_id(END_OF_UTTERANCE)
+    scripts: dict[int, list[int]] = {}
     replies: dict[int, str] = {}
-    with SmolVLM(checkpoint, Echo(checkpoint.config, [end]), max_queue=64) as vlm:
+    echo = Echo(checkpoint.config, [end])
+    with SmolVLM(checkpoint, echo, max_queue=64, cache=False) as vlm:
 
         def ask(number: int) -> None:
             replies[number] = vlm.generate([{"role": "user", "content": f"say {number}"}]).text

@@ -226,7 +226,7 @@ def a_full_queue(here):
         gated.append(Gated(checkpoint.config))
         return gated[0]
 
-    with engine(here, make, max_queue=1) as vlm:
+    with engine(here, make, max_queue=1, batch_size=1) as vlm:
         try:
             streams = [vlm.stream(HELLO, max_new_tokens=1)]
             gated[0].entered.wait()

@@ -12,13 +12,17 @@ Tiles = NDArray[np.float32]
 """Normalised pixels of one or more tiles, (tiles, 3, S, S)."""
 
 TokenIds = NDArray[np.int64]
-"""Token ids of one sequence, (L,)."""
+"""Token ids, (L,): of one sequence, or one of each of L sequences."""
 
 Logits = NDArray[np.float32]
 """Scores of the next token, (vocab,)."""
 
 Features = Any
 """Image features of one encode call in the backend's own array type, (tiles, tokens, hidden)."""
+
+KVBlock = Any
+"""Keys and values of consecutive positions of a sequence, (2 * layers, kv_heads, tokens, head_dim),
+in the backend's own array type; it can be sliced and has `nbytes`."""
 
 
 class KVCache(Protocol):
@@ -42,7 +46,7 @@ class Backend(Protocol[Cache]):
     """A runtime that holds one checkpoint's weights. Not thread-safe: one worker drives it.
 
     Attributes:
-        name: "torch", "onnx" or "fake".
+        name: "torch", "onnx", "openvino" or "fake".
         device: where it computes, e.g. "cpu", "cuda:0".
         precision: what its weights are, e.g. "fp32", "bf16", "int8".
     """
@@ -77,6 +81,25 @@ class Backend(Protocol[Cache]):
         Where an id is the checkpoint's image token, its embedding is replaced by the next row of
         `features`, taken in order; the caller has checked that the counts agree.
         """
+        ...
+
+    def step(self, token_ids: TokenIds, caches: Sequence[Cache]) -> NDArray[np.float32]:
+        """Append one token to each of several caches; the logits (B, vocab) after each.
+
+        What a sequence gets does not depend on its neighbours.
+        """
+        ...
+
+    def read_cache(self, cache: Cache, start: int, stop: int) -> KVBlock:
+        """A copy of the keys and values of positions [start, stop)."""
+        ...
+
+    def write_cache(self, cache: Cache, block: KVBlock) -> None:
+        """Append what `read_cache` gave for the same positions of a sequence that began alike."""
+        ...
+
+    def release_cache(self, cache: Cache) -> None:
+        """Give a cache's memory back; it is unusable afterwards. Twice does no harm."""
         ...
 
     def close(self) -> None:

@@ -80,12 +80,28 @@ class FakeBackend:
         """Favour the script's next token."""
         self._check_open()
         if cache.prompt is None:
-            cache.prompt = len(token_ids)
+            cache.prompt = cache.length + len(token_ids)
         cache.length += len(token_ids)
         said = min(cache.length - cache.prompt, len(self._script) - 1)
         logits = np.zeros(self._config.text.vocab_size, dtype=np.float32)
         logits[self._script[said]] = CONFIDENT
         return logits
+
+    def step(self, token_ids: TokenIds, caches: Sequence[FakeCache]) -> NDArray[np.float32]:
+        """`forward` for each."""
+        return np.stack(
+            [self.forward(token_ids[i : i + 1], cache) for i, cache in enumerate(caches)]
+        )
+
+    def read_cache(self, cache: FakeCache, start: int, stop: int) -> NDArray[np.float32]:
+        """Nothing, in the right shape."""
+        return np.zeros((2, 1, stop - start, 1), np.float32)
+
+    def write_cache(self, cache: FakeCache, block: NDArray[np.float32]) -> None:
+        cache.length += block.shape[2]
+
+    def release_cache(self, cache: FakeCache) -> None:
+        """Nothing to give back."""
 
     def close(self) -> None:
         """Refuse further work."""

@@ -1,0 +1,15 @@
+"""What is kept between requests: image features and the keys and values of prompt beginnings."""
+
+from .features import FeatureCache, ImageKey
+from .identity import Identities
+from .limits import CacheLimits, parse_cache
+from .prefix import PrefixCache
+
+__all__ = [
+    "CacheLimits",
+    "FeatureCache",
+    "Identities",
+    "ImageKey",
+    "PrefixCache",
+    "parse_cache",
+]

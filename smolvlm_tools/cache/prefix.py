@@ -1,0 +1,146 @@
+"""Keys and values of prompt beginnings in a radix tree, so that what prompts share is kept once.
+
+Each node holds a run of identities and the keys and values of these positions; its children go on
+differently (the structure of SGLang's RadixAttention). Lookups and eviction work on whole runs,
+least recently used leaves first. Arrays are never written to, so a reader may keep them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.base import KVBlock
+
+Identity = NDArray[np.int64]
+"""(L,) numbers from `Identities`."""
+
+ReadBlock = Callable[[int, int], KVBlock]
+"""Copies the keys and values of positions [start, stop) out of a sequence."""
+
+
+class Node:
+    """A run of positions; the root's is empty."""
+
+    __slots__ = ("block", "children", "identity", "parent", "used")
+
+    def __init__(self, identity: Identity, block: KVBlock, parent: Node | None) -> None:
+        self.identity = identity
+        self.block = block
+        self.parent = parent
+        self.children: dict[int, Node] = {}
+        self.used = 0
+
+
+class PrefixCache:
+    """Keeps at most `limit` bytes of keys and values. Not thread-safe."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._root = Node(np.empty(0, np.int64), None, None)
+        self._clock = itertools.count(1)
+        self.nbytes = 0
+
+    def match(self, identity: Identity) -> list[KVBlock]:
+        """Blocks that together cover the longest kept beginning of `identity`."""
+        node, blocks = self._root, []
+        while len(identity) and (child := node.children.get(int(identity[0]))):
+            shared = _shared(child.identity, identity)
+            child.used = next(self._clock)
+            blocks.append(child.block[:, :, :shared])
+            if shared < len(child.identity):
+                break
+            node, identity = child, identity[shared:]
+        return blocks
+
+    def insert(self, identity: Identity, read: ReadBlock) -> None:
+        """Keep the part of a sequence that is not kept yet, as far as the bound allows.
+
+        Args:
+            identity: of the sequence's positions from the first on.
+            read: copies any of these positions.
+        """
+        if not self._limit:
+            return
+        node, start = self._root, 0
+        while start < len(identity):
+            child = node.children.get(int(identity[start]))
+            if child is None:
+                self._append(node, identity, start, read)
+                return
+            shared = _shared(child.identity, identity[start:])
+            if shared < len(child.identity) and start + shared < len(identity):
+                child = self._split(child, shared)
+            child.used = next(self._clock)
+            node, start = child, start + shared
+
+    def clear(self) -> None:
+        self._root.children.clear()
+        self.nbytes = 0
+
+    def _append(self, node: Node, identity: Identity, start: int, read: ReadBlock) -> None:
+        per_token = read(start, start + 1).nbytes
+        kept = set(_path(node))
+        wanted = (len(identity) - start) * per_token
+        while self.nbytes + wanted > self._limit and (leaf := self._oldest_leaf(kept)):
+            self._drop(leaf)
+        stop = start + min(len(identity) - start, (self._limit - self.nbytes) // per_token)
+        if stop <= start:
+            return
+        child = Node(identity[start:stop].copy(), read(start, stop), node)
+        child.used = next(self._clock)
+        node.children[int(identity[start])] = child
+        self.nbytes += child.block.nbytes
+
+    def _split(self, node: Node, at: int) -> Node:
+        """Cut a run in two; returns the first, the parent of the other.
+
+        Both get arrays of their own: a view would keep the whole alive after one is dropped.
+        """
+        parent = node.parent
+        assert parent is not None
+        head = Node(node.identity[:at], _copy(node.block[:, :, :at]), parent)
+        parent.children[int(head.identity[0])] = head
+        node.identity, node.block, node.parent = (
+            node.identity[at:],
+            _copy(node.block[:, :, at:]),
+            head,
+        )
+        head.children[int(node.identity[0])] = node
+        return head
+
+    def _oldest_leaf(self, kept: set[Node]) -> Node | None:
+        leaves = (node for node in self._nodes() if not node.children and node not in kept)
+        return min(leaves, key=lambda node: node.used, default=None)
+
+    def _drop(self, leaf: Node) -> None:
+        assert leaf.parent is not None
+        del leaf.parent.children[int(leaf.identity[0])]
+        self.nbytes -= leaf.block.nbytes
+
+    def _nodes(self) -> Iterator[Node]:
+        open_nodes = list(self._root.children.values())
+        while open_nodes:
+            node = open_nodes.pop()
+            open_nodes.extend(node.children.values())
+            yield node
+
+
+def _path(node: Node | None) -> Iterator[Node]:
+    while node is not None:
+        yield node
+        node = node.parent
+
+
+def _shared(one: Identity, other: Identity) -> int:
+    """Length of the common beginning."""
+    length = min(len(one), len(other))
+    different = np.flatnonzero(one[:length] != other[:length])
+    return int(different[0]) if len(different) else length
+
+
+def _copy(block: KVBlock) -> KVBlock:
+    return block.clone() if hasattr(block, "clone") else block.copy()
