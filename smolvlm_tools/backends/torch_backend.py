@@ -1,55 +1,54 @@
-"""PyTorch runtime over transformers' model classes; knows tensors, not prompts or images."""
+"""PyTorch runtime: SmolVLM's layers over static caches; knows tensors, not prompts or images."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..checkpoint import Checkpoint, check_safetensors
-from ..errors import BackendUnavailable, Closed, ModelError, ModelInvalid, ModelNotFound
+from ..checkpoint import Checkpoint
+from ..errors import BackendUnavailable, Closed, ModelError
 from .base import Logits, Tiles, TokenIds
 
 if TYPE_CHECKING:
     import torch
 
-PRECISIONS = ("fp32", "bf16", "fp16")
-DTYPE_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-AUTO_PRECISION = {"cpu": "fp32", "cuda": "bf16", "mps": "fp16"}
+    from .torch_cache import TorchCache
+
+PRECISIONS = ("fp32", "bf16", "fp16", "int8", "q4")
+"""What the weights are; `torch_precision` has the table. int8 and q4 are the decoder's matrices:
+the vision tower is bf16 beside them, and runs on the CPU only."""
+
 TILES_PER_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}
 
 
-@dataclass(slots=True)
-class TorchCache:
-    """Transformers' growing cache, with the capacity it was made for."""
-
-    layers: Any
-    capacity: int
-
-    @property
-    def length(self) -> int:
-        return int(self.layers.get_seq_length())
-
-
 class TorchBackend:
-    """Runs a checkpoint's safetensors through transformers' Idefics3 / SmolVLM classes.
+    """Runs a checkpoint's safetensors with torch alone.
 
     Only safetensors are read and no code of the checkpoint is ever run.
     """
 
     name = "torch"
 
-    def __init__(self, model: Any, image_token_id: int, device: str, precision: str) -> None:
-        """Wrap a loaded `*ForConditionalGeneration` model; `load` makes one."""
+    def __init__(self, model: Any, plan: Any, image_token_id: int, text: Any) -> None:
+        """Wrap a decoder and a vision tower (`torch_model`); `load` makes them."""
+        from .torch_cache import Arena
+        from .torch_graphs import ArenaSteps
+
         self._model: Any = model
-        self._image_token_id = image_token_id
-        self.device = device
-        self.precision = precision
-        self.tiles_per_batch = TILES_PER_BATCH[device.partition(":")[0]]
+        self._plan, self._image_token_id, self._text = plan, image_token_id, text
+        self.device: str = plan.device
+        self.precision: str = plan.decoder
+        kind = self.device.partition(":")[0]
+        self.tiles_per_batch = TILES_PER_BATCH[kind]
+        self._arena = self._steps = None
+        if kind == "cuda":
+            with self._computing():
+                self._arena = Arena(text, plan.cache, self.device)
+                self._steps = ArenaSteps(model[0], self._arena, capture=True)
 
     @classmethod
     def load(
@@ -59,98 +58,113 @@ class TorchBackend:
 
         Args:
             checkpoint: opened; its weights are fetched here.
-            precision: "auto" or one of `PRECISIONS`.
+            precision: "auto" (bf16; fp16 on mps) or one of `PRECISIONS`.
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             threads: CPU threads for the whole process's torch; None leaves them alone.
 
         Raises:
-            BackendUnavailable: torch or the device is not there.
+            BackendUnavailable: torch or the device is not there, or the device lacks the precision.
             ModelNotFound: the checkpoint has no safetensors.
             ModelInvalid: the weights do not fit the configuration.
         """
-        torch, transformers = _import_torch()
+        torch = _import_torch()
         device = pick_device(device)
-        kind = device.partition(":")[0]
-        if precision == "auto":
-            precision = AUTO_PRECISION[kind]
-        weights = [name for name in checkpoint.files if name.endswith(".safetensors")]
-        if not weights:
-            raise ModelNotFound(
-                f"{checkpoint.id} has no safetensors weights",
-                "Use backend='onnx', or a checkpoint with model.safetensors.",
-            )
-        index = [n for n in checkpoint.files if n.endswith(".safetensors.index.json")]
-        checkpoint.fetch([*weights, *index])
-        for name in weights:
-            check_safetensors(checkpoint.folder / name)
+        from .torch_model import load_model
+        from .torch_precision import make_plan, pick_precision
+
+        plan = make_plan(pick_precision(device) if precision == "auto" else precision, device)
         if threads is not None:
             torch.set_num_threads(threads)
-        dtype = getattr(torch, DTYPE_NAMES[precision])
-        try:
-            with _no_progress_bar(transformers.utils.logging):
-                model, info = transformers.AutoModelForImageTextToText.from_pretrained(
-                    checkpoint.folder,
-                    dtype=dtype,
-                    attn_implementation=_attention(kind, precision),
-                    local_files_only=True,
-                    trust_remote_code=False,
-                    use_safetensors=True,
-                    output_loading_info=True,
-                )
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ModelInvalid(
-                f"the weights of {checkpoint.id} do not load: {error}", "Fetch them again."
-            ) from error
-        lacking = sorted(info["missing_keys"]) + sorted(map(str, info["mismatched_keys"]))
-        if lacking:
-            raise ModelInvalid(
-                f"the weights of {checkpoint.id} lack {len(lacking)} tensors, e.g. {lacking[0]}",
-                "config.json and the weights do not belong together.",
-            )
-        model = model.to(device).eval()
-        return cls(model, checkpoint.config.image_token_id, device, precision)
+        with _typed_errors(device):
+            model = load_model(checkpoint, plan)
+        config = checkpoint.config
+        return cls(model, plan, config.image_token_id, config.text)
 
     def encode(self, tiles: Tiles) -> torch.Tensor:
         """(tiles, 3, S, S) → (tiles, tokens, hidden) on the device."""
         import torch
 
         with self._computing():
-            pixels = torch.from_numpy(np.ascontiguousarray(tiles)).to(self.device, self._dtype)
-            side = pixels.shape[-1] // self._model.config.vision_config.patch_size
-            # Tiles are always full, so no patch is masked; transformers' own entrance would
-            # also drop tiles that happen to be exactly grey.
-            mask = torch.ones((len(tiles), side, side), dtype=torch.bool, device=self.device)
-            vision = self._model.model.vision_model(pixel_values=pixels, patch_attention_mask=mask)
-            return self._model.model.connector(vision.last_hidden_state)
+            pixels = torch.from_numpy(np.ascontiguousarray(tiles))
+            return self._model[1].encode(pixels.to(self.device, self._plan.activations))
 
     def create_cache(self, capacity: int) -> TorchCache:
-        from transformers import DynamicCache
+        """An empty cache; memory is taken as it fills where the system allows, except on CUDA."""
+        import torch
+
+        from .torch_cache import TorchCache, state_shape
 
         with self._computing():
-            return TorchCache(DynamicCache(config=self._model.config.text_config), capacity)
+            if self._arena is not None:
+                return self._arena.create(capacity)
+            shape = state_shape(self._text, capacity)
+            states = torch.empty(shape, dtype=self._plan.cache, device=self.device)
+            return TorchCache(capacity, states)
 
     def forward(
         self, token_ids: TokenIds, cache: TorchCache, features: Sequence[torch.Tensor] = ()
     ) -> Logits:
-        """Append tokens to the cache; (vocab,) float32 logits after the last."""
+        """Append tokens (L,) to the cache; (vocab,) float32 logits after the last.
+
+        Raises:
+            BadPrompt: they do not fit the cache.
+            ModelError: torch failed, or the cache was released.
+        """
         import torch
 
         with self._computing():
-            ids = torch.from_numpy(token_ids).to(self.device)
-            embeds = self._model.get_input_embeddings()(ids)  # (L, hidden)
+            ids = torch.from_numpy(np.ascontiguousarray(token_ids))
+            embeds = self._model[0].embed(ids)
             if features:
-                rows = torch.cat([f.reshape(-1, f.shape[-1]) for f in features])
-                embeds[ids == self._image_token_id] = rows.to(embeds.dtype)
-            hidden = self._model.model.text_model(
-                inputs_embeds=embeds[None], past_key_values=cache.layers, use_cache=True
-            ).last_hidden_state
-            return self._model.lm_head(hidden[0, -1]).float().cpu().numpy()
+                rows = torch.cat([part.reshape(-1, part.shape[-1]) for part in features])
+                embeds[(ids == self._image_token_id).to(embeds.device)] = rows.to(embeds.dtype)
+            return self._model[0].prefill(embeds, cache).cpu().numpy()
+
+    def step(self, token_ids: TokenIds, caches: Sequence[TorchCache]) -> NDArray[np.float32]:
+        """Append one token to each of B caches; (B, vocab) float32 logits.
+
+        On CUDA one captured graph a step; elsewhere the matrices are shared and attention is not.
+
+        Raises:
+            BadPrompt: a cache is full; none was changed.
+            ModelError: torch failed, or a cache was released.
+        """
+        import torch
+
+        with self._computing():
+            ids = torch.from_numpy(np.ascontiguousarray(token_ids))
+            if self._steps is not None:
+                return self._steps.step(ids, caches).cpu().numpy()
+            return self._model[0].step(ids.to(self.device), caches).cpu().numpy()
+
+    def read_cache(self, cache: TorchCache, start: int, stop: int) -> torch.Tensor:
+        """A copy of positions [start, stop): (2 * layers, kv_heads, stop - start, head_dim)."""
+        with self._computing():
+            return cache.room(0)[:, :, start:stop].clone()
+
+    def write_cache(self, cache: TorchCache, block: torch.Tensor) -> None:
+        """Append what `read_cache` gave.
+
+        Raises:
+            BadPrompt: it does not fit the cache.
+            ModelError: the cache was released.
+        """
+        with self._computing():
+            stop = cache.length + block.shape[2]
+            cache.room(block.shape[2])[:, :, cache.length : stop] = block
+            cache.length = stop
+
+    def release_cache(self, cache: TorchCache) -> None:
+        """Give the cache's memory back; twice does no harm."""
+        if self._arena is not None:
+            self._arena.release(cache)
+        cache.states = None
 
     def close(self) -> None:
         """Free the weights."""
         import torch
 
-        self._model = None
+        self._model = self._arena = self._steps = None
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
 
@@ -161,19 +175,8 @@ class TorchBackend:
 
         if self._model is None:
             raise Closed("the torch backend was closed", "Load the checkpoint again.")
-        try:
-            with torch.inference_mode():
-                yield
-        except RuntimeError as error:  # torch.OutOfMemoryError is one
-            raise ModelError(
-                f"torch failed on {self.device} ({str(error)[:300]})",
-                "If memory ran out, send fewer images, lower `resolution` or `max_new_tokens`, or "
-                "choose a smaller precision or model.",
-            ) from error
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return self._model.lm_head.weight.dtype
+        with _typed_errors(self.device), torch.inference_mode():
+            yield
 
 
 def pick_device(device: str) -> str:
@@ -182,7 +185,7 @@ def pick_device(device: str) -> str:
     Raises:
         BackendUnavailable: torch or the device is missing.
     """
-    torch, _ = _import_torch()
+    torch = _import_torch()
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if here[name])
@@ -195,31 +198,24 @@ def pick_device(device: str) -> str:
     return device
 
 
-def _import_torch() -> tuple[Any, Any]:
+def _import_torch() -> Any:
     try:
         import torch
-        import transformers
     except (ImportError, OSError) as error:  # OSError: a shared library of torch is missing
         raise BackendUnavailable(
-            f"torch and transformers cannot be imported ({error})",
+            f"torch cannot be imported ({error})",
             "Run `pip install 'smolvlm-tools[torch]'`, or use backend='onnx'.",
         ) from error
-    return torch, transformers
+    return torch
 
 
 @contextmanager
-def _no_progress_bar(logging: Any) -> Generator[None]:
-    """Keep transformers from drawing its own bar for the moment that loading takes."""
-    enabled = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+def _typed_errors(device: str) -> Generator[None]:
     try:
         yield
-    finally:
-        if enabled:
-            logging.enable_progress_bar()
-
-
-def _attention(kind: str, precision: str) -> str:
-    """Flash attention where it runs: on CUDA, in half precision, when installed."""
-    flash = kind == "cuda" and precision != "fp32" and importlib.util.find_spec("flash_attn")
-    return "flash_attention_2" if flash else "sdpa"
+    except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        raise ModelError(
+            f"torch failed on {device} ({str(error)[:300]})",
+            "If memory ran out, send fewer images, lower `resolution` or `max_new_tokens`, or "
+            "choose a smaller precision or model.",
+        ) from error

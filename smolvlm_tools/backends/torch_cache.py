@@ -1,0 +1,99 @@
+"""Where keys and values live: one buffer per sequence, or a row of an arena on CUDA.
+
+Knows shapes, not layers: `states` is (2 * layers, kv_heads, capacity, head_dim), keys of layer i at
+2 * i and its values at 2 * i + 1, so that a block of positions is one slice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import BadPrompt, ModelError
+from ..model_config import TextConfig
+
+SMALLEST = 512
+"""Positions an arena begins with; it doubles, so that few captured graphs are thrown away."""
+
+
+@dataclass(slots=True)
+class TorchCache:
+    """Keys and values of one sequence.
+
+    Attributes:
+        capacity: tokens it can hold.
+        states: see the module; None once released.
+        row: its row of the arena; None where it has memory of its own.
+        length: tokens it holds.
+    """
+
+    capacity: int
+    states: torch.Tensor | None
+    row: int | None = None
+    length: int = 0
+
+    def room(self, tokens: int) -> torch.Tensor:
+        """Its states, if `tokens` more fit.
+
+        Raises:
+            BadPrompt: they do not.
+            ModelError: the cache was released.
+        """
+        if self.states is None:
+            raise ModelError("the cache was released", "Make a new one with create_cache.")
+        if self.length + tokens > self.capacity:
+            raise BadPrompt(
+                f"{self.length + tokens} tokens do not fit a cache of {self.capacity}",
+                "Ask for a cache that holds prompt and answer.",
+            )
+        return self.states
+
+
+def state_shape(text: TextConfig, capacity: int) -> tuple[int, int, int, int]:
+    """Shape of `TorchCache.states`."""
+    return (2 * text.layers, text.kv_heads, capacity, text.head_dim)
+
+
+class Arena:
+    """One tensor for all sequences, (rows, 2 * layers, kv_heads, capacity, head_dim).
+
+    A captured graph bakes addresses in, so sequences that join and leave must not move. Row 0
+    belongs to nobody: what pads a batch writes there. All starts as zeros, because what is masked
+    is multiplied by 0, and 0 times NaN is NaN.
+
+    Attributes:
+        version: changes when `states` moved and captured graphs are worthless.
+    """
+
+    def __init__(self, text: TextConfig, dtype: torch.dtype, device: str) -> None:
+        self._text = text
+        self._held: dict[int, TorchCache] = {}
+        self.states = torch.zeros((1, *state_shape(text, SMALLEST)), dtype=dtype, device=device)
+        self.version = 0
+
+    def create(self, capacity: int) -> TorchCache:
+        """A cache in a free row; the arena grows where there is none, or none long enough."""
+        rows, longest = self.states.shape[0], self.states.shape[3]
+        row = next((n for n in range(1, rows) if n not in self._held), rows)
+        while longest < capacity:
+            longest *= 2
+        if row == rows or longest > self.states.shape[3]:
+            self._grow(max(rows, 2 * row), longest)
+        cache = TorchCache(capacity, self.states[row], row)
+        self._held[row] = cache
+        return cache
+
+    def release(self, cache: TorchCache) -> None:
+        """Free a cache's row; the arena keeps its size for those to come."""
+        if cache.row is not None and self._held.get(cache.row) is cache:
+            del self._held[cache.row]
+
+    def _grow(self, rows: int, capacity: int) -> None:
+        old = self.states
+        shape = (rows, *state_shape(self._text, capacity))
+        self.states = torch.zeros(shape, dtype=old.dtype, device=old.device)
+        self.states[: old.shape[0], :, :, : old.shape[3]] = old
+        self.version += 1
+        for row, cache in self._held.items():
+            cache.states = self.states[row]
