@@ -34,6 +34,9 @@ def machine(monkeypatch):
     return be
 
 
+Q4_DECODER = [*FP32, "onnx/decoder_model_merged_q4.onnx"]
+
+
 @pytest.mark.parametrize(
     ("files", "precision", "device", "chosen"),
     [
@@ -46,10 +49,15 @@ def machine(monkeypatch):
         (WEIGHTS + FP32, "bf16", "auto", "torch"),
         (WEIGHTS + FP32, "fp16", "auto", "torch"),
         (WEIGHTS + INT8, "fp32", "auto", "torch"),
+        (WEIGHTS + INT8, "int8", "auto", "onnx"),
+        (WEIGHTS + FP32, "q4", "auto", "torch"),
         (WEIGHTS + FP32, "auto", "mps", "torch"),
         (WEIGHTS + FP32, "auto", "cuda", "torch"),
         (FP32, "auto", "cuda", "onnx"),
         (WEIGHTS + FP32[:2], "auto", "auto", "torch"),
+        (FP32[:1] + INT8[1:], "auto", "auto", "onnx"),
+        (WEIGHTS + Q4_DECODER, {"decoder": "q4"}, "auto", "onnx"),
+        (WEIGHTS + Q4_DECODER, "vision=fp32,decoder=q4", "auto", "onnx"),
     ],
 )
 def test_auto_takes_the_fastest_backend_that_has_its_files(
@@ -68,20 +76,23 @@ def test_auto_takes_torch_on_an_accelerator(having, machine):
 def test_auto_takes_what_is_installed(having, machine):
     machine("onnxruntime")
     assert choose_backend(having(WEIGHTS + FP32), "auto", "auto") == "onnx"
-    machine("torch", "transformers")
+    machine("torch")
     assert choose_backend(having(WEIGHTS + FP32), "auto", "auto") == "torch"
+    machine(*ALL, "openvino")
+    assert choose_backend(having(WEIGHTS + FP32), "auto", "auto") == "onnx"  # in fp32 it is slower
+    assert choose_backend(having(FP32), "auto", "cuda") == "onnx"
 
 
 @pytest.mark.parametrize(
     ("modules", "files", "precision"),
     [
         (("onnxruntime",), WEIGHTS, "auto"),
-        (("onnxruntime", "torch"), WEIGHTS, "auto"),
         (("torch", "transformers"), FP32, "auto"),
         (ALL, [], "auto"),
         (ALL, FP32, "int8"),
-        (ALL, WEIGHTS + FP32, "q4"),
+        (ALL, WEIGHTS + FP32, "q4f16"),
         (ALL, FP32[:2], "auto"),
+        (ALL, WEIGHTS + FP32, "decoder=q4"),
         ((), WEIGHTS + FP32, "auto"),
     ],
 )
@@ -110,8 +121,13 @@ def test_where_nothing_can_run_it_the_error_says_how_to_export(
         ({"device": "cuda:x"}, "cuda:x"),
         ({"device": "cuda:"}, "cuda:"),
         ({"threads": 0}, "0"),
-        ({"backend": "torch", "precision": "int8"}, "int8"),
+        ({"backend": "torch", "precision": "q4f16"}, "q4f16"),
         ({"backend": "onnx", "precision": "bf16"}, "bf16"),
+        ({"backend": "openvino", "precision": "bf16"}, "bf16"),
+        ({"backend": "torch", "precision": "decoder=q4"}, "decoder=q4"),
+        ({"backend": "torch", "precision": {"decoder": "int8"}}, "decoder"),
+        ({"precision": "tower=int8"}, "tower"),
+        ({"precision": {"vision": "fp33"}}, "fp33"),
     ],
 )
 def test_names_that_do_not_exist_are_refused_before_anything_is_fetched(choice, named):
@@ -127,10 +143,12 @@ def test_names_that_exist_are_accepted(device):
     check_names("auto", "auto", device, 1)
     check_names("onnx", "q4f16", device)
     check_names("torch", "bf16", device)
+    check_names("onnx", {"vision": "int8", "decoder": "q4"}, device)
+    check_names("auto", "vision=int8,decoder=q4", device)
 
 
 @pytest.mark.parametrize("backend", ["onnx", "auto"])
-def test_the_files_decide_what_is_loaded(tiny_onnx, backend):
+def test_the_files_decide_what_is_loaded(tiny_onnx, machine, backend):
     with SmolVLM.load(tiny_onnx, backend=backend) as vlm:
         assert "backend='onnx', precision='fp32'" in repr(vlm)
 
@@ -142,9 +160,10 @@ def test_an_explicit_backend_is_never_replaced(tiny_onnx, tiny_a):
         SmolVLM.load(tiny_a, backend="onnx")
 
 
-def test_the_embedded_checkpoint_runs_on_onnx_in_its_most_exact_precision(embedded):
-    from smolvlm_tools.backends.onnx_files import available_precisions
-
-    files = open_checkpoint(embedded).files
+def test_the_embedded_checkpoint_runs_in_int8_and_in_what_is_asked(embedded):
     with SmolVLM.load(embedded, backend="onnx") as vlm:
-        assert f"precision={available_precisions(files)[0]!r}" in repr(vlm)
+        assert "precision='int8'" in repr(vlm)
+    with SmolVLM.load(embedded, backend="onnx", precision="decoder=fp32") as vlm:
+        assert "precision='vision=int8,embed=int8,decoder=fp32'" in repr(vlm)
+    with SmolVLM.load(embedded, backend="onnx", precision={"vision": "fp32"}) as vlm:
+        assert "precision='vision=fp32,embed=int8,decoder=int8'" in repr(vlm)

@@ -10,11 +10,14 @@ import sys
 from ..checkpoint import Checkpoint
 from ..errors import BadOptions, ModelNotFound
 from .base import AnyBackend
+from .cpu_features import has_int8_products
 from .onnx_files import PRECISIONS as ONNX_PRECISIONS
 from .onnx_files import available_precisions
+from .onnx_plan import Precision, choose_plan, parse_precision
 
-TORCH_PRECISIONS = ("fp32", "bf16", "fp16")
-BACKENDS = ("auto", "onnx", "torch")
+EXACT_PRECISIONS = ("fp32", "bf16", "fp16")
+TORCH_PRECISIONS = (*EXACT_PRECISIONS, "int8", "q4")  # these two on the CPU only
+BACKENDS = ("auto", "onnx", "openvino", "torch")
 PRECISIONS = ("auto", *dict.fromkeys((*TORCH_PRECISIONS, *ONNX_PRECISIONS)))
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -22,11 +25,19 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 def load_backend(
     checkpoint: Checkpoint,
     backend: str = "auto",
-    precision: str = "auto",
+    precision: Precision = "auto",
     device: str = "auto",
     threads: int | None = None,
 ) -> AnyBackend:
     """Load a checkpoint's weights into the runtime asked for.
+
+    Args:
+        checkpoint: an opened one.
+        backend: one of `BACKENDS`.
+        precision: one of `PRECISIONS`, or one for each component of the ONNX files, as
+            {"vision": "int8", "decoder": "q4"} or "vision=int8,decoder=q4".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        threads: CPU threads; None leaves it to the runtime.
 
     Raises:
         BadOptions: an unknown name, or a precision the backend does not have.
@@ -40,43 +51,73 @@ def load_backend(
     if backend == "torch":
         from .torch_backend import TorchBackend
 
-        return TorchBackend.load(checkpoint, precision, device, threads)
+        return TorchBackend.load(checkpoint, str(precision), device, threads)
+    if backend == "openvino":
+        from .openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend.load(checkpoint, precision, device, threads)
     from .onnx_backend import OnnxBackend
 
     return OnnxBackend.load(checkpoint, precision, device, threads)
 
 
-def choose_backend(checkpoint: Checkpoint, precision: str, device: str) -> str:
+def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) -> str:
     """The fastest installed backend whose files are there.
 
-    Torch on an accelerator; on a CPU onnx (see docs/adr for the measurements), else torch.
+    Torch on an accelerator; on a CPU openvino where it is the quicker one, else onnx (see docs/adr
+    for the measurements), else torch.
 
     Raises:
-        ModelNotFound: neither can run this checkpoint in this precision; it says what would help.
+        BadOptions: no such precision exists.
+        ModelNotFound: none can run this checkpoint in this precision; it says what would help.
     """
+    on_cpu = device == "cpu" or (device == "auto" and not has_accelerator())
+    for_torch = ("auto", *(TORCH_PRECISIONS if on_cpu else EXACT_PRECISIONS))
     torch_runs = (
-        installed("torch", "transformers")
-        and precision in ("auto", *TORCH_PRECISIONS)
+        installed("torch")
+        and precision in for_torch
         and any(name.endswith(".safetensors") for name in checkpoint.files)
     )
-    present = available_precisions(checkpoint.files)
-    onnx_runs = installed("onnxruntime") and (
-        bool(present) if precision == "auto" else precision in present
-    )
-    on_cpu = device == "cpu" or (device == "auto" and not has_accelerator())
+    onnx_runs = installed("onnxruntime") and _has_files(checkpoint, precision)
     if torch_runs and not on_cpu:
         return "torch"
+    if onnx_runs and device in ("auto", "cpu") and _openvino_wins(checkpoint, precision):
+        return "openvino"
     if onnx_runs and device != "mps":
         return "onnx"
     if torch_runs:
         return "torch"
     wanted = "" if precision == "auto" else f" in {precision}"
+    present = available_precisions(checkpoint.files)
     have = f"; it has ONNX files in {', '.join(present)}" if present else ""
     raise ModelNotFound(
         f"no installed backend can run {checkpoint.id}{wanted}{have}",
         f"Run `smolvlm export {checkpoint.id} --out DIR` on a machine with "
         "`pip install 'smolvlm-tools[export]'`, or install 'smolvlm-tools[torch]' here.",
     )
+
+
+def _openvino_wins(checkpoint: Checkpoint, precision: Precision) -> bool:
+    """Whether OpenVINO's vision tower is the quicker one: in int8, on CPUs made for int8.
+
+    Elsewhere it computes in fp32, and slower than ONNX Runtime.
+    """
+    return (
+        installed("openvino")
+        and has_int8_products()
+        and choose_plan(checkpoint.files, precision, checkpoint.id)["vision"] == "int8"
+    )
+
+
+def _has_files(checkpoint: Checkpoint, precision: Precision) -> bool:
+    """Whether the checkpoint has the ONNX files of a precision."""
+    if precision in TORCH_PRECISIONS and precision not in ONNX_PRECISIONS:
+        return False
+    try:
+        choose_plan(checkpoint.files, precision, checkpoint.id)
+    except ModelNotFound:
+        return False
+    return True
 
 
 def installed(*modules: str) -> bool:
@@ -98,7 +139,10 @@ def has_accelerator() -> bool:
 
 
 def check_names(
-    backend: str = "auto", precision: str = "auto", device: str = "auto", threads: int | None = None
+    backend: str = "auto",
+    precision: Precision = "auto",
+    device: str = "auto",
+    threads: int | None = None,
 ) -> None:
     """Check what can be checked before any file is looked for.
 
@@ -106,21 +150,25 @@ def check_names(
         BadOptions: an unknown name, or a precision that the backend does not have.
     """
     _check("backend", backend, BACKENDS)
-    _check("precision", precision, PRECISIONS)
+    mixed = not isinstance(precision, str) or "=" in precision
+    if mixed:
+        parse_precision(precision)
+    else:
+        _check("precision", str(precision), PRECISIONS)
     kind, colon, number = str(device).partition(":")
     if colon and not (kind == "cuda" and number.isdecimal()):
         kind = device
     _check("device", kind, DEVICES)
     if threads is not None and not (str(threads).isdecimal() and int(threads) > 0):
         raise BadOptions(f"threads {threads!r} is not a number above 0", "Use 1 or more.")
-    if backend == "torch" and precision not in ("auto", *TORCH_PRECISIONS):
+    if backend == "torch" and (mixed or precision not in ("auto", *TORCH_PRECISIONS)):
         raise BadOptions(
             f"the torch backend has no precision {precision!r}",
             f"Use one of {', '.join(TORCH_PRECISIONS)}, or backend='onnx'.",
         )
-    if backend == "onnx" and precision == "bf16":
+    if backend in ("onnx", "openvino") and precision == "bf16":
         raise BadOptions(
-            "the onnx backend has no precision 'bf16'",
+            f"the {backend} backend has no precision 'bf16'",
             f"Use one of {', '.join(ONNX_PRECISIONS)}, or backend='torch'.",
         )
 

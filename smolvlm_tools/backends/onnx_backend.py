@@ -14,7 +14,8 @@ from ..model_config import ModelConfig
 from .base import Features, Logits, Tiles, TokenIds
 from .onnx_cache import OnnxCache
 from .onnx_decoder import ELEMENTS, Decoder
-from .onnx_files import COMPONENTS, choose_precision, component_file, needed_files
+from .onnx_files import PARTS, component_file, needed_files
+from .onnx_plan import Plan, Precision, choose_plan, describe_plan, int8_vision_is_exact
 from .onnx_session import create_session, provider_for, runtime_errors
 
 BATCHED = ("fp32", "fp16")
@@ -45,7 +46,7 @@ class OnnxBackend:
     Attributes:
         name: "onnx".
         device: where it computes, e.g. "cpu".
-        precision: which of the hub's files it runs, e.g. "fp32" or "int8".
+        precision: which files it runs: "int8", or "vision=int8,embed=int8,decoder=q4".
     """
 
     name = "onnx"
@@ -57,11 +58,12 @@ class OnnxBackend:
         embed: Any,
         decoder: Decoder,
         config: ModelConfig,
-        precision: str,
+        plan: Plan,
         device: str,
     ) -> None:
         self.device = device
-        self.precision = precision
+        self.precision = describe_plan(plan)
+        self._batched = plan["vision"] in BATCHED
         self._vision, self._embed = vision, embed
         self.decoder: Any = decoder
         self.config = config
@@ -72,35 +74,44 @@ class OnnxBackend:
     def load(
         cls,
         checkpoint: OnnxCheckpoint,
-        precision: str = "auto",
+        precision: Precision = "auto",
         device: str = "auto",
         threads: int | None = None,
     ) -> OnnxBackend:
-        """Fetch and load the three graphs of one precision.
+        """Fetch and load the three graphs.
 
         Args:
             checkpoint: an opened checkpoint.
-            precision: one of `onnx_files.SUFFIXES`, or "auto" for the most exact one present.
+            precision: a name, or one for each component; see `onnx_plan`.
             device: "auto" (the CPU), "cpu", "cuda" or "cuda:N".
             threads: of one operator; None leaves the choice to ONNX Runtime.
 
         Raises:
-            BadOptions: an unknown precision or device.
+            BadOptions: an unknown precision, component or device.
             ModelNotFound: the checkpoint has no such files.
             ModelInvalid: a file is damaged or is not the graph its name says.
             BackendUnavailable: ONNX Runtime or the device's provider is not installed.
         """
-        chosen = choose_precision(checkpoint.files, precision, checkpoint.id)
-        device, _ = provider_for(device)
-        checkpoint.fetch(needed_files(checkpoint.files, chosen))
-        vision, embed, decoder = (
-            create_session(checkpoint.folder / component_file(component, chosen), device, threads)
-            for component in COMPONENTS
+        plan = choose_plan(
+            checkpoint.files,
+            precision,
+            checkpoint.id,
+            lambda name: int8_vision_is_exact(checkpoint.folder / name),
         )
+        device, _ = provider_for(device)
+        checkpoint.fetch(needed_files(checkpoint.files, plan))
+        paths = [checkpoint.folder / component_file(PARTS[part], plan[part]) for part in PARTS]
+        vision = cls.open_vision(paths[0], device, threads)
+        embed, decoder = (create_session(path, device, threads) for path in paths[1:])
         config = checkpoint.config
         _check_names(vision, "vision_encoder", {"pixel_values"}, "image_features")
         _check_names(embed, "embed_tokens", {"input_ids"}, "inputs_embeds")
-        return cls(vision, embed, Decoder(decoder, config.text.vocab_size), config, chosen, device)
+        return cls(vision, embed, Decoder(decoder, config.text.vocab_size), config, plan, device)
+
+    @classmethod
+    def open_vision(cls, path: Path, device: str, threads: int | None) -> Any:
+        """The vision tower at `path` as a session; the openvino backend has its own."""
+        return create_session(path, device, threads)
 
     def encode(self, tiles: Tiles) -> Features:
         """Run the vision tower and connector on full tiles (T, 3, S, S).
@@ -112,7 +123,7 @@ class OnnxBackend:
             ModelError: the graph fails or returns another shape.
         """
         self._check_open()
-        step = len(tiles) if self.precision in BATCHED else 1
+        step = len(tiles) if self._batched else 1
         parts = [self._encode(tiles[start : start + step]) for start in range(0, len(tiles), step)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -140,6 +151,36 @@ class OnnxBackend:
         return self.decoder.forward(
             embeds[None].astype(self.decoder.embeds_type, copy=False), cache
         )
+
+    def step(self, token_ids: TokenIds, caches: Sequence[OnnxCache]) -> NDArray[np.float32]:
+        """Append one token (B,) to each of B different caches; the logits (B, vocab).
+
+        Raises:
+            BadPrompt: a cache is full or was released.
+            ModelError: a graph fails.
+        """
+        self._check_open()
+        embeds = self.embed(token_ids)[:, None]
+        return self.decoder.step(embeds.astype(self.decoder.embeds_type, copy=False), caches)
+
+    def read_cache(self, cache: OnnxCache, start: int, stop: int) -> NDArray[Any]:
+        """A copy of positions [start, stop): (2 * layers, kv_heads, stop - start, head_dim)."""
+        self._check_open()
+        return self.decoder.read_cache(cache, start, stop)
+
+    def write_cache(self, cache: OnnxCache, block: NDArray[Any]) -> None:
+        """Append what `read_cache` gave for the same positions.
+
+        Raises:
+            BadPrompt: the cache is too small or was released.
+        """
+        self._check_open()
+        self.decoder.write_cache(cache, block)
+
+    def release_cache(self, cache: OnnxCache) -> None:
+        """Give a cache's memory back. Twice, or after `close`, does no harm."""
+        if not self._closed:
+            self.decoder.release_cache(cache)
 
     def embed(self, token_ids: TokenIds) -> NDArray[np.floating[Any]]:
         """Rows of the token table for ids (L,): (L, hidden)."""

@@ -2,19 +2,21 @@
 
 Two forms of cache exist. Every graph can return its keys and values one call longer (`growing`).
 Graphs made of GroupQueryAttention whose lengths come from the attention mask can also work on a
-buffer of fixed capacity, bound as past and present at once (`shared`): nothing is copied per token.
-Which of the two a graph allows is not declared anywhere, so `Decoder` tries it on three tokens.
+buffer of fixed capacity, bound as past and present at once (`shared`): nothing is copied per token,
+and sequences of different lengths can lie in its rows and take a step together (`batched`).
+Which of these a graph allows is not declared anywhere, so `Decoder` tries it on a few tokens.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadPrompt, ModelError, ModelInvalid
-from .onnx_cache import GrowingCache, OnnxCache, SharedCache
+from ..errors import ModelError, ModelInvalid
+from .onnx_cache import Arena, GrowingCache, OnnxCache, SharedCache, check_room
 from .onnx_session import runtime, runtime_errors
 
 ELEMENTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -52,57 +54,125 @@ class Decoder:
         self.embeds_type = ELEMENTS[self._inputs["inputs_embeds"].type]
         self._hidden = int(self._inputs["inputs_embeds"].shape[2])
         self._last_only = self._outputs["logits"].shape[1] == 1
-        self.shared = self._probe()
+        self._scored = ELEMENTS[self._outputs["logits"].type]
+        self._arena = Arena(len(self._past), self._kv_heads, self._head_dim, self._kv_type)
+        self._bindings: dict[tuple[int, int], Any] = {}
+        self._bound = self._arena.version
+        self.shared, self.batched = self._probe()
 
     def create_cache(self, capacity: int) -> OnnxCache:
         """An empty cache for `capacity` tokens, in the best form that the graph allows."""
-        return self._shared_cache(capacity) if self.shared else self._growing_cache(capacity)
+        return self._arena.add(capacity) if self.shared else self._growing_cache(capacity)
+
+    def release_cache(self, cache: OnnxCache) -> None:
+        """Give a cache's memory back. Twice does no harm."""
+        if isinstance(cache, SharedCache):
+            self._arena.remove(cache)
+        else:
+            cache.states, cache.released = [], True
+
+    def read_cache(self, cache: OnnxCache, start: int, stop: int) -> NDArray[Any]:
+        """A copy of positions [start, stop): (2 * layers, kv_heads, stop - start, head_dim)."""
+        check_room(cache, 0)
+        if isinstance(cache, SharedCache):
+            return self._arena.read(cache, start, stop)
+        return np.stack([state.numpy()[0, :, start:stop] for state in cache.states])
+
+    def write_cache(self, cache: OnnxCache, block: NDArray[Any]) -> None:
+        """Append what `read_cache` gave.
+
+        Raises:
+            BadPrompt: the cache is too small.
+        """
+        check_room(cache, block.shape[2])
+        if isinstance(cache, SharedCache):
+            self._arena.write(cache, block)
+            return
+        value = runtime().OrtValue.ortvalue_from_numpy
+        cache.states = [
+            value(np.concatenate([state.numpy(), values[None]], axis=2))
+            for state, values in zip(cache.states, block, strict=True)
+        ]
+        cache.length += block.shape[2]
 
     def forward(self, embeds: Embeddings, cache: OnnxCache) -> NDArray[np.float32]:
         """Append `embeds` (1, L, hidden) to `cache`; logits (vocab,) after the last of them."""
         length = embeds.shape[1]
-        if cache.length + length > cache.capacity:
-            raise BadPrompt(
-                f"{cache.length + length} tokens do not fit a cache of {cache.capacity}",
-                "Ask for a cache that holds prompt and answer.",
-            )
+        check_room(cache, length)
         last = 0 if self._last_only else (length - 1) // CHUNK * CHUNK
         for start in range(0, last, CHUNK):
-            self._call(embeds[:, start : start + CHUNK], cache)
-        return self._call(embeds[:, last:], cache)
+            self._call(embeds[:, start : start + CHUNK], [cache])
+        return self._call(embeds[:, last:], [cache])[0]
 
-    def _call(self, embeds: Embeddings, cache: OnnxCache) -> NDArray[np.float32]:
+    def step(self, embeds: Embeddings, caches: Sequence[OnnxCache]) -> NDArray[np.float32]:
+        """Append row b of `embeds` (B, 1, hidden) to cache b; logits (B, vocab) after each."""
+        for cache in caches:
+            check_room(cache, 1)
+        if len(caches) == 1 or (self.shared and self.batched):
+            return self._call(embeds, caches)
+        rows = [
+            self._call(embeds[row : row + 1], caches[row : row + 1]) for row in range(len(caches))
+        ]
+        return np.concatenate(rows)
+
+    def _call(self, embeds: Embeddings, caches: Sequence[OnnxCache]) -> NDArray[np.float32]:
+        """Append embeds (B, L, hidden) to B caches; logits (B, vocab)."""
         try:
-            if isinstance(cache, SharedCache):
-                logits = self._call_shared(embeds, cache)
+            if isinstance(caches[0], SharedCache):
+                logits = self._call_shared(embeds, cast("Sequence[SharedCache]", caches))
             else:
-                logits = self._call_growing(embeds, cache)
+                logits = self._call_growing(embeds, caches[0])
         except runtime_errors() as error:
             raise ModelError(
                 f"the decoder failed ({str(error)[:300]})",
                 "Export the checkpoint again, or use another precision or backend.",
             ) from error
-        cache.length += embeds.shape[1]
+        for cache in caches:
+            cache.length += embeds.shape[1]
         return logits.astype(np.float32, copy=False)
 
-    def _call_shared(self, embeds: Embeddings, cache: SharedCache) -> NDArray[Any]:
-        end = cache.length + embeds.shape[1]
-        binding = cache.binding
-        binding.bind_cpu_input("inputs_embeds", embeds)
-        binding.bind_cpu_input("attention_mask", cache.mask[:, :end])
+    def _call_shared(self, embeds: Embeddings, caches: Sequence[SharedCache]) -> NDArray[Any]:
+        start = self._arena.gather(caches)
+        batch, length = embeds.shape[:2]
+        rows = [cache.row - start for cache in caches]
+        if rows != list(range(batch)):
+            ordered = np.empty_like(embeds)
+            ordered[rows] = embeds
+            embeds = ordered
+        lengths = np.empty(batch, np.int64)
+        lengths[rows] = [cache.length for cache in caches]
+        binding = self._binding(start, batch)
+        binding.bind_cpu_input("inputs_embeds", np.ascontiguousarray(embeds))
+        columns = np.arange(int(lengths.max()) + length)
+        mask = (columns < (lengths + length)[:, None]).astype(np.int64)
+        binding.bind_cpu_input("attention_mask", mask)
         if "position_ids" in self._inputs:
-            binding.bind_cpu_input("position_ids", np.arange(cache.length, end)[None])
-        if cache.logits is None:
-            binding.bind_output("logits", "cpu")
+            positions = lengths[:, None] + np.arange(length)
+            binding.bind_cpu_input("position_ids", positions)
+        logits = np.empty((batch, 1 if self._last_only else length, self._vocabulary), self._scored)
+        pointer = logits.ctypes.data
+        binding.bind_output("logits", "cpu", 0, self._scored, logits.shape, pointer)
         self._session.run_with_iobinding(binding)
-        if cache.logits is not None:
-            return cache.logits[0, 0].copy()
-        found = next(
-            value
-            for name, value in zip(self._outputs, binding.get_outputs(), strict=True)
-            if name == "logits"
-        )
-        return found.numpy()[0, -1]
+        return logits[rows, -1]
+
+    def _binding(self, start: int, batch: int) -> Any:
+        """The arena's rows [start, start + batch) bound as both past and present."""
+        arena = self._arena
+        if self._bound != arena.version:
+            self._bindings.clear()
+            self._bound = arena.version
+        found = self._bindings.get((start, batch))
+        if found is not None:
+            return found
+        binding = self._session.io_binding()
+        shape = (batch, *arena.shape[1:])
+        names = zip(self._past, self._present, arena.buffers, strict=True)
+        for past, present, buffer in names:
+            pointer = buffer.ctypes.data + start * arena.row_bytes
+            binding.bind_input(past, "cpu", 0, self._kv_type, shape, pointer)
+            binding.bind_output(present, "cpu", 0, self._kv_type, shape, pointer)
+        self._bindings[start, batch] = binding
+        return binding
 
     def _call_growing(self, embeds: Embeddings, cache: GrowingCache) -> NDArray[Any]:
         end = cache.length + embeds.shape[1]
@@ -115,40 +185,25 @@ class Decoder:
             feed["position_ids"] = value(np.arange(cache.length, end)[None])
         outputs = self._session.run_with_ort_values(["logits", *self._present], feed)
         cache.states = list(outputs[1:])
-        return outputs[0].numpy()[0, -1]
+        return outputs[0].numpy()[:, -1]
 
     def _growing_cache(self, capacity: int) -> GrowingCache:
         shape = (1, self._kv_heads, 0, self._head_dim)
         empty = runtime().OrtValue.ortvalue_from_numpy(np.zeros(shape, self._kv_type))
         return GrowingCache(capacity, [empty] * len(self._past))
 
-    def _shared_cache(self, capacity: int, fill: float = 0.0) -> SharedCache:
-        shape = (1, self._kv_heads, capacity, self._head_dim)
-        value = runtime().OrtValue.ortvalue_from_numpy
-        states = [value(self._buffer(shape, fill)) for _ in self._past]
-        binding = self._session.io_binding()
-        for past, present, state in zip(self._past, self._present, states, strict=True):
-            binding.bind_ortvalue_input(past, state)
-            binding.bind_ortvalue_output(present, state)
-        logits = None
-        if self._last_only and self._outputs["logits"].type == "tensor(float)":
-            logits = np.zeros((1, 1, self._vocabulary), np.float32)
-            binding.bind_ortvalue_output("logits", value(logits))
-        mask = np.ones((1, capacity), np.int64)
-        return SharedCache(capacity, states, binding, mask, logits)
+    def _probe(self) -> tuple[bool, bool]:
+        """Whether shared buffers, and several rows of them at once, give the growing form's logits.
 
-    def _buffer(self, shape: tuple[int, ...], fill: float) -> NDArray[Any]:
-        # Zeroed memory takes no room before it is written to, however large the token budget.
-        return np.full(shape, fill, self._kv_type) if fill else np.zeros(shape, self._kv_type)
-
-    def _probe(self) -> bool:
-        """Whether the shared form gives the logits of the growing one; checks for NaN as well."""
+        Raises:
+            ModelInvalid: the growing form fails or gives NaN.
+        """
         rng = np.random.default_rng(0)
-        embeds = rng.standard_normal((1, 3, self._hidden)).astype(self.embeds_type)
+        embeds = rng.standard_normal((1, 4, self._hidden)).astype(self.embeds_type)
         growing = self._growing_cache(PROBE_CAPACITY)
         try:
-            self._call(embeds[:, :2], growing)
-            expected = self._call(embeds[:, 2:], growing)
+            self._call(embeds[:, :3], [growing])
+            expected = self._call(embeds[:, 3:], [growing])[0]
         except ModelError as error:
             raise ModelInvalid(error.reason, "Fetch or export the files again.") from error
         if expected.shape != (self._vocabulary,) or not np.isfinite(expected).all():
@@ -158,15 +213,25 @@ class Decoder:
                 "Fetch or export the files again.",
             )
         if "attention_mask" not in self._inputs:
-            return False
+            return False, False
+        long, short = (self._arena.add(PROBE_CAPACITY) for _ in range(2))
+        for buffer in self._arena.buffers:
+            buffer[:] = 3.0  # unused columns must not count
         try:
-            shared = self._shared_cache(PROBE_CAPACITY, fill=3.0)  # unused columns must not count
-            self._call(embeds[:, :2], shared)
-            found = self._call(embeds[:, 2:], shared)
+            self._call(embeds[:, :3], [long])
+            self._call(embeds[:, 1:2], [short])
+            if not _close(self._call(embeds[:, 3:], [long])[0], expected):
+                return False, False
+            long.length -= 1
+            both = self._call(embeds[0, [3, 2], None], [long, short])
+            short.length -= 1
+            alone = self._call(embeds[:, 2:3], [short])
+            return True, _close(both[0], expected) and _close(both[1], alone[0])
         except ModelError:  # the graph wants presents longer than the buffer
-            return False
-        scale = float(np.abs(expected).max())
-        return bool(np.abs(found - expected).max() <= PROBE_TOLERANCE * scale)
+            return False, False
+        finally:
+            for cache in (long, short):
+                self._arena.remove(cache)
 
     def _check_contract(self) -> None:
         known = {"inputs_embeds", "attention_mask", "position_ids", *self._past}
@@ -186,3 +251,7 @@ class Decoder:
 def _is_usable(value: Any) -> bool:
     """Whether an input has a type that is known here and a last axis of known size."""
     return value is None or (value.type in ELEMENTS and isinstance(value.shape[-1], int))
+
+
+def _close(found: NDArray[Any], expected: NDArray[Any]) -> bool:
+    return bool(np.abs(found - expected).max() <= PROBE_TOLERANCE * np.abs(expected).max())

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from ..errors import BadOptions, ModelNotFound
+PARTS = {
+    "vision": "vision_encoder",
+    "embed": "embed_tokens",
+    "decoder": "decoder_model_merged",
+}
+"""The hub's file name of each component that a precision can be chosen for."""
 
-COMPONENTS = ("vision_encoder", "embed_tokens", "decoder_model_merged")
+COMPONENTS = tuple(PARTS.values())
 
 SUFFIXES = {
     "fp32": "",
@@ -42,42 +47,9 @@ def available_precisions(files: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def choose_precision(files: Iterable[str], asked: str, checkpoint: str) -> str:
-    """The precision to load: `asked`, or the most exact one present for "auto".
-
-    Args:
-        files: names of the checkpoint's files, below its folder.
-        asked: a key of `SUFFIXES`, or "auto".
-        checkpoint: how messages call the checkpoint.
-
-    Raises:
-        BadOptions: no such precision exists.
-        ModelNotFound: it exists, but not in this checkpoint.
-    """
-    if asked != "auto" and asked not in SUFFIXES:
-        raise BadOptions(
-            f"the onnx backend knows no precision {asked!r}",
-            f"Use one of: auto, {', '.join(SUFFIXES)}.",
-        )
-    present = available_precisions(files)
-    if asked == "auto" and present:
-        return present[0]
-    if asked in present:
-        return asked
-    remedies = [f"Choose {' or '.join(present)}."] if present else []
-    if asked == "auto" or asked in EXPORTED:
-        wanted = "fp32" if asked == "auto" else asked
-        remedies.append(f"Run `smolvlm export CHECKPOINT --out DIR --precision {wanted}`.")
-    listed = f"it has {', '.join(present)}" if present else "it has none at all"
-    raise ModelNotFound(
-        f"{checkpoint} has no {'' if asked == 'auto' else asked + ' '}ONNX files ({listed})",
-        " ".join(remedies) or "Use a checkpoint that ships it.",
-    )
-
-
-def needed_files(files: Iterable[str], precision: str) -> tuple[str, ...]:
-    """The three graphs of `precision` and the data files that belong to them."""
-    graphs = [component_file(component, precision) for component in COMPONENTS]
+def needed_files(files: Iterable[str], plan: Mapping[str, str]) -> tuple[str, ...]:
+    """The graphs of a plan, {"vision": "int8", …}, and the data files that belong to them."""
+    graphs = [component_file(PARTS[part], precision) for part, precision in plan.items()]
     data = [
         name
         for name in sorted(files)
