@@ -86,6 +86,19 @@ def test_held_out_scenes_are_answered_as_well_as_the_recipe_says(embedded):
     assert scores["short answers, all"] >= FLOORS["short answers"]
 
 
+@pytest.mark.parametrize("script", ["train.py", "evaluate.py"])
+def test_the_recipe_s_scripts_start(script):
+    done = subprocess.run(
+        [sys.executable, f"examples/embedded_model/{script}", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+
+
 FLOORS = {"description F1": 0.6, "short answers": 0.6}
 """Well below the measured table, so that 24 samples do not fall under them by chance.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tiling import MAX_N, TILE
+from tiling import IMAGES, TILE
 from tokenizer import LEADING, TRAILING
 from tokenizers import Tokenizer
 from transformers import Idefics3ForConditionalGeneration
@@ -37,7 +37,7 @@ PREPROCESSOR = {
     "processor_class": "Idefics3Processor",
     "resample": 1,
     "rescale_factor": 1 / 255,
-    "size": {"longest_edge": MAX_N * TILE},
+    "size": {"longest_edge": IMAGES.longest_edge},
 }
 
 
