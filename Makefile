@@ -3,6 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 EXAMPLES := examples/images
+BENCH ?=
 
 .PHONY: help demo install test test-slow lint format typecheck bench bench-full clean
 
@@ -46,10 +47,10 @@ typecheck: $(VENV)/.dev  ## Check types, strictly
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(VENV)/.dev  ## Measure on a full-size checkpoint (at most 15 minutes)
-	$(BIN)/python -m benchmarks.bench --quick
+	$(BIN)/python -m benchmarks.bench --quick $(BENCH)
 
-bench-full: $(VENV)/.dev  ## The whole table
-	$(BIN)/python -m benchmarks.bench --full
+bench-full: $(VENV)/.dev  ## The whole table; hours (make bench-full BENCH=--resume goes on)
+	$(BIN)/python -m benchmarks.bench --full $(BENCH)
 
 clean:  ## Remove the environment and build products
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -1,26 +1,74 @@
-"""The inputs that every engine is measured on: a page of print, one tile, texts of exact length."""
+"""The inputs that every engine is measured on: pages, a photo, an icon, texts of exact length."""
 
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 from tokenizers import Tokenizer
 
 PAGE_SIZE = (1700, 2200)  # US letter at 200 dpi: 4x4 tiles and the global one for the 256M
+PHOTO_SIZE = (1024, 768)
+ICON_SIZE = (512, 512)
+PAGES = 4
+TOGETHER = 8
 QUESTION = "Can you describe this image?"
+FOLLOW_UPS = (
+    "What is the total?",
+    "Who wrote this page?",
+    "How many lines are there?",
+    "Which numbers does it show?",
+    "Is there a signature?",
+)
 FILLER = " a"
 
 LINE = "The quick brown fox of invoice 20741 jumps over 358 lazy dogs, and pays 1,964.20 for it. "
 
 
-def write_images(folder: Path) -> tuple[Path, Path]:
-    """Write the page and a small square image as PNG files into `folder`."""
-    page, square = folder / "page.png", folder / "square.png"
-    _draw_print(PAGE_SIZE, font_size=30).save(page)
-    _draw_print((256, 256), font_size=14).save(square)
-    return page, square
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The image files of a run."""
+
+    pages: tuple[Path, ...]
+    small: tuple[Path, ...]
+    photo: Path
+    icon: Path
+
+
+def image_files(folder: Path) -> Images:
+    """Their names in `folder`."""
+    return Images(
+        pages=tuple(folder / f"page{number}.png" for number in range(PAGES)),
+        small=tuple(folder / f"small{number}.png" for number in range(TOGETHER)),
+        photo=folder / "photo.jpg",
+        icon=folder / "icon.png",
+    )
+
+
+def write_images(folder: Path) -> Images:
+    """Write different pages, different small images, a photo and an icon into `folder`."""
+    images = image_files(folder)
+    for number, path in enumerate(images.pages):
+        _draw_print(PAGE_SIZE, font_size=30 + number).save(path)
+    for number, path in enumerate(images.small):
+        _draw_print((256, 256), font_size=14 + number).save(path)
+    _draw_scene(PHOTO_SIZE).save(images.photo, quality=90)
+    _draw_print(ICON_SIZE, font_size=40).save(images.icon)
+    return images
+
+
+def _draw_scene(size: tuple[int, int]) -> Image.Image:
+    sky = Image.linear_gradient("L").resize(size)
+    noise = Image.effect_noise(size, 40)
+    image = Image.merge("RGB", (sky, noise, Image.blend(sky, noise, 0.5)))
+    draw = ImageDraw.Draw(image)
+    for step in range(0, size[0], 64):
+        draw.ellipse(
+            (step, size[1] // 2, step + 48, size[1] // 2 + 160), fill=(200, step % 256, 60)
+        )
+    return image
 
 
 def _draw_print(size: tuple[int, int], font_size: int) -> Image.Image:

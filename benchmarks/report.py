@@ -1,91 +1,161 @@
-"""Samples to one table or one JSON object; knows nothing of how they were measured."""
+"""Samples to tables, Markdown or one JSON object; knows nothing of how they were measured."""
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
-from importlib import metadata
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.engines import YARDSTICK
-from benchmarks.rows import ROWS, Column, Row
+from benchmarks.bars import judge
+from benchmarks.rows import ROWS, Column
 
-PACKAGES = ("onnxruntime", "torch", "transformers", "numpy", "pillow", "tokenizers")
-CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
-CELL_WIDTH = 15
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+CELL_WIDTH = 13
+NOTES = (
+    "Medians; (n) runs, one process each for long ones. Engines took turns within every round.",
+    "~ not run as a whole: preparation + tiles + prefill; its peak RSS is of one vision layer.",
+    "Peers know no `auto` resolution: theirs is native. llama.cpp gives even one tile an overview"
+    " tile, so its 8 requests are of 2 tiles each.",
+)
+FLOORS = (
+    ("gemm_gflops", "float32 matrix product, GFLOP/s", 0),
+    ("read_gb_per_s", "memory read, GB/s", 1),
+    ("tile_gflop", "vision, one tile, GFLOP", 0),
+    ("vision_fp32_s", "limit: vision per tile, float32, s", 2),
+    ("prefill_fp32_s", "limit: prefill of a page, float32, s", 2),
+    ("page_fp32_s", "limit: first token of a page, float32, s", 1),
+    ("decode_fp32", "limit: decode at 1141 tokens, float32 weights, tok/s", 0),
+    ("decode_bf16", "limit: the same, 16-bit weights", 0),
+    ("decode_int8", "limit: the same, 8-bit weights", 0),
+    ("decode_q4", "limit: the same, 4-bit weights", 0),
+)
 
-
-def machine_facts() -> dict[str, Any]:
-    """CPU, cores and versions, as JSON values."""
-    info = _cpuinfo()
-    flags = set(info.get("flags", "").split())
-    return {
-        "cpu": info.get("model name") or platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "cpu_flags": [flag for flag in CPU_FLAGS if flag in flags],
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
-    }
-
-
-def _cpuinfo() -> dict[str, str]:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}
-    pairs = (line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
-    return {key.strip(): value.strip() for key, value in pairs}
+Facts = dict[str, Any]
+Grid = list[list[str]]
 
 
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def as_json(columns: Sequence[Column], facts: dict[str, Any]) -> dict[str, Any]:
-    """Medians in base units (seconds, bytes, tokens per second) and all samples."""
+def as_json(columns: Sequence[Column], facts: Facts, floors: dict[str, float]) -> Facts:
+    """Medians in base units (seconds, bytes, tokens per second), all samples and the bars."""
     return {
         **facts,
+        "limits": floors,
         "engines": {
             column.engine: {
                 "error": column.error,
-                "page_is_summed": column.page_is_summed(),
-                "median": {row.key: column.value(row) for row in ROWS},
+                "plan": column.plan,
+                "median": {row.key: column.value(row.key) for row in ROWS},
+                "estimates": [row.key for row in ROWS if column.is_estimate(row.key)],
                 "samples": column.samples,
             }
             for column in columns
         },
+        "bars": [
+            {**asdict(outcome.bar), "value": outcome.value, "verdict": outcome.verdict}
+            for outcome in judge(columns)
+        ],
     }
 
 
-def print_table(console: Console, columns: Sequence[Column], facts: dict[str, Any]) -> None:
-    """Print the table, its facts and the reasons for missing columns."""
+def figures(columns: Sequence[Column]) -> Grid:
+    """The main table: a head, then a line per row."""
     measured = [column for column in columns if column.error is None]
-    table = Table(caption=_caption(measured), caption_justify="left")
-    table.add_column("", no_wrap=True)
-    for column in measured:
-        table.add_column(column.engine.replace(":", "\n"), justify="right", min_width=CELL_WIDTH)
+    grid = [["", *(column.engine for column in measured)]]
     for row in ROWS:
-        table.add_row(row.label, *(_cell(column, measured, row) for column in measured))
-    width = 40 + (CELL_WIDTH + 3) * len(measured)
+        cells = [_cell(column, row.key) for column in measured]
+        if any(cell != "-" for cell in cells):
+            grid.append([row.label, *cells])
+    return grid
+
+
+def _cell(column: Column, key: str) -> str:
+    value = column.value(key)
+    if value is None:
+        return "-"
+    row = next(row for row in ROWS if row.key == key)
+    mark = "~" if column.is_estimate(key) else ""
+    runs = "" if row.ratio or not column.runs(key) else f" ({column.runs(key)})"
+    return f"{mark}{row.show(value)}{runs}"
+
+
+def bars(columns: Sequence[Column]) -> Grid:
+    """What was to be reached, and whether it was."""
+    grid = [["figure", "wanted", "measured", "n", ""]]
+    for outcome in judge(columns):
+        grid.append(
+            [
+                outcome.bar.label,
+                outcome.show_limit() if outcome.bar.wanted else "",
+                outcome.show(),
+                str(outcome.runs),
+                outcome.verdict,
+            ]
+        )
+    return grid
+
+
+def limits(floors: dict[str, float]) -> Grid:
+    """What this processor can do, and what follows for the model."""
+    return [["this processor", ""]] + [
+        [label, f"{floors[key]:.{digits}f}"] for key, label, digits in FLOORS if key in floors
+    ]
+
+
+def _lines(columns: Sequence[Column]) -> list[str]:
+    lines: list[str] = list(NOTES)
+    for column in columns:
+        if column.plan:
+            lines.append(f"{column.engine} is {column.plan}")
+        if column.error is not None:
+            lines.append(f"{column.engine} was not measured: {column.error}")
+    return lines
+
+
+def print_report(
+    console: Console, columns: Sequence[Column], facts: Facts, floors: dict[str, float]
+) -> None:
+    """Print facts, tables, notes and the reasons for missing columns."""
+    grids = [figures(columns), bars(columns), limits(floors)]
     if not console.is_terminal:
-        console.width = max(console.width, width)
+        console.width = max(console.width, 50 + (CELL_WIDTH + 3) * len(grids[0][0]))
     for name, fact in facts.items():
         console.print(f"{name}: {_plain(fact)}", markup=False, highlight=False, soft_wrap=True)
-    if measured:
-        console.print(table)
-    for column in columns:
-        if column.error is not None:
-            text = f"{column.engine} was not measured: {column.error}"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for grid in grids:
+        table = Table()
+        for index, head in enumerate(grid[0]):
+            table.add_column(
+                head.replace(":", "\n") if grid is grids[0] else head,
+                justify="right" if index else "left",
+                no_wrap=True,
+            )
+        for line in grid[1:]:
+            table.add_row(*line)
+        console.print(table, markup=False)
+    for line in _lines(columns):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def markdown(columns: Sequence[Column], facts: Facts, floors: dict[str, float]) -> str:
+    """The same in Markdown."""
+    parts = ["; ".join(f"{name}: {_plain(fact)}" for name, fact in facts.items())]
+    for grid in (figures(columns), bars(columns), limits(floors)):
+        head, *body = [f"| {' | '.join(line)} |" for line in grid]
+        rule = f"|---|{'---:|' * (len(grid[0]) - 1)}"
+        parts.append("\n".join([head, rule, *body]))
+    parts.append("\n".join(f"- {line}" for line in _lines(columns)))
+    return "\n\n".join(parts) + "\n"
+
+
+def write_markdown(path: Path, text: str) -> None:
+    """Write `text`, or put it between the marks of a page that has them."""
+    page = path.read_text(encoding="utf-8") if path.is_file() else ""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    whole = f"{before}{BEGIN}\n{text}{END}{after}" if begin and end else text
+    path.write_text(whole, encoding="utf-8")
 
 
 def _plain(fact: Any) -> str:
@@ -94,41 +164,3 @@ def _plain(fact: Any) -> str:
     if isinstance(fact, list):
         return ", ".join(str(value) for value in fact) or "none"
     return str(fact)
-
-
-def _cell(column: Column, measured: Sequence[Column], row: Row) -> str:
-    value = column.value(row)
-    if value is None:
-        return "-"
-    mark = "~" if row.key == "page" and column.page_is_summed() else ""
-    text = mark + row.show(value)
-    others = (other.value(row) for other in measured if _is_yardstick(other))
-    reference = row.best(other for other in others if other is not None)
-    if reference and not _is_yardstick(column):
-        text += f" ({value / reference:.2f}x)"
-    return text
-
-
-def _is_yardstick(column: Column) -> bool:
-    return column.engine.startswith(f"{YARDSTICK}:")
-
-
-def _caption(measured: Sequence[Column]) -> str:
-    runs = _range([len(column.samples["decode_long"]) for column in measured])
-    pages = _range([len(column.samples.get("page", ())) for column in measured])
-    lines = [
-        f"Medians; fresh processes per engine, taken in turn: {runs}. Runs of the page: {pages}."
-    ]
-    if any(_is_yardstick(column) for column in measured):
-        lines.append(f"In brackets: ratio to the best {YARDSTICK} column of the row.")
-    if any(column.page_is_summed() for column in measured):
-        lines.append("~ not run: preparation + tiles + prefill; its peak RSS is without the page.")
-    tokens = {int(value) for c in measured for value in c.samples.get("page_tokens", ())}
-    if tokens:
-        lines.append(f"The page: {' or '.join(map(str, sorted(tokens)))} prompt tokens.")
-    return "\n".join(lines)
-
-
-def _range(counts: Sequence[int]) -> str:
-    low, high = min(counts, default=0), max(counts, default=0)
-    return str(low) if low == high else f"{low} to {high}"

@@ -24,6 +24,7 @@ class Row:
         scale: the unit shown per unit of the samples (seconds, bytes, tokens per second).
         digits: after the point.
         more_is_better: else less is.
+        ratio: two other rows whose quotient this is; then it has no samples of its own.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Row:
     scale: float
     digits: int
     more_is_better: bool = False
+    ratio: tuple[str, str] | None = None
 
     def best(self, values: Iterable[float]) -> float | None:
         """The best of the values; None of none."""
@@ -41,25 +43,47 @@ class Row:
 
 
 ROWS = (
-    Row("prepare", "image preparation, page, ms", 1e3, 0),
-    Row("vision", "vision, per tile, s", 1, 3),
+    Row("page", "first token, page 1700×2200 native, s", 1, 2),
+    Row("prepare", "· image preparation, ms", 1e3, 0),
+    Row("prepare_share", "· its share of the first token, %", 1e2, 1, ratio=("prepare", "page")),
+    Row("vision", "· vision, per tile, s", 1, 3),
+    Row("second", "first token, second question on the page, s", 1, 3),
+    Row("second_ratio", "· ratio to the first", 1, 4, ratio=("second", "page")),
+    Row("photo", "first token, photo 1024×768 auto, s", 1, 2),
+    Row("icon_auto", "first token, icon 512×512 auto, s", 1, 2),
+    Row("icon_native", "first token, icon 512×512 native, s", 1, 2),
     Row("prefill", f"prefill, {LONG_CONTEXT} tokens, tok/s", 1, 0, True),
     Row("decode_short", f"decode after {SHORT_CONTEXT} tokens, tok/s", 1, 1, True),
     Row("decode_long", f"decode after {LONG_CONTEXT} tokens, tok/s", 1, 1, True),
-    Row("page", "time to first token, page, s", 1, 2),
+    Row("one_by_one", "8 requests one by one (1 tile, 64 tokens), s", 1, 1),
+    Row("together", "8 requests together, s", 1, 1),
+    Row("together_ratio", "· ratio to one by one", 1, 2, ratio=("together", "one_by_one")),
+    Row("pages", "first token, 4 pages in one request, s", 1, 1),
+    Row("pages_ratio", "· ratio to one page", 1, 2, ratio=("pages", "page")),
     Row("peak_page", "peak RSS, page, MB", 1e-6, 0),
+    Row("peak_pages", "peak RSS, 4 pages, MB", 1e-6, 0),
     Row("peak_load", "peak RSS, loading, MB", 1e-6, 0),
     Row("load", "load, imports included, s", 1, 2),
+    Row("cold", "fresh process to first token, 1 tile, s", 1, 2),
 )
+BY_KEY = {row.key: row for row in ROWS}
 
 
 @dataclass(slots=True)
 class Column:
-    """What one engine gave: samples, or why there are none."""
+    """What one engine gave: samples, or why there are none.
+
+    Attributes:
+        engine: its name.
+        samples: by row key. `KEY_tiles` and `KEY_tokens` say what a first token took or would take.
+        error: why nothing was measured.
+        plan: what the engine says it chose.
+    """
 
     engine: str
     samples: Samples
     error: str | None = None
+    plan: str = ""
 
     def add(self, samples: Samples) -> None:
         for key, values in samples.items():
@@ -69,14 +93,36 @@ class Column:
         values = self.samples.get(key)
         return statistics.median(values) if values else None
 
-    def page_is_summed(self) -> bool:
-        return "page" not in self.samples and "page_summed" in self.samples
+    def runs(self, key: str) -> int:
+        """How many samples a row has; of a quotient, the fewer of its two."""
+        ratio = BY_KEY[key].ratio
+        if ratio:
+            return min(self.runs(part) for part in ratio)
+        return len(self.samples.get(key, ()))
 
-    def value(self, row: Row) -> float | None:
-        """Median of a row; a page that was not run is the sum of its parts."""
-        if row.key == "page" and self.page_is_summed():
-            return self.median("page_summed")
-        return self.median(row.key)
+    def is_estimate(self, key: str) -> bool:
+        """Whether a value is not of a whole run: a sum of parts, or a peak with one layer."""
+        ratio = BY_KEY[key].ratio
+        if ratio:
+            return any(self.is_estimate(part) for part in ratio)
+        if key in self.samples:
+            return key == "peak_page" and "page" not in self.samples
+        return self.value(key) is not None
+
+    def value(self, key: str) -> float | None:
+        """Median of a row; a first token that was not run is the sum of its parts."""
+        ratio = BY_KEY[key].ratio
+        if ratio:
+            top, bottom = self.value(ratio[0]), self.value(ratio[1])
+            return top / bottom if top is not None and bottom else None
+        if key in self.samples:
+            return self.median(key)
+        tiles, tokens = self.median(f"{key}_tiles"), self.median(f"{key}_tokens")
+        vision, prefill = self.median("vision"), self.median("prefill")
+        if tiles is None or tokens is None or vision is None or not prefill:
+            return None
+        # preparation is that of a page: of a smaller picture it is less, and lost in the sum
+        return (self.median("prepare") or 0.0) + tiles * vision + tokens / prefill
 
 
 Notice: TypeAlias = Callable[[str], None]

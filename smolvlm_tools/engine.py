@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -76,7 +76,7 @@ class SmolVLM:
         name: str | Path = "256m",
         *,
         backend: str = "auto",
-        precision: str = "auto",
+        precision: str | Mapping[str, str] = "auto",
         resolution: Resolution = "auto",
         device: str = "auto",
         revision: str | None = None,
@@ -92,8 +92,10 @@ class SmolVLM:
         Args:
             name: an alias ("256m", "500m", "2.2b", "256m-video", "500m-video", "2.2b-video",
                 "embedded"), a hub id, or a folder in the hub's layout.
-            backend: "onnx", "torch", or "auto": the fastest installed one whose files are there.
-            precision: "fp32", "bf16", "fp16", "int8", "q4", …, or "auto".
+            backend: "onnx", "openvino", "torch", or "auto": the fastest installed one whose files
+                are there.
+            precision: "fp32", "bf16", "fp16", "int8", "q4", …, or "auto"; for ONNX files also
+                one for each component: {"vision": "int8", "embed": "int8", "decoder": "q4"}.
             resolution: how images are cut: "auto", "native" or N tiles along the longest edge.
             device: "cpu", "cuda", "mps", or "auto".
             revision: branch, tag or commit on the hub.

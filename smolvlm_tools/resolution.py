@@ -31,6 +31,7 @@ class TileGrid:
 
     Attributes:
         steps: sizes the image is resized to, one after the other; the last is cut into tiles.
+            Two where pixels are to be transformers' own, one under "auto".
         rows, cols: of the cut; 0 and 0 for a single, uncut tile.
         tile_size: edge of a tile in pixels.
         tokens_per_tile: image tokens a tile becomes.
@@ -107,21 +108,36 @@ def plan_grid(
         raise BadDimensions(f"an image of {size[0]}x{size[1]} pixels", "Pass at least 1x1.")
     tile = image.tile_size
     resolution = check_resolution(resolution, image)
-    if resolution == "native":
-        longest, split = image.longest_edge, image.split
-    else:
-        side = auto_side(size, image, task) if resolution == "auto" else resolution
-        longest, split = side * tile, True
-    first = fit_longest_edge(size, longest)
+    split = image.split if resolution == "native" else True
+    first = fit_longest_edge(size, _longest_edge(size, image, resolution, task))
     whole = round_up_to_tiles(first, tile) if split else (tile, tile)
     cut = max(whole) > tile
     return TileGrid(
-        steps=(first, whole),
+        steps=(whole,) if resolution == "auto" else (first, whole),
         rows=whole[1] // tile if cut else 0,
         cols=whole[0] // tile if cut else 0,
         tile_size=tile,
         tokens_per_tile=image.tokens_per_tile,
     )
+
+
+def size_to_decode(
+    size: Size, image: ImageConfig, resolution: Resolution = "auto", task: Task | None = None
+) -> Size | None:
+    """The size at which an image still has all the detail that its grid shows; None for all of it.
+
+    Only "auto" may be given less than every pixel: the rest promises transformers' own.
+    """
+    if check_resolution(resolution, image) != "auto":
+        return None
+    return fit_longest_edge(size, _longest_edge(size, image, "auto", task))
+
+
+def _longest_edge(size: Size, image: ImageConfig, resolution: Resolution, task: Task | None) -> int:
+    if resolution == "native":
+        return image.longest_edge
+    side = auto_side(size, image, task) if resolution == "auto" else resolution
+    return side * image.tile_size
 
 
 def fit_longest_edge(size: Size, longest: int) -> Size:

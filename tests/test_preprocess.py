@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from smolvlm_tools.model_config import ModelConfig
-from smolvlm_tools.preprocess import make_tiles
-from smolvlm_tools.resolution import plan_grid
+from smolvlm_tools.preprocess import cut_frames, make_tiles, normalise
+from smolvlm_tools.resolution import plan_grid, size_to_decode
 from tests.transformers_reference import load_processor
 
 SIZES = [
@@ -63,3 +63,51 @@ def test_the_stored_golden_image_gives_the_stored_pixels(reference):
     image = Image.fromarray(golden["image"])
     tiles = make_tiles(image, plan_grid(image.size, config, "native"), config)
     np.testing.assert_allclose(tiles.mean(axis=(2, 3)), golden["tile_mean"][0], atol=1e-6)
+
+
+def test_grey_pictures_get_the_same_tiles_as_coloured_ones(tiny):
+    config = ModelConfig.from_folder(tiny).image
+    grey = Image.fromarray(np.asarray(noise((301, 199)))[:, :, 0]).convert("RGB")
+    expected = load_processor(tiny).image_processor(images=[[grey]], return_tensors="np")
+    tiles = make_tiles(grey, plan_grid(grey.size, config, "native"), config)
+    np.testing.assert_array_equal(tiles, expected["pixel_values"][0])
+
+
+def test_frames_normalised_in_micro_batches_are_the_tiles(tiny):
+    config = ModelConfig.from_folder(tiny).image
+    image = noise((301, 199))
+    grid = plan_grid(image.size, config, "native")
+    frames = cut_frames(image, grid, config)
+    assert frames.dtype == np.uint8
+    assert frames.shape == (grid.tiles, 3, grid.tile_size, grid.tile_size)
+    parts = [normalise(frames[start : start + 2], config) for start in range(0, grid.tiles, 2)]
+    np.testing.assert_array_equal(np.concatenate(parts), make_tiles(image, grid, config))
+
+
+def test_auto_resizes_once_and_differs_little_from_the_exact_path(tiny):
+    config = ModelConfig.from_folder(tiny).image
+    image = noise((40, 30)).resize((200, 120), Image.Resampling.BICUBIC)
+    auto = plan_grid(image.size, config, "auto")
+    side = max(auto.rows, auto.cols)
+    exact = plan_grid(image.size, config, side)
+    assert len(auto.steps) == 1
+    assert (auto.rows, auto.cols, auto.steps[-1]) == (exact.rows, exact.cols, exact.steps[-1])
+    difference = make_tiles(image, auto, config) - make_tiles(image, exact, config)
+    assert np.abs(difference).mean() < 0.02
+
+
+def test_auto_takes_pictures_that_were_decoded_with_fewer_pixels(tiny):
+    config = ModelConfig.from_folder(tiny).image
+    image = noise((40, 30)).resize((2000, 1500), Image.Resampling.BICUBIC)
+    wanted = size_to_decode(image.size, config, "auto")
+    assert wanted is not None and wanted[0] < 1000
+    grid = plan_grid(image.size, config, "auto")
+    reduced = image.resize((1000, 750), Image.Resampling.BOX)
+    difference = make_tiles(reduced, grid, config) - make_tiles(image, grid, config)
+    assert np.abs(difference).mean() < 0.02
+
+
+@pytest.mark.parametrize("resolution", ["native", 1, 3])
+def test_exact_resolutions_want_every_pixel(tiny, resolution):
+    config = ModelConfig.from_folder(tiny).image
+    assert size_to_decode((2000, 1500), config, resolution) is None

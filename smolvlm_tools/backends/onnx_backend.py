@@ -16,7 +16,7 @@ from .onnx_cache import OnnxCache
 from .onnx_decoder import ELEMENTS, Decoder
 from .onnx_files import PARTS, component_file, needed_files
 from .onnx_plan import Plan, Precision, choose_plan, describe_plan, int8_vision_is_exact
-from .onnx_session import create_session, provider_for, runtime_errors
+from .onnx_session import create_session, provider_for, releasing, runtime_errors
 
 BATCHED = ("fp32", "fp16")
 """Precisions in which tiles may share a call: elsewhere one tile would set another's scale."""
@@ -68,6 +68,7 @@ class OnnxBackend:
         self.decoder: Any = decoder
         self.config = config
         self._pixels = {item.name: item for item in vision.get_inputs()}
+        self._releasing = releasing(device)
         self._closed = False
 
     @classmethod
@@ -106,7 +107,8 @@ class OnnxBackend:
         config = checkpoint.config
         _check_names(vision, "vision_encoder", {"pixel_values"}, "image_features")
         _check_names(embed, "embed_tokens", {"input_ids"}, "inputs_embeds")
-        return cls(vision, embed, Decoder(decoder, config.text.vocab_size), config, plan, device)
+        reader = Decoder(decoder, config.text.vocab_size, device)
+        return cls(vision, embed, reader, config, plan, device)
 
     @classmethod
     def open_vision(cls, path: Path, device: str, threads: int | None) -> Any:
@@ -197,7 +199,7 @@ class OnnxBackend:
         feed: dict[str, Any] = {"pixel_values": np.ascontiguousarray(pixels)}
         if "pixel_attention_mask" in self._pixels:
             feed["pixel_attention_mask"] = np.ones((1, len(tiles), *tiles.shape[2:]), np.bool_)
-        found = _run(self._vision, "vision_encoder", feed)
+        found = _run(self._vision, "vision_encoder", feed, self._releasing)
         expected = (len(tiles), self.config.image.tokens_per_tile, self.config.text.hidden_size)
         if found.size != np.prod(expected):
             raise ModelInvalid(
@@ -211,10 +213,10 @@ class OnnxBackend:
             raise Closed("the onnx backend was closed", "Load the checkpoint again.")
 
 
-def _run(session: Any, component: str, feed: dict[str, Any]) -> NDArray[Any]:
+def _run(session: Any, component: str, feed: dict[str, Any], options: Any = None) -> NDArray[Any]:
     """The first output of a session."""
     try:
-        return session.run(None, feed)[0]
+        return session.run(None, feed, options)[0]
     except runtime_errors() as error:
         raise ModelError(
             f"{component} failed ({str(error)[:300]})",

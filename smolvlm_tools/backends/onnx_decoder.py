@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelError, ModelInvalid
 from .onnx_cache import Arena, GrowingCache, OnnxCache, SharedCache, check_room
-from .onnx_session import runtime, runtime_errors
+from .onnx_session import releasing, runtime, runtime_errors
 
 ELEMENTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 CHUNK = 256
@@ -34,13 +34,14 @@ class Decoder:
     Args:
         session: ONNX Runtime session of a `decoder_model_merged` graph.
         vocabulary: size of the logits' last axis.
+        device: where the session computes.
 
     Raises:
         ModelInvalid: the graph's inputs and outputs are not those of a decoder, or its first
             tokens give NaN.
     """
 
-    def __init__(self, session: Any, vocabulary: int) -> None:
+    def __init__(self, session: Any, vocabulary: int, device: str = "cpu") -> None:
         self._session = session
         self._vocabulary = vocabulary
         self._inputs = {item.name: item for item in session.get_inputs()}
@@ -55,6 +56,7 @@ class Decoder:
         self._hidden = int(self._inputs["inputs_embeds"].shape[2])
         self._last_only = self._outputs["logits"].shape[1] == 1
         self._scored = ELEMENTS[self._outputs["logits"].type]
+        self._releasing = releasing(device)
         self._arena = Arena(len(self._past), self._kv_heads, self._head_dim, self._kv_type)
         self._bindings: dict[tuple[int, int], Any] = {}
         self._bound = self._arena.version
@@ -152,7 +154,7 @@ class Decoder:
         logits = np.empty((batch, 1 if self._last_only else length, self._vocabulary), self._scored)
         pointer = logits.ctypes.data
         binding.bind_output("logits", "cpu", 0, self._scored, logits.shape, pointer)
-        self._session.run_with_iobinding(binding)
+        self._session.run_with_iobinding(binding, self._releasing if length > 1 else None)
         return logits[rows, -1]
 
     def _binding(self, start: int, batch: int) -> Any:

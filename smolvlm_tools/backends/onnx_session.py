@@ -98,6 +98,18 @@ def create_session(path: Path, device: str = "cpu", threads: int | None = None) 
     raise AssertionError("the second attempt returns or raises")
 
 
+def releasing(device: str) -> Any:
+    """Run options that give a run's working memory back: it is large where many rows are computed.
+
+    ONNX Runtime otherwise keeps it for the next run, of the vision tower while the decoder needs
+    its own, and of both for good.
+    """
+    options = runtime().RunOptions()
+    if device == "cpu":
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
 def _options(onnxruntime: Any, threads: int | None, optimise: bool) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # failures arrive as exceptions: nothing for stderr

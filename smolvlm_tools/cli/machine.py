@@ -19,14 +19,23 @@ from .process import NO_MODEL
 PACKAGES = (
     "smolvlm-tools",
     "onnxruntime",
+    "openvino",
     "torch",
     "transformers",
     "tokenizers",
     "pillow",
     "huggingface-hub",
 )
-BACKEND_PACKAGES = {"onnx": ("onnxruntime",), "torch": ("torch", "transformers")}
-BACKEND_EXTRA = {"onnx": "onnxruntime", "torch": "'smolvlm-tools[torch]'"}
+BACKEND_PACKAGES = {
+    "onnx": ("onnxruntime",),
+    "openvino": ("onnxruntime", "openvino"),
+    "torch": ("torch",),
+}
+BACKEND_EXTRA = {
+    "onnx": "onnxruntime",
+    "openvino": "'smolvlm-tools[openvino]'",
+    "torch": "'smolvlm-tools[torch]'",
+}
 OPTIONAL = {
     ("torch", "transformers", "onnx"): ("smolvlm export", "'smolvlm-tools[export]'"),
     ("flash_attn",): ("faster attention on CUDA", "flash-attn"),

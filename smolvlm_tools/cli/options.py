@@ -42,13 +42,17 @@ Revision: TypeAlias = Annotated[
     typer.Option(metavar="REV", help="Branch, tag or commit on the hub.", show_default=False),
 ]
 Backend: TypeAlias = Annotated[
-    str, typer.Option(metavar="NAME", help="onnx, torch, or auto: the fastest one that can run it.")
+    str,
+    typer.Option(
+        metavar="NAME", help="onnx, openvino, torch, or auto: the fastest one that can run it."
+    ),
 ]
 Precision: TypeAlias = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="auto, fp32, bf16, fp16, int8, q4, …: whatever the model's files offer.",
+        help="auto, fp32, bf16, fp16, int8, q4, …: whatever the model's files offer; for ONNX also "
+        "one for each component: vision=int8,decoder=q4.",
     ),
 ]
 Device: TypeAlias = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]

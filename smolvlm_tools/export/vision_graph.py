@@ -6,8 +6,6 @@ full tiles, where the attention mask is all true and drops out.
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..errors import ModelInvalid
 from ..model_config import ModelConfig
 from .graph import BOOL, FLOAT, MICROSOFT, GraphBuilder
@@ -71,36 +69,18 @@ def _layer(
         "Add", [x, _linear(graph, weights, y, f"{prefix}self_attn.out_proj", hidden, hidden)]
     )
     y = _layer_norm(graph, weights, x, f"{prefix}layer_norm2", hidden, config)
-    if fused:
-        y = graph.linear(
-            y, f"{prefix}mlp.fc1", weights.get(f"{prefix}mlp.fc1.weight", (middle, hidden))
-        )
-        bias = graph.weight(
-            f"{prefix}mlp.fc1.bias", weights.get(f"{prefix}mlp.fc1.bias", (middle,))
-        )
-        y = graph.node("FastGelu", [y, bias], domain=MICROSOFT)  # the tanh form
-    else:
-        y = _linear(graph, weights, y, f"{prefix}mlp.fc1", middle, hidden)
-        y = graph.node("Gelu", [y], approximate="tanh")
+    y = _linear(graph, weights, y, f"{prefix}mlp.fc1", middle, hidden)
+    y = graph.node("Gelu", [y], approximate="tanh")
     return graph.node("Add", [x, _linear(graph, weights, y, f"{prefix}mlp.fc2", hidden, middle)])
 
 
 def _fused_attention(
     graph: GraphBuilder, weights: Weights, config: ModelConfig, x: str, prefix: str
 ) -> str:
-    """One product for queries, keys and values, one node for attention; scores never stored."""
+    """One node: no transposed copies, and the scores of a tile are never stored whole."""
     hidden = config.vision.hidden_size
-    parts = [f"{prefix}{letter}_proj" for letter in "qkv"]
-    matrix = np.concatenate([weights.get(f"{part}.weight", (hidden, hidden)) for part in parts])
-    bias = np.concatenate([weights.get(f"{part}.bias", (hidden,)) for part in parts])
-    qkv = graph.linear(x, f"{prefix}qkv", matrix)
-    q, k, v = graph.nodes("Split", [qkv], 3, axis=2, num_outputs=3)
-    return graph.node(
-        "MultiHeadAttention",
-        [q, k, v, graph.weight(f"{prefix}qkv.bias", bias)],
-        domain=MICROSOFT,
-        num_heads=config.vision.heads,
-    )
+    qkv = [_linear(graph, weights, x, f"{prefix}{p}_proj", hidden, hidden) for p in "qkv"]
+    return graph.node("MultiHeadAttention", qkv, domain=MICROSOFT, num_heads=config.vision.heads)
 
 
 def _plain_attention(

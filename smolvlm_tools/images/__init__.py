@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+from .known import KnownImages
 from .load import ImageSource, load_image
 from .loaded import LoadedImage
 from .policy import ImagePolicy
 
-__all__ = ["ImagePolicy", "ImageSource", "LoadedImage", "load_image"]
+__all__ = ["ImagePolicy", "ImageSource", "KnownImages", "LoadedImage", "load_image"]

@@ -64,7 +64,7 @@ def picture_to_rgb(image: Image.Image, policy: ImagePolicy, name: str) -> Image.
     check_size(image.size, policy, name)
     try:
         image.load()
-        orientation = _orientation(image)  # after load: some formats hold or apply it at the end
+        turn = orientation(image)  # after load: some formats hold or apply it at the end
         rgb = _to_rgb(image)
     except SmolVLMError:
         raise
@@ -74,7 +74,7 @@ def picture_to_rgb(image: Image.Image, policy: ImagePolicy, name: str) -> Image.
         raise CorruptImage(
             f"{name} cannot be decoded ({error})", "Save the image again, or send another one."
         ) from error
-    return rgb.transpose(_TRANSPOSE[orientation]) if orientation in _TRANSPOSE else rgb
+    return rgb.transpose(_TRANSPOSE[turn]) if turn in _TRANSPOSE else rgb
 
 
 def on_white(image: Image.Image) -> Image.Image:
@@ -89,7 +89,7 @@ def sixteen_to_eight(values: NDArray[Any]) -> NDArray[np.uint8]:
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """EXIF orientation 1-8; 1 when the metadata is missing or garbage."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))

@@ -21,9 +21,10 @@ from ..errors import (
 )
 from .arrays import array_to_rgb
 from .colour import picture_to_rgb
-from .container import decode
+from .container import ReduceTo, decode
 from .encodings import abbreviate, decode_base64, decode_data_uri, is_plausible_base64, url_scheme
 from .files import read_file
+from .known import KnownImages
 from .loaded import LoadedImage
 from .policy import ImagePolicy
 
@@ -39,7 +40,13 @@ _ACCEPTED = (
 _LONGEST_PATH = 4096
 
 
-def load_image(source: ImageSource, policy: ImagePolicy | None = None) -> LoadedImage:
+def load_image(
+    source: ImageSource,
+    policy: ImagePolicy | None = None,
+    *,
+    reduce_to: ReduceTo | None = None,
+    known: KnownImages | None = None,
+) -> LoadedImage:
     """Read, check and decode one image, whatever form it comes in.
 
     A `str` is, in this order: a data URI, an http(s) or file URL, an existing path, base64 text
@@ -48,6 +55,10 @@ def load_image(source: ImageSource, policy: ImagePolicy | None = None) -> Loaded
     Args:
         source: the image.
         policy: limits and permissions; `ImagePolicy()` when None.
+        reduce_to: from the image's upright size to the size it is needed at; a JPEG is then
+            decoded with fewer pixels where that is enough (up to 1/32 below). None decodes all.
+        known: remembers what decoding told. Encoded images it knows already are read and hashed,
+            but decoded only when their `pixels` are used.
 
     Returns:
         The first frame as upright RGB with its digest.
@@ -63,13 +74,13 @@ def load_image(source: ImageSource, policy: ImagePolicy | None = None) -> Loaded
     if isinstance(source, np.ndarray):
         return _from_picture(array_to_rgb(source, policy))
     data, name, mime = _read(source, policy)
-    return decode(data, policy, name, mime)
+    return decode(data, policy, name, mime, reduce_to=reduce_to, known=known)
 
 
 def _from_picture(pixels: Image.Image) -> LoadedImage:
     digest = hashlib.sha256(f"RGB {pixels.width}x{pixels.height} ".encode())
     digest.update(pixels.tobytes())
-    return LoadedImage(pixels, digest.hexdigest(), None)
+    return LoadedImage(pixels, digest.hexdigest(), pixels.size)
 
 
 def _read(source: object, policy: ImagePolicy) -> tuple[bytes, str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,28 +12,61 @@ BLANK_LEVELS = 8
 """Largest spread, of 256 levels in each channel, that still counts as blank."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is known of an encoded image once it has been decoded.
+
+    Attributes:
+        size: (width, height) in pixels, upright.
+        format: PNG, JPEG, WEBP, GIF, BMP or TIFF.
+        frames: frames or pages in the source, of which the first is decoded.
+        is_blank: see `LoadedImage.is_blank`.
+    """
+
+    size: tuple[int, int]
+    format: str
+    frames: int
+    is_blank: bool
+
+
 class LoadedImage:
     """An upright RGB image and what is known of its source.
 
     Attributes:
-        pixels: mode RGB, EXIF orientation applied, alpha composited on white. Not shared with
-            the source; nobody writes to it.
         sha256: hex digest of the encoded source bytes. For PIL and numpy sources, which have
             none, of the resulting RGB pixels preceded by mode and size.
+        size: (width, height) in pixels of the source, upright; `pixels` may have fewer.
         format: PNG, JPEG, WEBP, GIF, BMP or TIFF; None for PIL and numpy sources.
         frames: frames or pages in the source, of which `pixels` is the first.
     """
 
-    pixels: Image.Image
-    sha256: str
-    format: str | None
-    frames: int = 1
+    __slots__ = ("_is_blank", "_pixels", "format", "frames", "sha256", "size")
+
+    def __init__(
+        self,
+        pixels: Image.Image | Callable[[], Image.Image],
+        sha256: str,
+        size: tuple[int, int],
+        format: str | None = None,
+        frames: int = 1,
+        is_blank: bool | None = None,
+    ) -> None:
+        self._pixels = pixels
+        self.sha256 = sha256
+        self.size = size
+        self.format = format
+        self.frames = frames
+        self._is_blank = is_blank
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
-        return self.pixels.size
+    def pixels(self) -> Image.Image:
+        """Mode RGB, EXIF orientation applied, alpha composited on white.
+
+        Not shared with the source; nobody writes to it.
+        """
+        if not isinstance(self._pixels, Image.Image):
+            self._pixels = self._pixels()
+        return self._pixels
 
     @property
     def is_blank(self) -> bool:
@@ -40,5 +74,11 @@ class LoadedImage:
 
         A 1x1 image is therefore blank.
         """
-        extrema = cast("tuple[tuple[int, int], ...]", self.pixels.getextrema())
-        return all(high - low <= BLANK_LEVELS for low, high in extrema)
+        if self._is_blank is None:
+            extrema = cast("tuple[tuple[int, int], ...]", self.pixels.getextrema())
+            self._is_blank = all(high - low <= BLANK_LEVELS for low, high in extrema)
+        return self._is_blank
+
+    def __repr__(self) -> str:
+        width, height = self.size
+        return f"<LoadedImage {self.format or 'pixels'} {width}x{height} {self.sha256[:12]}>"

@@ -1,0 +1,126 @@
+"""What this processor can do at best, and what the model needs; knows arithmetic, not engines.
+
+    python -m benchmarks.limits
+
+The best of several runs, as the limit is what the hardware gives on a good moment.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.rows import LONG_CONTEXT
+from smolvlm_tools.model_config import ModelConfig
+
+EDGE = 2048  # of the multiplied matrices: 3 x 16 MB, beyond the caches
+READ_BYTES = 512_000_000
+RUNS = 7
+PAGE_TILES = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one checkpoint's computation takes.
+
+    Attributes:
+        tile_flop: vision tower and connector, one tile.
+        prefill_flop: decoder body and one row of logits, LONG_CONTEXT tokens.
+        step_weights: weights read per decode step; the token table is not, but for one row.
+        step_kv_bytes: keys and values in float32 read per step at LONG_CONTEXT.
+    """
+
+    tile_flop: float
+    prefill_flop: float
+    step_weights: float
+    step_kv_bytes: float
+
+
+def work_of(config: ModelConfig) -> Work:
+    """Counted from the shapes: two operations per multiply-add."""
+    vision, text = config.vision, config.text
+    patches = (vision.image_size // vision.patch_size) ** 2
+    width = vision.hidden_size
+    matrices = 4 * width**2 + 2 * width * vision.intermediate_size
+    tile = vision.layers * (2 * patches * matrices + 4 * patches**2 * width)
+    tile += 2 * patches * 3 * vision.patch_size**2 * width  # patch embedding
+    tile += 2 * config.image.tokens_per_tile * width * config.scale_factor**2 * text.hidden_size
+    queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
+    body = text.layers * text.hidden_size * (2 * queries + 2 * keys + 3 * text.intermediate_size)
+    head = text.vocab_size * text.hidden_size
+    # causal: half of all pairs, scores and weighted sums
+    attention = text.layers * 2 * LONG_CONTEXT**2 * queries
+    return Work(
+        tile_flop=tile,
+        prefill_flop=2 * body * LONG_CONTEXT + 2 * head + attention,
+        step_weights=body + head,
+        step_kv_bytes=text.layers * 2 * keys * LONG_CONTEXT * 4,
+    )
+
+
+def gemm_flops() -> float:
+    """float32 matrix product, operations per second."""
+    left, right = (np.ones((EDGE, EDGE), np.float32) for _ in range(2))
+    out = np.empty_like(left)
+    return 2 * EDGE**3 / _best(lambda: np.matmul(left, right, out=out))
+
+
+def read_bytes_per_second() -> float:
+    """Reading memory with all cores: a matrix times a vector, as a decode step does."""
+    columns = 4096
+    matrix = np.ones((READ_BYTES // 4 // columns, columns), np.float32)
+    vector = np.ones(columns, np.float32)
+    return matrix.nbytes / _best(lambda: matrix @ vector)
+
+
+def floors(config: ModelConfig, flops: float, bandwidth: float) -> dict[str, float]:
+    """Limits in the units of the rows.
+
+    The seconds are those of float32; 8-bit products are quicker by the factor that the processor's
+    instructions give (about 4 with VNNI, 1.3 to 2 with AVX2 alone).
+    """
+    work = work_of(config)
+    vision, prefill = work.tile_flop / flops, work.prefill_flop / flops
+
+    def steps(bytes_per_weight: float) -> float:
+        return bandwidth / (work.step_weights * bytes_per_weight + work.step_kv_bytes)
+
+    return {
+        "gemm_gflops": flops / 1e9,
+        "read_gb_per_s": bandwidth / 1e9,
+        "tile_gflop": work.tile_flop / 1e9,
+        "vision_fp32_s": vision,
+        "prefill_fp32_s": prefill,
+        "page_fp32_s": PAGE_TILES * vision + prefill,
+        "decode_fp32": steps(4),
+        "decode_bf16": steps(2),
+        "decode_int8": steps(1),
+        "decode_q4": steps(0.5625),  # blocks of 32 with one half-precision scale
+    }
+
+
+def measure_floors(folder: Path) -> dict[str, float]:
+    """Measure this processor for the checkpoint in `folder`."""
+    return floors(ModelConfig.from_folder(folder), gemm_flops(), read_bytes_per_second())
+
+
+def _best(run: Callable[[], object]) -> float:
+    seconds: list[float] = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+if __name__ == "__main__":
+    from benchmarks.files import CHECKPOINTS, DEFAULT_CONFIG
+
+    where = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKPOINTS / DEFAULT_CONFIG.name
+    print(json.dumps(measure_floors(where), indent=2))

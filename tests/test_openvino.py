@@ -1,0 +1,173 @@
+"""The openvino backend: the same numbers from the same files, and what happens without it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smolvlm_tools.backends import choose, cpu_features
+from smolvlm_tools.backends.choose import choose_backend
+from smolvlm_tools.backends.onnx_backend import OnnxBackend
+from smolvlm_tools.backends.openvino_backend import OpenVinoBackend
+from smolvlm_tools.checkpoint import open_checkpoint
+from smolvlm_tools.errors import BackendUnavailable, ModelInvalid, ModelNotFound
+from smolvlm_tools.export import export_checkpoint
+from tests.onnx_exports import exported, greedy, make_prompt, torch_greedy
+
+FORMS = {"fused": True, "plain": False}
+needs_openvino = pytest.mark.skipif(
+    not choose.installed("openvino"), reason="the openvino extra is not installed"
+)
+
+
+def load(folder: Path, precision: str = "auto") -> OpenVinoBackend:
+    return OpenVinoBackend.load(exported(folder), precision, "cpu", threads=1)  # type: ignore[return-value]
+
+
+def relative(found: np.ndarray, truth: np.ndarray) -> float:
+    return float(np.abs(found - truth).mean() / np.abs(truth).mean())
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def folder(
+    request: pytest.FixtureRequest, tiny: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out = tmp_path_factory.mktemp("openvino")
+    export_checkpoint(tiny, out, ("fp32", "int8", "q4"), fused=FORMS[request.param])
+    return out
+
+
+@needs_openvino
+def test_fp32_gives_transformers_tokens_for_several_tiles(tiny: Path, folder: Path) -> None:
+    backend = load(folder, "fp32")
+    assert (backend.name, backend.device, backend.precision) == ("openvino", "cpu", "fp32")
+    ids, tiles = make_prompt(backend.config, 3)
+    assert greedy(backend, ids, tiles, 8) == torch_greedy(tiny, ids, tiles, 8)
+
+
+@needs_openvino
+def test_every_precision_reads_the_files_of_the_onnx_backend(folder: Path) -> None:
+    _, tiles = make_prompt(load(folder, "fp32").config, 2)
+    truth = OnnxBackend.load(exported(folder), "fp32", "cpu").encode(tiles)
+    for precision, bound in {"fp32": 1e-5, "int8": 0.05, "q4": 0.3}.items():
+        features = load(folder, precision).encode(tiles)
+        assert features.shape == truth.shape and features.dtype == np.float32
+        assert relative(features, truth) < bound
+
+
+@needs_openvino
+@pytest.mark.parametrize("precision", ["fp32", "int8", "q4"])
+def test_a_tile_is_the_same_alone_and_beside_much_brighter_ones(
+    folder: Path, precision: str
+) -> None:
+    backend = load(folder, precision)
+    _, tiles = make_prompt(backend.config, 3)
+    tiles[1:] *= 50
+    together = backend.encode(tiles)
+    np.testing.assert_array_equal(together[:1], backend.encode(tiles[:1]))
+
+
+@needs_openvino
+def test_products_of_the_int8_file_keep_integer_weights(tiny: Path, tmp_path: Path) -> None:
+    export_checkpoint(tiny, tmp_path, ("int8",))
+    from smolvlm_tools.backends.openvino_graph import read_graph
+    from smolvlm_tools.backends.openvino_session import import_openvino
+
+    core = import_openvino().Core()
+    model = read_graph(core, tmp_path / "onnx" / "vision_encoder_int8.onnx")
+    products = [op for op in model.get_ordered_ops() if op.get_type_name() == "MatMul"]
+    layers = exported(tmp_path).config.vision.layers
+    assert len(products) == 6 * layers + 1
+    for product in products:
+        scaled = product.input_value(1).get_node()
+        levels = scaled.input_value(0).get_node().input_value(0)
+        assert scaled.get_type_name() == "Multiply"
+        assert levels.get_element_type().get_type_name() == "i8"
+
+
+@needs_openvino
+def test_a_damaged_graph_is_named_with_a_remedy(tiny: Path, tmp_path: Path) -> None:
+    export_checkpoint(tiny, tmp_path, ("fp32",))
+    path = tmp_path / "onnx" / "vision_encoder.onnx"
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ModelInvalid, match=r"vision_encoder\.onnx") as caught:
+        load(tmp_path)
+    assert "export" in caught.value.remedy
+
+
+@needs_openvino
+def test_importing_openvino_sends_and_writes_nothing(tmp_path: Path) -> None:
+    """By itself the package reports its import and keeps a client id in the home directory."""
+    code = (
+        "import sys; from smolvlm_tools.backends.openvino_session import import_openvino as go;"
+        "go().Core(); assert not any(n.startswith('openvino_telemetry') for n in sys.modules)"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("CI", "TF_BUILD")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_openvino_the_error_says_how_to_get_it(
+    tiny_a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_checkpoint(tiny_a, tmp_path, ("int8",))
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(BackendUnavailable, match="openvino") as caught:
+        load(tmp_path)
+    assert "smolvlm-tools[openvino]" in caught.value.remedy
+
+
+def test_another_device_than_the_cpu_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BackendUnavailable, match="cuda"):
+        OpenVinoBackend.open_vision(tmp_path / "vision_encoder.onnx", "cuda:0", None)
+
+
+@needs_openvino
+def test_a_missing_vision_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match=r"vision_encoder\.onnx"):
+        OpenVinoBackend.open_vision(tmp_path / "vision_encoder.onnx", "cpu", None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "chosen"),
+    [
+        ("avx2 fma", "int8", "onnx"),
+        ("avx2 avx_vnni", "int8", "openvino"),
+        ("avx512f avx512_vnni amx_bf16", "auto", "openvino"),
+        ("avx512f avx512_vnni", "fp32", "onnx"),
+        ("avx512f avx512_vnni", "vision=fp32,decoder=int8", "onnx"),
+    ],
+)
+def test_auto_takes_openvino_for_int8_on_cpus_made_for_int8(
+    tiny_a: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: str,
+    precision: str,
+    chosen: str,
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor : 0\nflags : {flags}\nprocessor : 1\nflags : {flags}\n")
+    monkeypatch.setattr(cpu_features, "CPUINFO", cpuinfo)
+    monkeypatch.setattr(choose, "installed", lambda *modules: True)
+    export_checkpoint(tiny_a, tmp_path / "out", ("fp32", "int8"))
+    checkpoint = open_checkpoint(tmp_path / "out")
+    assert choose_backend(checkpoint, precision, "cpu") == chosen
+    monkeypatch.setattr(choose, "installed", lambda *modules: "openvino" not in modules)
+    assert choose_backend(checkpoint, precision, "cpu") == "onnx"
+
+
+def test_an_unknown_machine_has_no_cpu_flags(tmp_path: Path) -> None:
+    assert cpu_features.cpu_flags(tmp_path / "nothing") == frozenset()
