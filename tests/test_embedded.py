@@ -28,10 +28,10 @@ def test_it_is_at_most_24_megabytes(embedded):
     assert sum(path.stat().st_size for path in files) <= 24_000_000
 
 
-def test_it_says_what_it_is_and_runs_in_its_most_exact_precision(embedded):
+def test_it_says_what_it_is_and_runs_in_the_default_precision(embedded):
     with SmolVLM.load(embedded) as vlm:
         result = vlm.ask(SHAPES, "What color is the circle?")
-    assert (result.model, result.revision, result.precision) == ("smolvlm-embedded", None, "fp32")
+    assert (result.model, result.revision, result.precision) == ("smolvlm-embedded", None, "int8")
 
 
 def test_it_sees_colours_and_shapes(vlm):

@@ -387,9 +387,9 @@ def test_config_sections_of_another_kind_are_a_fault_of_the_model(tmp_path, chan
 def test_a_torch_failure_is_a_model_error_and_the_next_request_succeeds(tiny_a, monkeypatch):
     pytest.importorskip("torch")
     with SmolVLM.load(tiny_a, backend="torch") as vlm:
-        model = vlm._pipeline.backend._model
+        decoder = vlm._pipeline.backend._decoder
         with monkeypatch.context() as patch:
-            patch.setattr(model.lm_head, "forward", _run_out_of_memory)
+            patch.setattr(decoder, "prefill", _run_out_of_memory)
             with pytest.raises(ModelError, match="memory"):
                 vlm.generate(HELLO, max_new_tokens=1)
         assert vlm.generate(HELLO, max_new_tokens=1).usage.completion_tokens == 1

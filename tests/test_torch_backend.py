@@ -207,7 +207,7 @@ def test_a_closed_backend_is_freed(tiny_a):
     vlm = SmolVLM.load(tiny_a, backend="torch")
     vlm.close()
     vlm.close()
-    assert vlm._pipeline.backend._model is None
+    assert vlm._pipeline.backend._decoder is None
     with pytest.raises(Closed):
         vlm.describe(PICTURE)
 

@@ -27,7 +27,7 @@ def use_arena(backend):
 
     with torch.inference_mode():
         backend._arena = Arena(backend._text, backend._plan.cache, "cpu")
-    backend._steps = ArenaSteps(backend._model[0], backend._arena, capture=False)
+    backend._steps = ArenaSteps(backend._decoder, backend._arena, capture=False)
     return backend
 
 

@@ -33,12 +33,15 @@ class TorchBackend:
 
     name = "torch"
 
-    def __init__(self, model: Any, plan: Any, image_token_id: int, text: Any) -> None:
+    def __init__(
+        self, decoder: Any, vision: Any, plan: Any, image_token_id: int, text: Any
+    ) -> None:
         """Wrap a decoder and a vision tower (`torch_model`); `load` makes them."""
         from .torch_cache import Arena
         from .torch_graphs import ArenaSteps
 
-        self._model: Any = model
+        self._decoder: Any = decoder
+        self._vision: Any = vision
         self._plan, self._image_token_id, self._text = plan, image_token_id, text
         self.device: str = plan.device
         self.precision: str = plan.decoder
@@ -48,7 +51,7 @@ class TorchBackend:
         if kind == "cuda":
             with self._computing():
                 self._arena = Arena(text, plan.cache, self.device)
-                self._steps = ArenaSteps(model[0], self._arena, capture=True)
+                self._steps = ArenaSteps(decoder, self._arena, capture=True)
 
     @classmethod
     def load(
@@ -76,9 +79,9 @@ class TorchBackend:
         if threads is not None:
             torch.set_num_threads(threads)
         with _typed_errors(device):
-            model = load_model(checkpoint, plan)
+            decoder, vision = load_model(checkpoint, plan)
         config = checkpoint.config
-        return cls(model, plan, config.image_token_id, config.text)
+        return cls(decoder, vision, plan, config.image_token_id, config.text)
 
     def encode(self, tiles: Tiles) -> torch.Tensor:
         """(tiles, 3, S, S) → (tiles, tokens, hidden) on the device."""
@@ -86,7 +89,7 @@ class TorchBackend:
 
         with self._computing():
             pixels = torch.from_numpy(np.ascontiguousarray(tiles))
-            return self._model[1].encode(pixels.to(self.device, self._plan.activations))
+            return self._vision.encode(pixels.to(self.device, self._plan.activations))
 
     def create_cache(self, capacity: int) -> TorchCache:
         """An empty cache; memory is taken as it fills where the system allows, except on CUDA."""
@@ -114,11 +117,11 @@ class TorchBackend:
 
         with self._computing():
             ids = torch.from_numpy(np.ascontiguousarray(token_ids))
-            embeds = self._model[0].embed(ids)
+            embeds = self._decoder.embed(ids)
             if features:
                 rows = torch.cat([part.reshape(-1, part.shape[-1]) for part in features])
                 embeds[(ids == self._image_token_id).to(embeds.device)] = rows.to(embeds.dtype)
-            return self._model[0].prefill(embeds, cache).cpu().numpy()
+            return self._decoder.prefill(embeds, cache).cpu().numpy()
 
     def step(self, token_ids: TokenIds, caches: Sequence[TorchCache]) -> NDArray[np.float32]:
         """Append one token to each of B caches; (B, vocab) float32 logits.
@@ -135,7 +138,7 @@ class TorchBackend:
             ids = torch.from_numpy(np.ascontiguousarray(token_ids))
             if self._steps is not None:
                 return self._steps.step(ids, caches).cpu().numpy()
-            return self._model[0].step(ids.to(self.device), caches).cpu().numpy()
+            return self._decoder.step(ids.to(self.device), caches).cpu().numpy()
 
     def read_cache(self, cache: TorchCache, start: int, stop: int) -> torch.Tensor:
         """A copy of positions [start, stop): (2 * layers, kv_heads, stop - start, head_dim)."""
@@ -164,7 +167,7 @@ class TorchBackend:
         """Free the weights."""
         import torch
 
-        self._model = self._arena = self._steps = None
+        self._decoder = self._vision = self._arena = self._steps = None
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
 
@@ -173,7 +176,7 @@ class TorchBackend:
         """Inference mode; failures of torch, a full GPU among them, become typed errors."""
         import torch
 
-        if self._model is None:
+        if self._decoder is None:
             raise Closed("the torch backend was closed", "Load the checkpoint again.")
         with _typed_errors(self.device), torch.inference_mode():
             yield
