@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from smolvlm_tools.backends import onnx_decoder
 from smolvlm_tools.backends.onnx_backend import OnnxBackend
 from smolvlm_tools.backends.onnx_cache import COLUMNS, Arena
 from smolvlm_tools.errors import BadPrompt
@@ -237,3 +238,10 @@ def test_a_large_capacity_takes_no_memory_before_it_is_used() -> None:
     cache = arena.add(2**20)  # 2 GiB if it were written to
     arena.write(cache, np.ones((2, 4, 3, 64), np.float32))
     assert arena.read(cache, 0, 3).sum() == 2 * 4 * 3 * 64
+
+
+def test_a_prompt_read_in_chunks_gives_the_scores_of_one_pass(backend, monkeypatch):
+    whole = Sequence(backend, 3, 50).scores[0]
+    monkeypatch.setattr(onnx_decoder, "CHUNK", 16)
+    chunked = Sequence(backend, 3, 50).scores[0]
+    assert np.abs(chunked - whole).max() <= 2e-5 * np.abs(whole).max()

@@ -12,6 +12,7 @@ import pytest
 
 from smolvlm_tools.backends import choose, cpu_features
 from smolvlm_tools.backends.choose import choose_backend
+from smolvlm_tools.backends.mapped_pages import MAPS, forget_pages
 from smolvlm_tools.backends.onnx_backend import OnnxBackend
 from smolvlm_tools.backends.openvino_backend import OpenVinoBackend
 from smolvlm_tools.checkpoint import open_checkpoint
@@ -171,3 +172,28 @@ def test_auto_takes_openvino_for_int8_on_cpus_made_for_int8(
 
 def test_an_unknown_machine_has_no_cpu_flags(tmp_path: Path) -> None:
     assert cpu_features.cpu_flags(tmp_path / "nothing") == frozenset()
+
+
+@pytest.mark.skipif(not MAPS.exists(), reason="there is no /proc/self/maps here")
+def test_pages_of_a_mapped_file_are_forgotten_and_read_again(tmp_path):
+    import mmap
+
+    path = tmp_path / "weights_data"
+    path.write_bytes(bytes(range(256)) * 40_000)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        assert sum(mapped[::4096]) >= 0  # touch every page
+        before = resident_kilobytes(path)
+        forget_pages(path)
+        assert before > 9000
+        assert resident_kilobytes(path) == 0
+        assert mapped[1000] == 1000 % 256
+
+
+def resident_kilobytes(path) -> int:
+    """Of a file's pages in this process."""
+    lines = iter(Path("/proc/self/smaps").read_text().splitlines())
+    return sum(
+        int(next(row for row in lines if row.startswith("Rss:")).split()[1])
+        for line in lines
+        if line.endswith(f" {path}")
+    )

@@ -13,7 +13,8 @@ import smolvlm_tools
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "httpx2", "typer"]
 PUBLIC = """
-    ALIASES AsyncReplyStream BackendUnavailable BadDimensions BadEncoding BadOptions BadPrompt Busy CacheLimits
+    ALIASES AsyncReplyStream BackendUnavailable BadDimensions BadEncoding BadOptions BadPrompt
+    Busy CacheLimits
     Cancelled Checkpoint Closed CorruptImage FetchFailed FetchTimeout GenerationOptions
     ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge InputError LoadedImage Message
     ModelError ModelInvalid ModelNotFound PathNotAllowed ReplyStream RequestPlan SmolVLM

@@ -20,8 +20,8 @@ from .onnx_cache import Arena, GrowingCache, OnnxCache, SharedCache, check_room
 from .onnx_session import releasing, runtime, runtime_errors
 
 ELEMENTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-CHUNK = 256
-"""Tokens per call where the graph returns logits for all of them: bounds logits and scores."""
+CHUNK = 512
+"""Tokens per call: as quick as all at once, and working memory does not grow with the prompt."""
 PROBE_CAPACITY = 8
 PROBE_TOLERANCE = 1e-2
 
@@ -101,7 +101,7 @@ class Decoder:
         """Append `embeds` (1, L, hidden) to `cache`; logits (vocab,) after the last of them."""
         length = embeds.shape[1]
         check_room(cache, length)
-        last = 0 if self._last_only else (length - 1) // CHUNK * CHUNK
+        last = (length - 1) // CHUNK * CHUNK
         for start in range(0, last, CHUNK):
             self._call(embeds[:, start : start + CHUNK], [cache])
         return self._call(embeds[:, last:], [cache])[0]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import BackendUnavailable, ModelInvalid, ModelNotFound
 from .cpu_features import has_amx
+from .mapped_pages import forget_pages
 
 PORTS = ("pixel_values", "image_features")
 ELEMENTS = {"f32": "tensor(float)", "f16": "tensor(float16)"}
@@ -61,6 +62,8 @@ class OpenVinoSession:
         self._inputs = [_item(port) for port in compiled.inputs]
         self._outputs = [_item(port) for port in compiled.outputs]
         self._request = compiled.create_infer_request()
+        del model
+        forget_pages(path.with_name(f"{path.name}_data"))  # it holds the weights in its own layout
 
     def get_inputs(self) -> list[Item]:
         return self._inputs
