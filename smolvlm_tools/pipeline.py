@@ -19,6 +19,7 @@ from .cache import CacheLimits, FeatureCache, Identities, ImageKey, PrefixCache
 from .clock import StageClock
 from .errors import ModelInvalid
 from .generation import Step, decode, token_budget
+from .heap import trim_heap
 from .preprocess import cut_frames, normalise
 from .reader import Layout, Reader
 from .request import Request
@@ -57,6 +58,8 @@ class Pipeline:
         digests = tuple(image.sha256 for image in layout.images)
         blank = any(image.is_blank for image in layout.images)
         del layout  # the pixels need not wait for the end of the reply
+        if cached_tiles < sum(key.grid.tiles for key in keys):
+            trim_heap()
         steps: list[Step] = []
 
         def emit(step: Step) -> None:

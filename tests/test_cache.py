@@ -66,13 +66,14 @@ def test_the_bound_holds_and_the_least_recently_used_end_goes_first():
     assert known(cache, "cccccccc") == "cccccccc"
 
 
-def test_a_sequence_longer_than_the_bound_is_kept_as_far_as_it_fits():
+def test_a_sequence_longer_than_the_bound_is_not_kept_and_pushes_nothing_out():
     cache = PrefixCache(6 * PER_TOKEN)
     keep(cache, "old")
+    keep(cache, "old and long")
+    assert known(cache, "old and long") == "old"
     keep(cache, "a long one")
-    assert known(cache, "a long one") == "a long"
-    assert known(cache, "old") == ""
-    assert cache.nbytes == 6 * PER_TOKEN
+    assert known(cache, "a long one") == ""
+    assert cache.nbytes == 3 * PER_TOKEN
 
 
 def test_blocks_handed_out_survive_eviction():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smolvlm_tools.backends import onnx_decoder
+from smolvlm_tools.backends import onnx_backend
 from smolvlm_tools.backends.onnx_backend import OnnxBackend
 from smolvlm_tools.backends.onnx_cache import COLUMNS, Arena
 from smolvlm_tools.errors import BadPrompt
@@ -242,6 +242,6 @@ def test_a_large_capacity_takes_no_memory_before_it_is_used() -> None:
 
 def test_a_prompt_read_in_chunks_gives_the_scores_of_one_pass(backend, monkeypatch):
     whole = Sequence(backend, 3, 50).scores[0]
-    monkeypatch.setattr(onnx_decoder, "CHUNK", 16)
+    monkeypatch.setattr(onnx_backend, "CHUNK", 16)
     chunked = Sequence(backend, 3, 50).scores[0]
     assert np.abs(chunked - whole).max() <= 2e-5 * np.abs(whole).max()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import Closed, ModelError, ModelInvalid
 from ..model_config import ModelConfig
 from .base import Features, Logits, Tiles, TokenIds
-from .onnx_cache import OnnxCache
+from .onnx_cache import OnnxCache, check_room
 from .onnx_decoder import ELEMENTS, Decoder
 from .onnx_files import PARTS, component_file, needed_files
 from .onnx_plan import Plan, Precision, choose_plan, describe_plan, int8_vision_is_exact
@@ -20,6 +20,10 @@ from .onnx_session import create_session, provider_for, releasing, runtime_error
 
 BATCHED = ("fp32", "fp16")
 """Precisions in which tiles may share a call: elsewhere one tile would set another's scale."""
+
+
+CHUNK = 512
+"""Tokens a decoder call gets: as quick as all at once, and its working memory is bounded."""
 
 
 class OnnxCheckpoint(Protocol):
@@ -146,13 +150,11 @@ class OnnxBackend:
             ModelError: a graph fails.
         """
         self._check_open()
-        embeds = self.embed(token_ids)
-        if features:
-            rows = np.concatenate([part.reshape(-1, part.shape[-1]) for part in features])
-            embeds[token_ids == self.config.image_token_id] = rows
-        return self.decoder.forward(
-            embeds[None].astype(self.decoder.embeds_type, copy=False), cache
-        )
+        check_room(cache, len(token_ids))
+        logits: Logits = np.empty(0, np.float32)
+        for embeds in self._embeddings(token_ids, features):
+            logits = self.decoder.forward(embeds, cache)
+        return logits
 
     def step(self, token_ids: TokenIds, caches: Sequence[OnnxCache]) -> NDArray[np.float32]:
         """Append one token (B,) to each of B different caches; the logits (B, vocab).
@@ -184,10 +186,28 @@ class OnnxBackend:
         if not self._closed:
             self.decoder.release_cache(cache)
 
+    def _embeddings(
+        self, token_ids: TokenIds, features: Sequence[Features]
+    ) -> Iterator[NDArray[np.floating[Any]]]:
+        """What the decoder reads for `token_ids`, (1, at most CHUNK, hidden) at a time."""
+        rows = [part.reshape(-1, part.shape[-1]) for part in features]
+        image = np.concatenate(rows) if rows else None
+        used = 0
+        for start in range(0, len(token_ids), CHUNK):
+            ids = token_ids[start : start + CHUNK]
+            embeds = self.embed(ids)
+            if image is not None:
+                places = ids == self.config.image_token_id
+                count = int(np.count_nonzero(places))
+                embeds[places] = image[used : used + count]
+                used += count
+            yield embeds[None].astype(self.decoder.embeds_type, copy=False)
+
     def embed(self, token_ids: TokenIds) -> NDArray[np.floating[Any]]:
         """Rows of the token table for ids (L,): (L, hidden)."""
         ids = np.ascontiguousarray(token_ids, np.int64)[None]
-        return _run(self._embed, "embed_tokens", {"input_ids": ids})[0]
+        options = self._releasing if ids.size > 1 else None
+        return _run(self._embed, "embed_tokens", {"input_ids": ids}, options)[0]
 
     def close(self) -> None:
         """Free the weights. The backend is unusable afterwards."""

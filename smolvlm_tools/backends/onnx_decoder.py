@@ -20,8 +20,6 @@ from .onnx_cache import Arena, GrowingCache, OnnxCache, SharedCache, check_room
 from .onnx_session import releasing, runtime, runtime_errors
 
 ELEMENTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-CHUNK = 512
-"""Tokens per call: as quick as all at once, and working memory does not grow with the prompt."""
 PROBE_CAPACITY = 8
 PROBE_TOLERANCE = 1e-2
 
@@ -99,12 +97,8 @@ class Decoder:
 
     def forward(self, embeds: Embeddings, cache: OnnxCache) -> NDArray[np.float32]:
         """Append `embeds` (1, L, hidden) to `cache`; logits (vocab,) after the last of them."""
-        length = embeds.shape[1]
-        check_room(cache, length)
-        last = (length - 1) // CHUNK * CHUNK
-        for start in range(0, last, CHUNK):
-            self._call(embeds[:, start : start + CHUNK], [cache])
-        return self._call(embeds[:, last:], [cache])[0]
+        check_room(cache, embeds.shape[1])
+        return self._call(embeds, [cache])[0]
 
     def step(self, embeds: Embeddings, caches: Sequence[OnnxCache]) -> NDArray[np.float32]:
         """Append row b of `embeds` (B, 1, hidden) to cache b; logits (B, vocab) after each."""

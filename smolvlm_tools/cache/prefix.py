@@ -57,7 +57,10 @@ class PrefixCache:
         return blocks
 
     def insert(self, identity: Identity, read: ReadBlock) -> None:
-        """Keep the part of a sequence that is not kept yet, as far as the bound allows.
+        """Keep the part of a sequence that is not kept yet.
+
+        A sequence above the bound is not kept: it would push out everything else, and still be
+        read again in part.
 
         Args:
             identity: of the sequence's positions from the first on.
@@ -83,14 +86,13 @@ class PrefixCache:
 
     def _append(self, node: Node, identity: Identity, start: int, read: ReadBlock) -> None:
         per_token = read(start, start + 1).nbytes
+        if len(identity) * per_token > self._limit:
+            return
         kept = set(_path(node))
         wanted = (len(identity) - start) * per_token
         while self.nbytes + wanted > self._limit and (leaf := self._oldest_leaf(kept)):
             self._drop(leaf)
-        stop = start + min(len(identity) - start, (self._limit - self.nbytes) // per_token)
-        if stop <= start:
-            return
-        child = Node(identity[start:stop].copy(), read(start, stop), node)
+        child = Node(identity[start:].copy(), read(start, len(identity)), node)
         child.used = next(self._clock)
         node.children[int(identity[start])] = child
         self.nbytes += child.block.nbytes
