@@ -20,6 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.command import exit_code
 from benchmarks.engines import FULL_ENGINES, OURS, QUICK_ENGINES, check_engine
 from benchmarks.files import DEFAULT_CONFIG, RESULTS, default_checkpoint, export_plain
 from benchmarks.limits import measure_floors
@@ -29,7 +30,7 @@ from benchmarks.plot import require_matplotlib, write_plot
 from benchmarks.report import as_json, markdown, print_report, write_markdown
 from benchmarks.rows import Column
 from benchmarks.schedule import FULL, QUICK, Record, Schedule, run_benchmark
-from smolvlm_tools.errors import BadOptions, ModelError, ModelNotFound, SmolVLMError
+from smolvlm_tools.errors import BadOptions, ModelNotFound
 
 
 @dataclass(slots=True)
@@ -155,14 +156,7 @@ def _run(options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 ok, 2 options, 4 nothing ran, 130)."""
     options = _parse(arguments)
-    try:
-        return _run(options)
-    except SmolVLMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4 if isinstance(error, ModelError) else 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return exit_code(lambda: _run(options))
 
 
 if __name__ == "__main__":

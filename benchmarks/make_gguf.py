@@ -20,8 +20,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.command import exit_code
 from benchmarks.files import CHECKPOINTS, DEFAULT_CONFIG, GgufFiles, gguf_files
-from smolvlm_tools.errors import BackendUnavailable, ModelError, ModelNotFound, SmolVLMError
+from smolvlm_tools.errors import BackendUnavailable, ModelNotFound
 from smolvlm_tools.model_config import ModelConfig
 
 OUTTYPE = "q8_0"
@@ -109,21 +110,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 ok, 2 options, 4 model, 130 Ctrl-C)."""
     options = _parse(arguments)
     files = gguf_files(options.checkpoint)
-    try:
+
+    def run() -> int:
         make_gguf(
             options.checkpoint,
             options.converter,
             files,
             notice=lambda text: print(text, file=sys.stderr, flush=True),
         )
-    except SmolVLMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4 if isinstance(error, ModelError) else 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    print(files.folder)
-    return 0
+        print(files.folder)
+        return 0
+
+    return exit_code(run)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.command import exit_code
 from benchmarks.divergence import Divergence, compare
 from benchmarks.reading import (
     PARTS,
@@ -36,7 +37,7 @@ from benchmarks.reading import (
     text_ids,
 )
 from smolvlm_tools.checkpoint import open_checkpoint
-from smolvlm_tools.errors import BadOptions, ModelError, SmolVLMError
+from smolvlm_tools.errors import BadOptions
 
 REFERENCE = "onnx:fp32"
 ENGINES = ("onnx:int8", "onnx:q4")
@@ -187,17 +188,14 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 ok, 2 options, 4 model, 130 Ctrl-C)."""
     options = _parse(arguments)
-    try:
+
+    def run() -> int:
         result = _run(options)
-    except SmolVLMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4 if isinstance(error, ModelError) else 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    if options.json:
-        print(json.dumps(result, indent=2))
-    return 0
+        if options.json:
+            print(json.dumps(result, indent=2))
+        return 0
+
+    return exit_code(run)
 
 
 if __name__ == "__main__":
