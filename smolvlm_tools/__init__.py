@@ -31,6 +31,7 @@ from .errors import (
     ModelError,
     ModelInvalid,
     ModelNotFound,
+    OutOfMemoryBudget,
     PathNotAllowed,
     SmolVLMError,
     UnsupportedFormat,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from .checkpoint import ALIASES, Checkpoint, open_checkpoint
     from .engine import SmolVLM
     from .images import ImagePolicy, LoadedImage, load_image
+    from .loading import plan_model
+    from .memory.plan import LoadPlan
     from .reply import AsyncReplyStream, ReplyStream
     from .types import (
         GenerationOptions,
@@ -66,6 +69,8 @@ _HOMES = {
     "ImagePolicy": ".images",
     "LoadedImage": ".images",
     "load_image": ".images",
+    "plan_model": ".loading",
+    "LoadPlan": ".memory.plan",
     "AsyncReplyStream": ".reply",
     "ReplyStream": ".reply",
     "GenerationOptions": ".types",
@@ -106,11 +111,13 @@ __all__ = [
     "ImagePolicy",
     "ImageTooLarge",
     "InputError",
+    "LoadPlan",
     "LoadedImage",
     "Message",
     "ModelError",
     "ModelInvalid",
     "ModelNotFound",
+    "OutOfMemoryBudget",
     "PathNotAllowed",
     "ReplyStream",
     "RequestPlan",
@@ -126,6 +133,7 @@ __all__ = [
     "VisionResult",
     "load_image",
     "open_checkpoint",
+    "plan_model",
 ]
 
 

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from typing_extensions import Unpack
 
 from .backends.base import AnyBackend
-from .backends.choose import check_names, load_backend
+from .backends.choose import backend_for_adapter, check_names
 from .batching import Outcomes, answer_all, answer_all_async
 from .cache import CacheLimits, parse_cache
-from .checkpoint import Checkpoint, open_checkpoint
-from .errors import BadOptions
+from .checkpoint import Checkpoint, find_adapter, open_checkpoint
 from .images import ImagePolicy, ImageSource
+from .loading import guard_for, largest_request, load_planned, open_reader, plan_load, this_process
+from .memory.amounts import parse_bytes
+from .memory.plan import LoadPlan
 from .pipeline import Pipeline
 from .reader import Reader
 from .reply import AsyncReplyStream, ReplyStream
-from .request import (
-    Request,
-    RequestOptions,
-    parse_cancel,
-    parse_messages,
-    parse_options,
-    parse_task,
-)
+from .request import Request, RequestOptions, each_options, make_request
 from .resolution import check_resolution
 from .tasks import task_messages
 from .types import MessageLike, RequestPlan, Resolution, Task, VisionResult
@@ -61,12 +56,19 @@ class SmolVLM:
         max_queue: int = 32,
         batch_size: int = 8,
         cache: bool | CacheLimits = True,
+        reader: Reader | None = None,
+        plan: LoadPlan | None = None,
     ) -> None:
-        """Join an opened checkpoint and a loaded backend; `load` does both."""
-        self._resolution = check_resolution(resolution, checkpoint.config.image)
-        limits = parse_cache(cache)
-        reader = Reader.open(checkpoint, policy or ImagePolicy(), remember=limits.keep_anything)
-        self._pipeline = Pipeline(reader, backend, limits)
+        """Join an opened checkpoint and a loaded backend; `load` does both, by a plan.
+
+        `reader` is one that has been opened for the checkpoint before.
+        """
+        self._resolution: Resolution = check_resolution(resolution, checkpoint.config.image)
+        limits = plan.cache if plan else parse_cache(cache)
+        if reader is None:
+            reader = open_reader(checkpoint, policy, limits)
+        self.load_plan = plan
+        self._pipeline = Pipeline(reader, backend, guard_for(reader, backend, limits, plan))
         self._max_queue = max_queue
         self._worker = Worker(self._pipeline.step, batch_size, max_queue)
 
@@ -79,6 +81,7 @@ class SmolVLM:
         precision: str | Mapping[str, str] = "auto",
         resolution: Resolution = "auto",
         device: str = "auto",
+        memory_budget: int | str | None = None,
         revision: str | None = None,
         local_files_only: bool = False,
         policy: ImagePolicy | None = None,
@@ -86,6 +89,7 @@ class SmolVLM:
         batch_size: int = 8,
         cache: bool | CacheLimits = True,
         threads: int | None = None,
+        adapter: str | Path | None = None,
     ) -> SmolVLM:
         """Load a checkpoint.
 
@@ -94,10 +98,15 @@ class SmolVLM:
                 "embedded"), a hub id, or a folder in the hub's layout.
             backend: "onnx", "openvino", "torch", or "auto": the fastest installed one whose files
                 are there.
-            precision: "fp32", "bf16", "fp16", "int8", "q4", …, or "auto"; for ONNX files also
-                one for each component: {"vision": "int8", "embed": "int8", "decoder": "q4"}.
+            precision: "fp32", "bf16", "fp16", "int8", "q4", "bnb-nf4", …, or "auto"; also one for
+                each component: {"vision": "int8", "embed": "int8", "decoder": "q4"} of ONNX
+                files, {"vision": "bf16", "decoder": "bnb-nf4"} of torch (vision, connector,
+                decoder, lm_head). See the guide for all names.
             resolution: how images are cut: "auto", "native" or N tiles along the longest edge.
             device: "cpu", "cuda", "mps", or "auto".
+            memory_budget: most bytes to use, as a number or as "900MB" (decimal) or "1GiB": on a
+                CPU resident memory of this whole process, on a GPU its allocator's. What is "auto"
+                is chosen so that the largest image fits; see `load_plan` and docs/memory.md.
             revision: branch, tag or commit on the hub.
             local_files_only: never touch the network.
             policy: which images are let in; see `ImagePolicy`.
@@ -107,24 +116,48 @@ class SmolVLM:
             cache: whether image features and the keys and values of prompt beginnings are kept
                 for later requests, or how many bytes of them.
             threads: CPU threads to compute with; None leaves it to the runtime.
+            adapter: a LoRA adapter as PEFT saves it, merged into the weights before they are cast
+                or quantized: a folder, or a hub id with "@REVISION" or without. The torch backend
+                merges it; `model` of every result names it after a "+".
 
         Raises:
             ModelNotFound, ModelInvalid, BackendUnavailable: see `errors`.
-            BadOptions: an unknown backend, precision, device or resolution.
+            OutOfMemoryBudget: nothing that was allowed fits the budget; raised before weights are
+                loaded, with the smallest budget that would do.
+            BadOptions: an unknown backend, precision, device, resolution or amount of memory.
         """
+        if adapter is not None:
+            backend = backend_for_adapter(backend)
         check_names(backend, precision, device, threads)  # a typo must not cost a download
-        parse_cache(cache)
+        limits = parse_cache(cache)
+        budget = None if memory_budget is None else parse_bytes(memory_budget)
+        found = None
+        if adapter is not None:
+            found = find_adapter(adapter, local_files_only=local_files_only)
         checkpoint = open_checkpoint(name, revision=revision, local_files_only=local_files_only)
         check_resolution(resolution, checkpoint.config.image)
-        loaded = load_backend(checkpoint, backend, precision, device, threads)
+        reader = open_reader(checkpoint, policy, limits)
+        plan = plan_load(
+            reader,
+            *largest_request(reader, resolution),
+            backend=backend,
+            precision=precision,
+            device=device,
+            caches=None if cache is True else limits,
+            budget=budget,
+            process=this_process(),
+        )
+        loaded = load_planned(checkpoint, plan, threads, found)
+        if found is not None:
+            checkpoint = replace(checkpoint, id=f"{checkpoint.id}+{found.id}")
         return cls(
             checkpoint,
             loaded,
             resolution=resolution,
-            policy=policy,
             max_queue=max_queue,
             batch_size=batch_size,
-            cache=cache,
+            reader=replace(reader, checkpoint=checkpoint, max_side=plan.max_side),
+            plan=plan,
         )
 
     def generate(
@@ -246,10 +279,13 @@ class SmolVLM:
         question: str = "",
         resolution: Resolution | None = None,
     ) -> RequestPlan:
-        """Tiles and tokens a request about an image would take; the model does not run."""
+        """Tiles, tokens and memory a request about an image would take; the model does not run."""
         messages = task_messages(image, task, question or "?")
         options: RequestOptions = {"resolution": resolution, "task": task}
-        return self._pipeline.reader.plan(self._request(messages, options, task))
+        request = self._request(messages, options, task)
+        layout, grown = self._pipeline.admission.lay_out(request)
+        predicted = self._pipeline.admission.forecast(request, layout, grown).predicted
+        return self._pipeline.reader.describe(layout, predicted)
 
     def close(self) -> None:
         """Stop the running requests, refuse the waiting ones and free the weights."""
@@ -309,31 +345,15 @@ class SmolVLM:
         each: Sequence[RequestOptions] | None,
         options: RequestOptions,
     ) -> list[Request]:
-        if each is not None and len(each) != len(conversations):
-            raise BadOptions(
-                f"{len(each)} sets of options for {len(conversations)} conversations",
-                "Give `each` one set for each conversation.",
-            )
-        own = each or [RequestOptions() for _ in conversations]
         return [
-            self._request(messages, {**options, **more}, None)
-            for messages, more in zip(conversations, own, strict=True)
+            self._request(messages, own, None)
+            for messages, own in zip(
+                conversations, each_options(len(conversations), each, options), strict=True
+            )
         ]
 
     def _request(
         self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None
     ) -> Request:
-        """Check all that can be checked in the caller's thread."""
-        rest: dict[str, Any] = dict(options)
-        cancel = parse_cancel(rest.pop("cancel", None))
-        task = parse_task(rest.pop("task", None)) or task
-        resolution = rest.pop("resolution", None)
-        if resolution is None:
-            resolution = self._resolution
-        return Request(
-            messages=parse_messages(messages),
-            options=parse_options(rest),
-            resolution=check_resolution(resolution, self._pipeline.reader.checkpoint.config.image),
-            task=task,
-            cancel=cancel,
-        )
+        image = self._pipeline.reader.checkpoint.config.image
+        return make_request(messages, options, task, self._resolution, image)

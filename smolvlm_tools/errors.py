@@ -17,7 +17,8 @@
     ├── ModelError              the model cannot be had or run         (CLI exit code 4)
     │   ├── ModelNotFound       no such alias, folder, file or hub repository
     │   ├── ModelInvalid        files that contradict each other or their checksums
-    │   └── BackendUnavailable  the runtime is not installed or lacks the device
+    │   ├── BackendUnavailable  the runtime is not installed or lacks the device
+    │   └── OutOfMemoryBudget   the memory budget, or the memory there is, does not suffice
     ├── Busy                    the request queue is full
     ├── Cancelled               the caller took the request back
     └── Closed                  the engine was closed
@@ -121,6 +122,20 @@ class ModelInvalid(ModelError):
 
 class BackendUnavailable(ModelError):
     code = "backend_unavailable"
+
+
+class OutOfMemoryBudget(ModelError):
+    """The memory budget, or the memory there is, does not suffice.
+
+    Attributes:
+        needed_bytes: the smallest budget that would do; None where memory ran out unforeseen.
+    """
+
+    code = "out_of_memory_budget"
+
+    def __init__(self, reason: str, remedy: str = "", needed_bytes: int | None = None) -> None:
+        super().__init__(reason, remedy)
+        self.needed_bytes = needed_bytes
 
 
 class Busy(SmolVLMError):

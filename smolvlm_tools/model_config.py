@@ -74,7 +74,11 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Everything the engine needs to know of an Idefics3 / SmolVLM checkpoint besides weights."""
+    """Everything the engine needs to know of an Idefics3 / SmolVLM checkpoint besides weights.
+
+    Attributes:
+        tied: whether the output matrix is the token table.
+    """
 
     model_type: str
     scale_factor: int
@@ -83,6 +87,7 @@ class ModelConfig:
     vision: VisionConfig
     text: TextConfig
     image: ImageConfig
+    tied: bool = False
 
     @classmethod
     def from_folder(cls, folder: Path) -> ModelConfig:
@@ -146,6 +151,7 @@ def _parse(config: JsonObject, processor: JsonObject, generation: JsonObject) ->
         vision=vision,
         text=text,
         image=_parse_image(processor, vision, scale_factor),
+        tied=bool(config.get("tie_word_embeddings", False)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,8 +11,9 @@ from tokenizers import Tokenizer
 from .chat import ChatTemplate, Prompt
 from .checkpoint import Checkpoint
 from .images import ImagePolicy, KnownImages, LoadedImage, load_image
+from .memory.workload import PlannedImage, Workload
 from .request import Request
-from .resolution import TileGrid, plan_grid, size_to_decode
+from .resolution import Size, TileGrid, plan_grid, size_to_decode
 from .types import ImagePart, ImagePlan, RequestPlan
 
 
@@ -23,16 +25,26 @@ class Layout:
     grids: tuple[TileGrid, ...]
     prompt: Prompt
 
+    @property
+    def side(self) -> int:
+        """Tiles along the longest edge of its largest grid; 0 without images."""
+        return max((max(grid.rows, grid.cols, 1) for grid in self.grids), default=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Knows a checkpoint's tokenizer, template and image rules."""
+    """Knows a checkpoint's tokenizer, template and image rules.
+
+    Attributes:
+        max_side: most tiles along the longest edge under "auto"; None for the checkpoint's own.
+    """
 
     checkpoint: Checkpoint
     tokenizer: Tokenizer
     chat: ChatTemplate
     policy: ImagePolicy
     known: KnownImages | None = None
+    max_side: int | None = None
 
     @classmethod
     def open(cls, checkpoint: Checkpoint, policy: ImagePolicy, *, remember: bool = False) -> Reader:
@@ -44,26 +56,73 @@ class Reader:
         chat = ChatTemplate(tokenizer, checkpoint.config.image_token_id)
         return cls(checkpoint, tokenizer, chat, policy, KnownImages() if remember else None)
 
-    def lay_out(self, request: Request) -> Layout:
-        """Load a request's images, cut them on paper and write its prompt."""
-        config = self.checkpoint.config.image
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Tokens that end a reply."""
+        return self.checkpoint.config.eos_token_ids | {self.chat.end_of_utterance_id}
+
+    def lay_out(
+        self, request: Request, check_pixels: Callable[[Size], None] | None = None
+    ) -> Layout:
+        """Load a request's images, cut them on paper and write its prompt; see `load_image`."""
         wanted = partial(
-            size_to_decode, image=config, resolution=request.resolution, task=request.task
+            size_to_decode,
+            image=self.checkpoint.config.image,
+            resolution=request.resolution,
+            task=request.task,
+            max_side=self.max_side,
         )
         images = tuple(
-            load_image(part.image, self.policy, reduce_to=wanted, known=self.known)
+            load_image(
+                part.image,
+                self.policy,
+                reduce_to=wanted,
+                check_pixels=check_pixels,
+                known=self.known,
+            )
             for message in request.messages
             for part in message.content
             if isinstance(part, ImagePart)
         )
-        grids = tuple(
-            plan_grid(image.size, config, request.resolution, request.task) for image in images
+        return self.cut(request, images, self.max_side)
+
+    def coarser(self, request: Request, layout: Layout) -> Layout | None:
+        """The same images with a tile less along the longest edge; None where that may not be."""
+        if request.resolution != "auto" or layout.side <= 1:
+            return None
+        return self.cut(request, layout.images, layout.side - 1)
+
+    def is_reduced(self, request: Request, layout: Layout) -> bool:
+        """Whether an image is cut coarser than the checkpoint alone would have it."""
+        full = self._cut_grids(request, layout.images, None)
+        return full != layout.grids
+
+    def workload(self, layout: Layout, new_tokens: int) -> Workload:
+        """What a laid-out request asks of the memory."""
+        images = tuple(
+            PlannedImage(image.decoded_size, grid)
+            for image, grid in zip(layout.images, layout.grids, strict=True)
         )
+        return Workload(images, len(layout.prompt.token_ids), new_tokens)
+
+    def cut(
+        self, request: Request, images: tuple[LoadedImage, ...], max_side: int | None = None
+    ) -> Layout:
+        """Lay out a request whose images are there, with at most `max_side` tiles under "auto"."""
+        grids = self._cut_grids(request, images, max_side)
         return Layout(images, grids, self.chat.build(request.messages, grids))
 
-    def plan(self, request: Request) -> RequestPlan:
-        """Tiles and tokens of a request, without running the model."""
-        layout = self.lay_out(request)
+    def _cut_grids(
+        self, request: Request, images: tuple[LoadedImage, ...], max_side: int | None
+    ) -> tuple[TileGrid, ...]:
+        config = self.checkpoint.config.image
+        return tuple(
+            plan_grid(image.size, config, request.resolution, request.task, max_side)
+            for image in images
+        )
+
+    def describe(self, layout: Layout, predicted_bytes: int | None = None) -> RequestPlan:
+        """Tiles and tokens of a laid-out request."""
         return RequestPlan(
             images=tuple(
                 ImagePlan(
@@ -84,4 +143,5 @@ class Reader:
             prompt_tokens=len(layout.prompt.token_ids),
             context_length=self.checkpoint.config.text.context_length,
             model=self.checkpoint.id,
+            predicted_bytes=predicted_bytes,
         )

@@ -10,6 +10,8 @@ from typing import Any, TypedDict, cast
 from pydantic import ValidationError
 
 from .errors import BadOptions, BadPrompt
+from .model_config import ImageConfig
+from .resolution import check_resolution
 from .types import GenerationOptions, Message, MessageLike, Resolution, Task
 
 
@@ -96,6 +98,56 @@ def parse_options(options: Mapping[str, Any]) -> GenerationOptions:
             f"option {name}={repr(options[name])[:60]}: {problem['msg']}",
             "See `GenerationOptions` for the ranges.",
         ) from None
+
+
+def make_request(
+    messages: Sequence[MessageLike],
+    options: RequestOptions,
+    task: Task | None,
+    resolution: Resolution,
+    image: ImageConfig,
+) -> Request:
+    """Check all of a request that can be checked without its images.
+
+    Args:
+        messages: the conversation.
+        options: of the caller.
+        task: what the method is for; an option of that name wins.
+        resolution: where the options have none.
+        image: the checkpoint's image configuration.
+
+    Raises:
+        BadOptions, BadPrompt: see `parse_options`, `parse_messages` and `check_resolution`.
+    """
+    rest: dict[str, Any] = dict(options)
+    cancel = parse_cancel(rest.pop("cancel", None))
+    task = parse_task(rest.pop("task", None)) or task
+    wanted = rest.pop("resolution", None)
+    return Request(
+        messages=parse_messages(messages),
+        options=parse_options(rest),
+        resolution=check_resolution(resolution if wanted is None else wanted, image),
+        task=task,
+        cancel=cancel,
+    )
+
+
+def each_options(
+    count: int, each: Sequence[RequestOptions] | None, common: RequestOptions
+) -> list[RequestOptions]:
+    """Options of `count` conversations: the common ones and, over them, each one's own.
+
+    Raises:
+        BadOptions: there are more or fewer of them.
+    """
+    if each is None:
+        return [common] * count
+    if len(each) != count:
+        raise BadOptions(
+            f"{len(each)} sets of options for {count} conversations",
+            "Give `each` one set for each conversation.",
+        )
+    return [{**common, **own} for own in each]
 
 
 _MESSAGES_FORM = 'Pass [{"role": "user", "content": [...]}].'

@@ -78,18 +78,24 @@ def check_resolution(resolution: object, image: ImageConfig) -> Resolution:
     return resolution
 
 
-def auto_side(size: Size, image: ImageConfig, task: Task | None) -> int:
+def auto_side(
+    size: Size, image: ImageConfig, task: Task | None, max_side: int | None = None
+) -> int:
     """The longest edge in tiles under "auto".
 
-    The smallest number of tiles that does not shrink the image, at most the checkpoint's own; so
-    an image is never enlarged by a whole tile or more, but for a task's minimum.
+    The smallest number of tiles that does not shrink the image, at most the checkpoint's own, or
+    `max_side`; so an image is never enlarged by a whole tile or more, but for a task's minimum.
     """
     side = math.ceil(max(size) / image.tile_size)
-    return min(max(side, MIN_SIDE.get(task or "", 1)), image.max_side)
+    return min(max(side, MIN_SIDE.get(task or "", 1)), max_side or image.max_side)
 
 
 def plan_grid(
-    size: Size, image: ImageConfig, resolution: Resolution = "auto", task: Task | None = None
+    size: Size,
+    image: ImageConfig,
+    resolution: Resolution = "auto",
+    task: Task | None = None,
+    max_side: int | None = None,
 ) -> TileGrid:
     """Decide how an image of `size` is resized and cut.
 
@@ -99,6 +105,7 @@ def plan_grid(
         resolution: "native" does exactly what transformers' processor does with the checkpoint's
             configuration; N sets the longest edge to N tiles; "auto" is the N of `auto_side`.
         task: may raise the minimum under "auto".
+        max_side: most tiles along the longest edge under "auto"; None for the checkpoint's own.
 
     Raises:
         BadDimensions: a side below one pixel.
@@ -109,7 +116,7 @@ def plan_grid(
     tile = image.tile_size
     resolution = check_resolution(resolution, image)
     split = image.split if resolution == "native" else True
-    first = fit_longest_edge(size, _longest_edge(size, image, resolution, task))
+    first = fit_longest_edge(size, _longest_edge(size, image, resolution, task, max_side))
     whole = round_up_to_tiles(first, tile) if split else (tile, tile)
     cut = max(whole) > tile
     return TileGrid(
@@ -122,7 +129,11 @@ def plan_grid(
 
 
 def size_to_decode(
-    size: Size, image: ImageConfig, resolution: Resolution = "auto", task: Task | None = None
+    size: Size,
+    image: ImageConfig,
+    resolution: Resolution = "auto",
+    task: Task | None = None,
+    max_side: int | None = None,
 ) -> Size | None:
     """The size at which an image still has all the detail that its grid shows; None for all of it.
 
@@ -130,13 +141,19 @@ def size_to_decode(
     """
     if check_resolution(resolution, image) != "auto":
         return None
-    return fit_longest_edge(size, _longest_edge(size, image, "auto", task))
+    return fit_longest_edge(size, _longest_edge(size, image, "auto", task, max_side))
 
 
-def _longest_edge(size: Size, image: ImageConfig, resolution: Resolution, task: Task | None) -> int:
+def _longest_edge(
+    size: Size,
+    image: ImageConfig,
+    resolution: Resolution,
+    task: Task | None,
+    max_side: int | None,
+) -> int:
     if resolution == "native":
         return image.longest_edge
-    side = auto_side(size, image, task) if resolution == "auto" else resolution
+    side = auto_side(size, image, task, max_side) if resolution == "auto" else resolution
     return side * image.tile_size
 
 

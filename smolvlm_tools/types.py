@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "repetition"]
-Flag = Literal["truncated", "repetition", "blank_image"]
+Flag = Literal["truncated", "repetition", "blank_image", "reduced_resolution", "halved_micro_batch"]
 Task = Literal["describe", "ask", "transcribe"]
 Resolution: TypeAlias = Literal["auto", "native"] | int
 """How an image is cut: "auto", "native", or N for a longest edge of N tiles."""
@@ -125,6 +125,10 @@ class Usage(Value):
         cached_tokens: prompt tokens that an earlier request had already read.
         cached_tiles: tiles the vision tower did not have to encode again.
         seconds: wall time per stage; that of a decode step is counted for all who shared it.
+        predicted_bytes: what memory was expected to reach, before the request ran; None where the
+            model does not run in this process.
+        peak_bytes: what it did reach, measured. On a CPU both mean the whole process's resident
+            memory, on a GPU its allocator's; requests that run together share one peak.
     """
 
     prompt_tokens: int
@@ -134,6 +138,8 @@ class Usage(Value):
     cached_tokens: int = 0
     cached_tiles: int = 0
     seconds: StageSeconds
+    predicted_bytes: int | None = None
+    peak_bytes: int | None = None
 
 
 class VisionResult(Value):
@@ -147,7 +153,9 @@ class VisionResult(Value):
         usage: tokens, tiles and seconds.
         confidence: geometric mean of the generated tokens' probabilities, 0 to 1. It measures
             how sure the model was of its words, not whether they are true.
-        flags: what a reader should know: "truncated", "repetition", "blank_image".
+        flags: what a reader should know: "truncated", "repetition", "blank_image",
+            "reduced_resolution" (images were cut coarser to keep to the memory budget),
+            "halved_micro_batch" (memory ran out once, and fewer tiles at a time were encoded).
         image_sha256: of every image's encoded bytes, in prompt order.
         model: id of the checkpoint.
         revision: the hub commit it was loaded from; None for a folder.
@@ -208,7 +216,16 @@ class ImagePlan(Value):
 
 
 class RequestPlan(Value):
-    """What a request will cost in tiles and tokens, before anything runs."""
+    """What a request will cost, before anything runs.
+
+    Attributes:
+        images: of each image.
+        tiles, image_tokens, prompt_tokens: of the whole request.
+        context_length: most tokens of prompt and reply together.
+        model: id of the checkpoint.
+        predicted_bytes: the peak of memory that is expected with a reply of 512 tokens; see
+            `Usage`. None where no model is loaded.
+    """
 
     images: tuple[ImagePlan, ...]
     tiles: int
@@ -216,3 +233,4 @@ class RequestPlan(Value):
     prompt_tokens: int
     context_length: int
     model: str
+    predicted_bytes: int | None = None

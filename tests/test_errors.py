@@ -242,6 +242,10 @@ def a_request_taken_back(here):
         vlm.generate(HELLO, cancel=cancel)
 
 
+def a_budget_of_a_megabyte(here):
+    SmolVLM.load(here.model, backend="torch", memory_budget="1MB")
+
+
 def a_closed_engine(here):
     vlm = engine(here)
     vlm.close()
@@ -274,6 +278,7 @@ SITUATIONS = [
     (errors.BackendUnavailable, a_device_that_is_not_here),
     (errors.BackendUnavailable, torch_that_is_not_installed),
     (errors.BackendUnavailable, onnxruntime_that_is_not_installed),
+    (errors.OutOfMemoryBudget, a_budget_of_a_megabyte),
     (errors.Busy, a_full_queue),
     (errors.Cancelled, a_request_taken_back),
     (errors.Closed, a_closed_engine),

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 from pathlib import Path
 
 MAPS = Path("/proc/self/maps")
+DETAILS = Path("/proc/self/smaps")
 MADV_DONTNEED = 4
 """From <sys/mman.h>. Pages that were only read are read again from the file when touched."""
 
 
-def forget_pages(file: Path) -> None:
-    """Stop holding the pages of `file` where it is mapped, read-only, into this process.
+def forget_pages(file: Path, *, writable: bool = False) -> None:
+    """Stop holding the pages of `file` where it is mapped into this process.
 
     For runtimes that keep a file mapped after they have copied what they need of it. Does nothing
     where there is no /proc (Windows, macOS).
+
+    Args:
+        file: a mapped file.
+        writable: also where the runtime could write to its private copy, which it must never have
+            done: what it wrote would be lost. See `is_unwritten`.
     """
     try:
         lines = MAPS.read_text().splitlines()
@@ -24,6 +31,34 @@ def forget_pages(file: Path) -> None:
     name = str(file.resolve())
     for line in lines:
         area, access, *_ = line.split()
-        if line.endswith(f" {name}") and "w" not in access:
+        if line.endswith(f" {name}") and (writable or "w" not in access):
             first, last = (int(end, 16) for end in area.split("-"))
             madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), MADV_DONTNEED)
+
+
+def is_unwritten(file: Path) -> bool:
+    """Whether no page of a mapped `file` was replaced by a private copy; False where unknown."""
+    try:
+        lines = DETAILS.read_text().splitlines()
+    except OSError:
+        return False
+    name, inside = str(file.resolve()), False
+    for line in lines:
+        if line[0] in "0123456789abcdef":  # "7f00-7f01 rw-p ... NAME"; details begin with capitals
+            inside = line.endswith(f" {name}")
+        elif inside and line.startswith("Anonymous:") and int(line.split()[1]):
+            return False
+    return True
+
+
+def forget_range(address: int, size: int) -> None:
+    """Stop holding the pages of a mapped file from `address` on, which nobody ever wrote to.
+
+    Does nothing where there is no `madvise` (Windows).
+    """
+    try:
+        madvise = ctypes.CDLL(None, use_errno=True).madvise
+    except (OSError, AttributeError, TypeError):  # Windows refuses None
+        return
+    first = address - address % mmap.PAGESIZE
+    madvise(ctypes.c_void_p(first), ctypes.c_size_t(address + size - first), MADV_DONTNEED)

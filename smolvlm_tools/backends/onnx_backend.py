@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Closed, ModelError, ModelInvalid
+from ..heap import give_back_large_blocks
 from ..model_config import ModelConfig
 from .base import Features, Logits, Tiles, TokenIds
 from .onnx_cache import OnnxCache, check_room
@@ -17,6 +18,7 @@ from .onnx_decoder import ELEMENTS, Decoder
 from .onnx_files import PARTS, component_file, needed_files
 from .onnx_plan import Plan, Precision, choose_plan, describe_plan, int8_vision_is_exact
 from .onnx_session import create_session, provider_for, releasing, runtime_errors
+from .onnx_table import TokenTable
 
 BATCHED = ("fp32", "fp16")
 """Precisions in which tiles may share a call: elsewhere one tile would set another's scale."""
@@ -59,7 +61,7 @@ class OnnxBackend:
     def __init__(
         self,
         vision: Any,
-        embed: Any,
+        table: TokenTable,
         decoder: Decoder,
         config: ModelConfig,
         plan: Plan,
@@ -68,7 +70,7 @@ class OnnxBackend:
         self.device = device
         self.precision = describe_plan(plan)
         self._batched = plan["vision"] in BATCHED
-        self._vision, self._embed = vision, embed
+        self._vision, self._table = vision, table
         self.decoder: Any = decoder
         self.config = config
         self._pixels = {item.name: item for item in vision.get_inputs()}
@@ -104,6 +106,7 @@ class OnnxBackend:
             lambda name: int8_vision_is_exact(checkpoint.folder / name),
         )
         device, _ = provider_for(device)
+        give_back_large_blocks()
         checkpoint.fetch(needed_files(checkpoint.files, plan))
         paths = [checkpoint.folder / component_file(PARTS[part], plan[part]) for part in PARTS]
         vision = cls.open_vision(paths[0], device, threads)
@@ -112,7 +115,7 @@ class OnnxBackend:
         _check_names(vision, "vision_encoder", {"pixel_values"}, "image_features")
         _check_names(embed, "embed_tokens", {"input_ids"}, "inputs_embeds")
         reader = Decoder(decoder, config.text.vocab_size, device)
-        return cls(vision, embed, reader, config, plan, device)
+        return cls(vision, TokenTable(embed, paths[1], device), reader, config, plan, device)
 
     @classmethod
     def open_vision(cls, path: Path, device: str, threads: int | None) -> Any:
@@ -205,14 +208,13 @@ class OnnxBackend:
 
     def embed(self, token_ids: TokenIds) -> NDArray[np.floating[Any]]:
         """Rows of the token table for ids (L,): (L, hidden)."""
-        ids = np.ascontiguousarray(token_ids, np.int64)[None]
-        options = self._releasing if ids.size > 1 else None
-        return _run(self._embed, "embed_tokens", {"input_ids": ids}, options)[0]
+        return self._table.rows(token_ids)
 
     def close(self) -> None:
         """Free the weights. The backend is unusable afterwards."""
         self._closed = True
-        self._vision = self._embed = self.decoder = None
+        self._vision = self.decoder = None
+        self._table.close()
 
     def _encode(self, tiles: Tiles) -> NDArray[np.float32]:
         pixels = tiles[None].astype(ELEMENTS[self._pixels["pixel_values"].type], copy=False)

@@ -212,7 +212,7 @@ class Decoder:
             return False, False
         long, short = (self._arena.add(PROBE_CAPACITY) for _ in range(2))
         for buffer in self._arena.buffers:
-            buffer[:] = 3.0  # unused columns must not count
+            buffer[:, :, : 2 * PROBE_CAPACITY] = 3.0  # unused columns must not count
         try:
             self._call(embeds[:, :3], [long])
             self._call(embeds[:, 1:2], [short])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 PARTS = {
     "vision": "vision_encoder",
@@ -35,6 +36,11 @@ FOLDER = "onnx"
 def component_file(component: str, precision: str) -> str:
     """Name of one component's graph below the checkpoint's folder, with forward slashes."""
     return f"{FOLDER}/{component}{SUFFIXES[precision]}.onnx"
+
+
+def data_file(graph: Path) -> Path:
+    """Where the weights of `graph` lie that are not in it, as `smolvlm export` and the hub say."""
+    return graph.with_name(f"{graph.name}_data")
 
 
 def available_precisions(files: Iterable[str]) -> tuple[str, ...]:

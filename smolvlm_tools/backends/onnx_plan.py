@@ -1,8 +1,7 @@
 """Which precision each component of the ONNX files runs in; knows names, not what is computed.
 
-A precision is asked for as one name ("int8"), as a mapping ({"vision": "int8", "decoder": "q4"}) or
-as the same in text ("vision=int8,decoder=q4"). Components that are not named, and "auto", take what
-`AUTO` says.
+Components that are not named (`precision_names` says how they are), and "auto", take what `AUTO`
+says.
 """
 
 from __future__ import annotations
@@ -11,16 +10,14 @@ import logging
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from ..errors import BadOptions, ModelNotFound
+from ..errors import ModelNotFound
 from .cpu_features import has_int8_products
 from .onnx_files import EXPORTED, PARTS, SUFFIXES, available_precisions, component_file
+from .precision_names import Precision, read_parts
 
 logger = logging.getLogger(__name__)
-
-Precision: TypeAlias = str | Mapping[str, str]
-"""One name for all components, or one for each of some."""
 
 Plan: TypeAlias = dict[str, str]
 """The precision of every key of `PARTS`."""
@@ -39,27 +36,7 @@ def parse_precision(asked: Precision) -> Plan:
     Raises:
         BadOptions: no such component or precision.
     """
-    if isinstance(asked, str):
-        pairs = _read_pairs(asked) if "=" in asked else [(part, asked) for part in PARTS]
-    else:
-        pairs = list(asked.items())
-    plan = dict.fromkeys(PARTS, "auto")
-    named: set[Any] = set()
-    for part, precision in pairs:
-        if part not in PARTS or part in named:
-            raise BadOptions(
-                f"precision {asked!r} names {'' if part in named else 'an unknown '}component "
-                f"{part!r}{' twice' if part in named else ''}",
-                f"Use {', '.join(PARTS)}, as in 'vision=int8,decoder=q4'.",
-            )
-        if precision != "auto" and precision not in SUFFIXES:
-            raise BadOptions(
-                f"the onnx backend knows no precision {precision!r}",
-                f"Use one of: auto, {', '.join(SUFFIXES)}.",
-            )
-        plan[part] = precision
-        named.add(part)
-    return plan
+    return read_parts(asked, tuple(PARTS), tuple(SUFFIXES), "onnx")
 
 
 def choose_plan(
@@ -101,7 +78,7 @@ def choose_plan(
     return plan
 
 
-def describe_plan(plan: Plan) -> str:
+def describe_plan(plan: Mapping[str, str]) -> str:
     """One name where all components share it, else "vision=int8,embed=int8,decoder=q4"."""
     names = set(plan.values())
     return names.pop() if len(names) == 1 else ",".join(f"{k}={v}" for k, v in plan.items())
@@ -123,12 +100,6 @@ def is_own_export(path: Path) -> bool:
     """Whether `smolvlm export` wrote the graph at `path`, by its `producer_name`."""
     with path.open("rb") as file:
         return PRODUCER in file.read(64)
-
-
-def _read_pairs(text: str) -> list[tuple[str, str]]:
-    """Pairs of "vision=int8,decoder=q4"."""
-    pairs = (item.partition("=") for item in text.split(","))
-    return [(part.strip(), precision.strip()) for part, _, precision in pairs]
 
 
 def _missing(

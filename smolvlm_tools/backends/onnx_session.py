@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BackendUnavailable, BadOptions, ModelInvalid, ModelNotFound
+from .mapped_pages import forget_pages, is_unwritten
+from .onnx_files import data_file
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ def create_session(path: Path, device: str = "cpu", threads: int | None = None) 
     for optimise in (True, False):
         options = _options(onnxruntime, threads, optimise)
         try:
-            return onnxruntime.InferenceSession(
+            session = onnxruntime.InferenceSession(
                 str(path), options, providers=[(provider, settings)]
             )
         except runtime_errors() as error:
@@ -95,7 +97,20 @@ def create_session(path: Path, device: str = "cpu", threads: int | None = None) 
             logger.warning(
                 "%s does not load with graph optimisations; loading it without", path.name
             )
+        else:
+            _forget_copied(path)
+            return session
     raise AssertionError("the second attempt returns or raises")
+
+
+def _forget_copied(path: Path) -> None:
+    """Let go of the mapped weights: most were copied into a layout of ONNX Runtime's own.
+
+    What is still needed is read again from the file.
+    """
+    data = data_file(path)
+    if data.is_file() and is_unwritten(data):
+        forget_pages(data, writable=True)
 
 
 def releasing(device: str) -> Any:

@@ -2,6 +2,7 @@
 
 from .features import FeatureCache, ImageKey
 from .identity import Identities
+from .kept import Kept
 from .limits import CacheLimits, parse_cache
 from .prefix import PrefixCache
 
@@ -10,6 +11,7 @@ __all__ = [
     "FeatureCache",
     "Identities",
     "ImageKey",
+    "Kept",
     "PrefixCache",
     "parse_cache",
 ]

@@ -23,8 +23,12 @@ class CacheLimits:
     kv_bytes: int = 128 * MB
 
     @property
+    def total(self) -> int:
+        return self.vision_bytes + self.kv_bytes
+
+    @property
     def keep_anything(self) -> bool:
-        return self.vision_bytes > 0 or self.kv_bytes > 0
+        return self.total > 0
 
 
 def parse_cache(cache: object) -> CacheLimits:

@@ -6,19 +6,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadOptions
-from .console import Answers, clean, note, reserve_stdout, working
+import typer
+
+from ..errors import BadOptions, OutOfMemoryBudget
+from ..memory.amounts import format_bytes
+from .console import Answers, clean, note, report, reserve_stdout, working
 from .images import each_image, finish
 from .options import ModelChoice, parse_resolution
+from .process import NO_MODEL
 
 if TYPE_CHECKING:
     from ..engine import SmolVLM
-    from ..types import StreamChunk, Task, VisionResult
+    from ..types import StreamChunk, Task, Usage, VisionResult
 
 NOTES = {
     "truncated": "the reply was cut off at its token limit; raise --max-new-tokens",
     "repetition": "the reply began to repeat itself and was stopped",
     "blank_image": "the image is blank; whatever the reply says, it was not seen there",
+    "reduced_resolution": "the image was cut coarser to keep to the memory budget",
+    "halved_micro_batch": "memory ran out once; fewer tiles at a time were encoded",
 }
 
 
@@ -91,8 +97,12 @@ class _Engine:
 
         if self._loaded is None:
             load_image(source)
-            with self._choice.loading():
-                self._loaded = self._choice.load()
+            try:
+                with self._choice.loading():
+                    self._loaded = self._choice.load()
+            except OutOfMemoryBudget as error:  # of no image: the next would meet it, too
+                report(error)
+                raise typer.Exit(NO_MODEL) from None
         return self._loaded
 
     def close(self) -> None:
@@ -127,6 +137,11 @@ def _cost(result: VisionResult) -> str:
     usage = result.usage
     return (
         f"{usage.tiles} tiles, {usage.prompt_tokens} tokens in, {usage.completion_tokens} out, "
-        f"{usage.seconds.total:.2f} s, confidence {result.confidence:.2f} "
+        f"{usage.seconds.total:.2f} s, {_memory(usage)}confidence {result.confidence:.2f} "
         f"({result.model}, {result.backend} {result.precision} on {result.device})"
     )
+
+
+def _memory(usage: Usage) -> str:
+    """The peak of memory, where it was measured."""
+    return "" if usage.peak_bytes is None else f"{format_bytes(usage.peak_bytes)} at its peak, "

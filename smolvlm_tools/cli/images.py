@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from ..errors import BadOptions, InputError
+from ..errors import BadOptions, InputError, OutOfMemoryBudget
 from .console import Answers, report
 from .process import BAD_INPUT
 
@@ -25,7 +25,8 @@ def each_image(
         use: gets the argument and the image's source, and returns JSON data.
 
     Returns:
-        What `use` returned, and in a broken image's place `{"image": …, "error": …}`.
+        What `use` returned, and in the place of an image that is broken or takes too much memory
+        `{"image": …, "error": …}`.
 
     Raises:
         BadOptions: what was asked for is impossible for any image.
@@ -39,7 +40,7 @@ def each_image(
             entries.append(use(image, read_source(image)))
         except BadOptions:
             raise
-        except InputError as error:
+        except (InputError, OutOfMemoryBudget) as error:
             report(error)
             fault = {"code": error.code, "reason": error.reason, "remedy": error.remedy}
             entries.append({"image": image, "error": fault})

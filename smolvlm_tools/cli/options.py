@@ -51,11 +51,30 @@ Precision: TypeAlias = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="auto, fp32, bf16, fp16, int8, q4, …: whatever the model's files offer; for ONNX also "
-        "one for each component: vision=int8,decoder=q4.",
+        help="auto, fp32, bf16, fp16, int8, q4, …: whatever the model's files offer; for torch "
+        "also bnb-nf4 and the other kinds of `smolvlm quantize`. Or one for each component: "
+        "vision=int8,decoder=q4.",
     ),
 ]
 Device: TypeAlias = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]
+Adapter: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="LoRA adapter to merge into the weights: a folder that peft saved, or a hub id "
+        "(owner/name, owner/name@revision). Runs on the torch backend.",
+        show_default=False,
+    ),
+]
+MemoryBudget: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BYTES",
+        help="Most memory to use, such as 900MB or 1GB: of the whole process on a CPU, of the "
+        "allocator on a GPU. What does not fit is refused before it runs.",
+        show_default=False,
+    ),
+]
 ResolutionOption: TypeAlias = Annotated[
     str,
     typer.Option(
@@ -101,16 +120,23 @@ class ModelChoice:
     precision: str
     device: str
     offline: bool
+    adapter: str | None = None
+    memory_budget: str | None = None
 
     def check(self) -> None:
         """Check the names, so that a typo does not cost a download.
 
         Raises:
-            BadOptions: no such backend, precision or device.
+            BadOptions: no such backend, precision, device or amount of memory, or an adapter for
+                another backend than torch.
         """
-        from ..backends.choose import check_names
+        from ..backends.choose import backend_for_adapter, check_names
+        from ..memory.amounts import parse_bytes
 
-        check_names(self.backend, self.precision, self.device)
+        backend = self.backend if self.adapter is None else backend_for_adapter(self.backend)
+        check_names(backend, self.precision, self.device)
+        if self.memory_budget is not None:
+            parse_bytes(self.memory_budget)
 
     def loading(self) -> AbstractContextManager[Any]:
         """A spinner, where the hub's client shows no bars of its own: a spinner would hide them."""
@@ -128,6 +154,8 @@ class ModelChoice:
             precision=self.precision,
             device=self.device,
             local_files_only=self.offline,
+            adapter=self.adapter,
+            memory_budget=self.memory_budget,
         )
 
 

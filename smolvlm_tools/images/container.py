@@ -73,6 +73,9 @@ Size: TypeAlias = tuple[int, int]
 ReduceTo: TypeAlias = Callable[[Size], Size | None]
 """An image's upright size to the size it is needed at; None for every pixel."""
 
+CheckPixels: TypeAlias = Callable[[Size], None]
+"""Gets the size at which an image will be decoded, and raises if that is too much."""
+
 _ENOUGH = 31 / 32
 """Share of the needed size that is enough: half of a camera's 4000 or 4032 pixels for 2048."""
 
@@ -84,6 +87,7 @@ def decode(
     mime: str | None = None,
     *,
     reduce_to: ReduceTo | None = None,
+    check_pixels: CheckPixels | None = None,
     known: KnownImages | None = None,
 ) -> LoadedImage:
     """Check and decode one encoded image.
@@ -94,6 +98,7 @@ def decode(
         name: what errors call the source.
         mime: the type the source claimed, if it claimed one.
         reduce_to: see `load_image`.
+        check_pixels: see `load_image`.
         known: see `load_image`.
 
     Raises:
@@ -107,7 +112,7 @@ def decode(
     facts = known.get(digest, policy) if known is not None else None
     if facts is not None:
         _check_mime(mime, facts.format, name)
-        again = partial(_decode_pixels, data, facts.format, policy, name, reduce_to)
+        again = partial(_decode_pixels, data, facts.format, policy, name, reduce_to, check_pixels)
         return LoadedImage(again, digest, facts.size, facts.format, facts.frames, facts.is_blank)
     kind = _identify(data, name)
     _check_mime(mime, kind, name)
@@ -117,6 +122,8 @@ def decode(
     check_size(image.size, policy, name)
     frames = _count_frames(image, data, kind, policy, name)
     reduced = _reduce(image, reduce_to)
+    if check_pixels is not None:
+        check_pixels(image.size)
     pixels = picture_to_rgb(image, policy, name)
     loaded = LoadedImage(pixels, digest, reduced or pixels.size, kind, frames)
     if known is not None:
@@ -125,11 +132,18 @@ def decode(
 
 
 def _decode_pixels(
-    data: bytes, kind: str, policy: ImagePolicy, name: str, reduce_to: ReduceTo | None
+    data: bytes,
+    kind: str,
+    policy: ImagePolicy,
+    name: str,
+    reduce_to: ReduceTo | None,
+    check_pixels: CheckPixels | None,
 ) -> Image.Image:
-    """The pixels of a file that has passed every check before."""
+    """The pixels of a file that has passed every other check before."""
     image = _open(data, kind, name)
     _reduce(image, reduce_to)
+    if check_pixels is not None:
+        check_pixels(image.size)
     return picture_to_rgb(image, policy, name)
 
 

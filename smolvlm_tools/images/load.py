@@ -21,7 +21,7 @@ from ..errors import (
 )
 from .arrays import array_to_rgb
 from .colour import picture_to_rgb
-from .container import ReduceTo, decode
+from .container import CheckPixels, ReduceTo, decode
 from .encodings import abbreviate, decode_base64, decode_data_uri, is_plausible_base64, url_scheme
 from .files import read_file
 from .known import KnownImages
@@ -45,6 +45,7 @@ def load_image(
     policy: ImagePolicy | None = None,
     *,
     reduce_to: ReduceTo | None = None,
+    check_pixels: CheckPixels | None = None,
     known: KnownImages | None = None,
 ) -> LoadedImage:
     """Read, check and decode one image, whatever form it comes in.
@@ -57,6 +58,8 @@ def load_image(
         policy: limits and permissions; `ImagePolicy()` when None.
         reduce_to: from the image's upright size to the size it is needed at; a JPEG is then
             decoded with fewer pixels where that is enough (up to 1/32 below). None decodes all.
+        check_pixels: gets the size at which the image will be decoded, and raises if that is too
+            much; PIL images and arrays have their pixels already.
         known: remembers what decoding told. Encoded images it knows already are read and hashed,
             but decoded only when their `pixels` are used.
 
@@ -74,7 +77,9 @@ def load_image(
     if isinstance(source, np.ndarray):
         return _from_picture(array_to_rgb(source, policy))
     data, name, mime = _read(source, policy)
-    return decode(data, policy, name, mime, reduce_to=reduce_to, known=known)
+    return decode(
+        data, policy, name, mime, reduce_to=reduce_to, check_pixels=check_pixels, known=known
+    )
 
 
 def _from_picture(pixels: Image.Image) -> LoadedImage:

@@ -69,6 +69,11 @@ class LoadedImage:
         return self._pixels
 
     @property
+    def decoded_size(self) -> tuple[int, int]:
+        """(width, height) of `pixels`; of the source while they are not decoded."""
+        return self._pixels.size if isinstance(self._pixels, Image.Image) else self.size
+
+    @property
     def is_blank(self) -> bool:
         """Whether every channel's extrema differ by at most `BLANK_LEVELS`.
 

@@ -1,0 +1,48 @@
+"""Amounts of memory in text: "900MB", "1.5 GB", "0.5GiB"; knows numbers, nothing of models."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import BadOptions
+
+UNITS = {
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+"""Decimal, as on a data sheet, and binary where the `i` says so."""
+
+_AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+
+
+def parse_bytes(amount: object) -> int:
+    """Bytes of 900_000_000, "900MB", "0.9 GB" or "1GiB".
+
+    Raises:
+        BadOptions: anything else, or less than one byte.
+    """
+    if isinstance(amount, int) and not isinstance(amount, bool) and amount > 0:
+        return amount
+    found = _AMOUNT.fullmatch(amount) if isinstance(amount, str) else None
+    unit = UNITS.get((found[2] or "B").upper()) if found else None
+    if found is None or unit is None or float(found[1]) * unit < 1:
+        raise BadOptions(
+            f"{amount!r} is no amount of memory", "Use bytes as an int, or text such as '900MB'."
+        )
+    return int(float(found[1]) * unit)
+
+
+def format_bytes(count: int) -> str:
+    """A count of bytes for people: "613 MB", "1.25 GB"; decimal, never rounded down."""
+    if count >= UNITS["GB"]:
+        return f"{-(-count // 10**7) / 100:.2f} GB"
+    if count >= UNITS["MB"]:
+        return f"{-(-count // UNITS['MB'])} MB"
+    return f"{-(-count // UNITS['KB'])} kB"

@@ -1,0 +1,87 @@
+"""Keeps a loaded model's requests to its budget: says what each will take, and what it took.
+
+Knows amounts and the meter; not how a request is made, nor what a cache holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..cache.limits import CacheLimits
+from ..errors import OutOfMemoryBudget
+from ..resolution import Size
+from .amounts import format_bytes
+from .footprint import Footprint
+from .image_footprint import pixel_bytes
+from .meter import Meter
+from .predict import Working, working
+from .workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryGuard:
+    """What is known of the memory of one loaded model.
+
+    Attributes:
+        footprint: of its backend.
+        meter: of the memory that the budget is about.
+        loaded: bytes that were predicted to be in use once everything is loaded.
+        limits: of the caches.
+        tiles_per_batch: tiles of a micro-batch.
+        budget: bytes; None for no bound.
+        host: whether the memory is this process's own, where images are prepared, too.
+    """
+
+    footprint: Footprint
+    meter: Meter
+    loaded: int
+    limits: CacheLimits
+    tiles_per_batch: int
+    budget: int | None = None
+    host: bool = True
+
+    def working(self, load: Workload, known_tokens: int = 0) -> Working:
+        """What a request takes on top; see `predict.working`."""
+        return working(
+            self.footprint,
+            load,
+            self.tiles_per_batch,
+            self.limits,
+            known_tokens=known_tokens,
+            host=self.host,
+        )
+
+    def total(self, own: Working, in_use: int, held: int) -> int:
+        """Peak of a request: its own on top of what is in use, or is promised to others.
+
+        Args:
+            own: what it takes.
+            in_use: bytes in use without it.
+            held: bytes that caches and the other requests have or may still take.
+        """
+        return max(in_use, self.loaded + held) + own.peak
+
+    def fits(self, total: int) -> bool:
+        return self.budget is None or total <= self.budget
+
+    def check_pixels(self, size: Size) -> None:
+        """Check an image before it is decoded.
+
+        Raises:
+            OutOfMemoryBudget: its pixels alone do not fit.
+        """
+        if self.budget is None or not self.host:
+            return
+        needed = max(self.meter.now(), self.loaded) + pixel_bytes(size)
+        if not self.fits(needed):
+            raise self.refusal(f"an image of {size[0]}x{size[1]} pixels", needed)
+
+    def refusal(self, what: str, needed: int) -> OutOfMemoryBudget:
+        """The error for a request that cannot fit."""
+        return OutOfMemoryBudget(
+            f"{what} would take {format_bytes(needed)}, the memory budget is "
+            f"{format_bytes(self.budget or 0)}",
+            "Send fewer or smaller images, lower `resolution` or `max_new_tokens`, or load the "
+            f"model with a budget of {format_bytes(needed)}.",
+            needed,
+        )

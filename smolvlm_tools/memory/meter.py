@@ -1,0 +1,169 @@
+"""How much memory is in use, and the most there was since a moment; knows no models.
+
+A process has one high-water mark, and several requests may want to know theirs at once: before the
+mark is reset for one, what it says is noted for all that are open.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Protocol
+
+SAMPLE_SECONDS = 0.005
+
+
+class HighWaterMark(Protocol):
+    """The most memory that was in use since `reset`."""
+
+    def now(self) -> int:
+        """Bytes in use."""
+        ...
+
+    def peak(self) -> int:
+        """Most bytes in use since the last `reset`."""
+        ...
+
+    def reset(self) -> None:
+        """Begin again from what is in use."""
+        ...
+
+    def rest(self) -> None:
+        """Nobody wants to know until the next `reset`."""
+        ...
+
+
+class Meter:
+    """Peaks of overlapping spans of time over one high-water mark. Safe to use from any thread."""
+
+    def __init__(self, mark: HighWaterMark) -> None:
+        self._mark = mark
+        self._lock = threading.Lock()
+        self._open: dict[Span, int] = {}
+
+    def now(self) -> int:
+        """Bytes in use."""
+        return self._mark.now()
+
+    def start(self) -> Span:
+        """A span that begins now."""
+        with self._lock:
+            self._note()
+            self._mark.reset()
+            span = Span(self)
+            self._open[span] = self._mark.now()
+            return span
+
+    def end(self, span: Span) -> int:
+        """Close a span; the most bytes in use since its start."""
+        with self._lock:
+            self._note()
+            peak = self._open.pop(span, 0)
+            if not self._open:
+                self._mark.rest()
+            return peak
+
+    def _note(self) -> None:
+        peak = self._mark.peak() if self._open else 0
+        for span, before in self._open.items():
+            self._open[span] = max(before, peak)
+
+
+class Span:
+    """A stretch of time whose peak is measured."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def end(self) -> int:
+        """Most bytes in use since its start; 0 when it has ended before."""
+        return self._meter.end(self)
+
+
+class LinuxProcess:
+    """This process's resident set, by the kernel's own mark (VmHWM, proc(5)).
+
+    Not by `ru_maxrss`: a child's starts at its parent's.
+    """
+
+    STATUS = Path("/proc/self/status")
+    CLEAR = Path("/proc/self/clear_refs")
+
+    def now(self) -> int:
+        return self._read("VmRSS:")
+
+    def peak(self) -> int:
+        return self._read("VmHWM:")
+
+    def reset(self) -> None:
+        self.CLEAR.write_text("5", encoding="ascii")
+
+    def rest(self) -> None:
+        """The kernel watches at no cost."""
+
+    def _read(self, name: str) -> int:
+        with self.STATUS.open(encoding="ascii", errors="replace") as lines:
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+class Sampled(ABC):
+    """A mark for systems that have none which can be reset: looks every `SAMPLE_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._peak = 0
+        self._stop: threading.Event | None = None
+
+    @abstractmethod
+    def now(self) -> int: ...
+
+    def peak(self) -> int:
+        return max(self._peak, self.now())
+
+    def reset(self) -> None:
+        self._peak = self.now()
+        if self._stop is None:
+            self._stop = threading.Event()
+            threading.Thread(
+                target=self._watch, args=(self._stop,), name="smolvlm-memory", daemon=True
+            ).start()
+
+    def rest(self) -> None:
+        if self._stop is not None:
+            self._stop.set()
+            self._stop = None
+
+    def _watch(self, stop: threading.Event) -> None:
+        while not stop.wait(SAMPLE_SECONDS):
+            self._peak = max(self._peak, self.now())
+
+
+class SampledLinuxProcess(Sampled):
+    """Where the kernel lets nobody reset its mark, as in some sandboxes."""
+
+    def now(self) -> int:
+        return LinuxProcess().now()
+
+
+class SampledProcess(Sampled):
+    """macOS and Windows, by psutil."""
+
+    def now(self) -> int:
+        import psutil
+
+        return int(psutil.Process().memory_info().rss)
+
+
+@functools.cache
+def resident() -> Meter:
+    """This process's resident memory: interpreter, libraries and mapped weights included."""
+    if not sys.platform.startswith("linux"):
+        return Meter(SampledProcess())
+    mark = LinuxProcess()
+    try:
+        mark.reset()
+    except OSError:
+        return Meter(SampledLinuxProcess())
+    return Meter(mark)
