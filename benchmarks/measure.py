@@ -12,9 +12,9 @@ from typing import TypeAlias
 from PIL import Image
 
 from benchmarks.engines import Engine, Request, Timing, is_ours, load_engine
-from benchmarks.memory import peak_bytes, reset_peak
 from benchmarks.prompts import FOLLOW_UPS, QUESTION, Images, text_of_length
 from benchmarks.rows import LONG_CONTEXT, SHORT_CONTEXT, Samples
+from smolvlm_tools.memory.meter import resident
 from smolvlm_tools.model_config import ModelConfig
 from smolvlm_tools.resolution import plan_grid
 
@@ -62,20 +62,19 @@ def measure_page(task: Task) -> Samples:
     A page that would take over the limit is left to be summed up from its parts; its peak
     of memory is then taken with a single vision layer.
     """
-    start = time.perf_counter()
+    start, span = time.perf_counter(), resident().start()
     engine = task.load(cache=True)
-    samples: Samples = {"load": [time.perf_counter() - start]}
-    _note_peak(samples, "peak_load")
+    samples: Samples = {"load": [time.perf_counter() - start], "peak_load": [span.end()]}
     page = Request(QUESTION, task.images.pages[:1])
     if _expected(engine, task, task.images.pages[0], samples) > task.limit:
         _sum_later(samples, "page", task.folder, task.images.pages[0])
         samples["prepare"] = [t for _ in range(2) if (t := engine.prepare(task.images.pages[0]))]
-        reset_peak()
+        span = resident().start()
         shallow = getattr(engine, "shallow", nullcontext)
         with shallow():
             engine.reply(page, 1)
     else:
-        reset_peak()
+        span = resident().start()
         timing = engine.reply(page, 2)
         samples["page"] = [timing.first_token]
         samples["prompt_tokens"] = [timing.prompt_tokens]
@@ -83,7 +82,7 @@ def measure_page(task: Task) -> Samples:
             samples["prepare"] = [timing.prepare]
         if timing.vision is not None:
             samples["vision"] = [timing.vision / timing.tiles]
-    _note_peak(samples, "peak_page")
+    samples["peak_page"] = [span.end()]
     if task.reuses:
         again = [engine.reply(Request(text, page.images), 2) for text in FOLLOW_UPS]
         samples["second"] = [timing.first_token for timing in again]
@@ -156,9 +155,9 @@ def measure_pages(task: Task) -> Samples:
     samples: Samples = {}
     expected = _expected(engine, task, task.images.pages[0], {})
     if expected * len(task.images.pages) <= task.limit:
-        reset_peak()
+        span = resident().start()
         samples["pages"] = [engine.reply(Request(QUESTION, task.images.pages), 2).first_token]
-        _note_peak(samples, "peak_pages")
+        samples["peak_pages"] = [span.end()]
     engine.close()
     return samples
 
@@ -209,9 +208,3 @@ def _repeat(run: Callable[[], Timing], times: int) -> Iterator[Timing]:
         yield run()
         if time.perf_counter() - start > ENOUGH_S:
             return
-
-
-def _note_peak(samples: Samples, key: str) -> None:
-    peak = peak_bytes()
-    if peak is not None:
-        samples[key] = [peak]

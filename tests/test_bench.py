@@ -19,7 +19,6 @@ from benchmarks.files import gguf_files
 from benchmarks.limits import floors, work_of
 from benchmarks.machine import machine_facts
 from benchmarks.measure import GROUPS, Task
-from benchmarks.memory import peak_bytes, reset_peak
 from benchmarks.plot import write_plot
 from benchmarks.prompts import PAGE_SIZE, Images, text_of_length, write_images
 from benchmarks.report import BEGIN, END, as_json, markdown, print_report, write_markdown
@@ -294,19 +293,6 @@ def test_wrong_arguments_end_with_one_line(
     assert bench.main([str(tmp_path), "--engines", "fast"]) == 2
     assert bench.main([str(tmp_path), "--rounds", "0"]) == 2
     assert capsys.readouterr().err.count("\n") == 3
-
-
-def test_peak_memory_rises_with_an_allocation_and_can_be_reset() -> None:
-    before = peak_bytes()
-    if before is None or not reset_peak():
-        pytest.skip("this kernel shows no VmHWM or does not let us reset it")
-    block = bytearray(b"1") * 200_000_000
-    high = peak_bytes()
-    del block
-    reset_peak()
-    low = peak_bytes()
-    assert high is not None and low is not None
-    assert high - low > 150_000_000
 
 
 def test_the_images_have_the_sizes_of_the_rows(images: Images) -> None:

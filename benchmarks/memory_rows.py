@@ -1,0 +1,118 @@
+"""The rows of the memory contract: which model, run how, asked what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.prompts import Images
+
+SIZES = {
+    "256m": "SmolVLM-256M-Instruct",
+    "500m": "SmolVLM-500M-Instruct",
+    "2.2b": "SmolVLM-Instruct",
+}
+"""The folders' names under `benchmarks/.checkpoints`."""
+
+IMAGES = ("none", "icon", "photo", "page")
+"""No image; 512x512; 1024x768; 1700x2200 pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measurement.
+
+    Attributes:
+        size: a key of `SIZES`.
+        backend, precision: as `SmolVLM.load` takes them.
+        image: one of `IMAGES`.
+        count: images of each request, all different.
+        batch: requests at once.
+        budget: as `SmolVLM.load` takes it; "" for none.
+    """
+
+    size: str
+    backend: str
+    precision: str
+    image: str
+    count: int = 1
+    batch: int = 1
+    budget: str = ""
+
+    def __str__(self) -> str:
+        budget = f"-{self.budget}" if self.budget else ""
+        return (
+            f"{self.size}-{self.backend}-{self.precision}-{self.count}x{self.image}"
+            f"-batch{self.batch}{budget}"
+        )
+
+    def files(self, images: Images, number: int) -> tuple[Path, ...]:
+        """The images of request `number`; no two requests have the same."""
+        if self.image == "none":
+            return ()
+        if self.image == "page":
+            return images.pages[number * self.count : (number + 1) * self.count]
+        if self.image == "photo":
+            return (images.photo,)
+        return (images.icon if self.batch == 1 else images.small[number],)
+
+
+def _rows() -> list[Row]:
+    onnx = [
+        Row(size, "onnx", precision, image)
+        for size in ("256m", "500m")
+        for precision in ("int8", "q4", "fp32")
+        for image in IMAGES
+        if image != "page" or precision != "fp32"
+    ]
+    mixed = [
+        Row("256m", "onnx", "vision=int8,embed=int8,decoder=q4", "page"),
+        Row("256m", "onnx", "vision=fp32,embed=fp32,decoder=int8", "photo"),
+        Row("256m", "onnx", "int8", "page", count=4),
+        Row("256m", "onnx", "int8", "icon", batch=4),
+        Row("256m", "onnx", "int8", "page", batch=2),
+        Row("256m", "onnx", "fp32", "icon", batch=4),
+        Row("256m", "onnx", "q4", "page", count=2),
+        Row("500m", "onnx", "int8", "icon", batch=4),
+    ]
+    openvino = [Row("256m", "openvino", "int8", image) for image in ("icon", "page")]
+    torch = [
+        Row(size, "torch", precision, image)
+        for size in ("256m", "500m")
+        for precision in ("fp32", "bf16", "int8", "q4")
+        for image in ("none", "icon", "photo")
+    ]
+    libraries = [
+        Row("256m", "torch", precision, "icon")
+        for precision in (
+            *("fp16", "bnb-int8", "bnb-nf4", "torchao-int8", "torchao-int8-dynamic"),
+            *("torchao-int4", "quanto-int8", "quanto-int4", "quanto-float8"),
+        )
+    ]
+    more_torch = [
+        Row("256m", "torch", "fp32", "page"),
+        Row("256m", "torch", "int8", "page"),
+        Row("256m", "torch", "fp32", "icon", batch=4),
+        Row("256m", "torch", "int8", "icon", batch=4),
+    ]
+    large = [
+        Row("2.2b", backend, precision, image)
+        for backend in ("onnx", "torch")
+        for precision in ("int8", "q4")
+        for image in ("none", "icon")
+    ]
+    budgets = [
+        Row("256m", "auto", "auto", "page", budget="1GB"),
+        Row("256m", "auto", "auto", "page", count=4, budget="1GB"),
+        Row("256m", "auto", "auto", "page", budget="600MB"),
+        Row("256m", "auto", "auto", "page", count=4, budget="600MB"),
+        Row("256m", "auto", "auto", "icon", batch=4, budget="600MB"),
+        Row("256m", "auto", "auto", "photo", budget="smallest"),
+        Row("500m", "auto", "auto", "page", budget="1GB"),
+        Row("500m", "auto", "auto", "page", budget="smallest"),
+        Row("256m", "torch", "auto", "icon", budget="800MB"),
+    ]
+    return [*onnx, *mixed, *openvino, *torch, *libraries, *more_torch, *large, *budgets]
+
+
+ROWS = _rows()
