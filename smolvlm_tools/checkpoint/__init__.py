@@ -9,6 +9,7 @@ repository's Python code can reach a backend.
 
 from __future__ import annotations
 
+from .adapter import AdapterFiles, find_adapter
 from .aliases import ALIASES
 from .checkpoint import Checkpoint
 from .listing import ModelInfo, list_models
@@ -17,9 +18,11 @@ from .verify import check_safetensors
 
 __all__ = [
     "ALIASES",
+    "AdapterFiles",
     "Checkpoint",
     "ModelInfo",
     "check_safetensors",
+    "find_adapter",
     "list_models",
     "open_checkpoint",
 ]

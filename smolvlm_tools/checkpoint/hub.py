@@ -97,9 +97,39 @@ def _hub(settings: HubSettings) -> HfApi:
 
 def open_from_hub(hub_id: str, revision: str | None, local_files_only: bool) -> Checkpoint:
     """Open a hub repository at a revision; see `open_checkpoint` for the errors."""
+    source, files = _locate(hub_id, revision, local_files_only)
+    checkpoint = _open(source, files)
+    _remember(source, revision)
+    return checkpoint
+
+
+def fetch_adapter(
+    hub_id: str, revision: str | None, local_files_only: bool, names: tuple[str, ...]
+) -> tuple[str, Path]:
+    """Fetch the files of an adapter's repository; its commit, and the folder they are in.
+
+    Raises what `find_adapter` does.
+    """
+    source, files = _locate(hub_id, revision, local_files_only)
+    for name in names:
+        if name not in files and source.settings.offline:
+            raise not_cached(hub_id, name)
+        if name not in files:
+            raise ModelNotFound(
+                f"{hub_id} has no {name}", "Name a LoRA adapter that peft saved as safetensors."
+            )
+    source.fetch(names)
+    _remember(source, revision)
+    return source.commit, source.folder
+
+
+def _locate(
+    hub_id: str, revision: str | None, local_files_only: bool
+) -> tuple[HubFiles, frozenset[str]]:
+    """One commit of a repository, and the names of what it has or, offline, of what is cached."""
     settings = hub_settings(local_files_only)
     if settings.offline:
-        return _open_cached(hub_id, revision, settings)
+        return _locate_cached(hub_id, revision, settings)
     try:
         info = _hub(settings).model_info(
             hub_id,
@@ -113,7 +143,7 @@ def open_from_hub(hub_id: str, revision: str | None, local_files_only: bool) -> 
             raise model_error(error, hub_id, revision) from error
         _log.warning("The hub cannot be reached; using the cached %s of %s.", cached, hub_id)
         offline = HubSettings(settings.endpoint, settings.cache, offline=True)
-        return _open_cached(hub_id, revision, offline)
+        return _locate_cached(hub_id, revision, offline)
     if not info.sha:
         raise ModelInvalid(f"the hub names no commit for {hub_id}", "Check HF_ENDPOINT.")
     facts = {
@@ -123,9 +153,8 @@ def open_from_hub(hub_id: str, revision: str | None, local_files_only: bool) -> 
     }
     if revision is None:
         facts = _with_known_facts(hub_id, facts)
-    checkpoint = _open(hub_id, info.sha, facts, frozenset(facts), settings)
-    remember_commit(hub_id, revision, info.sha, settings)
-    return checkpoint
+    folder = snapshot_folder(hub_id, info.sha, settings)
+    return HubFiles(hub_id, info.sha, folder, facts, settings), frozenset(facts)
 
 
 def _with_known_facts(hub_id: str, facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
@@ -144,27 +173,27 @@ def _with_known_facts(hub_id: str, facts: dict[str, FileFacts]) -> dict[str, Fil
     return merged
 
 
-def _open_cached(hub_id: str, revision: str | None, settings: HubSettings) -> Checkpoint:
+def _locate_cached(
+    hub_id: str, revision: str | None, settings: HubSettings
+) -> tuple[HubFiles, frozenset[str]]:
     commit = cached_commit(hub_id, revision, settings)
     if commit is None:
         raise not_cached(hub_id, f"revision {revision}" if revision else None)
     folder = snapshot_folder(hub_id, commit, settings)
-    if not (folder / "config.json").is_file():
-        raise not_cached(hub_id, "config.json")
     known = KNOWN_FILES.get(hub_id, {}) if revision is None else {}
-    return _open(hub_id, commit, known, list_files(folder), settings)
+    return HubFiles(hub_id, commit, folder, known, settings), list_files(folder)
 
 
-def _open(
-    hub_id: str,
-    commit: str,
-    facts: Mapping[str, FileFacts],
-    files: frozenset[str],
-    settings: HubSettings,
-) -> Checkpoint:
-    folder = snapshot_folder(hub_id, commit, settings)
-    source = HubFiles(hub_id, commit, folder, facts, settings)
+def _open(source: HubFiles, files: frozenset[str]) -> Checkpoint:
+    if "config.json" not in files and source.settings.offline:
+        raise not_cached(source.id, "config.json")
     source.fetch(name for name in CONFIG_FILES if name in files)
     if "config.json" not in files:
-        raise ModelNotFound(f"{hub_id} has no config.json", "Name a SmolVLM checkpoint.")
-    return Checkpoint(hub_id, commit, folder, ModelConfig.from_folder(folder), files, source)
+        raise ModelNotFound(f"{source.id} has no config.json", "Name a SmolVLM checkpoint.")
+    config = ModelConfig.from_folder(source.folder)
+    return Checkpoint(source.id, source.commit, source.folder, config, files, source)
+
+
+def _remember(source: HubFiles, revision: str | None) -> None:
+    if not source.settings.offline:
+        remember_commit(source.id, revision, source.commit, source.settings)
