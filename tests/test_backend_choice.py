@@ -58,6 +58,10 @@ Q4_DECODER = [*FP32, "onnx/decoder_model_merged_q4.onnx"]
         (FP32[:1] + INT8[1:], "auto", "auto", "onnx"),
         (WEIGHTS + Q4_DECODER, {"decoder": "q4"}, "auto", "onnx"),
         (WEIGHTS + Q4_DECODER, "vision=fp32,decoder=q4", "auto", "onnx"),
+        (WEIGHTS + FP32, "vision=fp32,decoder=q4", "auto", "torch"),
+        (WEIGHTS + FP32, "bnb-nf4", "auto", "torch"),
+        (WEIGHTS + FP32, {"decoder": "torchao-int8"}, "auto", "torch"),
+        (WEIGHTS + FP32, "decoder=bnb-nf4,lm_head=bnb-int8", "cuda", "torch"),
     ],
 )
 def test_auto_takes_the_fastest_backend_that_has_its_files(
@@ -92,7 +96,9 @@ def test_auto_takes_what_is_installed(having, machine):
         (ALL, FP32, "int8"),
         (ALL, WEIGHTS + FP32, "q4f16"),
         (ALL, FP32[:2], "auto"),
-        (ALL, WEIGHTS + FP32, "decoder=q4"),
+        (ALL, WEIGHTS + FP32, "embed=q4"),
+        (ALL, FP32, "decoder=q4"),
+        (ALL, FP32, "bnb-nf4"),
         ((), WEIGHTS + FP32, "auto"),
     ],
 )
@@ -124,8 +130,12 @@ def test_where_nothing_can_run_it_the_error_says_how_to_export(
         ({"backend": "torch", "precision": "q4f16"}, "q4f16"),
         ({"backend": "onnx", "precision": "bf16"}, "bf16"),
         ({"backend": "openvino", "precision": "bf16"}, "bf16"),
-        ({"backend": "torch", "precision": "decoder=q4"}, "decoder=q4"),
-        ({"backend": "torch", "precision": {"decoder": "int8"}}, "decoder"),
+        ({"backend": "torch", "precision": "embed=q4"}, "embed"),
+        ({"backend": "torch", "precision": {"decoder": "q4f16"}}, "q4f16"),
+        ({"backend": "onnx", "precision": "bnb-nf4"}, "bnb-nf4"),
+        ({"backend": "onnx", "precision": "lm_head=bf16"}, "lm_head"),
+        ({"backend": "openvino", "precision": "decoder=quanto-int8"}, "quanto-int8"),
+        ({"precision": "vision=bf16,embed=int8"}, "bf16"),
         ({"precision": "tower=int8"}, "tower"),
         ({"precision": {"vision": "fp33"}}, "fp33"),
     ],
@@ -143,6 +153,8 @@ def test_names_that_exist_are_accepted(device):
     check_names("auto", "auto", device, 1)
     check_names("onnx", "q4f16", device)
     check_names("torch", "bf16", device)
+    check_names("torch", "vision=bf16,decoder=bnb-nf4", device)
+    check_names("auto", {"decoder": "quanto-float8"}, device)
     check_names("onnx", {"vision": "int8", "decoder": "q4"}, device)
     check_names("auto", "vision=int8,decoder=q4", device)
 

@@ -213,6 +213,7 @@ def test_neighbours_set_nobodys_scale(tiny, precision):
 
 def test_what_was_quantized_is_what_is_multiplied():
     from smolvlm_tools.backends.torch_linear import FEW_ROWS, make_matrix
+    from smolvlm_tools.backends.torch_names import parse_kinds
     from smolvlm_tools.backends.torch_precision import make_plan
 
     generator = torch.Generator().manual_seed(1)
@@ -221,7 +222,7 @@ def test_what_was_quantized_is_what_is_multiplied():
         bias = torch.randn(outputs, generator=generator)
         x = torch.randn((FEW_ROWS + 1, inputs), generator=generator)
         for precision, bound in (("bf16", 0.01), ("fp16", 0.01), ("int8", 0.02), ("q4", 0.15)):
-            matrix = make_matrix(weight, bias, precision, make_plan(precision, "cpu"))
+            matrix = make_matrix(weight, bias, precision, make_plan(parse_kinds(precision), "cpu"))
             exact = x @ weight.t() + bias
             many, few = matrix(x), matrix(x[:FEW_ROWS])
             one = torch.cat([matrix(row[None]) for row in x])
@@ -231,38 +232,40 @@ def test_what_was_quantized_is_what_is_multiplied():
 
 
 def test_q4_is_more_exact_than_its_step_everywhere():
-    from smolvlm_tools.backends.torch_linear import GROUP, quantize_groups
+    from smolvlm_tools.backends.torch_packed import GROUP, quantize_groups
 
     weight = torch.randn((64, 96), generator=torch.Generator().manual_seed(2))
     weight[0, :GROUP] = 0.0
     weight[1, :GROUP] = 3.0
     codes, scales = quantize_groups(weight)
-    step, zero = (part.t().repeat_interleave(GROUP, 1).float() for part in scales.unbind(2))
+    step, zero = (part.repeat_interleave(GROUP, 1).float() for part in scales.unbind(2))
     assert codes.min() >= 0 and codes.max() <= 15
-    error = ((codes - 8) * step + zero - weight).abs()
+    error = ((codes.float() - 8) * step + zero - weight).abs()
     assert (error <= 0.55 * step + 0.01 * weight.abs()).all()
 
 
 @pytest.mark.parametrize("precision", ["int8", "q4"])
 def test_quantized_precisions_are_refused_off_the_cpu(precision):
+    from smolvlm_tools.backends.torch_names import parse_kinds
     from smolvlm_tools.backends.torch_precision import make_plan
 
     with pytest.raises(BackendUnavailable, match=precision):
-        make_plan(precision, "cuda:0")
+        make_plan(parse_kinds(precision), "cuda:0")
 
 
 def test_processors_with_bfloat16_instructions_compute_in_it(monkeypatch, tiny_a):
+    from smolvlm_tools.backends.torch_names import parse_kinds
     from smolvlm_tools.backends.torch_precision import make_plan, pick_precision
 
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-    assert make_plan("int8", "cpu").activations == torch.bfloat16
+    assert make_plan(parse_kinds("int8"), "cpu").activations == torch.bfloat16
     backend = load(tiny_a, "q4")
     full = load(tiny_a)
     found, expected = (start(b, prompt(60), 60)[1] for b in (backend, full))
     assert np.linalg.norm(found - expected) < 0.35 * np.linalg.norm(expected)
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
-    assert make_plan("bf16", "cpu").activations == torch.float32
+    assert make_plan(parse_kinds("bf16"), "cpu").activations == torch.float32
     assert (pick_precision("cpu"), pick_precision("mps")) == ("bf16", "fp16")
 
 

@@ -7,16 +7,17 @@ import importlib.util
 import platform
 import sys
 
-from ..checkpoint import Checkpoint
+from ..checkpoint import AdapterFiles, Checkpoint
 from ..errors import BadOptions, ModelNotFound
 from .base import AnyBackend
 from .cpu_features import has_int8_products
 from .onnx_files import PRECISIONS as ONNX_PRECISIONS
 from .onnx_files import available_precisions
-from .onnx_plan import Precision, choose_plan, parse_precision
+from .onnx_plan import choose_plan, parse_precision
+from .precision_names import Precision, is_mixed
+from .torch_names import KINDS as TORCH_PRECISIONS
+from .torch_names import OWN, parse_kinds
 
-EXACT_PRECISIONS = ("fp32", "bf16", "fp16")
-TORCH_PRECISIONS = (*EXACT_PRECISIONS, "int8", "q4")  # these two on the CPU only
 BACKENDS = ("auto", "onnx", "openvino", "torch")
 PRECISIONS = ("auto", *dict.fromkeys((*TORCH_PRECISIONS, *ONNX_PRECISIONS)))
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -28,30 +29,36 @@ def load_backend(
     precision: Precision = "auto",
     device: str = "auto",
     threads: int | None = None,
+    adapter: AdapterFiles | None = None,
 ) -> AnyBackend:
     """Load a checkpoint's weights into the runtime asked for.
 
     Args:
         checkpoint: an opened one.
         backend: one of `BACKENDS`.
-        precision: one of `PRECISIONS`, or one for each component of the ONNX files, as
-            {"vision": "int8", "decoder": "q4"} or "vision=int8,decoder=q4".
+        precision: one of `PRECISIONS`, or one for each component, as {"vision": "int8", "decoder":
+            "q4"} or "vision=int8,decoder=q4": vision, embed and decoder of ONNX files, or vision,
+            connector, decoder and lm_head of torch.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         threads: CPU threads; None leaves it to the runtime.
+        adapter: a LoRA adapter to merge into the weights. Only torch can: "auto" is torch then.
 
     Raises:
-        BadOptions: an unknown name, or a precision the backend does not have.
+        BadOptions: an unknown name, or a precision the backend does not have, or an adapter for a
+            backend that cannot merge it.
         BackendUnavailable: the runtime is not installed or lacks the device.
         ModelNotFound: the checkpoint has no files for it.
         ModelInvalid: its files are damaged.
     """
+    if adapter is not None:
+        backend = backend_for_adapter(backend)
     check_names(backend, precision, device, threads)
     if backend == "auto":
         backend = choose_backend(checkpoint, precision, device)
     if backend == "torch":
         from .torch_backend import TorchBackend
 
-        return TorchBackend.load(checkpoint, str(precision), device, threads)
+        return TorchBackend.load(checkpoint, precision, device, threads, adapter)
     if backend == "openvino":
         from .openvino_backend import OpenVinoBackend
 
@@ -59,6 +66,21 @@ def load_backend(
     from .onnx_backend import OnnxBackend
 
     return OnnxBackend.load(checkpoint, precision, device, threads)
+
+
+def backend_for_adapter(backend: str) -> str:
+    """The backend that merges a LoRA adapter: torch, where the choice is left to us.
+
+    Raises:
+        BadOptions: another one was asked for.
+    """
+    if backend in ("auto", "torch"):
+        return "torch"
+    raise BadOptions(
+        f"the {backend} backend cannot merge a LoRA adapter: its graphs hold the finished weights",
+        "Use backend='torch', or run `smolvlm export CHECKPOINT --adapter ADAPTER --out DIR` and "
+        "load DIR.",
+    )
 
 
 def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) -> str:
@@ -72,10 +94,9 @@ def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) ->
         ModelNotFound: none can run this checkpoint in this precision; it says what would help.
     """
     on_cpu = device == "cpu" or (device == "auto" and not has_accelerator())
-    for_torch = ("auto", *(TORCH_PRECISIONS if on_cpu else EXACT_PRECISIONS))
     torch_runs = (
         installed("torch")
-        and precision in for_torch
+        and _torch_takes(precision, on_cpu)
         and any(name.endswith(".safetensors") for name in checkpoint.files)
     )
     onnx_runs = installed("onnxruntime") and _has_files(checkpoint, precision)
@@ -114,10 +135,24 @@ def _has_files(checkpoint: Checkpoint, precision: Precision) -> bool:
     if precision in TORCH_PRECISIONS and precision not in ONNX_PRECISIONS:
         return False
     try:
+        parse_precision(precision)
+    except BadOptions:
+        parse_kinds(precision)  # then it is one of torch's
+        return False
+    try:
         choose_plan(checkpoint.files, precision, checkpoint.id)
     except ModelNotFound:
         return False
     return True
+
+
+def _torch_takes(precision: Precision, on_cpu: bool) -> bool:
+    """Whether the torch backend has a precision on a CPU or else on an accelerator."""
+    try:
+        kinds = parse_kinds(precision)
+    except BadOptions:
+        return False
+    return on_cpu or not any(kind in OWN for kind in kinds.values())
 
 
 def installed(*modules: str) -> bool:
@@ -150,9 +185,9 @@ def check_names(
         BadOptions: an unknown name, or a precision that the backend does not have.
     """
     _check("backend", backend, BACKENDS)
-    mixed = not isinstance(precision, str) or "=" in precision
+    mixed = is_mixed(precision)
     if mixed:
-        parse_precision(precision)
+        _check_components(backend, precision)
     else:
         _check("precision", str(precision), PRECISIONS)
     kind, colon, number = str(device).partition(":")
@@ -161,16 +196,34 @@ def check_names(
     _check("device", kind, DEVICES)
     if threads is not None and not (str(threads).isdecimal() and int(threads) > 0):
         raise BadOptions(f"threads {threads!r} is not a number above 0", "Use 1 or more.")
-    if backend == "torch" and (mixed or precision not in ("auto", *TORCH_PRECISIONS)):
+    if mixed:
+        return
+    if backend == "torch" and precision not in ("auto", *TORCH_PRECISIONS):
         raise BadOptions(
             f"the torch backend has no precision {precision!r}",
             f"Use one of {', '.join(TORCH_PRECISIONS)}, or backend='onnx'.",
         )
-    if backend in ("onnx", "openvino") and precision == "bf16":
+    if backend in ("onnx", "openvino") and precision not in ("auto", *ONNX_PRECISIONS):
         raise BadOptions(
-            f"the {backend} backend has no precision 'bf16'",
+            f"the {backend} backend has no precision {precision!r}",
             f"Use one of {', '.join(ONNX_PRECISIONS)}, or backend='torch'.",
         )
+
+
+def _check_components(backend: str, precision: Precision) -> None:
+    """Check a precision for each component: of the backend's, or of either."""
+    if backend == "torch":
+        parse_kinds(precision)
+        return
+    try:
+        parse_precision(precision)
+    except BadOptions as error:
+        if backend != "auto":
+            raise
+        try:
+            parse_kinds(precision)
+        except BadOptions:
+            raise error from None
 
 
 def _check(what: str, value: str, known: tuple[str, ...]) -> None:

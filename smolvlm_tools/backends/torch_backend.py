@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checkpoint import Checkpoint
+from ..checkpoint import AdapterFiles, Checkpoint
 from ..errors import BackendUnavailable, Closed, ModelError
+from ..heap import give_back_large_blocks, trim_heap
 from .base import Logits, Tiles, TokenIds
+from .precision_names import Precision
+from .torch_saved import agreed_kinds, read_config, saved_kinds
 
 if TYPE_CHECKING:
     import torch
 
     from .torch_cache import TorchCache
-
-PRECISIONS = ("fp32", "bf16", "fp16", "int8", "q4")
-"""What the weights are; `torch_precision` has the table. int8 and q4 are the decoder's matrices:
-the vision tower is bf16 beside them, and runs on the CPU only."""
 
 TILES_PER_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}
 
@@ -44,42 +43,56 @@ class TorchBackend:
         self._vision: Any = vision
         self._plan, self._image_token_id, self._text = plan, image_token_id, text
         self.device: str = plan.device
-        self.precision: str = plan.decoder
+        self.precision: str = plan.name
         kind = self.device.partition(":")[0]
         self.tiles_per_batch = TILES_PER_BATCH[kind]
         self._arena = self._steps = None
         if kind == "cuda":
             with self._computing():
                 self._arena = Arena(text, plan.cache, self.device)
-                self._steps = ArenaSteps(decoder, self._arena, capture=True)
+                self._steps = ArenaSteps(decoder, self._arena, capture=plan.can_be_captured)
 
     @classmethod
     def load(
-        cls, checkpoint: Checkpoint, precision: str, device: str, threads: int | None
+        cls,
+        checkpoint: Checkpoint,
+        precision: Precision,
+        device: str,
+        threads: int | None,
+        adapter: AdapterFiles | None = None,
     ) -> TorchBackend:
         """Load a checkpoint's weights.
 
         Args:
             checkpoint: opened; its weights are fetched here.
-            precision: "auto" (bf16; fp16 on mps) or one of `PRECISIONS`.
+            precision: "auto" (bf16; fp16 on mps; what a quantized checkpoint is), one of
+                `torch_names.KINDS`, or one for each component as {"vision": "bf16", "decoder":
+                "bnb-nf4"} or "vision=bf16,decoder=bnb-nf4".
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             threads: CPU threads for the whole process's torch; None leaves them alone.
+            adapter: a LoRA adapter, merged into the weights before any quantization.
 
         Raises:
-            BackendUnavailable: torch or the device is not there, or the device lacks the precision.
+            BackendUnavailable: torch, the device or the library of a quantized precision is not
+                there, or has no kernel for it on the device.
+            BadOptions: no such precision, or another one than the checkpoint is quantized in.
             ModelNotFound: the checkpoint has no safetensors.
-            ModelInvalid: the weights do not fit the configuration.
+            ModelInvalid: the weights do not fit the configuration, or the adapter the weights.
         """
-        torch = _import_torch()
+        torch = import_torch()
         device = pick_device(device)
+        if device == "cpu":
+            give_back_large_blocks()
         from .torch_model import load_model
         from .torch_precision import make_plan, pick_precision
 
-        plan = make_plan(pick_precision(device) if precision == "auto" else precision, device)
+        saved = saved_kinds(read_config(checkpoint.folder))
+        plan = make_plan(agreed_kinds(precision, saved, pick_precision(device)), device)
         if threads is not None:
             torch.set_num_threads(threads)
         with _typed_errors(device):
-            decoder, vision = load_model(checkpoint, plan)
+            decoder, vision = load_model(checkpoint, plan, adapter)
+        trim_heap()  # of what quantizing and reading left between the weights
         config = checkpoint.config
         return cls(decoder, vision, plan, config.image_token_id, config.text)
 
@@ -90,6 +103,13 @@ class TorchBackend:
         with self._computing():
             pixels = torch.from_numpy(np.ascontiguousarray(tiles))
             return self._vision.encode(pixels.to(self.device, self._plan.activations))
+
+    def embed(self, token_ids: TokenIds) -> torch.Tensor:
+        """Rows of the token table for ids (L,): (L, hidden), on the device."""
+        import torch
+
+        with self._computing():
+            return self._decoder.embed(torch.from_numpy(np.ascontiguousarray(token_ids)))
 
     def create_cache(self, capacity: int) -> TorchCache:
         """An empty cache; memory is taken as it fills where the system allows, except on CUDA."""
@@ -188,7 +208,7 @@ def pick_device(device: str) -> str:
     Raises:
         BackendUnavailable: torch or the device is missing.
     """
-    torch = _import_torch()
+    torch = import_torch()
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if here[name])
@@ -201,7 +221,12 @@ def pick_device(device: str) -> str:
     return device
 
 
-def _import_torch() -> Any:
+def import_torch() -> Any:
+    """The module torch.
+
+    Raises:
+        BackendUnavailable: it is not installed, or lacks a shared library.
+    """
     try:
         import torch
     except (ImportError, OSError) as error:  # OSError: a shared library of torch is missing

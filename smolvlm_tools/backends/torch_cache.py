@@ -14,7 +14,10 @@ from ..errors import BadPrompt, ModelError
 from ..model_config import TextConfig
 
 SMALLEST = 512
-"""Positions an arena begins with; it doubles, so that few captured graphs are thrown away."""
+"""An arena's rows hold a multiple of so many positions: each change throws captured graphs away."""
+
+IDLE = 64 << 20
+"""Bytes that an arena without sequences keeps: the next request's images may need the room."""
 
 
 @dataclass(slots=True)
@@ -58,41 +61,53 @@ def state_shape(text: TextConfig, capacity: int) -> tuple[int, int, int, int]:
 class Arena:
     """One tensor for all sequences, (rows, 2 * layers, kv_heads, capacity, head_dim).
 
-    A captured graph bakes addresses in, so sequences that join and leave must not move. Row 0
-    belongs to nobody: what pads a batch writes there. All starts as zeros, because what is masked
-    is multiplied by 0, and 0 times NaN is NaN.
+    A captured graph bakes addresses in, so sequences that join and leave must not move. All starts
+    as zeros, because what is masked is multiplied by 0, and 0 times NaN is NaN. Rows are added in
+    pairs, so that the old and the new arena together never hold more than two rows a sequence.
 
     Attributes:
         version: changes when `states` moved and captured graphs are worthless.
     """
 
     def __init__(self, text: TextConfig, dtype: torch.dtype, device: str) -> None:
-        self._text = text
+        self._text, self._dtype, self._device = text, dtype, device
         self._held: dict[int, TorchCache] = {}
-        self.states = torch.zeros((1, *state_shape(text, SMALLEST)), dtype=dtype, device=device)
+        self.states = self._zeros(0, SMALLEST)
         self.version = 0
 
     def create(self, capacity: int) -> TorchCache:
         """A cache in a free row; the arena grows where there is none, or none long enough."""
         rows, longest = self.states.shape[0], self.states.shape[3]
-        row = next((n for n in range(1, rows) if n not in self._held), rows)
-        while longest < capacity:
-            longest *= 2
-        if row == rows or longest > self.states.shape[3]:
-            self._grow(max(rows, 2 * row), longest)
+        row = next((n for n in range(rows) if n not in self._held), rows)
+        needed = max(longest, capacity + -capacity % SMALLEST)
+        if row == rows or needed > longest:
+            if self._held:
+                self._grow(max(rows, row + 1 + (row + 1) % 2), needed)
+            else:
+                self._drop()  # first, so that old and new are never there together
+                row, self.states = 0, self._zeros(1, needed)
         cache = TorchCache(capacity, self.states[row], row)
         self._held[row] = cache
         return cache
 
     def release(self, cache: TorchCache) -> None:
-        """Free a cache's row; the arena keeps its size for those to come."""
+        """Free a cache's row; an arena of up to `IDLE` bytes stays for those to come."""
         if cache.row is not None and self._held.get(cache.row) is cache:
             del self._held[cache.row]
+        if not self._held and self.states.nbytes > IDLE:
+            self._drop()
+
+    def _zeros(self, rows: int, capacity: int) -> torch.Tensor:
+        shape = (rows, *state_shape(self._text, capacity))
+        return torch.zeros(shape, dtype=self._dtype, device=self._device)
+
+    def _drop(self) -> None:
+        self.states = self._zeros(0, SMALLEST)
+        self.version += 1
 
     def _grow(self, rows: int, capacity: int) -> None:
         old = self.states
-        shape = (rows, *state_shape(self._text, capacity))
-        self.states = torch.zeros(shape, dtype=old.dtype, device=old.device)
+        self.states = self._zeros(rows, capacity)
         self.states[: old.shape[0], :, :, : old.shape[3]] = old
         self.version += 1
         for row, cache in self._held.items():

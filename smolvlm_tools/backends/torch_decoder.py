@@ -13,12 +13,17 @@ import torch
 import torch.nn.functional as F
 
 from ..model_config import TextConfig
+from .mapped_pages import forget_range
 from .torch_cache import TorchCache
 from .torch_linear import Matrix
 from .torch_precision import Plan
 
 CHUNK = 2048
 """Tokens of a prompt that go through the layers at once: bounds the memory of long prompts."""
+
+LOOKED_UP = 64
+"""Tokens looked up at a time in a table that is a mapped file: each row read makes 64 kB of it
+count as this process's memory (Linux's `fault_around_bytes`), so they are let go of again."""
 
 Activation = Callable[[torch.Tensor], torch.Tensor]
 Attend = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -39,7 +44,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class DecoderWeights:
-    """All of a decoder's weights; `table` is (vocab, hidden), cos and sin (context, head_dim)."""
+    """All of a decoder's weights; `table` is (vocab, hidden), cos and sin (context, head_dim).
+
+    `mapped` says that the table is a mapped file which nothing but looking tokens up reads.
+    """
 
     table: torch.Tensor
     layers: Sequence[Layer]
@@ -48,6 +56,7 @@ class DecoderWeights:
     cos: torch.Tensor
     sin: torch.Tensor
     activation: Activation
+    mapped: bool = False
 
 
 class Decoder:
@@ -58,8 +67,15 @@ class Decoder:
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Rows of the token table (L, hidden) in the dtype of the activations."""
-        rows = F.embedding(ids.to(self._weights.table.device), self._weights.table)
-        return rows.to(self._plan.device, self._plan.activations)
+        table, plan = self._weights.table, self._plan
+        ids = ids.to(table.device)
+        if not self._weights.mapped:
+            return F.embedding(ids, table).to(plan.device, plan.activations)
+        rows = torch.empty((len(ids), table.shape[1]), dtype=plan.activations)
+        for some, slot in zip(ids.split(LOOKED_UP), rows.split(LOOKED_UP), strict=True):
+            slot.copy_(F.embedding(some, table))
+            forget_range(table.data_ptr(), table.nbytes)
+        return rows
 
     def prefill(self, embeds: torch.Tensor, cache: TorchCache) -> torch.Tensor:
         """Append embeddings (L, hidden) to `cache`; logits (vocab,) float32 after the last."""
@@ -146,9 +162,11 @@ class Decoder:
             qk = torch.addcmul(qk * cos, qk.roll(width // 2, -1), sin)
             mixed = attend(n, qk[:, :heads], qk[:, heads:], v)
             x = x + layer.out(mixed)
+            del qkv, qk, v, mixed  # they would stay beside the larger ones below
             h = F.rms_norm(x, hidden, layer.norm2, eps)
             gate, up = layer.gate_up(h).chunk(2, 1)
             x = x + layer.down(weights.activation(gate).mul_(up))
+            del gate, up
         return x
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:

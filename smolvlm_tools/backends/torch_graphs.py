@@ -38,6 +38,8 @@ class ArenaSteps:
         self._decoder, self._arena, self._capture = decoder, arena, capture
         self._captured: dict[tuple[int, int], CapturedStep] = {}
         self._version = arena.version
+        self._stream: Any = None
+        self._pool: Any = None
 
     def step(self, ids: torch.Tensor, caches: Sequence[TorchCache]) -> torch.Tensor:
         """Append one token (B,) to each of B caches; logits (B, vocab) float32."""
@@ -45,10 +47,15 @@ class ArenaSteps:
             cache.room(1)
         count = len(caches)
         rows = 1 << (count - 1).bit_length()
-        inputs = torch.zeros((3, rows), dtype=torch.long)  # padding: row 0, which is nobody's
-        inputs[0, :count] = ids
-        inputs[1, :count] = torch.tensor([cache.row for cache in caches])
-        inputs[2, :count] = torch.tensor([cache.length for cache in caches])
+        # padding repeats the first sequence: what it writes is the same once more
+        chosen = [caches[n if n < count else 0] for n in range(rows)]
+        inputs = torch.tensor(
+            [
+                [*ids.tolist(), *[int(ids[0])] * (rows - count)],
+                [cache.row for cache in chosen],
+                [cache.length for cache in chosen],
+            ]
+        )
         logits = self._run(inputs, self._span(max(cache.length for cache in caches) + 1))
         for cache in caches:
             cache.length += 1
@@ -68,7 +75,7 @@ class ArenaSteps:
             self._version = self._arena.version
         key = (inputs.shape[1], span)
         if key not in self._captured:
-            self._captured[key] = self._capture_step(inputs.shape[1], span)
+            self._captured[key] = self._capture_step(inputs, span)
         captured = self._captured[key]
         captured.inputs.copy_(inputs)
         captured.graph.replay()
@@ -77,20 +84,28 @@ class ArenaSteps:
     def _compute(self, inputs: torch.Tensor, span: int) -> torch.Tensor:
         return self._decoder.step_rows(self._arena.states[:, :, :, :span], *inputs.unbind())
 
-    def _capture_step(self, rows: int, span: int) -> CapturedStep:
-        """Capture on zeros: tokens and positions 0 of row 0, which is nobody's.
+    def _capture_step(self, inputs: torch.Tensor, span: int) -> CapturedStep:
+        """Capture a step after computing it twice, which leaves what it writes as it is.
 
-        Warm-up runs on a side stream, as https://pytorch.org/docs/stable/notes/cuda.html asks.
+        Warm-up runs on a side stream, as https://pytorch.org/docs/stable/notes/cuda.html asks: the
+        one of the capture, as cuBLAS takes up to 32 MiB for every stream it sees. The graphs share
+        one pool of memory, since they are never replayed at once and their outputs stay alive.
         """
-        inputs = torch.zeros((3, rows), dtype=torch.long, device=self._arena.states.device)
-        with torch.cuda.device(inputs.device):
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
+        inputs = inputs.to(self._arena.states.device)
+        with torch.cuda.device(inputs.device), torch.cuda.stream(torch.cuda.current_stream()):
+            if self._stream is None:
+                self._stream = torch.cuda.Stream()
+            if not self._captured:  # a pool goes with the last of its graphs
+                self._pool = torch.cuda.graph_pool_handle()
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
                 for _ in range(2):
                     self._compute(inputs, span)
-            torch.cuda.current_stream().wait_stream(side)
+            torch.cuda.current_stream().wait_stream(self._stream)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            # other threads of the process may use the device meanwhile
+            with torch.cuda.graph(
+                graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+            ):
                 logits = self._compute(inputs, span)
         return CapturedStep(graph, inputs, logits)

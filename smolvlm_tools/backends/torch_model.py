@@ -5,21 +5,26 @@ Knows the tensors' names in the hub's files and what of config.json changes the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 
-from ..checkpoint import Checkpoint
+from ..checkpoint import AdapterFiles, Checkpoint
 from ..errors import ModelInvalid
+from ..heap import trim_heap
 from ..model_config import ModelConfig
+from .torch_adapter import open_adapter
 from .torch_decoder import Decoder, DecoderWeights, Layer
-from .torch_linear import Matrix, make_matrix
-from .torch_precision import Plan
+from .torch_linear import make_matrix, make_together, restore_matrix
+from .torch_matrix import Joined, Matrix
+from .torch_merged import MergedWeights
+from .torch_names import FLOATS, library_of
+from .torch_precision import WEIGHTS, Plan
+from .torch_quantized import check_kinds, format_of
+from .torch_saved import read_config, saved_kinds
 from .torch_vision import Norm, Vision, VisionLayer, VisionWeights, vision_position_ids
 from .torch_weights import TorchWeights, open_weights
 
@@ -33,23 +38,56 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu_pytorch_tanh": partial(F.gelu, approximate="tanh"),
     "relu": F.relu,
 }
-PRECISION_OF = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+AnyWeights: TypeAlias = TorchWeights | MergedWeights
 
 
-def load_model(checkpoint: Checkpoint, plan: Plan) -> tuple[Decoder, Vision]:
+def load_model(
+    checkpoint: Checkpoint, plan: Plan, adapter: AdapterFiles | None = None
+) -> tuple[Decoder, Vision]:
     """Read a checkpoint's weights into the formats of `plan`.
+
+    Args:
+        checkpoint: opened; its weights are fetched here.
+        plan: number formats.
+        adapter: to merge into the weights first.
 
     Raises:
         ModelNotFound: it has no safetensors.
-        ModelInvalid: they are damaged, do not fit the configuration, or it asks for a computation
-            that is not known here.
+        ModelInvalid: they are damaged, do not fit the configuration, it asks for a computation that
+            is not known here, or the adapter cannot be merged into them.
+        BackendUnavailable: the library of a quantized precision cannot run it here.
     """
-    weights = open_weights(checkpoint)
-    builder = Builder(weights, checkpoint.config, plan, _read_raw(checkpoint.folder))
+    raw = read_config(checkpoint.folder)
+    weights: AnyWeights = open_weights(checkpoint)
+    if adapter is not None:
+        weights = merge_adapter(weights, adapter, raw)
     with torch.inference_mode():
-        model = builder.decoder(), builder.vision()
+        check_kinds(plan.kinds.values(), plan.device, plan.activations)
+        builder = Builder(weights, checkpoint.config, plan, raw)
+        decoder = builder.decoder()
+        trim_heap()  # of what quantizing left between the weights, before more are read
+        model = decoder, builder.vision()
     _check_all_read(weights.unread)
+    if isinstance(weights, MergedWeights):
+        weights.check_all_used()
     return model
+
+
+def merge_adapter(
+    weights: TorchWeights, adapter: AdapterFiles, raw: dict[str, Any]
+) -> MergedWeights:
+    """The weights of a checkpoint with config.json `raw`, changed by an adapter.
+
+    Raises:
+        ModelInvalid: the adapter is damaged, cannot be merged, or is one of another checkpoint.
+    """
+    if saved_kinds(raw) is not None:
+        raise ModelInvalid(
+            "an adapter cannot be merged into weights that are quantized",
+            "Use the checkpoint before quantization: `smolvlm quantize --adapter DIR`.",
+        )
+    tied = bool(raw.get("tie_word_embeddings", False))
+    return MergedWeights(weights, open_adapter(adapter), EMBEDDING, HEAD, tied)
 
 
 class Builder:
@@ -63,12 +101,13 @@ class Builder:
     """
 
     def __init__(
-        self, weights: TorchWeights, config: ModelConfig, plan: Plan, raw: dict[str, Any]
+        self, weights: AnyWeights, config: ModelConfig, plan: Plan, raw: dict[str, Any]
     ) -> None:
         self._weights, self._config, self._plan = weights, config, plan
         self._text: dict[str, Any] = raw.get("text_config") or {}
         self._vision: dict[str, Any] = raw.get("vision_config") or {}
         self._tied = bool(raw.get("tie_word_embeddings", False))
+        self._saved = saved_kinds(raw) is not None
 
     def decoder(self) -> Decoder:
         """The decoder; its largest matrix is read while there is the most room."""
@@ -77,7 +116,8 @@ class Builder:
         if plan.device == "cpu":
             table = self._weights.map(EMBEDDING, shape)
         else:
-            table = self._weights.get(EMBEDDING, shape).to(plan.device, plan.weights)
+            dtype = WEIGHTS.get(plan.kinds["decoder"], plan.activations)
+            table = self._weights.get(EMBEDDING, shape).to(plan.device, dtype)
         cos, sin = rope_tables(
             _rope_scale(self._text), text.rope_theta, text.head_dim, text.context_length
         )
@@ -89,8 +129,15 @@ class Builder:
             cos=cos.to(plan.device, plan.activations),
             sin=sin.to(plan.device, plan.activations),
             activation=_activation(self._text, "silu"),
+            mapped=self._table_is_file,
         )
         return Decoder(weights, text, plan)
+
+    @property
+    def _table_is_file(self) -> bool:
+        """Whether the token table is the file itself, and not the output matrix too."""
+        untied = HEAD in self._weights or not self._tied
+        return self._plan.device == "cpu" and untied and isinstance(self._weights, TorchWeights)
 
     def vision(self) -> Vision:
         """The vision tower and connector."""
@@ -106,7 +153,9 @@ class Builder:
         )
         wide = hidden * self._config.scale_factor**2
         weights = VisionWeights(
-            patch=self._make(kernel, self._weights.get(f"{name}.bias", (hidden,))),
+            patch=make_matrix(
+                kernel, self._weights.get(f"{name}.bias", (hidden,)), plan.patches, plan
+            ),
             positions=table[vision_position_ids(side)].to(plan.device, plan.activations),
             layers=[
                 self._vision_layer(f"{VISION}encoder.layers.{n}.") for n in range(vision.layers)
@@ -116,18 +165,21 @@ class Builder:
                 ["model.connector.modality_projection.proj"],
                 [self._config.text.hidden_size],
                 wide,
+                plan.kinds["connector"],
             ),
             activation=_activation(self._vision, "gelu_pytorch_tanh"),
         )
         return Vision(weights, self._config)
 
     def _head(self, table: torch.Tensor, shape: tuple[int, int]) -> Matrix:
-        if HEAD in self._weights or not self._tied:
-            return self._make(self._weights.get(HEAD, shape), None, self._plan.head)
-        return make_matrix(table, None, self._plan.head, self._plan, shared=True)
+        kind = self._plan.kinds["lm_head"]
+        quantized = self._saved and kind not in FLOATS
+        if quantized or HEAD in self._weights or not self._tied:
+            return self._linear([HEAD.removesuffix(".weight")], [shape[0]], shape[1], kind)
+        return make_matrix(table, None, kind, self._plan, shared=True)
 
     def _decoder_layer(self, prefix: str) -> Layer:
-        text, kind = self._config.text, self._plan.decoder
+        text, kind = self._config.text, self._plan.kinds["decoder"]
         hidden, middle, queries = (
             text.hidden_size,
             text.intermediate_size,
@@ -149,32 +201,44 @@ class Builder:
 
     def _vision_layer(self, prefix: str) -> VisionLayer:
         hidden, middle = self._config.vision.hidden_size, self._config.vision.intermediate_size
-        attention = f"{prefix}self_attn."
+        attention, kind = f"{prefix}self_attn.", self._plan.kinds["vision"]
         return VisionLayer(
             norm1=self._norm(f"{prefix}layer_norm1", hidden),
-            qkv=self._linear([f"{attention}{x}_proj" for x in "qkv"], [hidden] * 3, hidden),
-            out=self._linear([f"{attention}out_proj"], [hidden], hidden),
+            qkv=self._linear([f"{attention}{x}_proj" for x in "qkv"], [hidden] * 3, hidden, kind),
+            out=self._linear([f"{attention}out_proj"], [hidden], hidden, kind),
             norm2=self._norm(f"{prefix}layer_norm2", hidden),
-            up=self._linear([f"{prefix}mlp.fc1"], [middle], hidden),
-            down=self._linear([f"{prefix}mlp.fc2"], [hidden], middle),
+            up=self._linear([f"{prefix}mlp.fc1"], [middle], hidden, kind),
+            down=self._linear([f"{prefix}mlp.fc2"], [hidden], middle, kind),
         )
 
-    def _linear(
-        self, names: list[str], outputs: list[int], inputs: int, kind: str | None = None
-    ) -> Matrix:
+    def _linear(self, names: list[str], outputs: list[int], inputs: int, kind: str) -> Matrix:
         """Linear layers that share an argument as one; a bias where the files have one."""
         pairs = list(zip(names, outputs, strict=True))
-        parts = [self._weights.get(f"{name}.weight", (n, inputs)) for name, n in pairs]
-        bias = None
+        biases: list[torch.Tensor] = []
         if any(f"{name}.bias" in self._weights for name in names):
-            bias = torch.cat([self._weights.get(f"{name}.bias", (n,)) for name, n in pairs])
-        return self._make(parts[0] if len(parts) == 1 else torch.cat(parts), bias, kind)
+            biases = [self._weights.get(f"{name}.bias", (n,)) for name, n in pairs]
+        if self._saved and kind not in FLOATS:
+            return self._restore(pairs, biases, inputs, kind)
+        weights = [self._weights.get(f"{name}.weight", (n, inputs)) for name, n in pairs]
+        return make_together(weights, biases, kind, self._plan)
 
-    def _make(
-        self, weight: torch.Tensor, bias: torch.Tensor | None, kind: str | None = None
+    def _restore(
+        self, pairs: list[tuple[str, int]], biases: list[torch.Tensor], inputs: int, kind: str
     ) -> Matrix:
-        kind = kind or PRECISION_OF[self._plan.weights]
-        return make_matrix(weight, bias, kind, self._plan)
+        """The same out of tensors that are quantized already."""
+        made = format_of(kind)
+        assert isinstance(self._weights, TorchWeights)  # an adapter was refused
+        parts = [self._weights.stored(name, made.layout(kind, n, inputs)) for name, n in pairs]
+        if library_of(kind) is None:
+            stored = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+            bias = torch.cat(biases) if biases else None
+            shape = (sum(n for _, n in pairs), inputs)
+            return restore_matrix(stored, bias, kind, shape, self._plan)
+        matrices = [
+            restore_matrix(part, biases[n] if biases else None, kind, (outputs, inputs), self._plan)
+            for n, (part, (_, outputs)) in enumerate(zip(parts, pairs, strict=True))
+        ]
+        return matrices[0] if len(matrices) == 1 else Joined(matrices, [n for _, n in pairs])
 
     def _norm(self, name: str, width: int) -> Norm:
         return Norm(self._vector(f"{name}.weight", width), self._vector(f"{name}.bias", width))
@@ -216,15 +280,6 @@ def _unknown(key: str, value: object, known: str) -> ModelInvalid:
     return ModelInvalid(
         f"config.json has {key} = {value!r}", f"The torch backend computes only: {known}."
     )
-
-
-def _read_raw(folder: Path) -> dict[str, Any]:
-    try:
-        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelInvalid(
-            f"config.json is not readable JSON ({error})", "Fetch the checkpoint again."
-        ) from error
 
 
 def _check_all_read(unread: set[str]) -> None:

@@ -1,30 +1,27 @@
 """Which number formats a precision means on a device; knows dtypes and CPU features, not layers.
 
-precision  matrices of the decoder       everything else     activations
-fp32       float32                       float32             float32
-bf16       bfloat16                      bfloat16            `fast_dtype` on a CPU, else bfloat16
-fp16       float16                       float16             float32 on a CPU, else float16
-int8       int8, a scale per row         bfloat16            as bf16; CPU only
-q4         4 bits, scale and zero per    bfloat16            as bf16; CPU only
-           group of 32; lm_head int8
+kind of a matrix          is                             activations
+fp32                      float32                        float32
+bf16                      bfloat16                       `fast_dtype` on a CPU, else bfloat16
+fp16                      float16                        float32 on a CPU, else float16
+int8, q4                  see `torch_packed`; CPU only   as bf16
+bnb-*, torchao-*, quanto-*  see `torch_bitsandbytes`, …  as bf16
+
+Activations are the same everywhere: float32 where components that are not quantized differ.
+`torch_names` says what a component is that is not named.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from ..errors import BackendUnavailable
+from .torch_names import FLOATS, OWN, describe_kinds, library_of
 
-QUANTIZED = ("int8", "q4")
-WEIGHTS = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-    "int8": torch.bfloat16,
-    "q4": torch.bfloat16,
-}
+WEIGHTS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,38 +30,53 @@ class Plan:
 
     Attributes:
         device: "cpu", "cuda:0", "mps", …
-        decoder: what the decoder's matrices are: a precision's name.
-        head: what the output matrix is: a precision's name.
-        weights: of the vision tower, the norms, and matrices that are not quantized.
+        kinds: what the matrices of each of `torch_names.COMPONENTS` are.
         activations: what is added, normalised and, for many rows at once, multiplied.
         cache: keys and values.
     """
 
     device: str
-    decoder: str
-    head: str
-    weights: torch.dtype
+    kinds: Mapping[str, str]
     activations: torch.dtype
     cache: torch.dtype
 
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return describe_kinds(self.kinds)
 
-def make_plan(precision: str, device: str) -> Plan:
-    """The formats of a precision; see the module.
+    @property
+    def patches(self) -> str:
+        """What the patch embedding is: never quantized, as the libraries leave it."""
+        return self.kinds["vision"] if self.kinds["vision"] in FLOATS else "bf16"
+
+    @property
+    def can_be_captured(self) -> bool:
+        """Whether a step can become a CUDA graph: the libraries do not promise it."""
+        return not any(library_of(kind) for kind in self.kinds.values())
+
+
+def make_plan(kinds: Mapping[str, str], device: str) -> Plan:
+    """The formats of a model whose components are `kinds`; see the module.
 
     Raises:
-        BackendUnavailable: a quantized precision on something else than a CPU.
+        BackendUnavailable: a format of ours on something else than a CPU.
     """
     on_cpu = device == "cpu"
-    if precision in QUANTIZED and not on_cpu:
+    own = [kind for kind in kinds.values() if kind in OWN]
+    if own and not on_cpu:
         raise BackendUnavailable(
-            f"the torch backend has {precision} on the CPU only, not on {device}",
-            "Use precision 'bf16' or 'fp16' there.",
+            f"the torch backend has {own[0]} on the CPU only, not on {device}",
+            "Use precision 'bf16', 'bnb-nf4' or 'torchao-int8' there.",
         )
-    weights = activations = WEIGHTS[precision]
-    if on_cpu and precision != "fp32":
-        activations = torch.float32 if precision == "fp16" else fast_dtype()
-    head = "int8" if precision == "q4" else precision
-    return Plan(device, precision, head, weights, activations, cache=weights)
+    plain = {kind for kind in kinds.values() if kind in FLOATS} or {"bf16"}
+    activations = WEIGHTS[plain.pop()] if len(plain) == 1 else torch.float32
+    if on_cpu:
+        activations = fast_dtype() if activations == torch.bfloat16 else torch.float32
+    cache = WEIGHTS.get(kinds["decoder"], torch.bfloat16)
+    if not on_cpu and kinds["decoder"] not in FLOATS:
+        cache = activations
+    return Plan(device, dict(kinds), activations, cache)
 
 
 def pick_precision(device: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ import torch
 from ..checkpoint import Checkpoint, check_safetensors
 from ..checkpoint.verify import read_safetensors_header, safetensors_header_length
 from ..errors import ModelInvalid, ModelNotFound
+from .torch_matrix import Layout, Stored
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -27,6 +28,15 @@ DTYPES = {
     "F16": torch.float16,
     "BF16": torch.bfloat16,
 }
+PACKED = {
+    "U8": torch.uint8,
+    "I8": torch.int8,
+    "F8_E4M3": torch.float8_e4m3fn,
+}
+"""Of quantized tensors, which only `TorchWeights.stored` reads."""
+
+Place: TypeAlias = tuple[Path, int, int, torch.dtype]
+"""File, offset and bytes of a tensor, and its dtype."""
 
 
 class TorchWeights:
@@ -51,13 +61,46 @@ class TorchWeights:
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every tensor's shape, in the order of the files."""
+        return {name: tuple(entry["shape"]) for name, (_, _, entry) in self._entries.items()}
+
+    @property
+    def bytes(self) -> int:
+        """Of all tensors."""
+        entries = (entry["data_offsets"] for _, _, entry in self._entries.values())
+        return sum(int(stop) - int(start) for start, stop in entries)
+
+    def dtype(self, name: str) -> torch.dtype | None:
+        """What a tensor is stored as; None if it is not a number format of weights."""
+        return DTYPES.get(self._entries[name][2].get("dtype", ""))
+
     def get(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         """The tensor `name` in the dtype of its file, in memory of its own.
 
         Raises:
             ModelInvalid: it is missing, damaged, or of another shape than the configuration says.
         """
-        path, offset, size, dtype = self._locate(name, shape)
+        return self._read(self._locate(name, shape), name).reshape(shape)
+
+    def stored(self, name: str, layout: Layout) -> Stored:
+        """The tensors of a quantized matrix, by what follows its layer's name.
+
+        Args:
+            name: of the layer.
+            layout: what they must be.
+
+        Raises:
+            ModelInvalid: one is missing, damaged, or not what the layout says.
+        """
+        return {
+            suffix: self._read(self._locate(name + suffix, shape, dtype), name).reshape(shape)
+            for suffix, (dtype, shape) in layout.items()
+        }
+
+    def _read(self, place: Place, name: str) -> torch.Tensor:
+        path, offset, size, dtype = place
         data = np.empty(size, np.uint8)
         view = data.data
         try:
@@ -69,7 +112,7 @@ class TorchWeights:
             raise _unreadable(path, error) from error
         if view:
             raise ModelInvalid(f"{path.name} ends inside {name}", "Fetch the checkpoint again.")
-        return torch.from_numpy(data).view(dtype).reshape(shape)
+        return torch.from_numpy(data).view(dtype)
 
     def map(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         """The tensor `name` as the file itself, mapped into memory; raises as `get` does."""
@@ -80,18 +123,23 @@ class TorchWeights:
             raise _unreadable(path, error) from error
         return torch.from_numpy(data).view(dtype).reshape(shape)
 
-    def _locate(self, name: str, shape: tuple[int, ...]) -> tuple[Path, int, int, torch.dtype]:
+    def _locate(
+        self, name: str, shape: tuple[int, ...], exactly: torch.dtype | None = None
+    ) -> Place:
         if name not in self._entries:
             raise ModelInvalid(
                 f"the weights lack the tensor {name}",
                 "config.json and the weights do not belong together, or a shard is missing.",
             )
         path, start, entry = self._entries[name]
-        dtype = DTYPES.get(entry.get("dtype", ""))
-        if dtype is None:
+        known = DTYPES if exactly is None else DTYPES | PACKED
+        dtype = known.get(entry.get("dtype", ""))
+        if dtype is None or exactly not in (None, dtype):
             raise ModelInvalid(
                 f"tensor {name} is stored as {entry.get('dtype')!r}",
-                f"Use weights stored as one of {', '.join(DTYPES)}.",
+                f"Use weights stored as one of {', '.join(DTYPES)}."
+                if exactly is None
+                else "Quantize the checkpoint again.",
             )
         if tuple(entry["shape"]) != shape:
             raise ModelInvalid(

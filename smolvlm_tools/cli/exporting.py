@@ -17,20 +17,29 @@ if TYPE_CHECKING:
 
 
 def export_and_report(
-    name: str, out: Path, precision: str, revision: str | None, offline: bool, as_json: bool
+    name: str,
+    out: Path,
+    precision: str,
+    revision: str | None,
+    offline: bool,
+    as_json: bool,
+    adapter: str | None = None,
 ) -> None:
     """Export, check and print."""
-    from ..checkpoint import open_checkpoint
+    from ..checkpoint import find_adapter, open_checkpoint
     from ..export import export_checkpoint
     from ..export.reference import require_export_packages
 
     precisions = parse_precisions(precision)
     require_export_packages()  # before a download that would be for nothing
     with reserve_stdout() as answers:
+        found = None if adapter is None else find_adapter(adapter, local_files_only=offline)
         checkpoint = open_checkpoint(name, revision=revision, local_files_only=offline)
         checkpoint.fetch([file for file in checkpoint.files if "safetensors" in file])
         with working("exporting"):
-            report = export_checkpoint(checkpoint.folder, out, precisions, progress=note)
+            report = export_checkpoint(
+                checkpoint.folder, out, precisions, progress=note, adapter=found
+            )
         for text in report.notes:
             note(f"note: {text}")
         if as_json:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..backends.onnx_files import COMPONENTS, FOLDER
+from ..checkpoint import AdapterFiles
 from ..errors import BadOptions, ModelError, ModelInvalid
 from ..model_config import ModelConfig
 from .components import PRECISIONS, write_component
@@ -41,6 +42,7 @@ def export_checkpoint(
     fused: bool | None = None,
     weights: str = "fp32",
     progress: Progress | None = None,
+    adapter: AdapterFiles | None = None,
 ) -> ExportReport:
     """Write ONNX files in the hub's layout and check them against torch.
 
@@ -59,16 +61,25 @@ def export_checkpoint(
         weights: "fp16" rounds the weights to float16 and stores fp32 matrices as such (half the
             bytes, computed in float32 all the same).
         progress: called with one line before each step.
+        adapter: a LoRA adapter to merge into the weights first (see `checkpoint.find_adapter`).
 
     Raises:
         BackendUnavailable: torch, transformers, onnx or onnxruntime is not installed.
-        BadOptions: an unknown precision or storage, or heads the fused form cannot take.
+        BadOptions: an unknown precision or storage, heads the fused form cannot take, or an
+            adapter merged beside the checkpoint's own weights.
         ModelNotFound: the folder has no configuration or no safetensors weights.
-        ModelInvalid: the checkpoint is contradictory, or the written files do not match torch.
+        ModelInvalid: the checkpoint is contradictory, the adapter cannot be merged into it, or the
+            written files do not match torch.
     """
     from .reference import require_export_packages
 
     chosen = _check_options(precisions, weights)
+    if adapter is not None and out.resolve() == checkpoint_folder.resolve():
+        raise BadOptions(
+            f"files with the adapter {adapter.id} merged in do not belong beside the weights in "
+            f"{out}, which lack it",
+            "Export to a folder of its own.",
+        )
     require_export_packages()
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
@@ -78,7 +89,7 @@ def export_checkpoint(
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as scratch:
-            job = _Job(checkpoint_folder, Path(scratch), config, form, weights == "fp16")
+            job = _Job(checkpoint_folder, Path(scratch), config, form, weights == "fp16", adapter)
             job.write(chosen, report_step)
             errors, same = job.check(chosen, report_step)
             files = _move_into(Path(scratch), out)
@@ -99,10 +110,16 @@ class _Job:
     """One export into a scratch folder."""
 
     def __init__(
-        self, source: Path, scratch: Path, config: ModelConfig, fused: bool, half: bool
+        self,
+        source: Path,
+        scratch: Path,
+        config: ModelConfig,
+        fused: bool,
+        half: bool,
+        adapter: AdapterFiles | None,
     ) -> None:
         self._source, self._scratch, self._config = source, scratch, config
-        self._fused, self._half = fused, half
+        self._fused, self._half, self._adapter = fused, half, adapter
 
     def write(self, precisions: Sequence[str], progress: Progress) -> None:
         from .weights import open_weights
@@ -112,7 +129,7 @@ class _Job:
         for name in () if inside else COPIED:
             if (self._source / name).is_file():
                 shutil.copyfile(self._source / name, self._scratch / name)
-        with open_weights(self._source, half=self._half) as weights:
+        with open_weights(self._source, half=self._half, adapter=self._adapter) as weights:
             for precision in precisions:
                 for component in COMPONENTS:
                     progress(f"writing {component} ({precision})")
@@ -126,6 +143,7 @@ class _Job:
                         half=self._half,
                     )
             _check_all_read(weights.unread)
+            weights.check_all_merged()
 
     def check(
         self, precisions: Sequence[str], progress: Progress
@@ -134,7 +152,9 @@ class _Job:
         from .reference import compute_reference
 
         progress("running torch")
-        reference = compute_reference(self._source, self._config, half=self._half)
+        reference = compute_reference(
+            self._source, self._config, half=self._half, adapter=self._adapter
+        )
         names = frozenset(file.name for file in _list_files(self._scratch))
         folder = ExportedFolder(self._scratch, self._config, names)
         errors: list[ComponentError] = []

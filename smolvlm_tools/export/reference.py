@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checkpoint import AdapterFiles
 from ..errors import BackendUnavailable, ModelInvalid
 from ..model_config import ModelConfig
+from .weights import open_weights
 
 GREEDY_STEPS = 8
 TEXT_BEFORE, TEXT_AFTER = 5, 6
@@ -51,20 +53,25 @@ def require_export_packages() -> None:
         raise BackendUnavailable(f"export needs {', '.join(missing)}, not installed", REMEDY)
 
 
-def compute_reference(folder: Path, config: ModelConfig, *, half: bool) -> Reference:
+def compute_reference(
+    folder: Path, config: ModelConfig, *, half: bool, adapter: AdapterFiles | None = None
+) -> Reference:
     """Run transformers' own model in float32 on one seeded prompt with an image.
 
     Args:
         folder: the checkpoint.
         config: its numbers.
         half: round its weights to float16 first.
+        adapter: to merge into its weights first.
 
     Raises:
-        ModelInvalid: transformers cannot load the folder.
+        ModelInvalid: transformers cannot load the folder, or the adapter cannot be merged.
     """
     import torch
 
     model = _load(folder, half)
+    if adapter is not None:
+        _merge(model, folder, half, adapter)
     rng = np.random.default_rng(20)
     size = config.image.tile_size
     tiles = rng.uniform(-1, 1, (2, 3, size, size)).astype(np.float32)
@@ -122,6 +129,14 @@ def _load(folder: Path, half: bool) -> Any:
         for parameter in model.parameters():
             parameter.data = parameter.data.half().float()
     return model.eval()
+
+
+def _merge(model: Any, folder: Path, half: bool, adapter: AdapterFiles) -> None:
+    import torch
+
+    with open_weights(folder, half=half, adapter=adapter) as weights:
+        for name, values in weights.merged():
+            model.get_parameter(name).data = torch.from_numpy(values)
 
 
 def _prompt(rng: np.random.Generator, config: ModelConfig) -> NDArray[np.int64]:

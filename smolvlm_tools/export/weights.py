@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Container, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checkpoint import AdapterFiles
 from ..errors import ModelInvalid, ModelNotFound
+
+if TYPE_CHECKING:
+    from ..backends.torch_adapter import Adapter
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+HEAD = "lm_head.weight"
 
 
 class Weights:
@@ -23,11 +28,17 @@ class Weights:
     Args:
         handles: which open safetensors file holds each tensor.
         half: round every tensor to float16 first.
+        adapter: merged into them before that.
     """
 
-    def __init__(self, handles: dict[str, Any], *, half: bool = False) -> None:
+    def __init__(
+        self, handles: dict[str, Any], *, half: bool = False, adapter: Adapter | None = None
+    ) -> None:
         self._handles = handles
         self._half = half
+        self._adapter = adapter
+        if adapter is not None:
+            adapter.assign(lambda name: name in handles)
         self.unread = set(handles)
 
     def __contains__(self, name: str) -> bool:
@@ -46,12 +57,15 @@ class Weights:
             raise ModelInvalid(
                 f"the weights have no tensor {name}", "Fetch or convert the checkpoint again."
             )
-        tensor = self._handles[name].get_tensor(name).float()
+        tensor = self._handles[name].get_tensor(name)
         if tuple(tensor.shape) != shape:
             raise ModelInvalid(
                 f"tensor {name} is {tuple(tensor.shape)}, the configuration says {shape}",
                 "config.json and weights belong to different checkpoints.",
             )
+        if self._adapter is not None and name in self._adapter:
+            tensor = self._adapter.apply(name, tensor.clone())  # not into the mapped file's pages
+        tensor = tensor.float()
         if self._half:
             tensor = tensor.half().float()
         if not bool(torch.isfinite(tensor).all()):
@@ -63,14 +77,31 @@ class Weights:
         self.unread.discard(name)
         return tensor.numpy()
 
+    def merged(self) -> Generator[tuple[str, NDArray[np.float32]]]:
+        """Names and values of the tensors that the adapter changes; raises as `get` does."""
+        for name, handle in self._handles.items():
+            if self._adapter is not None and name in self._adapter:
+                yield name, self.get(name, tuple(handle.get_slice(name).get_shape()))
+
+    def check_all_merged(self) -> None:
+        """Check that all of the adapter is in the tensors read so far.
+
+        Raises:
+            ModelInvalid: some of it is not.
+        """
+        if self._adapter is not None:
+            self._adapter.check_all_used()
+
 
 @contextmanager
-def open_weights(folder: Path, *, half: bool = False) -> Generator[Weights]:
-    """Open every safetensors file of `folder`.
+def open_weights(
+    folder: Path, *, half: bool = False, adapter: AdapterFiles | None = None
+) -> Generator[Weights]:
+    """Open every safetensors file of `folder`; see `Weights`.
 
     Raises:
         ModelNotFound: there is none, or one that the index names is missing.
-        ModelInvalid: one is damaged.
+        ModelInvalid: one is damaged, or the adapter cannot be merged into them.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -85,8 +116,22 @@ def open_weights(folder: Path, *, half: bool = False) -> Generator[Weights]:
             raise ModelInvalid(
                 f"{path} is damaged ({error})", "Fetch the checkpoint again."
             ) from error
-    yield Weights(handles, half=half)
+    yield Weights(handles, half=half, adapter=_open_adapter(adapter, handles))
     handles.clear()
+
+
+def _open_adapter(files: AdapterFiles | None, names: Container[str]) -> Adapter | None:
+    if files is None:
+        return None
+    from ..backends.torch_adapter import open_adapter
+
+    if HEAD not in names:
+        raise ModelInvalid(
+            "an adapter cannot be exported with a checkpoint whose output matrix is tied to its "
+            "token table",
+            "Use the torch backend for this adapter.",
+        )
+    return open_adapter(files)
 
 
 def _weight_files(folder: Path) -> list[Path]:

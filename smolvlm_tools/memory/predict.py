@@ -11,6 +11,11 @@ from .image_footprint import cut_bytes, cutting_bytes
 from .workload import Workload
 
 
+LOADED_MARGIN, WORKING_MARGIN = 0.025, 0.08
+"""Shares that are added to what is loaded and to what a request takes: of two runs of the same
+program one may take so much more, and a prediction below the peak is a broken promise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Working:
     """What one request takes above everything that is loaded, in bytes.
@@ -39,13 +44,14 @@ class Working:
 
     @property
     def stages(self) -> dict[str, int]:
-        """Bytes while each stage runs."""
-        return {
+        """Bytes while each stage runs, with a margin."""
+        sums = {
             "images": self.cutting + self.features,
             "vision": self.images + self.vision + self.features,
             "prefill": self.features + self.kv + self.prefill + self.logits,
             "decode": self.kv + self.step + self.logits + self.caches,
         }
+        return {name: int(count * (1 + WORKING_MARGIN)) for name, count in sums.items()}
 
     @property
     def peak(self) -> int:
@@ -130,6 +136,8 @@ def predict(
     """
     libraries = sum(n for name, n in footprint.libraries.items() if name not in imported)
     loaded = process + libraries + sum(footprint.weights.values()) + footprint.metadata
+    margin = int(LOADED_MARGIN * loaded)
+    loaded += margin
     one = working(footprint, load, tiles_per_batch, limits, host=host)
     others = (load.batch - 1) * one.kv + min((load.batch - 1) * one.caches, limits.total)
     stages = {"load": loaded + footprint.loading} | {
@@ -147,5 +155,6 @@ def predict(
         "KV": load.batch * one.kv,
         "caches": min(load.batch * one.caches, limits.total),
         "loading": footprint.loading,
+        "margin": margin + int(one.peak * WORKING_MARGIN / (1 + WORKING_MARGIN)) + 1,
     }
     return Prediction(parts, stages)

@@ -1,0 +1,185 @@
+"""Writes a checkpoint with quantized weights, one tensor in memory at a time; knows no kernels.
+
+The folder is in the hub's layout: the small files, `model.safetensors`, and in config.json what
+`backends.torch_saved` reads. Quantized tensors are named as the library that makes them names
+them; what is not a matrix stays as stored.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..backends.precision_names import Precision
+from ..backends.torch_matrix import Layout, Stored
+from ..backends.torch_model import EMBEDDING, HEAD, TEXT, VISION, AnyWeights, merge_adapter
+from ..backends.torch_names import FLOATS, describe_kinds, parse_kinds
+from ..backends.torch_precision import WEIGHTS, make_plan
+from ..backends.torch_quantized import check_kinds, format_of, quantize_weight
+from ..backends.torch_saved import KEY, quantization_config, read_config, saved_kinds
+from ..backends.torch_weights import SINGLE, TorchWeights, open_weights
+from ..checkpoint import AdapterFiles, Checkpoint
+from ..errors import BadOptions, ModelError, ModelInvalid
+from ..heap import give_back_large_blocks, trim_heap
+from .export import COPIED
+from .safetensors_file import write_safetensors
+
+MATRICES = {
+    f"{VISION}encoder.layers.": "vision",
+    "model.connector.": "connector",
+    f"{TEXT}layers.": "decoder",
+    HEAD: "lm_head",
+}
+"""Components by how the names of their matrices begin."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeReport:
+    """What was written.
+
+    Attributes:
+        folder: where.
+        precision: of the components, as `SmolVLM.load` names it.
+        source_bytes: of the weights before.
+        bytes: of the weights after.
+    """
+
+    folder: Path
+    precision: str
+    source_bytes: int
+    bytes: int
+
+
+def quantize_checkpoint(
+    checkpoint: Checkpoint,
+    out: Path,
+    precision: Precision,
+    *,
+    adapter: AdapterFiles | None = None,
+    progress: Progress | None = None,
+) -> QuantizeReport:
+    """Write a checkpoint's weights quantized, as `SmolVLM.load(out, backend="torch")` reads them.
+
+    A checkpoint loaded from there gives the logits that it gives when it is quantized at load.
+
+    Args:
+        checkpoint: opened; its weights are fetched here.
+        out: folder to write to; not the checkpoint's own.
+        precision: one name, or one for each component: see `backends.torch_names`.
+        adapter: a LoRA adapter to merge into the weights first.
+        progress: called with one line now and then.
+
+    Raises:
+        BadOptions: no such precision, one that quantizes nothing, or the checkpoint's own folder.
+        BackendUnavailable: a library is missing, or cannot quantize here.
+        ModelNotFound: the checkpoint has no safetensors.
+        ModelInvalid: it is quantized already or damaged, or the adapter does not belong to it.
+        ModelError: the files could not be written.
+    """
+    kinds = _check(checkpoint, out, precision)
+    raw = read_config(checkpoint.folder)
+    if saved_kinds(raw) is not None:
+        raise ModelInvalid(
+            f"{checkpoint.id} is quantized already", "Use the checkpoint before quantization."
+        )
+    give_back_large_blocks()
+    base = open_weights(checkpoint)
+    weights = base if adapter is None else merge_adapter(base, adapter, raw)
+    with torch.inference_mode():
+        check_kinds(kinds.values(), "cpu", make_plan(kinds, "cpu").activations)
+        source = _Source(base, weights, kinds)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            tensors = source.tensors(progress or _silent)
+            size = write_safetensors(out / SINGLE, source.layout(), tensors)
+            _write_small_files(checkpoint.folder, out, raw, kinds)
+        except OSError as error:
+            raise ModelError(
+                f"writing to {out} failed ({error})", "Check permissions and free space."
+            ) from error
+    if not isinstance(weights, TorchWeights):
+        weights.check_all_used()
+    return QuantizeReport(out, describe_kinds(kinds), base.bytes, size)
+
+
+def _check(checkpoint: Checkpoint, out: Path, precision: Precision) -> dict[str, str]:
+    kinds = parse_kinds(precision)
+    if all(kind in FLOATS for kind in kinds.values()):
+        raise BadOptions(
+            f"precision {precision!r} quantizes nothing", "Use one such as 'bnb-nf4' or 'int8'."
+        )
+    if out.resolve() == checkpoint.folder.resolve():
+        raise BadOptions(
+            f"{out} is the checkpoint's own folder", "Name another folder to write to."
+        )
+    return kinds
+
+
+class _Source:
+    """A checkpoint's tensors, and what each becomes."""
+
+    def __init__(self, base: TorchWeights, weights: AnyWeights, kinds: dict[str, str]) -> None:
+        self._base, self._weights, self._kinds = base, weights, kinds
+        self._shapes = {
+            name: shape for name, shape in base.shapes.items() if base.dtype(name) is not None
+        }  # others are tables that a backend computes itself
+        self._tied = HEAD not in base
+        if self._tied and (HEAD in weights or kinds["lm_head"] not in FLOATS):
+            self._shapes[HEAD] = self._shapes[EMBEDDING]  # the table's no longer
+
+    def layout(self) -> Layout:
+        """Of all tensors in the file."""
+        layout: Layout = {}
+        for name, shape in self._shapes.items():
+            kind = self._kind(name)
+            if kind is None or kind in FLOATS:
+                stored = self._base.dtype(EMBEDDING if name == HEAD and self._tied else name)
+                assert stored is not None  # `_shapes` has no other
+                layout[name] = (WEIGHTS[kind] if kind else stored, shape)
+                continue
+            made = format_of(kind).layout(kind, shape[0], shape[1])
+            layer = name.removesuffix(".weight")
+            layout |= {layer + suffix: about for suffix, about in made.items()}
+        return layout
+
+    def tensors(self, progress: Progress) -> Iterator[Stored]:
+        """All tensors of the file, those of one matrix at a time."""
+        for number, (name, shape) in enumerate(self._shapes.items()):
+            if number % 100 == 0:
+                progress(f"quantizing tensor {number + 1} of {len(self._shapes)}")
+                trim_heap()
+            kind = self._kind(name)
+            from_table = name == HEAD and HEAD not in self._weights
+            weight = self._weights.get(EMBEDDING if from_table else name, shape)
+            if kind is None or kind in FLOATS:
+                yield {name: weight.to(WEIGHTS[kind]) if kind else weight}
+                continue
+            layer = name.removesuffix(".weight")
+            yield {layer + key: value for key, value in quantize_weight(weight, kind).items()}
+
+    def _kind(self, name: str) -> str | None:
+        """The precision of a matrix; None of what is none."""
+        if len(self._shapes[name]) != 2 or not name.endswith(".weight"):
+            return None
+        found = [part for start, part in MATRICES.items() if name.startswith(start)]
+        return self._kinds[found[0]] if found else None
+
+
+def _write_small_files(folder: Path, out: Path, raw: dict[str, Any], kinds: dict[str, str]) -> None:
+    for name in COPIED:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, out / name)
+    config = json.dumps({**raw, KEY: quantization_config(kinds)}, indent=2)
+    (out / "config.json").write_text(config + "\n", encoding="utf-8")
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
