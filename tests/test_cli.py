@@ -16,7 +16,17 @@ from smolvlm_tools.cli.app import app
 from smolvlm_tools.cli.run import run
 
 REPLY = "Ein [bold]rotes[/bold] Quadrat: ~50 €, sehr [red]lang[/] und ohne Umbruch " * 3
-COMMANDS = ["describe", "ask", "transcribe", "plan", "export", "models", "doctor"]
+COMMANDS = [
+    "describe",
+    "ask",
+    "transcribe",
+    "plan",
+    "export",
+    "quantize",
+    "quality",
+    "models",
+    "doctor",
+]
 
 
 @pytest.fixture
@@ -111,6 +121,7 @@ def test_options_reach_the_model(smolvlm, fake, picture, monkeypatch):
     )
     choice = ["-m", "500m", "--revision", "v1", "--backend", "torch", "--precision", "bf16"]
     more = ["--device", "cpu", "--offline", "-r", "3", "--max-new-tokens", "7"]
+    more += ["--memory-budget", "900MB", "--adapter", "mine"]
     assert smolvlm("ask", picture, "What is it?", *choice, *more).code == 0
     assert fake == [
         {
@@ -120,6 +131,8 @@ def test_options_reach_the_model(smolvlm, fake, picture, monkeypatch):
             "precision": "bf16",
             "device": "cpu",
             "local_files_only": True,
+            "adapter": "mine",
+            "memory_budget": "900MB",
         }
     ]
     ((messages, options),) = asked

