@@ -21,6 +21,11 @@ def block(text: str) -> np.ndarray:
     return np.broadcast_to(ids(text)[None, None, :, None], (2, 1, len(text), 4)).astype(np.float32)
 
 
+def storage(block) -> int:
+    """Bytes of the array that a view looks into."""
+    return (block if block.base is None else block.base).nbytes
+
+
 def keep(cache: PrefixCache, text: str) -> None:
     whole = block(text)
     cache.insert(ids(text), lambda start, stop: whole[:, :, start:stop].copy())
@@ -106,7 +111,9 @@ def test_a_thousand_random_sequences_are_found_again_or_forgotten_but_never_conf
         assert text.startswith(known(cache, text))
         keep(cache, text)
         assert cache.nbytes <= 300 * PER_TOKEN
-        assert cache.nbytes == sum(node.block.nbytes for node in cache._nodes())
+        assert cache.nbytes == sum(node.stored for node in cache._nodes())
+        assert all(node.block.nbytes <= node.stored for node in cache._nodes())
+        assert all(node.stored == storage(node.block) for node in cache._nodes())
 
 
 def test_a_cache_without_room_keeps_nothing():

@@ -112,7 +112,7 @@ class Blocks:
     def kv(self, tokens: int) -> int:
         return tokens * 10_000
 
-    def prefill(self, tokens: int) -> int:
+    def prefill(self, tokens: int, before: int = 0) -> int:
         return tokens * 20_000
 
     def logits(self, rows: int) -> int:

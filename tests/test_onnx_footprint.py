@@ -84,7 +84,8 @@ def test_components_are_counted_in_their_own_precision() -> None:
 
 def test_a_long_prompt_needs_no_more_working_memory_than_one_chunk() -> None:
     footprint = footprint_of(setup("int8"))
-    assert footprint.prefill(100) < footprint.prefill(512) == footprint.prefill(4096)
+    assert footprint.prefill(100) < footprint.prefill(512) == footprint.prefill(1024)
+    assert footprint.prefill(1024) < footprint.prefill(1024, 2000) == footprint.prefill(3024)
 
 
 def test_openvino_counts_its_library_and_keeps_its_activations() -> None:

@@ -23,15 +23,20 @@ ReadBlock = Callable[[int, int], KVBlock]
 
 
 class Node:
-    """A run of positions; the root's is empty."""
+    """A run of positions; the root's is empty.
 
-    __slots__ = ("block", "children", "identity", "parent", "used")
+    `stored` is what its array keeps in memory: more than its own bytes where a split left it a
+    view of what was there before.
+    """
+
+    __slots__ = ("block", "children", "identity", "parent", "stored", "used")
 
     def __init__(self, identity: Identity, block: KVBlock, parent: Node | None) -> None:
         self.identity = identity
         self.block = block
         self.parent = parent
         self.children: dict[int, Node] = {}
+        self.stored = 0 if block is None else block.nbytes
         self.used = 0
 
 
@@ -95,22 +100,25 @@ class PrefixCache:
         child = Node(identity[start:].copy(), read(start, len(identity)), node)
         child.used = next(self._clock)
         node.children[int(identity[start])] = child
-        self.nbytes += child.block.nbytes
+        self.nbytes += child.stored
 
     def _split(self, node: Node, at: int) -> Node:
         """Cut a run in two; returns the first, the parent of the other.
 
-        Both get arrays of their own: a view would keep the whole alive after one is dropped.
+        The first gets an array of its own. So does the other where it is the smaller part; else it
+        goes on as a view, because copying most of a page would need it twice for a moment.
         """
         parent = node.parent
         assert parent is not None
         head = Node(node.identity[:at], _copy(node.block[:, :, :at]), parent)
         parent.children[int(head.identity[0])] = head
-        node.identity, node.block, node.parent = (
-            node.identity[at:],
-            _copy(node.block[:, :, at:]),
-            head,
-        )
+        tail = node.block[:, :, at:]
+        if 2 * tail.nbytes < node.stored:
+            tail = _copy(tail)
+            self.nbytes += tail.nbytes - node.stored
+            node.stored = tail.nbytes
+        self.nbytes += head.stored
+        node.identity, node.block, node.parent = node.identity[at:], tail, head
         head.children[int(node.identity[0])] = node
         return head
 
@@ -121,7 +129,7 @@ class PrefixCache:
     def _drop(self, leaf: Node) -> None:
         assert leaf.parent is not None
         del leaf.parent.children[int(leaf.identity[0])]
-        self.nbytes -= leaf.block.nbytes
+        self.nbytes -= leaf.stored
 
     def _nodes(self) -> Iterator[Node]:
         open_nodes = list(self._root.children.values())

@@ -82,8 +82,8 @@ class Footprint(Protocol):
         """Keys and values of one sequence of so many tokens."""
         ...
 
-    def prefill(self, tokens: int) -> int:
-        """Working memory of reading a prompt of so many tokens, the logits apart."""
+    def prefill(self, tokens: int, before: int = 0) -> int:
+        """Working memory of reading so many tokens after `before` others, the logits apart."""
         ...
 
     def logits(self, rows: int) -> int:

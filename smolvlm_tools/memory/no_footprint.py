@@ -21,7 +21,7 @@ class NoFootprint:
     def kv(self, tokens: int) -> int:
         return 0
 
-    def prefill(self, tokens: int) -> int:
+    def prefill(self, tokens: int, before: int = 0) -> int:
         return 0
 
     def logits(self, rows: int) -> int:

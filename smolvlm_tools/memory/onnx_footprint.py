@@ -62,6 +62,9 @@ FOREIGN = 15 * MB, 0.2
 the graph itself: a part, and a share of the weights. Load and icon of the 256M's own matrices in
 such a form took 48 MB more in int8 and 43 in q4; the model card's form in fp32 took 30."""
 
+PAGE_TOKENS = 1024
+"""Up to here attention's scores are part of what was measured in units of `wide`."""
+
 KEPT = 12 * MB
 """At most, of what the first chunk leaves behind in the heap: 8 to 12 MB on the 256M, 8.6 on the
 500M."""
@@ -136,12 +139,15 @@ class OnnxFootprint:
         each *= 2 if self._foreign else 1
         return tokens * self._shapes.cached * each
 
-    def prefill(self, tokens: int) -> int:
+    def prefill(self, tokens: int, before: int = 0) -> int:
         """One chunk: gate and up joined, apart, activated, multiplied, and the arena's gaps.
 
-        Measured in units of `wide`: 6.7 on the 256M, 7.8 on the 500M, 9.0 on the 2.2B.
+        Measured in units of `wide`: 6.7 on the 256M, 7.8 on the 500M, 9.0 on the 2.2B, on prompts
+        of a page; every head's scores of what lies further back come on top.
         """
-        return min(tokens, CHUNK) * self._read() + self._kept()
+        rows = min(tokens, CHUNK)
+        scores = rows * self._shapes.heads * max(0, tokens + before - PAGE_TOKENS) * 4
+        return rows * self._read() + scores + self._kept()
 
     def logits(self, rows: int) -> int:
         """As the graph gives them, shifted, and their exponentials; ordered in float64 to draw."""

@@ -21,6 +21,7 @@ class Shapes:
         tower_hidden, tower_wide: values of a patch, and between a layer's two matrices.
         hidden, wide: the same of a token.
         tile_tokens: tokens a tile becomes.
+        heads: of attention in the decoder.
         cached: keys and values of a token.
         vocabulary: tokens.
     """
@@ -36,6 +37,7 @@ class Shapes:
     hidden: int
     wide: int
     tile_tokens: int
+    heads: int
     cached: int
     vocabulary: int
 
@@ -60,6 +62,7 @@ class Shapes:
             hidden=text.hidden_size,
             wide=text.intermediate_size,
             tile_tokens=config.image.tokens_per_tile,
+            heads=text.heads,
             cached=2 * text.layers * text.kv_heads * text.head_dim,
             vocabulary=text.vocab_size,
         )

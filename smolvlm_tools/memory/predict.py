@@ -10,7 +10,6 @@ from .footprint import Footprint
 from .image_footprint import cut_bytes, cutting_bytes
 from .workload import Workload
 
-
 LOADED_MARGIN, WORKING_MARGIN = 0.025, 0.08
 """Shares that are added to what is loaded and to what a request takes: of two runs of the same
 program one may take so much more, and a prediction below the peak is a broken promise."""
@@ -88,7 +87,7 @@ def working(
         vision=footprint.vision(min(tiles, tiles_per_batch)) if tiles else 0,
         features=features,
         kv=kv,
-        prefill=footprint.prefill(load.prompt_tokens - known_tokens),
+        prefill=footprint.prefill(load.prompt_tokens - known_tokens, known_tokens),
         step=footprint.step(load.batch, load.sequence),
         logits=footprint.logits(load.batch),
         caches=kept,

@@ -141,14 +141,14 @@ class TorchFootprint:
             return token * up(tokens, SMALLEST)
         return token * tokens + self._cpu * 2 * text.layers * text.kv_heads * PAGE
 
-    def prefill(self, tokens: int) -> int:
+    def prefill(self, tokens: int, before: int = 0) -> int:
         text, act = self._config.text, self._act
         rows = min(tokens, CHUNK)
         x, q = rows * text.hidden_size * act, rows * text.heads * text.head_dim
         k = rows * text.kv_heads * text.head_dim
         qkv, out, gate_up, down = linears(self._config)["decoder"]
         middle = rows * text.intermediate_size * act
-        keys = 2 * tokens * text.heads * text.head_dim * self._cache
+        keys = 2 * (tokens + before) * text.heads * text.head_dim * self._cache
         mixed = q * self._cache
         moments = (
             2 * x + self._product(self._kinds["decoder"], qkv, rows),
@@ -159,7 +159,7 @@ class TorchFootprint:
             2 * x + 3 * middle,
             2 * x + 3 * middle + self._product(self._kinds["decoder"], down, rows),
         )
-        mask = rows * tokens * self._cache if tokens > CHUNK else 0
+        mask = rows * (tokens + before) * self._cache if tokens > CHUNK or before else 0
         given = 2 * tokens * text.hidden_size * act
         counted = given + mask + max(*moments, self._head(1))
         buffers = PREFILL_BUFFERS if self._cpu else self._workspaces
