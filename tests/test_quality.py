@@ -145,8 +145,8 @@ def test_image_prompts_are_spread_evenly_over_the_tasks():
 
 
 def test_each_bound_that_is_broken_is_named_with_both_numbers():
-    reference, model = [logits([0.5, 0.5])] * 2, [logits([0.2, 0.8])] * 2
-    found = compare(reference, model, [0, 0])
+    count = 256
+    found = compare([logits([0.5, 0.5])] * count, [logits([0.2, 0.8])] * count, [0] * count)
     tasks = [
         TaskScore("ask", "exact", samples=50, score=0.86, reference=0.9, loss=0.04),
         TaskScore("describe", "f1", samples=200, score=0.86, reference=0.9, loss=0.04),
@@ -179,3 +179,9 @@ def test_the_script_that_made_the_shipped_tasks_writes_a_folder_that_is_read(tmp
     assert done.returncode == 0, done.stderr
     tasks = [sample.task for sample in read_tasks(tmp_path)]
     assert tasks == ["ask", "describe", "ask", "describe", "ask", "ask", "transcribe"]
+
+
+def test_the_perplexity_of_few_positions_is_not_judged():
+    few = compare([logits([0.5, 0.5])] * 255, [logits([0.49, 0.51])] * 255, [0] * 255)
+    assert few.perplexity_rise > 0.02
+    assert not all_broken({BY_TOKEN: few}, [], Bounds())

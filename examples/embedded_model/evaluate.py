@@ -12,34 +12,16 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from answerers import Answer, product_answerer, torch_answerer
-from metrics import edits, f1, named_objects
+from held_out import SEED, SHORT, printed, scene
+from metrics import named_objects
 from questions import (
     Turn,
-    ask_colour,
-    ask_count,
-    ask_presence,
-    ask_shape,
     describe,
     transcribe,
 )
-from render import Picture, render_scene, render_text
+from render import Picture
 
-SIZES = (
-    (128, 128), (128, 96), (200, 200), (256, 256), (320, 240), (400, 300), (300, 400), (512, 512),
-    (640, 480), (800, 600), (640, 360), (512, 256),
-)  # fmt: skip
-HELD_OUT = 77_000_000  # far from every training seed
-SHORT = (ask_count, ask_colour, ask_shape, ask_presence)
-
-
-def scene(rng: random.Random) -> Picture:
-    """A held-out picture of 1-4 shapes."""
-    return render_scene(rng, rng.choice(SIZES))
-
-
-def printed(rng: random.Random) -> Picture:
-    """A held-out picture of 1-4 printed lines."""
-    return render_text(rng, rng.choice(("strip", "page", "page", "wide")))
+from smolvlm_tools.quality.metrics import edits, f1
 
 
 def tiles_name(picture: Picture, task: str) -> str:
@@ -98,7 +80,7 @@ def score_transcription(answer: Answer, count: int, seed: int) -> dict[str, floa
     return {"transcription CER": wrong / total, "transcription exact": exact / count}
 
 
-def evaluate(answer: Answer, count: int = 500, seed: int = HELD_OUT) -> dict[str, float]:
+def evaluate(answer: Answer, count: int = 500, seed: int = SEED) -> dict[str, float]:
     """All scores.
 
     Args:
@@ -120,7 +102,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="samples per task")
     parser.add_argument("--backend", default="", help="measure smolvlm_tools with this backend")
     parser.add_argument("--precision", default="auto", help="with --backend: fp32, int8, ...")
-    parser.add_argument("--seed", type=int, default=HELD_OUT)
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.backend:

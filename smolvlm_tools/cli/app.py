@@ -9,11 +9,13 @@ import typer
 
 from .options import (
     DEFAULT_MODEL,
+    Adapter,
     Backend,
     Device,
     Images,
     Json,
     MaxNewTokens,
+    MemoryBudget,
     Model,
     ModelChoice,
     Offline,
@@ -21,6 +23,19 @@ from .options import (
     ResolutionOption,
     Revision,
     Stream,
+)
+from .quality_options import (
+    AUTO,
+    Gate,
+    MaxKl,
+    MaxPerplexityRise,
+    MaxTaskLoss,
+    Parts,
+    Positions,
+    Precisions,
+    QualityCheckpoint,
+    Reference,
+    Tasks,
 )
 
 app = typer.Typer(
@@ -42,7 +57,8 @@ def smolvlm(
 
     Answers go to stdout, progress and notices to stderr.
 
-    Exit codes: 0 ok, 2 usage, 3 bad input, 4 model unavailable, 130 interrupted.
+    Exit codes: 0 ok, 2 usage, 3 bad input, 4 model unavailable, 5 `quality` found a bound broken,
+    130 interrupted.
     """
     if version:
         from .. import __version__
@@ -61,6 +77,8 @@ def describe(
     backend: Backend = "auto",
     precision: Precision = "auto",
     device: Device = "auto",
+    adapter: Adapter = None,
+    memory_budget: MemoryBudget = None,
     resolution: ResolutionOption = "auto",
     max_new_tokens: MaxNewTokens = None,
     json: Json = False,
@@ -70,7 +88,9 @@ def describe(
     """Say in words what each image shows."""
     from .asking import Asking, answer_images
 
-    choice = ModelChoice(model, revision, backend, precision, device, offline)
+    choice = ModelChoice(
+        model, revision, backend, precision, device, offline, adapter, memory_budget
+    )
     asking = Asking("describe", "", resolution, max_new_tokens, json, stream)
     answer_images(images, choice, asking)
 
@@ -91,6 +111,8 @@ def ask(
     backend: Backend = "auto",
     precision: Precision = "auto",
     device: Device = "auto",
+    adapter: Adapter = None,
+    memory_budget: MemoryBudget = None,
     resolution: ResolutionOption = "auto",
     max_new_tokens: MaxNewTokens = None,
     json: Json = False,
@@ -100,7 +122,9 @@ def ask(
     """Answer a question about each image."""
     from .asking import Asking, answer_images
 
-    choice = ModelChoice(model, revision, backend, precision, device, offline)
+    choice = ModelChoice(
+        model, revision, backend, precision, device, offline, adapter, memory_budget
+    )
     asking = Asking("ask", question, resolution, max_new_tokens, json, stream)
     answer_images(images, choice, asking)
 
@@ -113,6 +137,8 @@ def transcribe(
     backend: Backend = "auto",
     precision: Precision = "auto",
     device: Device = "auto",
+    adapter: Adapter = None,
+    memory_budget: MemoryBudget = None,
     resolution: ResolutionOption = "auto",
     max_new_tokens: MaxNewTokens = None,
     json: Json = False,
@@ -122,27 +148,41 @@ def transcribe(
     """Read the text in each image, line by line."""
     from .asking import Asking, answer_images
 
-    choice = ModelChoice(model, revision, backend, precision, device, offline)
+    choice = ModelChoice(
+        model, revision, backend, precision, device, offline, adapter, memory_budget
+    )
     asking = Asking("transcribe", "", resolution, max_new_tokens, json, stream)
     answer_images(images, choice, asking)
 
 
-@app.command(epilog="Example: smolvlm plan page.png --task transcribe --model embedded")
+@app.command(epilog="Example: smolvlm plan page.png --memory-budget 900MB --device cuda")
 def plan(
     images: Images,
     model: Model = DEFAULT_MODEL,
     revision: Revision = None,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    device: Device = "auto",
+    memory_budget: MemoryBudget = None,
     resolution: ResolutionOption = "auto",
+    max_new_tokens: MaxNewTokens = None,
+    batch: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Such requests that decode together.")
+    ] = 1,
     task: Annotated[
         str, typer.Option(metavar="TASK", help="describe, ask or transcribe.")
     ] = "describe",
     json: Json = False,
     offline: Offline = False,
 ) -> None:
-    """Tell how many tiles and tokens each image would take; needs no weights."""
-    from .planning import print_plans
+    """Tell how many tiles, tokens and bytes each image would take; loads no weights.
 
-    print_plans(images, model, revision, offline, resolution, task, json)
+    The device need not be there.
+    """
+    from .planning import Wish, print_plans
+
+    choice = ModelChoice(model, revision, backend, precision, device, offline, None, memory_budget)
+    print_plans(images, choice, Wish(resolution, task, max_new_tokens, batch), json)
 
 
 @app.command(epilog="Example: smolvlm export ./my-finetune --out ./my-onnx --precision fp32,int8")
@@ -166,6 +206,14 @@ def export(
     precision: Annotated[
         str, typer.Option(metavar="LIST", help="One or more of fp32, int8, q4, with commas.")
     ] = "fp32",
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="LoRA adapter to merge into the weights first: a folder or a hub id.",
+            show_default=False,
+        ),
+    ] = None,
     revision: Revision = None,
     json: Json = False,
     offline: Offline = False,
@@ -178,7 +226,82 @@ def export(
     """
     from .exporting import export_and_report
 
-    export_and_report(checkpoint, out, precision, revision, offline, json)
+    export_and_report(checkpoint, out, precision, revision, offline, json, adapter)
+
+
+@app.command(epilog="Example: smolvlm quantize 256m --out ./smolvlm-nf4 --precision bnb-nf4")
+def quantize(
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="Alias, hub id or folder with safetensors weights.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Folder to write to.", show_default=False),
+    ],
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="int8, q4, bnb-int8, bnb-nf4, torchao-int8, torchao-int8-dynamic, torchao-int4, "
+            "quanto-int8, quanto-int4 or quanto-float8; or one for each component: "
+            "vision=bf16,connector=bf16,decoder=bnb-nf4,lm_head=bf16.",
+            show_default=False,
+        ),
+    ],
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="LoRA adapter to merge into the weights first: a folder or a hub id.",
+            show_default=False,
+        ),
+    ] = None,
+    revision: Revision = None,
+    json: Json = False,
+    offline: Offline = False,
+) -> None:
+    r"""Write safetensors with quantized weights, which torch loads without quantizing again.
+
+    A name alone is the decoder's; vision tower and connector stay bf16.
+
+    Needs `pip install 'smolvlm-tools\[quant]'`; for int8 and q4 'smolvlm-tools\[torch]' will do.
+    """
+    from .quantizing import quantize_and_report
+
+    quantize_and_report(checkpoint, out, precision, adapter, revision, offline, json)
+
+
+@app.command(epilog="Example: smolvlm quality embedded --precision int8,q4 --backend torch --json")
+def quality(
+    checkpoint: QualityCheckpoint,
+    precision: Precisions = AUTO,
+    backend: Backend = "auto",
+    device: Device = "auto",
+    reference: Reference = "fp32",
+    tasks: Tasks = None,
+    parts: Parts = "text,images,tasks",
+    positions: Positions = 512,
+    max_kl: MaxKl = 0.01,
+    max_perplexity_rise: MaxPerplexityRise = 0.01,
+    max_task_loss: MaxTaskLoss = None,
+    revision: Revision = None,
+    json: Json = False,
+    offline: Offline = False,
+) -> None:
+    """Measure what precisions cost in quality, beside fp32 on the same inputs.
+
+    Exit code 5 when a bound is broken; it says which.
+    """
+    from .quality import measure_and_judge
+
+    bounds = (max_kl, max_perplexity_rise, max_task_loss)
+    gate = Gate(precision, backend, device, reference, tasks, parts, positions, *bounds)
+    measure_and_judge(checkpoint, gate, revision, offline, json)
 
 
 @app.command(epilog="Example: smolvlm models --json")

@@ -10,7 +10,7 @@ from .footprint import Footprint
 from .image_footprint import cut_bytes, cutting_bytes
 from .workload import Workload
 
-LOADED_MARGIN, WORKING_MARGIN = 0.025, 0.08
+LOADED_MARGIN, WORKING_MARGIN = 0.025, 0.12
 """Shares that are added to what is loaded and to what a request takes: of two runs of the same
 program one may take so much more, and a prediction below the peak is a broken promise."""
 

@@ -1,0 +1,154 @@
+"""`smolvlm quality`: tables of what precisions cost, and an exit code that judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from .console import Answers, clean, note, reserve_stdout, working
+from .quality_options import Gate
+
+if TYPE_CHECKING:
+    from ..quality import Broken, EngineQuality, QualityReport
+
+PAST_BOUND = 5
+"""Exit code: it was measured, and a bound is broken."""
+
+
+def measure_and_judge(
+    name: str, gate: Gate, revision: str | None, offline: bool, as_json: bool
+) -> None:
+    """Measure, print, and end with `PAST_BOUND` where a bound is broken.
+
+    Raises:
+        typer.Exit: a bound is broken.
+        SmolVLMError: it could not be measured.
+    """
+    from ..checkpoint import open_checkpoint
+    from ..quality import Bounds, measure_quality
+
+    precisions = parse_precisions(gate.precisions)
+    with reserve_stdout() as answers:
+        checkpoint = open_checkpoint(name, revision=revision, local_files_only=offline)
+        with working("measuring"):
+            report = measure_quality(
+                checkpoint,
+                precisions,
+                backend=gate.backend,
+                device=gate.device,
+                reference=gate.reference,
+                tasks=gate.tasks,
+                parts=[part.strip() for part in gate.parts.split(",")],
+                positions=gate.positions,
+                bounds=Bounds(gate.max_kl, gate.max_perplexity_rise, gate.max_task_loss),
+                progress=note,
+            )
+        if as_json:
+            answers.json(as_object(report))
+        else:
+            print_report(report, answers)
+    if not report.within_bounds:
+        raise typer.Exit(PAST_BOUND)
+
+
+def parse_precisions(texts: Iterable[str]) -> list[str]:
+    """Read --precision, given once or several times: a comma list, or one mixed precision."""
+    found: list[str] = []
+    for text in texts:
+        names = [text] if "=" in text else text.split(",")
+        found += [name.strip() for name in names if name.strip()]
+    return list(dict.fromkeys(found))
+
+
+def as_object(report: QualityReport) -> dict[str, object]:
+    """The report for JSON, with the verdicts."""
+    engines = [{**asdict(engine), "within_bounds": not engine.broken} for engine in report.engines]
+    return {**asdict(report), "engines": engines, "within_bounds": report.within_bounds}
+
+
+def print_report(report: QualityReport, answers: Answers) -> None:
+    """The tables, and a line for each engine."""
+    for table in (_texts(report.engines), _components(report.engines), _tasks(report.engines)):
+        if table.rows:
+            answers.table(table)
+    if not all(text.judged for engine in report.engines for text in engine.texts):
+        answers.line("not judged: the reference itself does worse than guessing there")
+    for engine in report.engines:
+        verdict = "; ".join(map(_breach, engine.broken)) if engine.broken else "within all bounds"
+        answers.line(f"{clean(engine.name)} against {clean(engine.reference)}: {verdict}")
+
+
+def _texts(engines: Sequence[EngineQuality]) -> Table:
+    table = Table(
+        title="next tokens, beside the reference's; same tokens: of its replies, before they part"
+    )
+    _columns(
+        table,
+        ("engine", "text"),
+        ("positions", "perplexity", "rise", "mean KL", "p95 KL", "max KL", "same top"),
+    )
+    for head in ("same tokens", "bounds"):
+        table.add_column(head)
+    for engine in engines:
+        broken = {each.where for each in engine.broken}
+        for text in engine.texts:
+            found = text.divergence
+            same = ""
+            if text.same_tokens is not None:
+                same = f"{text.same_tokens:.1f} of {text.reply_tokens:.1f}"
+            table.add_row(
+                *(escape(clean(engine.name)), text.group, f"{found.positions}"),
+                *(f"{found.perplexity:.3f}", f"{found.perplexity_rise:+.2%}"),
+                *(f"{found.mean_kl:.5f}", f"{found.p95_kl:.4f}", f"{found.max_kl:.4f}"),
+                *(f"{found.same_top:.1%}", same),
+                _verdict(text.group in broken) if text.judged else "not judged",
+            )
+    return table
+
+
+def _components(engines: Sequence[EngineQuality]) -> Table:
+    table = Table(title="each component alone, the others being the reference's")
+    _columns(table, ("engine", "component"), ("own error", "logits", "mean KL", "same top"))
+    for engine in engines:
+        for part in engine.components:
+            table.add_row(
+                *(escape(clean(engine.name)), part.component),
+                "" if part.error is None else f"{part.error:.2%}",
+                *(f"{part.logit_error:.2%}", f"{part.mean_kl:.5f}", f"{part.same_top:.1%}"),
+            )
+    return table
+
+
+def _tasks(engines: Sequence[EngineQuality]) -> Table:
+    table = Table(title="tasks; a higher cer (character error rate) is worse")
+    _columns(table, ("engine", "task"), ("samples", "metric", "score", "reference", "loss"))
+    table.add_column("bounds")
+    for engine in engines:
+        broken = {each.where for each in engine.broken}
+        for task in engine.tasks:
+            table.add_row(
+                *(escape(clean(engine.name)), task.task, f"{task.samples}", task.metric),
+                *(f"{task.score:.3f}", f"{task.reference:.3f}", f"{task.loss:+.3f}"),
+                _verdict(task.name in broken),
+            )
+    return table
+
+
+def _columns(table: Table, left: Iterable[str], right: Iterable[str]) -> None:
+    for head in left:
+        table.add_column(head)
+    for head in right:
+        table.add_column(head, justify="right")
+
+
+def _verdict(broken: bool) -> str:
+    return "[red]past[/red]" if broken else "within"
+
+
+def _breach(broken: Broken) -> str:
+    return f"{broken.what} of {broken.where} {broken.found:.4f} > {broken.bound:g}"

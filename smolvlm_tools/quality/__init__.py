@@ -1,0 +1,31 @@
+"""What a precision costs in quality, against a reference on the same inputs.
+
+    >>> from smolvlm_tools import open_checkpoint
+    >>> from smolvlm_tools.quality import measure_quality
+    >>> report = measure_quality(open_checkpoint("embedded"), ["int8"])
+    >>> report.within_bounds
+    True
+
+`measure` joins the parts: `scripts` and `tasks` say what is read, `engines` and `reading` run it,
+`divergence`, `components` and `metrics` compare, `bounds` judges, `report` holds the result.
+"""
+
+from __future__ import annotations
+
+from .bounds import Bounds, Broken
+from .measure import PARTS, POSITIONS, measure_quality
+from .report import ComponentQuality, EngineQuality, QualityReport, TextQuality
+from .tasks import TaskScore
+
+__all__ = [
+    "PARTS",
+    "POSITIONS",
+    "Bounds",
+    "Broken",
+    "ComponentQuality",
+    "EngineQuality",
+    "QualityReport",
+    "TaskScore",
+    "TextQuality",
+    "measure_quality",
+]

@@ -1,0 +1,57 @@
+"""What each component does alone: its own error, and what that does to the reference's logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import numpy as np
+
+from .divergence import Divergence, relative_error
+from .engines import Given, Reference, Tested, Work, loaded, read_probes
+from .reading import Rows
+from .report import ComponentQuality
+
+
+def judge_components(
+    work: Work, reference: Reference, tested: Sequence[Tested]
+) -> list[tuple[ComponentQuality, ...]]:
+    """Judge vision tower, token table and decoder of each engine apart.
+
+    The reference is loaded once more, if any engine's features or embeddings differ from its own.
+    """
+    apart = [_apart(reference.given, each.given) for each in tested]
+    differ = any(error for parts in apart for error, _ in parts.values())
+    found: list[tuple[ComponentQuality, ...]] = []
+    with loaded(work, reference.choice) if differ else nullcontext() as engine:
+        if differ:
+            work.progress(f"{reference.choice}: on the others' images and token tables")
+        for parts, each in zip(apart, tested, strict=True):
+            rows: list[ComponentQuality] = []
+            for name, (error, given) in parts.items():
+                if engine is None or not error:
+                    rows.append(ComponentQuality(name, 0.0, 0.0, 0.0, 1.0))
+                else:
+                    rows.append(_row(name, error, read_probes(engine, reference, given)))
+            rows.append(_row("decoder", None, each.decoder))
+            found.append((*rows, _row("all", None, each.whole)))
+    return found
+
+
+def _apart(reference: Given, found: Given) -> dict[str, tuple[float, Given]]:
+    """By component: its error, and what the decoder would be given if only it were exchanged."""
+    parts: dict[str, tuple[float, Given]] = {}
+    if reference.features:
+        error = relative_error(_joined(reference.features), _joined(found.features))
+        parts["vision"] = error, Given(found.features, reference.embedded)
+    error = relative_error(_joined(reference.embedded), _joined(found.embedded))
+    parts["embed"] = error, Given(reference.features, found.embedded)
+    return parts
+
+
+def _joined(rows: Sequence[Rows | None]) -> Rows:
+    return np.concatenate([part for part in rows if part is not None])
+
+
+def _row(name: str, error: float | None, found: Divergence) -> ComponentQuality:
+    return ComponentQuality(name, error, found.logit_error, found.mean_kl, found.same_top)

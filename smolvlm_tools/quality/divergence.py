@@ -1,0 +1,89 @@
+"""How far one model's next-token distributions are from another's; pure arithmetic on logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.base import Logits
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Of one model against a reference, at the same positions of the same text.
+
+    Attributes:
+        positions: how many.
+        perplexity: exp of the mean negative log-likelihood of the text's next tokens.
+        reference_perplexity: the same of the reference.
+        perplexity_rise: relative to the reference's; 0.01 is one per cent more.
+        mean_kl, p95_kl, max_kl: KL(reference || model) over positions, in nats.
+        same_top: share of positions where both think the same token the likeliest.
+        logit_error: |logits - reference| / |reference| over all positions, each position's mean
+            taken off first: a shift of all logits changes no distribution.
+    """
+
+    positions: int
+    perplexity: float
+    reference_perplexity: float
+    perplexity_rise: float
+    mean_kl: float
+    p95_kl: float
+    max_kl: float
+    same_top: float
+    logit_error: float
+
+
+class Comparison:
+    """Takes positions one by one, so that nobody has to keep two models' logits."""
+
+    def __init__(self) -> None:
+        self._kl: list[float] = []
+        self._same: list[bool] = []
+        self._likelihoods: list[float] = []
+        self._reference_likelihoods: list[float] = []
+        self._off = self._size = 0.0
+
+    def add(self, reference: Logits, model: Logits, next_id: int) -> bool:
+        """Compare logits (vocab,) at a position whose true next token is `next_id`.
+
+        Returns whether both think the same token the likeliest.
+        """
+        p, q = _log_softmax(reference), _log_softmax(model)
+        self._kl.append(max(0.0, float(np.sum(np.exp(p) * (p - q)))))
+        self._same.append(int(reference.argmax()) == int(model.argmax()))
+        self._likelihoods.append(float(q[next_id]))
+        self._reference_likelihoods.append(float(p[next_id]))
+        wanted, found = p - p.mean(), q - q.mean()
+        self._off += float(np.sum((found - wanted) ** 2))
+        self._size += float(np.sum(wanted**2))
+        return self._same[-1]
+
+    def result(self) -> Divergence:
+        """What was found; at least one position has been added."""
+        found = float(np.exp(-np.mean(self._likelihoods)))
+        reference = float(np.exp(-np.mean(self._reference_likelihoods)))
+        return Divergence(
+            positions=len(self._kl),
+            perplexity=found,
+            reference_perplexity=reference,
+            perplexity_rise=found / reference - 1,
+            mean_kl=float(np.mean(self._kl)),
+            p95_kl=float(np.quantile(self._kl, 0.95)),
+            max_kl=float(np.max(self._kl)),
+            same_top=float(np.mean(self._same)),
+            logit_error=float(np.sqrt(self._off / self._size)) if self._size else 0.0,
+        )
+
+
+def relative_error(reference: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    """|found - reference| / |reference| over all numbers of both."""
+    size = float(np.linalg.norm(reference))
+    return float(np.linalg.norm(found - reference)) / size if size else 0.0
+
+
+def _log_softmax(logits: Logits) -> NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max()
+    return shifted - np.log(np.exp(shifted).sum())

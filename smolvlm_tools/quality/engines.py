@@ -1,0 +1,265 @@
+"""Runs engines over the inputs, one loaded at a time, and keeps what is to be compared.
+
+Of the reference all logits are kept; another engine's are compared as they come.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..backends.base import Logits
+from ..backends.choose import load_backend
+from ..checkpoint import Checkpoint
+from ..engine import SmolVLM
+from ..images import ImagePolicy
+from .bounds import can_read
+from .divergence import Comparison, Divergence
+from .reading import Engine, Rows, input_rows, script_ids
+from .report import TextQuality
+from .scripts import (
+    BY_TOKEN,
+    IMAGE_ANSWERS,
+    IMAGE_REPLIES,
+    IN_ONE_PASS,
+    PASSAGES,
+    REPLY_TOKENS,
+    TEXT_PROMPTS,
+    Inputs,
+    Script,
+)
+from .tasks import Sample, answer_tasks
+
+Progress = Callable[[str], None]
+"""Hears what is being done, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """A backend and a precision, as `SmolVLM.load` takes them."""
+
+    backend: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.precision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every engine is put through.
+
+    Attributes:
+        checkpoint: whose weights.
+        device: where.
+        inputs: what is read.
+        end_ids: tokens that end a reply.
+        samples: tasks; may be empty.
+        policy: which images the tasks may name.
+        progress: hears what is being done.
+    """
+
+    checkpoint: Checkpoint
+    device: str
+    inputs: Inputs
+    end_ids: Collection[int]
+    samples: Sequence[Sample]
+    policy: ImagePolicy
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an engine hands to its decoder.
+
+    Attributes:
+        features: of each picture.
+        embedded: the token table's rows for each script; none for prefixes of the passage.
+    """
+
+    features: list[Rows]
+    embedded: list[Rows | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What is kept of the reference.
+
+    Attributes:
+        choice: what was asked for.
+        name: what ran.
+        scripts: with its replies.
+        logits: of each script, one before each token of the continuation.
+        given: its features and embeddings.
+        answers: to the tasks.
+    """
+
+    choice: EngineChoice
+    name: str
+    scripts: tuple[Script, ...]
+    logits: list[list[Logits]]
+    given: Given
+    answers: list[str]
+
+    @property
+    def probes(self) -> list[int]:
+        """Scripts that components are judged on: those with images, else the text prompts."""
+        groups = [script.group for script in self.scripts]
+        wanted = {IMAGE_REPLIES, IMAGE_ANSWERS} & set(groups) or {TEXT_PROMPTS}
+        return [at for at, group in enumerate(groups) if group in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What is kept of an engine under test.
+
+    Attributes:
+        backend, precision, device: what ran.
+        texts: by group.
+        given: its features and embeddings.
+        decoder: its decoder alone, on the probes.
+        whole: everything together, on the probes.
+        answers: to the tasks.
+    """
+
+    backend: str
+    precision: str
+    device: str
+    texts: tuple[TextQuality, ...]
+    given: Given
+    decoder: Divergence
+    whole: Divergence
+    answers: list[str]
+
+
+@contextmanager
+def loaded(work: Work, choice: EngineChoice) -> Generator[Engine]:
+    """An engine, closed at the end."""
+    work.progress(f"{choice}: loading")
+    backend = load_backend(work.checkpoint, choice.backend, choice.precision, work.device)
+    try:
+        yield Engine(backend, work.checkpoint.config.image_token_id)
+    finally:
+        backend.close()
+
+
+def read_reference(work: Work, choice: EngineChoice) -> Reference:
+    """Run the reference; its greedy replies complete the scripts."""
+    context = work.checkpoint.config.text.context_length
+    scripts: list[Script] = []
+    logits: list[list[Logits]] = []
+    with loaded(work, choice) as engine:
+        work.progress(f"{choice}: images and texts")
+        features = engine.features(work.inputs.pictures)
+        for script in work.inputs.scripts:
+            seen = features_of(script, features)
+            if script.reply:
+                limit = min(REPLY_TOKENS, context - len(script.prompt))
+                tokens, found = engine.reply(script, seen, work.end_ids, limit)
+                script = script.with_reply(tokens)
+            else:
+                found = list(engine.read(script, seen))
+            scripts.append(script)
+            logits.append(found)
+        given = Given(features, _embed(engine, scripts))
+        name, answers = engine.name, _answer(work, engine, choice)
+    return Reference(choice, name, tuple(scripts), logits, given, answers)
+
+
+def read_engine(work: Work, choice: EngineChoice, reference: Reference) -> Tested:
+    """Run an engine over the reference's scripts, whole, and its decoder alone."""
+    with loaded(work, choice) as engine:
+        work.progress(f"{choice}: images and texts")
+        given = Given(engine.features(work.inputs.pictures), _embed(engine, reference.scripts))
+        texts, whole = _read_texts(engine, reference, given.features)
+        found = (f"{text.group} {text.divergence.mean_kl:.5f}" for text in texts)
+        work.progress(f"{choice}: mean KL of {', '.join(found)}")
+        work.progress(f"{choice}: its decoder alone")
+        decoder = read_probes(engine, reference, reference.given)
+        backend = engine.backend
+        ran = backend.name, backend.precision, backend.device
+        answers = _answer(work, engine, choice)
+    return Tested(*ran, texts, given, decoder, whole, answers)
+
+
+def read_probes(engine: Engine, reference: Reference, given: Given) -> Divergence:
+    """An engine's decoder on features and embeddings from outside, beside the reference's text."""
+    comparison = Comparison()
+    for at in reference.probes:
+        script, embedded = reference.scripts[at], given.embedded[at]
+        if embedded is None:
+            continue
+        seen = features_of(script, given.features)
+        rows = input_rows(script, embedded, seen, engine.image_token_id)
+        found = engine.read_rows(rows, len(script.continuation))
+        pairs = zip(reference.logits[at], found, script.continuation, strict=True)
+        for wanted, logits, token in pairs:
+            comparison.add(wanted, logits, int(token))
+    return comparison.result()
+
+
+def features_of(script: Script, features: Sequence[Rows]) -> Rows | None:
+    """The features that a script's prompt takes."""
+    return None if script.picture is None else features[script.picture]
+
+
+def _embed(engine: Engine, scripts: Sequence[Script]) -> list[Rows | None]:
+    return [
+        None if script.group == IN_ONE_PASS else engine.embed(script_ids(script))
+        for script in scripts
+    ]
+
+
+def _read_texts(
+    engine: Engine, reference: Reference, features: Sequence[Rows]
+) -> tuple[tuple[TextQuality, ...], Divergence]:
+    """Every group's divergence, and that of the probes."""
+    groups: dict[str, Comparison] = defaultdict(Comparison)
+    shared: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    whole, probes = Comparison(), set(reference.probes)
+    for at, script in enumerate(reference.scripts):
+        read = engine.read(script, features_of(script, features))
+        pairs = zip(reference.logits[at], read, script.continuation, strict=True)
+        same: list[bool] = []
+        for wanted, logits, token in pairs:
+            same.append(groups[script.group].add(wanted, logits, int(token)))
+            if at in probes:
+                whole.add(wanted, logits, int(token))
+        if script.reply:
+            shared[script.group].append(([*same, False].index(False), len(same)))
+    found = {group: comparison.result() for group, comparison in groups.items()}
+    readable = can_read(found.get(BY_TOKEN), vocabulary=len(reference.logits[0][0]))
+    texts = (
+        _text(group, each, shared[group], readable or group not in PASSAGES)
+        for group, each in found.items()
+    )
+    return tuple(texts), whole.result()
+
+
+def _text(
+    group: str, found: Divergence, replies: list[tuple[int, int]], judged: bool
+) -> TextQuality:
+    """A group's result; `replies` are (tokens before it parts, tokens) of each reply."""
+    if not replies:
+        return TextQuality(group, found, judged)
+    return TextQuality(
+        group,
+        found,
+        judged,
+        replies=len(replies),
+        same_replies=sum(same == length for same, length in replies),
+        same_tokens=statistics.mean(same for same, _ in replies),
+        reply_tokens=statistics.mean(length for _, length in replies),
+    )
+
+
+def _answer(work: Work, engine: Engine, choice: EngineChoice) -> list[str]:
+    """Replies to the tasks."""
+    if not work.samples:
+        return []
+    work.progress(f"{choice}: {len(work.samples)} tasks")
+    with SmolVLM(work.checkpoint, engine.backend, policy=work.policy) as vlm:
+        return answer_tasks(vlm, work.samples)

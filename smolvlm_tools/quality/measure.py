@@ -1,0 +1,161 @@
+"""Measures what precisions cost on one checkpoint; the package's front door.
+
+Engines are loaded one after the other. Each is compared with its reference, by default the same
+backend's fp32, which is read first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from ..backends.choose import check_names, choose_backend
+from ..checkpoint import Checkpoint
+from ..checkpoint.aliases import EMBEDDED_ID
+from ..errors import BadOptions, BadPrompt
+from ..reader import Reader
+from .bounds import Bounds, all_broken
+from .components import judge_components
+from .engines import EngineChoice, Progress, Reference, Tested, Work, read_engine, read_reference
+from .report import EngineQuality, QualityReport
+from .scripts import Inputs, Script, image_inputs, passage_scripts, text_scripts
+from .tasks import SHIPPED, policy_for, read_tasks, score_tasks
+
+PARTS = ("text", "images", "tasks")
+POSITIONS = 512
+
+
+def measure_quality(
+    checkpoint: Checkpoint,
+    precisions: Sequence[str] = ("auto",),
+    *,
+    backend: str = "auto",
+    device: str = "auto",
+    reference: str = "fp32",
+    tasks: Path | None = None,
+    parts: Collection[str] = PARTS,
+    positions: int = POSITIONS,
+    bounds: Bounds | None = None,
+    progress: Progress = lambda text: None,
+) -> QualityReport:
+    """Compare precisions of a checkpoint with a reference, on the same inputs.
+
+    Args:
+        checkpoint: an opened one.
+        precisions: as `SmolVLM.load` takes them, mixed ones as text ("vision=int8,decoder=q4").
+        backend: of all of them; "auto" chooses for each as `SmolVLM.load` does.
+        device: where all of it runs.
+        reference: a precision of the same backend, or "torch:fp32" for one of another backend.
+        tasks: a folder of questions with answers (see `tasks`). Its images serve as image prompts
+            too. None: the set in the package, whose scores only the embedded checkpoint is asked
+            for, as no other was taught these pictures.
+        parts: some of `PARTS`: text needs no images, images no tasks.
+        positions: tokens of the passage that are read.
+        bounds: None for those of ADR 5.
+        progress: hears what is being done.
+
+    Raises:
+        BadOptions: an unknown name, or tasks that cannot be read.
+        BadPrompt: the model's context is too short for an input.
+        ModelNotFound, ModelInvalid, BackendUnavailable: an engine cannot be loaded or run.
+    """
+    bounds = bounds or Bounds()
+    choices = _choose(checkpoint, precisions, backend, device)
+    references = [_reference(choice, reference) for choice in choices]
+    for choice in (*choices, *references):
+        check_names(choice.backend, choice.precision, device)
+    work = _prepare(checkpoint, device, tasks, parts, positions, progress)
+    judged: dict[EngineChoice, EngineQuality] = {}
+    for base in dict.fromkeys(references):
+        mine = [c for c, r in zip(choices, references, strict=True) if r == base]
+        kept = read_reference(work, base)
+        tested = [read_engine(work, choice, kept) for choice in mine]
+        judged |= zip(mine, _judge(work, kept, tested, bounds), strict=True)
+    return QualityReport(checkpoint.id, bounds, tuple(judged[choice] for choice in choices))
+
+
+def _choose(
+    checkpoint: Checkpoint, precisions: Sequence[str], backend: str, device: str
+) -> list[EngineChoice]:
+    """An engine for each precision, named once."""
+    found: list[EngineChoice] = []
+    for precision in dict.fromkeys(precisions):
+        check_names(backend, precision, device)
+        name = choose_backend(checkpoint, precision, device) if backend == "auto" else backend
+        found.append(EngineChoice(name, precision))
+    return found
+
+
+def _reference(choice: EngineChoice, asked: str) -> EngineChoice:
+    """The engine that `choice` is compared with."""
+    backend, colon, precision = asked.rpartition(":")
+    return EngineChoice(backend if colon else choice.backend, precision)
+
+
+def _prepare(
+    checkpoint: Checkpoint,
+    device: str,
+    tasks: Path | None,
+    parts: Collection[str],
+    positions: int,
+    progress: Progress,
+) -> Work:
+    """All inputs, laid out for this checkpoint."""
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown or not {"text", "images"} & set(parts):
+        problem = f"unknown part {unknown[0]!r}" if unknown else "neither text nor images to read"
+        raise BadOptions(problem, f"Use some of {', '.join(PARTS)}, text or images among them.")
+    if positions < 2:
+        raise BadOptions(f"{positions} positions are too few", "Read 2 or more.")
+    folder = SHIPPED if tasks is None else tasks
+    samples = read_tasks(folder)
+    policy = policy_for(folder)
+    reader = Reader.open(checkpoint, policy)
+    texts = [*passage_scripts(reader, positions), *text_scripts(reader)] if "text" in parts else []
+    seen = image_inputs(reader, samples) if "images" in parts else Inputs((), ())
+    scripts = (*texts, *seen.scripts)
+    _check_room(scripts, checkpoint.config.text.context_length)
+    scored = "tasks" in parts and (tasks is not None or checkpoint.id == EMBEDDED_ID)
+    return Work(
+        checkpoint=checkpoint,
+        device=device,
+        inputs=Inputs(scripts, seen.pictures),
+        end_ids=checkpoint.config.eos_token_ids | {reader.chat.end_of_utterance_id},
+        samples=samples if scored else (),
+        policy=policy,
+        progress=progress,
+    )
+
+
+def _check_room(scripts: Iterable[Script], context: int) -> None:
+    for script in scripts:
+        needed = len(script.prompt) + max(len(script.continuation), script.at_least, 1)
+        if needed > context:
+            raise BadPrompt(
+                f"one of the {script.group} takes {needed} tokens and the model's context "
+                f"{context}",
+                "Leave images or text out (`parts`), or name tasks with smaller images.",
+            )
+
+
+def _judge(
+    work: Work, reference: Reference, tested: Sequence[Tested], bounds: Bounds
+) -> list[EngineQuality]:
+    components = judge_components(work, reference, tested)
+    found: list[EngineQuality] = []
+    for each, parts in zip(tested, components, strict=True):
+        scores = score_tasks(work.samples, reference.answers, each.answers)
+        texts = {text.group: text.divergence for text in each.texts if text.judged}
+        found.append(
+            EngineQuality(
+                backend=each.backend,
+                precision=each.precision,
+                device=each.device,
+                reference=reference.name,
+                components=parts,
+                texts=each.texts,
+                tasks=tuple(scores),
+                broken=all_broken(texts, scores, bounds),
+            )
+        )
+    return found

@@ -1,0 +1,80 @@
+"""How a reply is scored against the right answer; pure text arithmetic, knows no model.
+
+Counts are added up over all samples before they are divided, so that a sample counts by its size.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+METRICS = ("exact", "f1", "cer")
+WORDS = r"\w+"
+"""What `f1` counts unless a task names another pattern."""
+
+Pair: TypeAlias = tuple[str, str]
+"""A reply and the right answer."""
+
+
+def units(text: str, pattern: str = WORDS) -> Counter[str]:
+    """What `f1` counts in a text: the matches of `pattern`, whole."""
+    return Counter(match.group() for match in re.finditer(pattern, text))
+
+
+def f1(hits: int, said: int, there: int) -> float:
+    """Harmonic mean of precision and recall; 1 when nothing was there and nothing was said."""
+    return 2 * hits / (said + there) if said + there else 1.0
+
+
+def edits(said: str, wanted: str) -> int:
+    """Levenshtein distance in characters."""
+    row = list(range(len(wanted) + 1))
+    for index, left in enumerate(said, start=1):
+        above, row[0] = row[0], index
+        for column, right in enumerate(wanted, start=1):
+            swap = above + (left != right)
+            above, row[column] = row[column], min(swap, row[column] + 1, row[column - 1] + 1)
+    return row[-1]
+
+
+def score(metric: str, pairs: Iterable[Pair], pattern: str = WORDS) -> float:
+    """The score of replies: `exact` and `f1` are better the higher, `cer` the lower.
+
+    exact: share of replies that are the answer. f1: over the matches of `pattern` in both. cer:
+    edits over characters of the answers; a reply is charged at most as many as an empty one, so
+    that one endless reply does not outweigh all the others.
+    """
+    return _SCORERS[metric](list(pairs), pattern)
+
+
+def loss(metric: str, reference: float, found: float) -> float:
+    """By how much `found` is worse than the reference's score; negative where it is better."""
+    return found - reference if metric == "cer" else reference - found
+
+
+def _exact(pairs: list[Pair], pattern: str) -> float:
+    return sum(said == wanted for said, wanted in pairs) / len(pairs)
+
+
+def _f1(pairs: list[Pair], pattern: str) -> float:
+    hits = said = there = 0
+    for reply, answer in pairs:
+        found, wanted = units(reply, pattern), units(answer, pattern)
+        hits += (found & wanted).total()
+        said += found.total()
+        there += wanted.total()
+    return f1(hits, said, there)
+
+
+def _cer(pairs: list[Pair], pattern: str) -> float:
+    wrong = sum(min(edits(said, wanted), len(wanted)) for said, wanted in pairs)
+    return wrong / sum(len(wanted) for _, wanted in pairs)
+
+
+_SCORERS: dict[str, Callable[[list[Pair], str], float]] = {
+    "exact": _exact,
+    "f1": _f1,
+    "cer": _cer,
+}
