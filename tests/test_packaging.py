@@ -16,9 +16,9 @@ PUBLIC = """
     ALIASES AsyncReplyStream BackendUnavailable BadDimensions BadEncoding BadOptions BadPrompt
     Busy CacheLimits
     Cancelled Checkpoint Closed CorruptImage FetchFailed FetchTimeout GenerationOptions
-    ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge InputError LoadPlan LoadedImage Message
-    ModelError ModelInvalid ModelNotFound OutOfMemoryBudget PathNotAllowed ReplyStream RequestPlan SmolVLM
-    SmolVLMError StageSeconds StreamChunk TextPart Token UnsupportedFormat UrlNotAllowed Usage
+    ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge InputError LoadPlan LoadedImage
+    Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget PathNotAllowed
+    ReplyStream RequestPlan SmolVLM SmolVLMError StageSeconds StreamChunk TextPart Token UnsupportedFormat UrlNotAllowed Usage
     VisionResult load_image open_checkpoint plan_model
 """.split()
 
