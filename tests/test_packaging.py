@@ -18,7 +18,8 @@ PUBLIC = """
     Cancelled Checkpoint Closed CorruptImage FetchFailed FetchTimeout GenerationOptions
     ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge InputError LoadPlan LoadedImage
     Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget PathNotAllowed
-    ReplyStream RequestPlan SmolVLM SmolVLMError StageSeconds StreamChunk TextPart Token UnsupportedFormat UrlNotAllowed Usage
+    ReplyStream RequestPlan SmolVLM SmolVLMError StageSeconds StreamChunk TextPart Token
+    UnsupportedFormat UrlNotAllowed Usage
     VisionResult load_image open_checkpoint plan_model
 """.split()
 
