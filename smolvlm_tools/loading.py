@@ -139,7 +139,7 @@ def _views(reader: Reader, request: Request, layout: Layout | None) -> Iterator[
     while layout is not None:
         edges = [max(grid.steps[-1]) for grid in layout.grids]
         load = reader.workload(layout, request.options.max_new_tokens)
-        yield View(request.resolution, max(edges, default=0), layout.side, load)
+        yield View(request.resolution, max(edges, default=0), layout.max_side, load)
         layout = reader.coarser(request, layout)
 
 

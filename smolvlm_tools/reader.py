@@ -19,16 +19,21 @@ from .types import ImagePart, ImagePlan, RequestPlan
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A request as the model will see it; the tuples are in prompt order."""
+    """A request as the model will see it; the tuples are in prompt order.
+
+    Attributes:
+        max_side: most tiles along the longest edge that it was cut with under "auto"; None for the
+            checkpoint's own.
+    """
 
     images: tuple[LoadedImage, ...]
     grids: tuple[TileGrid, ...]
     prompt: Prompt
+    max_side: int | None = None
 
     @property
-    def side(self) -> int:
-        """Tiles along the longest edge of its largest grid; 0 without images."""
-        return max((max(grid.rows, grid.cols, 1) for grid in self.grids), default=0)
+    def tiles(self) -> int:
+        return sum(grid.tiles for grid in self.grids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +92,15 @@ class Reader:
         return self.cut(request, images, self.max_side)
 
     def coarser(self, request: Request, layout: Layout) -> Layout | None:
-        """The same images with a tile less along the longest edge; None where that may not be."""
-        if request.resolution != "auto" or layout.side <= 1:
+        """The same images in fewer tiles, as few fewer as can be; None where that may not be."""
+        if request.resolution != "auto":
             return None
-        return self.cut(request, layout.images, layout.side - 1)
+        # At odd tile sizes N tiles may come out as N + 1, so the next N may change nothing.
+        for side in range((layout.max_side or self.checkpoint.config.image.max_side) - 1, 0, -1):
+            found = self.cut(request, layout.images, side)
+            if found.tiles < layout.tiles:
+                return found
+        return None
 
     def is_reduced(self, request: Request, layout: Layout) -> bool:
         """Whether an image is cut coarser than the checkpoint alone would have it."""
@@ -110,7 +120,7 @@ class Reader:
     ) -> Layout:
         """Lay out a request whose images are there, with at most `max_side` tiles under "auto"."""
         grids = self._cut_grids(request, images, max_side)
-        return Layout(images, grids, self.chat.build(request.messages, grids))
+        return Layout(images, grids, self.chat.build(request.messages, grids), max_side)
 
     def _cut_grids(
         self, request: Request, images: tuple[LoadedImage, ...], max_side: int | None

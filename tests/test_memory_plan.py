@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from smolvlm_tools import BadOptions, OutOfMemoryBudget
+from smolvlm_tools import BadOptions, OutOfMemoryBudget, open_checkpoint
 from smolvlm_tools.cache import CacheLimits
+from smolvlm_tools.loading import largest_request, open_reader
 from smolvlm_tools.memory import plan as planning
 from smolvlm_tools.memory.amounts import format_bytes, parse_bytes
 from smolvlm_tools.memory.footprint import Setup, footprint_of
@@ -129,7 +130,12 @@ def choices(reference, monkeypatch) -> Choices:
     config = ModelConfig.from_folder(reference / SIZES[0])
     setups = [Setup(config, "onnx", "cpu", {"all": name}) for name in ("large", "small")]
     views = [
-        View("auto", side * config.image.tile_size, side, workload(config, side))
+        View(
+            "auto",
+            side * config.image.tile_size,
+            side if side < 4 else None,
+            workload(config, side),
+        )
         for side in (4, 3, 2, 1)
     ]
     return Choices(setups, views, tiles_per_batch=4)
@@ -208,3 +214,14 @@ def test_planning_imports_no_runtime():
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     assert "torch bf16 on cuda" in ran.stdout
+
+
+def test_every_step_down_has_fewer_tiles_at_odd_tile_sizes_too(tiny):
+    checkpoint = open_checkpoint(tiny)
+    reader = open_reader(checkpoint, None, CacheLimits())
+    request, layout = largest_request(reader, "auto")
+    tiles = [layout.tiles]
+    while layout := reader.coarser(request, layout):
+        tiles.append(layout.tiles)
+    assert tiles == sorted(set(tiles), reverse=True)
+    assert len(tiles) > 1

@@ -95,13 +95,13 @@ class View:
     Attributes:
         resolution: see `LoadPlan`.
         longest_edge: pixels that an image keeps at most.
-        side: the same in tiles.
+        max_side: the same in tiles, where it was lowered.
         load: the workload that follows from it.
     """
 
     resolution: Resolution
     longest_edge: int
-    side: int
+    max_side: int | None
     load: Workload
 
 
@@ -234,7 +234,7 @@ def _finish(
         tiles_per_batch=rung.tiles_per_batch,
         resolution=rung.view.resolution,
         longest_edge=rung.view.longest_edge,
-        max_side=None if rung.view.side == best.view.side else rung.view.side,
+        max_side=rung.view.max_side,
         tiles=load.tiles,
         batch=rung.batch,
         context=load.sequence,
