@@ -18,11 +18,12 @@ from benchmarks.files import CHECKPOINTS
 from benchmarks.memory_rows import SIZES
 from benchmarks.prompts import ICON_SIZE, PAGE_SIZE, PHOTO_SIZE, QUESTION
 from smolvlm_tools.backends.onnx_files import PARTS
+from smolvlm_tools.backends.torch_backend import TILES_PER_BATCH
 from smolvlm_tools.backends.torch_names import defaults
 from smolvlm_tools.cache import CacheLimits
 from smolvlm_tools.checkpoint import open_checkpoint
 from smolvlm_tools.images import LoadedImage
-from smolvlm_tools.loading import TILES_PER_BATCH, open_reader, this_process
+from smolvlm_tools.loading import open_reader, this_process
 from smolvlm_tools.memory.footprint import Setup, footprint_of
 from smolvlm_tools.memory.predict import predict
 from smolvlm_tools.reader import Reader

@@ -112,7 +112,7 @@ def _rows() -> list[Row]:
         Row("500m", "auto", "auto", "page", budget="smallest"),
         Row("256m", "torch", "auto", "icon", budget="800MB"),
     ]
-    return [*budgets, *onnx, *mixed, *openvino, *torch, *libraries, *large, *more_torch]
+    return [*budgets, *large, *libraries, *onnx, *mixed, *openvino, *torch, *more_torch]
 
 
 ROWS = _rows()

@@ -13,6 +13,7 @@ from .backends.choose import check_names, choose_backend, load_backend
 from .backends.exhaustion import out_of_memory, ran_out
 from .backends.precision_names import Precision
 from .backends.setups import device_for, possible_setups
+from .backends.torch_backend import TILES_PER_BATCH
 from .cache import CacheLimits
 from .checkpoint import AdapterFiles, Checkpoint, open_checkpoint
 from .errors import OutOfMemoryBudget, SmolVLMError
@@ -28,9 +29,6 @@ from .request import Request
 from .resolution import check_resolution
 from .tasks import task_messages
 from .types import GenerationOptions, Resolution
-
-TILES_PER_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}
-"""Tiles that torch's vision tower gets at a time; the ONNX one gets them one by one."""
 
 
 def open_reader(checkpoint: Checkpoint, policy: ImagePolicy | None, limits: CacheLimits) -> Reader:
