@@ -112,7 +112,7 @@ def _rows() -> list[Row]:
         Row("500m", "auto", "auto", "page", budget="smallest"),
         Row("256m", "torch", "auto", "icon", budget="800MB"),
     ]
-    return [*budgets, *large, *libraries, *onnx, *mixed, *openvino, *torch, *more_torch]
+    return [*budgets, *libraries, *torch, *onnx, *mixed, *openvino, *large, *more_torch]
 
 
 ROWS = _rows()
