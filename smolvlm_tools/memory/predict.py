@@ -139,6 +139,7 @@ def predict(
     loaded += margin
     one = working(footprint, load, tiles_per_batch, limits, host=host)
     others = (load.batch - 1) * one.kv + min((load.batch - 1) * one.caches, limits.total)
+    others += int(WORKING_MARGIN * others)
     stages = {"load": loaded + footprint.loading} | {
         name: loaded + others + count for name, count in one.stages.items()
     }
