@@ -6,7 +6,7 @@ waited for, images under "auto" are cut coarser. Knows amounts, not how anything
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -73,10 +73,13 @@ class Admission:
         reader: lays them out.
         guard: knows the budget.
         kept: the caches.
+        others: bytes of what else has been made since the model was loaded.
     """
 
-    def __init__(self, reader: Reader, guard: MemoryGuard, kept: Kept) -> None:
-        self._reader, self._guard, self._kept = reader, guard, kept
+    def __init__(
+        self, reader: Reader, guard: MemoryGuard, kept: Kept, others: Callable[[], int]
+    ) -> None:
+        self._reader, self._guard, self._kept, self._others = reader, guard, kept, others
         self._running: list[Working] = []
 
     def lay_out(self, request: Request) -> tuple[Layout, int]:
@@ -133,7 +136,9 @@ class Admission:
     def forecast(self, request: Request, layout: Layout, grown: int) -> Admitted:
         """What a laid-out request would take now, whether it fits or not."""
         config = self._reader.checkpoint.config
-        new_tokens = token_budget(layout.prompt, request.options, config.text.context_length)
+        new_tokens = token_budget(
+            layout.prompt, request.most_tokens, config.text.context_length, request.least_tokens
+        )
         known = self._known(layout)
         load = self._reader.workload(layout, new_tokens)
         unseen = tuple(
@@ -142,7 +147,7 @@ class Admission:
             if self._kept.features.get(key) is None
         )
         own = self._guard.working(replace(load, images=unseen), known.tokens)
-        held = self._kept.nbytes + sum(other.kv for other in self._running)
+        held = self._kept.nbytes + sum(other.kv for other in self._running) + self._others()
         total = self._guard.total(own, self._guard.meter.now() - grown, held)
         return Admitted(layout, known, new_tokens, own, total, False)
 

@@ -15,7 +15,9 @@ from .backends.choose import backend_for_adapter, check_names
 from .batching import Outcomes, answer_all, answer_all_async
 from .cache import CacheLimits, parse_cache
 from .checkpoint import Checkpoint, find_adapter, open_checkpoint
-from .images import ImagePolicy, ImageSource
+from .constraints.answers import parse_answer
+from .constraints.compiler import Compiled
+from .images import ImagePolicy
 from .loading import guard_for, largest_request, load_planned, open_reader, plan_load, this_process
 from .memory.amounts import parse_bytes
 from .memory.plan import LoadPlan
@@ -24,12 +26,13 @@ from .reader import Reader
 from .reply import AsyncReplyStream, ReplyStream
 from .request import Request, RequestOptions, each_options, make_request
 from .resolution import check_resolution
-from .tasks import task_messages
+from .task_methods import TaskMethods
+from .tasks import Images, task_messages
 from .types import MessageLike, RequestPlan, Resolution, Task, VisionResult
 from .worker import Worker
 
 
-class SmolVLM:
+class SmolVLM(TaskMethods):
     """A loaded SmolVLM: images and text in, text out.
 
     Safe to call from many threads: one worker prepares the requests in their order and decodes
@@ -41,9 +44,9 @@ class SmolVLM:
         red
 
     Every asking method takes the keywords of `RequestOptions`: the fields of `GenerationOptions`
-    (`max_new_tokens`, `temperature`, …), `resolution`, `task` and `cancel`. All of them raise
-    `InputError`s for what they were given, `Busy` when the queue is full, `Cancelled`, and
-    `Closed` after `close`.
+    (`max_new_tokens`, `temperature`, …), `resolution`, `task`, `cancel`, `on_progress`, and for
+    typed values `answer` and `min_confidence`. All of them raise `InputError`s for what they were
+    given, `Busy` when the queue is full, `Cancelled`, and `Closed` after `close`.
     """
 
     def __init__(
@@ -179,20 +182,6 @@ class SmolVLM:
         """Answer a conversation chunk by chunk: one `StreamChunk` per generated token."""
         return self._start(messages, options)
 
-    def describe(self, image: ImageSource, **options: Unpack[RequestOptions]) -> VisionResult:
-        """Say in words what an image shows."""
-        return self._start(task_messages(image, "describe"), options, "describe").result()
-
-    def ask(
-        self, image: ImageSource, question: str, **options: Unpack[RequestOptions]
-    ) -> VisionResult:
-        """Answer a question about an image."""
-        return self._start(task_messages(image, "ask", question), options, "ask").result()
-
-    def transcribe(self, image: ImageSource, **options: Unpack[RequestOptions]) -> VisionResult:
-        """Read the text in an image, line by line."""
-        return self._start(task_messages(image, "transcribe"), options, "transcribe").result()
-
     def batch(
         self,
         conversations: Sequence[Sequence[MessageLike]],
@@ -252,34 +241,15 @@ class SmolVLM:
         """`stream` for an event loop: `async for chunk in vlm.astream(messages)`."""
         return self._astart(messages, options)
 
-    async def adescribe(
-        self, image: ImageSource, **options: Unpack[RequestOptions]
-    ) -> VisionResult:
-        """`describe` for an event loop."""
-        return await self._astart(task_messages(image, "describe"), options, "describe").result()
-
-    async def aask(
-        self, image: ImageSource, question: str, **options: Unpack[RequestOptions]
-    ) -> VisionResult:
-        """`ask` for an event loop."""
-        return await self._astart(task_messages(image, "ask", question), options, "ask").result()
-
-    async def atranscribe(
-        self, image: ImageSource, **options: Unpack[RequestOptions]
-    ) -> VisionResult:
-        """`transcribe` for an event loop."""
-        messages = task_messages(image, "transcribe")
-        return await self._astart(messages, options, "transcribe").result()
-
     def plan(
         self,
-        image: ImageSource,
+        image: Images,
         *,
         task: Task = "describe",
         question: str = "",
         resolution: Resolution | None = None,
     ) -> RequestPlan:
-        """Tiles, tokens and memory a request about an image would take; the model does not run."""
+        """Tiles, tokens and memory a request about images would take; the model does not run."""
         messages = task_messages(image, task, question or "?")
         options: RequestOptions = {"resolution": resolution, "task": task}
         request = self._request(messages, options, task)
@@ -356,4 +326,8 @@ class SmolVLM:
         self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None
     ) -> Request:
         image = self._pipeline.reader.checkpoint.config.image
-        return make_request(messages, options, task, self._resolution, image)
+        return make_request(messages, options, task, self._resolution, image, self._compile)
+
+    def _compile(self, answer: object) -> Compiled | None:
+        constraint = parse_answer(answer)
+        return None if constraint is None else self._pipeline.constraints.compile(constraint)

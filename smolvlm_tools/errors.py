@@ -13,7 +13,10 @@
     │   ├── FetchFailed         the server answered with an error or broke off
     │   │   └── FetchTimeout    the server was too slow
     │   ├── BadPrompt           empty, too long, or not representable as tokens
-    │   └── BadOptions          an unknown option name or an impossible value
+    │   ├── BadOptions          an unknown option name or an impossible value
+    │   ├── SchemaNotSupported  an answer's type or schema that cannot be enforced
+    │   ├── UnknownTool         no tool of that name
+    │   └── BadArguments        a tool's arguments do not fit its schema
     ├── ModelError              the model cannot be had or run         (CLI exit code 4)
     │   ├── ModelNotFound       no such alias, folder, file or hub repository
     │   ├── ModelInvalid        files that contradict each other or their checksums
@@ -106,6 +109,28 @@ class BadOptions(InputError):
     code = "bad_options"
 
 
+class SchemaNotSupported(InputError):
+    """An answer's type or schema cannot be enforced while decoding.
+
+    Attributes:
+        keyword: the keyword of JSON Schema, or the kind of grammar, at fault.
+    """
+
+    code = "schema_not_supported"
+
+    def __init__(self, reason: str, remedy: str = "", keyword: str = "") -> None:
+        super().__init__(reason, remedy)
+        self.keyword = keyword
+
+
+class UnknownTool(InputError):
+    code = "unknown_tool"
+
+
+class BadArguments(InputError):
+    code = "bad_arguments"
+
+
 class ModelError(SmolVLMError):
     """The model cannot be had, or not run the way that was asked for."""
 
@@ -139,7 +164,17 @@ class OutOfMemoryBudget(ModelError):
 
 
 class Busy(SmolVLMError):
+    """The request queue is full.
+
+    Attributes:
+        retry_after: seconds after which a place may be free, from what recent requests took.
+    """
+
     code = "busy"
+
+    def __init__(self, reason: str, remedy: str = "", retry_after: float = 1.0) -> None:
+        super().__init__(reason, remedy)
+        self.retry_after = retry_after
 
 
 class Cancelled(SmolVLMError):

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from pydantic import ValidationError
 
 from .errors import BadOptions, BadPrompt
 from .model_config import ImageConfig
 from .resolution import check_resolution
-from .types import GenerationOptions, Message, MessageLike, Resolution, Task
+from .types import GenerationOptions, Message, MessageLike, Progress, Resolution, Task
+
+if TYPE_CHECKING:
+    from .constraints.compiler import Compiled
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A checked request."""
+    """A checked request.
+
+    Attributes:
+        answer: what the reply is constrained to; None for free text.
+        text_value: whether the free text is the value that was asked for.
+        min_confidence: below it the value is held back.
+        report: told how far the request has come.
+    """
 
     messages: tuple[Message, ...]
     options: GenerationOptions
     resolution: Resolution
     task: Task | None = None
     cancel: threading.Event | None = None
+    answer: Compiled | None = None
+    text_value: bool = False
+    min_confidence: float | None = None
+    report: Callable[[Progress], None] | None = None
+
+    @property
+    def least_tokens(self) -> int:
+        """Tokens after the prompt for which there has to be room."""
+        return getattr(self.answer, "depth", 1)
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens after the prompt that there may be; options are read to their ends."""
+        return max(self.options.max_new_tokens, self.least_tokens)
 
 
 TASKS: tuple[Task, ...] = ("describe", "ask", "transcribe")
@@ -36,6 +60,12 @@ class RequestOptions(TypedDict, total=False):
         resolution: "auto", "native" or N tiles; the engine's own by default.
         task: what the request is for; it may raise the resolution under "auto".
         cancel: setting this event ends the request with `Cancelled`.
+        answer: what the reply has to be: bool, int, float, str, datetime.date, Literal[...], an
+            Enum, list[str], a pydantic model or another type that pydantic knows, a JSON schema, or
+            a constraint of `smolvlm_tools.constraints`.
+        min_confidence: hold the value back (`abstained`) where the confidence is below, 0 to 1.
+        on_progress: called with a `Progress` after every unit of work, on the engine's thread: be
+            quick. What it raises ends the request.
 
     The others are the fields of `GenerationOptions`.
     """
@@ -52,6 +82,9 @@ class RequestOptions(TypedDict, total=False):
     resolution: Resolution | None
     task: Task | None
     cancel: threading.Event | None
+    answer: Any
+    min_confidence: float | None
+    on_progress: Callable[[Progress], None] | None
 
 
 def parse_task(task: object) -> Task | None:
@@ -75,6 +108,37 @@ def parse_cancel(cancel: object) -> threading.Event | None:
     if cancel is None or callable(getattr(cancel, "is_set", None)):
         return cast("threading.Event | None", cancel)
     raise BadOptions(f"cancel={cancel!r} is not an event", "Pass a threading.Event.")
+
+
+def parse_min_confidence(share: object) -> float | None:
+    """Return `share` if it is a probability, or None.
+
+    Raises:
+        BadOptions: it is not.
+    """
+    if share is None:
+        return None
+    if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
+        return float(share)
+    raise BadOptions(f"min_confidence={share!r} is no probability", "Use a number from 0 to 1.")
+
+
+def parse_on_progress(report: object) -> Callable[[Progress], None] | None:
+    """Return `report` if it can be called, or None.
+
+    Raises:
+        BadOptions: it cannot.
+    """
+    if report is None or callable(report):
+        return cast("Callable[[Progress], None] | None", report)
+    raise BadOptions(f"on_progress={report!r} cannot be called", "Pass a function of a Progress.")
+
+
+def _check_goes_with_answer(options: GenerationOptions) -> None:
+    if options.stop:
+        raise BadOptions("a stop text could cut a typed answer", "Leave `stop` or `answer` out.")
+    if options.ignore_eos:
+        raise BadOptions("a typed answer ends by itself", "Leave `ignore_eos` or `answer` out.")
 
 
 def parse_options(options: Mapping[str, Any]) -> GenerationOptions:
@@ -106,6 +170,7 @@ def make_request(
     task: Task | None,
     resolution: Resolution,
     image: ImageConfig,
+    compile_answer: Callable[[object], Compiled | None],
 ) -> Request:
     """Check all of a request that can be checked without its images.
 
@@ -115,20 +180,33 @@ def make_request(
         task: what the method is for; an option of that name wins.
         resolution: where the options have none.
         image: the checkpoint's image configuration.
+        compile_answer: makes the wished type of answer ready; None where any text will do.
 
     Raises:
         BadOptions, BadPrompt: see `parse_options`, `parse_messages` and `check_resolution`.
+        SchemaNotSupported: the answer's type cannot be enforced.
     """
     rest: dict[str, Any] = dict(options)
     cancel = parse_cancel(rest.pop("cancel", None))
     task = parse_task(rest.pop("task", None)) or task
     wanted = rest.pop("resolution", None)
+    wished = rest.pop("answer", None)
+    min_confidence = parse_min_confidence(rest.pop("min_confidence", None))
+    report = parse_on_progress(rest.pop("on_progress", None))
+    parsed = parse_options(rest)
+    answer = compile_answer(wished)
+    if answer is not None:
+        _check_goes_with_answer(parsed)
     return Request(
         messages=parse_messages(messages),
-        options=parse_options(rest),
+        options=parsed,
         resolution=check_resolution(resolution if wanted is None else wanted, image),
         task=task,
         cancel=cancel,
+        answer=answer,
+        text_value=wished is str,
+        min_confidence=min_confidence,
+        report=report,
     )
 
 

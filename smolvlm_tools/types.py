@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "repetition"]
-Flag = Literal["truncated", "repetition", "blank_image", "reduced_resolution", "halved_micro_batch"]
+Flag = Literal[
+    "truncated",
+    "repetition",
+    "blank_image",
+    "reduced_resolution",
+    "halved_micro_batch",
+    "rejected",
+]
 Task = Literal["describe", "ask", "transcribe"]
+Detail = Literal["brief", "normal", "detailed"]
+Layout = Literal["plain", "lines", "markdown"]
+Stage = Literal["preprocess", "vision", "prefill", "decode"]
 Resolution: TypeAlias = Literal["auto", "native"] | int
 """How an image is cut: "auto", "native", or N for a longest edge of N tiles."""
 
@@ -147,15 +157,24 @@ class VisionResult(Value):
 
     Attributes:
         text: the reply.
-        value: the answer as a typed value where a type was asked for; None for free text.
+        value: the answer as the type that was asked for: bool, int, float, date, str, list, plain
+            JSON data or an instance of the pydantic model; None for free text, or if abstained.
+        abstained: whether the value is held back, because the confidence is below the
+            `min_confidence` that the caller set, or because of the flag "rejected".
         finish_reason: "stop" (the model ended, or a stop text came), "length" (out of tokens),
             "repetition" (the guard ended a loop).
         usage: tokens, tiles and seconds.
-        confidence: geometric mean of the generated tokens' probabilities, 0 to 1. It measures
-            how sure the model was of its words, not whether they are true.
-        flags: what a reader should know: "truncated", "repetition", "blank_image",
+        confidence: 0 to 1: of a bool, number, date or choice the probability of that value among
+            all that the type allows; of texts, lists and objects the geometric mean of the
+            probabilities of the tokens that were not forced. It measures how sure the model was
+            of its words, not whether they are true.
+        probabilities: of every option, where the answer was yes/no or a choice; they sum to 1.
+        field_confidence: probability of every value in a JSON answer, by JSON pointer (RFC 6901).
+        flags: what a reader should know: "truncated" (max_new_tokens came first; a typed answer
+            was completed to the shortest valid one), "repetition", "blank_image",
             "reduced_resolution" (images were cut coarser to keep to the memory budget),
-            "halved_micro_batch" (memory ran out once, and fewer tiles at a time were encoded).
+            "halved_micro_batch" (memory ran out once, and fewer tiles at a time were encoded),
+            "rejected" (the pydantic model's own validators refused the value).
         image_sha256: of every image's encoded bytes, in prompt order.
         model: id of the checkpoint.
         revision: the hub commit it was loaded from; None for a folder.
@@ -164,10 +183,13 @@ class VisionResult(Value):
     """
 
     text: str
-    value: JsonValue = None
+    value: Any = None
+    abstained: bool = False
     finish_reason: FinishReason
     usage: Usage
     confidence: float
+    probabilities: dict[str, float] | None = None
+    field_confidence: dict[str, float] | None = None
     flags: tuple[Flag, ...] = ()
     image_sha256: tuple[str, ...] = ()
     model: str
@@ -190,6 +212,20 @@ class StreamChunk(Value):
     token_id: int
     text: str
     result: VisionResult | None = None
+
+
+class Progress(Value):
+    """How far a request has come.
+
+    Attributes:
+        stage: what has just been worked on.
+        done, total: of its tiles ("vision") or tokens ("decode", where total is the most there may
+            be); 0 of 1 and 1 of 1 where a stage is one piece.
+    """
+
+    stage: Stage
+    done: int
+    total: int
 
 
 class ImagePlan(Value):

@@ -5,7 +5,7 @@ Knows which features are kept already and what to do when memory runs out; not w
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,11 +31,13 @@ class Encoding:
     Attributes:
         features: of the image tokens that have to be read, in prompt order.
         cached_tiles: tiles that did not have to be encoded.
+        tiles: whose features are there.
         halved: whether memory ran out once and the micro-batch was halved.
     """
 
     features: list[Features] = field(default_factory=list[Features])
     cached_tiles: int = 0
+    tiles: int = 0
     halved: bool = False
 
 
@@ -53,8 +55,11 @@ class VisionEncoder:
         admitted: Admitted,
         check_cancelled: CheckCancelled,
         clock: StageClock,
+        report: Callable[[int], None],
     ) -> Generator[None, Any, Encoding]:
         """Features of the image tokens that are not known; yields after each micro-batch.
+
+        `report` is told how many tiles are done.
 
         One micro-batch of tiles exists at a time, and one image's tiles as bytes.
 
@@ -70,10 +75,14 @@ class VisionEncoder:
             parts = self._kept.features.get(key)
             if places[end - 1] < known or parts is not None:
                 done.cached_tiles += key.grid.tiles
+                done.tiles += key.grid.tiles
+                report(done.tiles)
             if places[end - 1] < known:
                 continue
             if parts is None:
-                parts = yield from self._encode_image(image, key, done, check_cancelled, clock)
+                parts = yield from self._encode_image(
+                    image, key, done, check_cancelled, clock, report
+                )
                 self._kept.features.put(key, parts)
             first = end - key.grid.image_tokens
             done.features += _without_rows(parts, int(np.count_nonzero(places[first:end] < known)))
@@ -86,6 +95,7 @@ class VisionEncoder:
         done: Encoding,
         check_cancelled: CheckCancelled,
         clock: StageClock,
+        report: Callable[[int], None],
     ) -> Generator[None, Any, tuple[Features, ...]]:
         with clock.stage("preprocess"):
             frames = cut_frames(image.pixels, key.grid, self._config.image)
@@ -95,12 +105,15 @@ class VisionEncoder:
         while start < len(frames):
             check_cancelled()
             try:
-                parts.append(self._encode_tiles(frames[start : start + size], clock))
+                batch = frames[start : start + size]
+                parts.append(self._encode_tiles(batch, clock))
             except (MemoryError, SmolVLMError) as error:
                 if done.halved or size == 1 or not ran_out(error):
                     raise
             else:
                 start += size
+                done.tiles += len(batch)
+                report(done.tiles)
                 yield
                 continue
             done.halved = True

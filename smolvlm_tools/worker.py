@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from .scheduler import CheckCancelled, DecodeStep, Deliver, Job, Outcome, Reply,
 
 Run: TypeAlias = Callable[[Deliver, CheckCancelled], Reply]
 """Makes one reply; called and driven on the worker's thread."""
+
+
+_NEWEST = 0.3
+"""Weight of the last request in what requests usually take."""
 
 
 @dataclass(eq=False, slots=True)
@@ -46,6 +51,7 @@ class Worker:
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._running = 0
+        self._usual_seconds = 1.0
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="smolvlm", daemon=True)
         self._thread.start()
@@ -67,9 +73,12 @@ class Worker:
             if self._is_full():
                 self._drop_cancelled()
             if self._is_full():
+                seconds = self._usual_seconds / max(1, self._running)
                 raise Busy(
                     f"{self._max_queue} requests are waiting already",
-                    "Try again later, or load the model with a larger max_queue.",
+                    f"Try again in about {max(seconds, 0.1):.1f} s, or load the model with a "
+                    "larger max_queue.",
+                    retry_after=max(seconds, 0.1),
                 )
             self._waiting.append(_Waiting(run, channel))
             self._changed.notify()
@@ -130,11 +139,15 @@ class Worker:
                 raise _closed()
             channel.check_cancelled()
 
-        return Job(waiting.run(channel.deliver, check_cancelled), partial(self._finish, channel))
+        finish = partial(self._finish, channel, time.monotonic())
+        return Job(waiting.run(channel.deliver, check_cancelled), finish)
 
-    def _finish(self, channel: Channel, outcome: Outcome) -> None:
+    def _finish(self, channel: Channel, began: float, outcome: Outcome) -> None:
         with self._changed:
             self._running -= 1
+            if not isinstance(outcome, BaseException):
+                seconds = time.monotonic() - began
+                self._usual_seconds += _NEWEST * (seconds - self._usual_seconds)
         channel.deliver(outcome)  # who has an answer may ask again at once
 
 

@@ -24,6 +24,7 @@ from smolvlm_tools import (
     open_checkpoint,
 )
 from smolvlm_tools.backends.fake import FakeBackend
+from smolvlm_tools.tools import Toolbox
 
 HELLO = [{"role": "user", "content": "hello"}]
 TREE = {
@@ -219,6 +220,19 @@ def onnxruntime_that_is_not_installed(here):
     SmolVLM.load(here.folder / "copy", backend="onnx")
 
 
+def a_schema_that_cannot_be_enforced(here):
+    with engine(here) as vlm:
+        vlm.generate(HELLO, answer={"not": {"type": "string"}})
+
+
+def a_tool_that_does_not_exist(here):
+    Toolbox(lambda: engine(here)).call("paint_image", {})
+
+
+def a_tool_without_its_argument(here):
+    Toolbox(lambda: engine(here)).call("answer_question", {"image": "x.png"})
+
+
 def a_full_queue(here):
     gated = []
 
@@ -267,6 +281,9 @@ SITUATIONS = [
     (errors.BadPrompt, a_prompt_longer_than_the_context),
     (errors.BadOptions, an_unknown_option),
     (errors.BadOptions, an_unknown_precision),
+    (errors.SchemaNotSupported, a_schema_that_cannot_be_enforced),
+    (errors.UnknownTool, a_tool_that_does_not_exist),
+    (errors.BadArguments, a_tool_without_its_argument),
     (errors.ModelNotFound, an_unknown_alias),
     (errors.ModelNotFound, a_folder_without_weights),
     (errors.ModelError, a_hub_that_is_down),

@@ -98,6 +98,10 @@ class Backend(Protocol[Cache]):
         """Append what `read_cache` gave for the same positions of a sequence that began alike."""
         ...
 
+    def truncate_cache(self, cache: Cache, length: int) -> None:
+        """Forget all but the first `length` tokens of a cache."""
+        ...
+
     def release_cache(self, cache: Cache) -> None:
         """Give a cache's memory back; it is unusable afterwards. Twice does no harm."""
         ...

@@ -100,6 +100,9 @@ class FakeBackend:
     def write_cache(self, cache: FakeCache, block: NDArray[np.float32]) -> None:
         cache.length += block.shape[2]
 
+    def truncate_cache(self, cache: FakeCache, length: int) -> None:
+        cache.length = length
+
     def release_cache(self, cache: FakeCache) -> None:
         """Nothing to give back."""
 

@@ -184,6 +184,15 @@ class OnnxBackend:
         self._check_open()
         self.decoder.write_cache(cache, block)
 
+    def truncate_cache(self, cache: OnnxCache, length: int) -> None:
+        """Forget all but the first `length` tokens.
+
+        Raises:
+            Closed: after `close`.
+        """
+        self._check_open()
+        self.decoder.truncate_cache(cache, length)
+
     def release_cache(self, cache: OnnxCache) -> None:
         """Give a cache's memory back. Twice, or after `close`, does no harm."""
         if not self._closed:

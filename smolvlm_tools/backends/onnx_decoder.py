@@ -78,6 +78,16 @@ class Decoder:
             return self._arena.read(cache, start, stop)
         return np.stack([state.numpy()[0, :, start:stop] for state in cache.states])
 
+    def truncate_cache(self, cache: OnnxCache, length: int) -> None:
+        """Forget all but the first `length` tokens; what a shared row holds behind is masked."""
+        check_room(cache, 0)
+        cache.length = length
+        if isinstance(cache, GrowingCache):
+            value = runtime().OrtValue.ortvalue_from_numpy
+            # A copy in any case: what `numpy` gives dies with the OrtValue.
+            cut = [state.numpy()[:, :, :length].copy() for state in cache.states]
+            cache.states = [value(state) for state in cut]
+
     def write_cache(self, cache: OnnxCache, block: NDArray[Any]) -> None:
         """Append what `read_cache` gave.
 

@@ -177,6 +177,10 @@ class TorchBackend:
             cache.room(block.shape[2])[:, :, cache.length : stop] = block
             cache.length = stop
 
+    def truncate_cache(self, cache: TorchCache, length: int) -> None:
+        """Forget all but the first `length` tokens; what lies behind is masked."""
+        cache.length = length
+
     def release_cache(self, cache: TorchCache) -> None:
         """Give the cache's memory back; twice does no harm."""
         if self._arena is not None:

@@ -1,0 +1,101 @@
+"""A Python type → the constraint that yields its values; knows types, not tokens."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import types
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Literal, cast, get_args, get_origin
+
+from pydantic import BaseModel, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+from ..errors import BadOptions
+from .kinds import (
+    Choice,
+    Constraint,
+    Grammar,
+    choices,
+    date,
+    integer,
+    json_schema,
+    lines,
+    number,
+    yes_no,
+)
+
+_SIMPLE: dict[Any, Callable[[], Constraint]] = {
+    bool: yes_no,
+    int: integer,
+    float: number,
+    datetime.date: date,
+    list[str]: lines,
+}
+_KINDS = (
+    "Use bool, int, float, str, datetime.date, Literal[...], an Enum, list[str], a pydantic model, "
+    "another type that pydantic knows, a JSON schema, or a constraint of smolvlm_tools.constraints."
+)
+
+
+def parse_answer(answer: object) -> Constraint | None:
+    """The constraint that `answer` asks for; None where any text will do (None and `str`).
+
+    Args:
+        answer: a type, a JSON schema or a constraint.
+
+    Raises:
+        BadOptions: it is none of them.
+        SchemaNotSupported: its schema cannot be enforced.
+    """
+    if answer is None or answer is str:
+        return None
+    if isinstance(answer, (Grammar, Choice)):
+        return answer
+    if isinstance(answer, Mapping):
+        return json_schema(cast("Mapping[str, Any]", answer))
+    if get_origin(answer) is Literal:
+        return choices({str(value): value for value in get_args(answer)})
+    if isinstance(answer, enum.EnumMeta):
+        members = cast("type[enum.Enum]", answer)
+        return choices({str(member.value): member for member in members})
+    if not isinstance(answer, (type, types.GenericAlias, types.UnionType)) and not get_origin(
+        answer
+    ):
+        raise BadOptions(f"answer={answer!r} is not a type", _KINDS)
+    return _of_type(answer)
+
+
+@cache
+def _of_type(answer: Any) -> Constraint:
+    make = _SIMPLE.get(answer)
+    if make is not None:
+        return make()
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(answer)
+        schema = adapter.json_schema()
+    except (
+        PydanticSchemaGenerationError,
+        PydanticUserError,
+        PydanticInvalidForJsonSchema,
+        TypeError,
+    ) as error:
+        reason = str(error).partition("\n")[0]
+        raise BadOptions(f"answer={answer!r} has no JSON schema ({reason})", _KINDS) from None
+    return json_schema(schema, adapter.validate_json)
+
+
+def schema_of(schema: object) -> Mapping[str, Any]:
+    """The JSON schema behind what `extract` was given.
+
+    Raises:
+        BadOptions: it is neither a JSON-schema dict nor a pydantic class.
+    """
+    if isinstance(schema, Mapping):
+        return cast("Mapping[str, Any]", schema)
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return schema.model_json_schema()
+    raise BadOptions(
+        f"schema={schema!r} is not one", "Pass a JSON-schema dict or a pydantic model class."
+    )

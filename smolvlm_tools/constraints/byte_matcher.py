@@ -1,0 +1,61 @@
+"""Grammars over single bytes instead of a model's tokens; knows llguidance and nothing else."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ..errors import SchemaNotSupported
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher, LLTokenizer
+
+END = 256
+"""The one token that is no byte."""
+
+
+class _Bytes:
+    """What llguidance asks of a tokenizer: every byte is a token."""
+
+    eos_token_id = END
+    bos_token_id = None
+    tokens = (*(bytes([byte]) for byte in range(256)), b"\xff<end>")  # 0xff marks special tokens
+    special_token_ids = (END,)
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        return list(text if isinstance(text, bytes) else text.encode())
+
+
+@lru_cache(maxsize=1)
+def _tokens() -> LLTokenizer:
+    from llguidance import LLTokenizer, TokenizerWrapper
+
+    return LLTokenizer(TokenizerWrapper(_Bytes()), slices=[])
+
+
+@lru_cache(maxsize=256)
+def _start(grammar: str) -> LLMatcher:
+    from llguidance import LLMatcher
+
+    return LLMatcher(_tokens(), grammar, log_level=0)
+
+
+def byte_matcher(grammar: str, *, check: bool = True) -> LLMatcher:
+    """A matcher at the beginning of a text, whose tokens 0 to 255 are the bytes.
+
+    Args:
+        grammar: in llguidance's Lark form.
+        check: whether a grammar that cannot be used is an error; else `is_error` tells.
+
+    Raises:
+        SchemaNotSupported: llguidance refuses the grammar.
+    """
+    start = _start(grammar)
+    if check and start.is_error():
+        reason = " ".join(start.get_error().split())[:200]
+        raise SchemaNotSupported(
+            f"the grammar cannot be enforced ({reason})",
+            "Use a simpler schema or pattern.",
+            "grammar",
+        )
+    return start.deep_copy()

@@ -1,0 +1,178 @@
+"""The constraints: each a grammar or a closed choice, and how its text becomes a value.
+
+Knows no tokenizer. Every grammar begins with one space, because that is how a reply begins after
+"Assistant:" in SmolVLM's chat format; it is no part of the value.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..errors import BadOptions
+from ..text_stream import UNSAFE
+
+SAFE_INTEGER = 2**53 - 1
+"""Largest integer that every JSON reader takes exactly (RFC 8259, section 6)."""
+
+LINES = "lines"
+"""Name of the grammar of `lines`."""
+
+_YEAR = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_LEAP = (
+    "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"  # Gregorian
+)
+DATE = (
+    f"(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    f"|{_LEAP}-02-29)"
+)
+"""Every day of the calendar from 0001-01-01 to 9999-12-31, in the form of RFC 3339, no other."""
+
+_CHARACTER = r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+_INK = _CHARACTER.replace("[^", r"[^\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Texts of a grammar.
+
+    Attributes:
+        name: of the kind, for messages.
+        lark: the grammar in llguidance's Lark form, with the leading space.
+        parse: from an accepted text, without the space, to the value.
+        scalar: whether the value is one thing, whose probability is that of all its tokens.
+        is_json: whether the text is a JSON document.
+    """
+
+    name: str
+    lark: str
+    parse: Callable[[str], Any]
+    scalar: bool = True
+    is_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several texts; the probability of each is computed.
+
+    Attributes:
+        name: of the kind, for messages.
+        options: the texts and their values.
+    """
+
+    name: str
+    options: tuple[tuple[str, Any], ...]
+
+
+Constraint: TypeAlias = Grammar | Choice
+
+
+def yes_no() -> Choice:
+    """The words yes and no; the value is a bool."""
+    return Choice("yes/no", (("yes", True), ("no", False)))
+
+
+def choices(options: Sequence[str] | Mapping[str, Any]) -> Choice:
+    """One of `options`; of a mapping, the value is what the text stands for.
+
+    Raises:
+        BadOptions: none are given, or one is empty, doubled, or has white space at an end or
+            control characters inside.
+    """
+    if isinstance(options, str):
+        raise BadOptions(f"the choices are one text, {options!r}", "Pass a list of texts.")
+    pairs = tuple(options.items() if isinstance(options, Mapping) else zip(options, options))  # noqa: B905
+    if not pairs:
+        raise BadOptions("there is nothing to choose from", "Give one choice or more.")
+    for text, _ in pairs:
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadOptions(f"the choice {text!r} is no text", "Pass a list of texts.")
+        if not text or text != text.strip() or UNSAFE.search(text) or "\n" in text:
+            raise BadOptions(
+                f"{text!r} cannot be a choice",
+                "Choices are not empty, without line breaks and without space at their ends.",
+            )
+    if len({text for text, _ in pairs}) < len(pairs):
+        raise BadOptions("a choice is given twice", "Give each once.")
+    return Choice("choice", pairs)
+
+
+def integer(minimum: int | None = None, maximum: int | None = None) -> Grammar:
+    """A whole number in decimal digits, within ±(2**53 - 1) unless other bounds are given."""
+    return _json("integer", _bounded("integer", minimum, maximum), scalar=True)
+
+
+def number(minimum: float | None = None, maximum: float | None = None) -> Grammar:
+    """A decimal number, within ±(2**53 - 1) unless other bounds are given; the value is a float."""
+    grammar = _json("number", _bounded("number", minimum, maximum), scalar=True)
+    return Grammar(grammar.name, grammar.lark, float)
+
+
+def date() -> Grammar:
+    """A day of the calendar as YYYY-MM-DD; the value is a `datetime.date`."""
+    return Grammar("date", _lark(f"/{DATE}/"), datetime.date.fromisoformat)
+
+
+def regex(pattern: str) -> Grammar:
+    r"""A text that `pattern` matches from its beginning to its end; the value is the text.
+
+    The syntax is that of Rust's `regex` crate (https://docs.rs/regex), without look-around and back
+    references; `\d`, `\w` and `\s` mean ASCII. Control and bidirectional characters never match.
+    """
+    from llguidance import regex_to_lark
+
+    lark = regex_to_lark(pattern, use_ascii="dws")
+    return Grammar("regex", _lark(rf"/{lark}/ & /(?:{_CHARACTER}|[\n\t])*/"), str)
+
+
+def lines() -> Grammar:
+    """Lines of text, none empty; the value is a list of them without the space around each."""
+    line = f"{_INK}(?:{_CHARACTER}*{_INK})?"
+    return Grammar(LINES, _lark(rf"/{line}(?:\n{line})*/"), _split, scalar=False)
+
+
+def json_schema(
+    schema: Mapping[str, Any] | bool, parse: Callable[[str], Any] = json.loads
+) -> Grammar:
+    """A JSON document that a schema allows, on one line.
+
+    Args:
+        schema: JSON Schema, draft 2020-12 or 7. An object that names its properties has no others.
+        parse: from the document to the value.
+
+    Raises:
+        SchemaNotSupported: it cannot be enforced; `keyword` says what of it.
+    """
+    return _json("JSON", schema, parse, scalar=False)
+
+
+def _json(
+    name: str,
+    schema: Mapping[str, Any] | bool,
+    parse: Callable[[str], Any] = json.loads,
+    *,
+    scalar: bool,
+) -> Grammar:
+    from .json_schema import compile_json_schema
+
+    return Grammar(name, compile_json_schema(schema, prefix=" "), parse, scalar, is_json=True)
+
+
+def _bounded(kind: str, minimum: float | None, maximum: float | None) -> dict[str, Any]:
+    low = -SAFE_INTEGER if minimum is None else minimum
+    high = SAFE_INTEGER if maximum is None else maximum
+    if low > high:
+        raise BadOptions(f"no {kind} lies between {low} and {high}", "Give minimum <= maximum.")
+    return {"type": kind, "minimum": low, "maximum": high}
+
+
+def _split(text: str) -> list[str]:
+    return text.split("\n") if text else []
+
+
+def _lark(value: str) -> str:
+    return f'start: " " VALUE\nVALUE: {value}\n'
