@@ -9,8 +9,17 @@
 from __future__ import annotations
 
 from .known import KnownImages
-from .load import ImageSource, load_image
+from .load import EncodedImage, ImageSource, decode_image, load_image, read_image
 from .loaded import LoadedImage
 from .policy import ImagePolicy
 
-__all__ = ["ImagePolicy", "ImageSource", "KnownImages", "LoadedImage", "load_image"]
+__all__ = [
+    "EncodedImage",
+    "ImagePolicy",
+    "ImageSource",
+    "KnownImages",
+    "LoadedImage",
+    "decode_image",
+    "load_image",
+    "read_image",
+]

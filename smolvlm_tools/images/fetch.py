@@ -1,22 +1,26 @@
 """An http(s) URL to bytes under one deadline and one byte cap; knows HTTP.
 
 Redirects are followed here, one checked request at a time, and every connection passes through
-`_Network.connect_tcp`: the one place where a rule about addresses belongs. Compressed transfer
+`_Network.connect_tcp`, which resolves the host once, asks `addresses` and connects to no other
+address than the one that was checked. Compressed transfer
 is neither asked for nor accepted, so the bytes counted are the bytes there are. Proxies of the
 environment are not used: they would connect on their own.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import httpcore2
 import httpx2
 
-from ..errors import FetchFailed, FetchTimeout, ImageTooLarge, UrlNotAllowed
+from ..errors import FetchFailed, FetchTimeout, ImageTooLarge, InputError, UrlNotAllowed
+from .addresses import Address, resolve, resolve_public
 from .encodings import abbreviate
 from .policy import ImagePolicy
 
@@ -28,7 +32,8 @@ def fetch_url(url: str, policy: ImagePolicy) -> bytes:
     """Download an image.
 
     Raises:
-        UrlNotAllowed: forbidden by the policy, another scheme, user information, or not a URL.
+        UrlNotAllowed: forbidden by the policy, another scheme, user information, not a URL, or
+            (`policy.public_addresses_only`) a host or port that is not the public web's.
         FetchFailed: an HTTP error (its status is named), too many redirects, or a broken answer.
         FetchTimeout: not complete within `policy.url_timeout` seconds.
         ImageTooLarge: more than `policy.max_bytes`.
@@ -40,7 +45,8 @@ def fetch_url(url: str, policy: ImagePolicy) -> bytes:
     current = _parse(url, name)
     try:
         for _ in range(policy.max_redirects + 1):
-            with closing(httpcore2.ConnectionPool(network_backend=_Network(deadline))) as pool:
+            pool = httpcore2.ConnectionPool(network_backend=_Network(deadline, policy))
+            with closing(pool):
                 answer = _get(pool, current, policy, name)
             if isinstance(answer, bytes):
                 return answer
@@ -66,7 +72,7 @@ def _parse(url: str, name: str, base: httpx2.URL | None = None) -> httpx2.URL:
         raise UrlNotAllowed(
             f"{name!r} leads to the scheme {parsed.scheme!r}", "Only http and https are fetched."
         )
-    if not parsed.host or not 0 < (parsed.port or 80) < 65536:
+    if not parsed.host or not (parsed.port is None or 0 < parsed.port < 65536):
         raise UrlNotAllowed(f"{name!r} names no host, or an impossible port", _RETRY)
     if parsed.userinfo:
         raise UrlNotAllowed(
@@ -144,10 +150,11 @@ class _Deadline:
 
 
 class _Network(httpcore2.NetworkBackend):
-    """Plain sockets whose every operation ends at the deadline."""
+    """Plain sockets, only to addresses the policy allows; every operation ends at the deadline."""
 
-    def __init__(self, deadline: _Deadline) -> None:
+    def __init__(self, deadline: _Deadline, policy: ImagePolicy) -> None:
         self._deadline = deadline
+        self._policy = policy
         self._sockets = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -158,10 +165,37 @@ class _Network(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        stream = self._sockets.connect_tcp(
-            host, port, self._deadline.left(), local_address, socket_options
-        )
-        return _Stream(stream, self._deadline)
+        failure: Exception = httpcore2.ConnectError(f"{host!r} has no address")
+        for address in self._look_up(host, port):
+            try:  # by its numeral: nothing is looked up again
+                stream = self._sockets.connect_tcp(
+                    str(address), port, self._deadline.left(), local_address, socket_options
+                )
+            except httpcore2.ConnectError as error:
+                failure = error
+            else:
+                return _Stream(stream, self._deadline)
+        raise failure
+
+    def _look_up(self, host: str, port: int) -> list[Address]:
+        """The host's addresses, by the deadline: the system's resolver knows no timeout."""
+        lookup = resolve_public if self._policy.public_addresses_only else resolve
+        outcome: SimpleQueue[list[Address] | InputError] = SimpleQueue()
+
+        def look_up() -> None:
+            try:
+                outcome.put(lookup(host, port))
+            except InputError as error:
+                outcome.put(error)
+
+        threading.Thread(target=look_up, name="smolvlm-resolver", daemon=True).start()
+        try:
+            found = outcome.get(timeout=self._deadline.left())
+        except Empty:
+            raise self._deadline.error() from None
+        if isinstance(found, InputError):
+            raise found
+        return found
 
 
 class _Stream(httpcore2.NetworkStream):

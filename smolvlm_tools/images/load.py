@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
@@ -76,10 +77,54 @@ def load_image(
         return _from_picture(picture_to_rgb(source, policy, "the PIL image"))
     if isinstance(source, np.ndarray):
         return _from_picture(array_to_rgb(source, policy))
-    data, name, mime = _read(source, policy)
-    return decode(
-        data, policy, name, mime, reduce_to=reduce_to, check_pixels=check_pixels, known=known
+    encoded = read_image(source, policy)
+    return decode_image(
+        encoded, policy, reduce_to=reduce_to, check_pixels=check_pixels, known=known
     )
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """An image file's bytes, read and not looked at.
+
+    Attributes:
+        data: the whole file.
+        name: what errors call it.
+        mime: the type the source claimed, if it claimed one.
+    """
+
+    data: bytes
+    name: str
+    mime: str | None = None
+
+
+def decode_image(
+    encoded: EncodedImage,
+    policy: ImagePolicy,
+    *,
+    reduce_to: ReduceTo | None = None,
+    check_pixels: CheckPixels | None = None,
+    known: KnownImages | None = None,
+) -> LoadedImage:
+    """The second half of `load_image`, for who wants to keep the bytes."""
+    return decode(
+        encoded.data,
+        policy,
+        encoded.name,
+        encoded.mime,
+        reduce_to=reduce_to,
+        check_pixels=check_pixels,
+        known=known,
+    )
+
+
+def read_image(source: ImageSource, policy: ImagePolicy) -> EncodedImage:
+    """The first half of `load_image`, for sources that have encoded bytes: all but PIL and numpy.
+
+    Raises:
+        InputError: see `load_image`.
+    """
+    return EncodedImage(*_read(source, policy))
 
 
 def _from_picture(pixels: Image.Image) -> LoadedImage:

@@ -16,6 +16,9 @@ class ImagePolicy(BaseModel):
         max_frames: frames of an animation or pages of a TIFF; only the first is ever decoded.
         max_metadata_chunks: ancillary PNG chunks (text, profiles, times).
         allow_urls: whether http(s) URLs are fetched. Surfaces that serve agents turn it off.
+        public_addresses_only: whether a URL may lead only to ports 80 and 443 of addresses on the
+            public internet, at every redirect. Surfaces that fetch for agents turn it on: an agent
+            must not reach what only this machine can.
         allowed_roots: folders that paths must lie in once symbolic links are followed; None
             allows every regular file.
         url_timeout: seconds for the whole fetch, redirects included.
@@ -29,6 +32,7 @@ class ImagePolicy(BaseModel):
     max_frames: int = Field(default=1_000, gt=0)
     max_metadata_chunks: int = Field(default=1_000, ge=0)
     allow_urls: bool = True
+    public_addresses_only: bool = False
     allowed_roots: tuple[Path, ...] | None = None
     url_timeout: float = Field(default=10.0, gt=0)
     max_redirects: int = Field(default=5, ge=0)
