@@ -13,6 +13,7 @@ Knows tokenizers and logits; not backends, images or tools. Grammars run on llgu
 
 from __future__ import annotations
 
+from . import json_schema as _json_schema  # noqa: F401  (first: a function gets its name)
 from .kinds import (
     Choice,
     Constraint,

@@ -9,6 +9,7 @@ numbers), so that reading them as a double keeps their order and every bound hol
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 
 from .kinds import DATE, SAFE_INTEGER
@@ -22,7 +23,7 @@ MOST_CHARACTERS = 4096
 
 _FRACTION = 6  # digits after the point, where the bounds do not need more
 _DIGITS = 15  # significant, that a double keeps (IEEE 754)
-_FARTHEST = 10**40
+_FARTHEST = Fraction(10**40)
 
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _ZONE = r"(?:Z|[+\-](?:0[0-9]|1[0-4]):[0-5][0-9])"
@@ -72,6 +73,11 @@ def text_terminal(
     return " & ".join(_slashes(f'/"{part}"/') for part in parts)
 
 
+def has_format(value: object, name: str) -> bool:
+    """Whether a value, if it is a string, is one that the format's grammar writes."""
+    return not isinstance(value, str) or re.fullmatch(FORMATS[name], value) is not None
+
+
 def integer_terminal(low: Fraction | None, high: Fraction | None) -> str | None:
     """Whole numbers from `low` to `high` without leading zeros; None where there is none."""
     least, most = interoperable(low, high)
@@ -119,9 +125,9 @@ def interoperable(low: Fraction | None, high: Fraction | None) -> tuple[Fraction
     safe = Fraction(SAFE_INTEGER)
     least, most = (-safe if low is None else low), (safe if high is None else high)
     if least > safe:
-        return least, min(_FARTHEST if high is None else most, Fraction(_FARTHEST))
+        return least, _FARTHEST if high is None else min(most, _FARTHEST)
     if most < -safe:
-        return max(-_FARTHEST if low is None else least, Fraction(-_FARTHEST)), most
+        return -_FARTHEST if low is None else max(least, -_FARTHEST), most
     return max(least, -safe), min(most, safe)
 
 

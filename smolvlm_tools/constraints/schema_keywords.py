@@ -28,7 +28,7 @@ from .schema_shapes import (
     Shape,
     Text,
     as_fraction,
-    holds,
+    meet,
 )
 
 KINDS: dict[str, frozenset[str]] = {
@@ -97,10 +97,10 @@ class _Keywords:
         return self._listed(found, read)
 
     def _types(self) -> list[str] | None:
-        stated = self._schema.get("type")
         if "type" not in self._schema:
             return None
-        types = cast("list[Any]", stated) if isinstance(stated, list) else [stated]
+        stated: Any = self._schema["type"]
+        types = cast("list[str]", stated if isinstance(stated, list) else [stated])
         if not types or any(each not in _TYPES for each in types):
             self._wrong("type", stated)
         return types
@@ -110,13 +110,15 @@ class _Keywords:
         for keyword in ("const", "enum"):
             if keyword in self._schema:
                 stated = self._schema[keyword]
+                if keyword == "enum" and not isinstance(stated, list):
+                    self._wrong(keyword, stated)
                 values = cast("list[Any]", [stated] if keyword == "const" else stated)
-                if not isinstance(values, list):
-                    self._wrong(keyword, values)
-                fitting = [value for value in values if holds(value, shapes, read)]
-                shapes = [
-                    Literal(self._written(value, keyword), value, named=True) for value in fitting
+                found = [
+                    meet(Literal(self._written(value, keyword), value, named=True), shape, read)
+                    for value in values
+                    for shape in shapes
                 ]
+                shapes = [shape for shape in found if shape is not None]
         return list(dict.fromkeys(shapes))
 
     def _written(self, value: Any, keyword: str) -> str:

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from ..text_stream import UNSAFE
-from .completion import shortest_member
-from .json_text import text_terminal
+from .expressions import shortest_member
+from .json_text import has_format, text_terminal
 from .schema_keywords import MOST_ITEMS, refuse
-from .schema_members import NOTHING, Entry, TooManyStates, items, members
+from .schema_members import Entry, TooManyStates, items, members
 from .schema_numbers import number_right
 from .schema_reader import SchemaReader
-from .schema_shapes import Array, Literal, Number, Object, Places, Shape, Text, item, join, same
+from .schema_shapes import Array, Literal, Number, Object, Places, Text, item, join, same
 
 LEVELS = 6
 """How deep a recursive schema, or one that allows anything, is unrolled."""
@@ -74,7 +74,11 @@ class LarkWriter:
 
     def _rights(self, places: Places, level: int, depth: int) -> list[str]:
         shapes, place = self._reader.meant(places), (places or ("#",))[-1]
-        literals = [_quoted(shape.text) for shape in shapes if isinstance(shape, Literal)]
+        literals = [
+            _quoted(shape.text)
+            for shape in shapes
+            if isinstance(shape, Literal) and all(has_format(shape.value, f) for f in shape.formats)
+        ]
         rights = [self._rule(" | ".join(literals), "T")] if literals else []
         for shape in shapes:
             right: str | None = None

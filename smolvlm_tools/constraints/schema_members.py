@@ -95,6 +95,8 @@ def repeated(more: str | None, count: int, low: int, high: int | None) -> str | 
         return None
     if count:
         return f'(", " {more}){_times(least, most)}'
+    if most == 1:
+        return more if least else f"({more} | {NOTHING})"
     rest = f'{more} (", " {more}){_times(max(least - 1, 0), None if most is None else most - 1)}'
     return rest if least else f"({rest} | {NOTHING})"
 

@@ -11,7 +11,7 @@ from .schema_keywords import refuse
 from .schema_shapes import Number, as_fraction, divides
 
 _MOST_LISTED = 1000
-_MOST_STEP = 2**31
+_MOST_STEP = 1000
 
 
 def number_right(shape: Number, place: str) -> str | None:

@@ -29,10 +29,17 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Literal(Shape):
-    """One value, as it is written."""
+    """One value, as it is written.
+
+    Attributes:
+        text: JSON.
+        value: of it.
+        formats: that it has to have if formats are enforced; validators may take them for notes.
+    """
 
     text: str
     value: Any = field(compare=False)
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +128,9 @@ def meet(one: Shape, two: Shape, read: Read) -> Shape | None:
     named = one.named or two.named
     found: Shape | None = None
     if isinstance(one, Literal):
-        found = one if _holds(one.value, two, read) else None
+        found = _meet_literal(one, two, read)
     elif isinstance(two, Literal):
-        found = two if _holds(two.value, one, read) else None
+        found = _meet_literal(two, one, read)
     elif isinstance(one, Number) and isinstance(two, Number):
         found = _meet_numbers(one, two)
     elif isinstance(one, Text) and isinstance(two, Text):
@@ -143,6 +150,13 @@ def meet(one: Shape, two: Shape, read: Read) -> Shape | None:
             join(one.required, two.required),
         )
     return None if found is None else replace(found, named=named)
+
+
+def _meet_literal(one: Literal, two: Shape, read: Read) -> Literal | None:
+    if not _holds(one.value, two, read):
+        return None
+    more = two.formats if isinstance(two, (Literal, Text)) else ()
+    return replace(one, formats=join(one.formats, more))
 
 
 def _meet_numbers(one: Number, two: Number) -> Number:
