@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -233,13 +234,13 @@ class SmolVLM(TaskMethods):
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
     ) -> VisionResult:
         """`generate` for an event loop; cancelling the task stops the engine."""
-        return await self.astream(messages, **options).result()
+        return await self._aanswer(messages, options)
 
     def astream(
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
     ) -> AsyncReplyStream:
         """`stream` for an event loop: `async for chunk in vlm.astream(messages)`."""
-        return self._astart(messages, options)
+        return self._astart_request(self._request(messages, options, None))
 
     def plan(
         self,
@@ -288,13 +289,17 @@ class SmolVLM(TaskMethods):
     ) -> ReplyStream:
         return self._start_request(self._request(messages, options, task))
 
-    def _astart(
+    async def _aanswer(
         self,
         messages: Sequence[MessageLike],
         options: RequestOptions,
         task: Task | None = None,
-    ) -> AsyncReplyStream:
-        return self._astart_request(self._request(messages, options, task))
+    ) -> VisionResult:
+        if options.get("answer") is None:
+            request = self._request(messages, options, task)
+        else:  # a grammar can take a second to compile
+            request = await asyncio.to_thread(self._request, messages, options, task)
+        return await self._answer_request(request)
 
     def _start_request(self, request: Request) -> ReplyStream:
         reply = ReplyStream(request.cancel)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from pydantic import BaseModel
 from typing_extensions import Unpack
 
-from .reply import AsyncReplyStream, ReplyStream
+from .reply import ReplyStream
 from .request import RequestOptions
 from .tasks import (
     Images,
@@ -42,9 +42,9 @@ class TaskMethods(ABC):
     ) -> ReplyStream: ...
 
     @abstractmethod
-    def _astart(
+    async def _aanswer(
         self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None = None
-    ) -> AsyncReplyStream: ...
+    ) -> VisionResult: ...
 
     def describe(
         self,
@@ -129,7 +129,7 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`describe` for an event loop."""
-        return await self._astart(*_describe(image, detail, context, options)).result()
+        return await self._aanswer(*_describe(image, detail, context, options))
 
     async def aask(
         self,
@@ -140,7 +140,7 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`ask` for an event loop."""
-        return await self._astart(*_ask(image, question, context, options)).result()
+        return await self._aanswer(*_ask(image, question, context, options))
 
     async def atranscribe(
         self,
@@ -151,7 +151,7 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`transcribe` for an event loop."""
-        return await self._astart(*_transcribe(image, layout, context, options)).result()
+        return await self._aanswer(*_transcribe(image, layout, context, options))
 
     async def aextract(
         self,
@@ -162,7 +162,7 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`extract` for an event loop."""
-        return await self._astart(*_extract(image, schema, context, options)).result()
+        return await self._aanswer(*_extract(image, schema, context, options))
 
 
 def _describe(image: Images, detail: Detail, context: str | None, options: RequestOptions) -> _Job:

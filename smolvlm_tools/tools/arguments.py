@@ -1,0 +1,100 @@
+"""From what a caller sent to a tool's checked arguments, and from faults to words.
+
+Errors name the field, the kind of value that came and what is allowed; never the value itself,
+which may be a megabyte of base64.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from ..errors import BadArguments
+from ..images.encodings import abbreviate
+from .schema import ToolInput
+from .tool import Tool
+
+_SHOWN = 3
+
+
+def check_arguments(tool: Tool, arguments: object) -> ToolInput:
+    """The arguments as the tool's input model.
+
+    Args:
+        tool: whose.
+        arguments: by name, or as the JSON text that OpenAI's API calls functions with.
+
+    Raises:
+        BadArguments: they do not fit its schema.
+    """
+    if isinstance(arguments, str):
+        arguments = _parse(tool, arguments)
+    if not isinstance(arguments, Mapping):
+        raise BadArguments(
+            f"{tool.name}: the arguments are {_kind(arguments)}, not an object", _allowed(tool)
+        )
+    try:
+        return tool.input.model_validate(dict(cast("Mapping[str, Any]", arguments)))
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False)
+    except RecursionError:
+        raise BadArguments(
+            f"{tool.name}: the arguments are nested too deep", _allowed(tool)
+        ) from None
+    said = [_explain(fault) for fault in faults[:_SHOWN]]
+    if len(faults) > _SHOWN:
+        said.append(f"and {len(faults) - _SHOWN} more faults")
+    raise BadArguments(f"{tool.name}: {'; '.join(said)}", _allowed(tool))
+
+
+def _parse(tool: Tool, text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadArguments(
+            f"{tool.name}: the arguments are text that is no JSON", _allowed(tool)
+        ) from None
+
+
+def _allowed(tool: Tool) -> str:
+    """One line of what the tool takes, such as "question: string (required)"."""
+    schema = tool.input_schema()
+    required = schema.get("required", ())
+    fields = [
+        f"{name}: {field.get('type', 'any')}" + (" (required)" if name in required else "")
+        for name, field in schema["properties"].items()
+    ]
+    return f"{tool.name} takes {', '.join(fields)}."
+
+
+def _explain(fault: ErrorDetails) -> str:
+    place = ".".join(abbreviate(str(step), 40) for step in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"unknown argument {place!r}"
+    if fault["type"] == "missing":
+        return f"{place!r} is missing"
+    said = fault["msg"][:1].lower() + fault["msg"][1:]
+    if not place:
+        return said
+    return f"{place!r}: {said}, and is {_kind(fault['input'])}"
+
+
+def _kind(value: object) -> str:
+    """What a value is, without the value: "a text of 12 characters"."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    if isinstance(value, (list, tuple)):
+        return f"an array of {len(cast('list[Any]', value))}"
+    if isinstance(value, Mapping):
+        return f"an object of {len(cast('Mapping[Any, Any]', value))}"
+    return type(value).__name__

@@ -1,0 +1,177 @@
+"""Images by short handles, so that a follow-up resends nothing; knows bytes, not models.
+
+What an agent may write where a tool wants an image, in the order in which it is tried:
+
+    img:<hash>                  a handle: the first 16 or more hex digits of the file's sha256
+    smolvlm://images/<hash>     the same, as an MCP resource URI
+    path, URL, data URI, …      whatever `load_image` takes as text, under the store's policy
+
+Reading and decoding are the two halves of `load_image`: there is no second way in.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import BadOptions, ImageNotFound
+from ..images import ImagePolicy, KnownImages, decode_image, read_image
+from ..images.encodings import abbreviate
+
+RESOURCE = "smolvlm://images/"
+"""How the MCP resource URI of a stored image begins."""
+
+_REFERENCE = re.compile(rf"\s*(?:img:|{RESOURCE})\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
+_DIGEST = re.compile(r"[0-9a-f]{16,64}")
+_HANDLE_DIGITS = 16
+_AGAIN = (
+    "Call load_image again with the image's path, URL or data URI, or pass that here instead of "
+    "a handle."
+)
+
+
+def agent_policy(
+    roots: Iterable[str | Path] | None = None, *, allow_urls: bool = False
+) -> ImagePolicy:
+    """What an agent may hand over: files below some folders and, only if switched on, URLs.
+
+    Args:
+        roots: folders that paths must lie in; None for the working directory, () for none.
+        allow_urls: whether http(s) URLs are fetched; if so, from public addresses only.
+    """
+    folders = (Path.cwd(),) if roots is None else tuple(Path(root) for root in roots)
+    return ImagePolicy(
+        allow_urls=allow_urls, public_addresses_only=allow_urls, allowed_roots=folders
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An encoded image that has been decoded once without fault.
+
+    Attributes:
+        data: the encoded file.
+        sha256: hex digest of `data`.
+        size: (width, height) in pixels, upright.
+        format: PNG, JPEG, WEBP, GIF, BMP or TIFF.
+        frames: frames or pages, of which the first is looked at.
+        is_blank: whether it shows nothing; see `LoadedImage.is_blank`.
+    """
+
+    data: bytes
+    sha256: str
+    size: tuple[int, int]
+    format: str
+    frames: int
+    is_blank: bool
+
+    @property
+    def handle(self) -> str:
+        return f"img:{self.sha256[:_HANDLE_DIGITS]}"
+
+
+class ImageStore:
+    """The images that were used last, by their digests; safe between threads.
+
+    A handle is made of the image's own hash: whoever knows one has had the image, or was told by
+    somebody who had.
+
+    Args:
+        policy: which images are let in; None for `agent_policy()`.
+        max_bytes: encoded bytes kept; the images used longest ago make room.
+        max_images: how many are kept.
+    """
+
+    def __init__(
+        self,
+        policy: ImagePolicy | None = None,
+        *,
+        max_bytes: int = 64_000_000,
+        max_images: int = 1024,
+    ) -> None:
+        self.policy = policy or agent_policy()
+        if max_bytes < self.policy.max_bytes or max_images < 1:
+            raise BadOptions(
+                f"a store of {max_bytes:,} bytes and {max_images} images cannot hold an image of "
+                f"{self.policy.max_bytes:,} bytes",
+                "Give it more room, or lower ImagePolicy.max_bytes.",
+            )
+        self._max_bytes = max_bytes
+        self._max_images = max_images
+        self._images: OrderedDict[str, StoredImage] = OrderedDict()
+        self._held = 0
+        self._lock = threading.Lock()
+        self._decoding = threading.Lock()
+        self._known = KnownImages()
+
+    @property
+    def held_bytes(self) -> int:
+        """Encoded bytes kept now."""
+        return self._held
+
+    def load(self, text: str) -> StoredImage:
+        """The image that a tool's argument means; it is kept from now on.
+
+        Blocks while a file is read, a URL fetched or an image decoded. Images are decoded one at
+        a time, so that many callers together take the memory of one picture.
+
+        Raises:
+            ImageNotFound: an unknown handle, or no such file.
+            InputError: see `load_image`.
+        """
+        reference = _REFERENCE.fullmatch(text)
+        if reference is not None:
+            return self._find(reference.group(1).lower(), text)
+        encoded = read_image(text, self.policy)
+        with self._decoding:
+            image = decode_image(encoded, self.policy, known=self._known)
+            blank = image.is_blank
+        return self._keep(
+            StoredImage(
+                encoded.data, image.sha256, image.size, image.format or "", image.frames, blank
+            )
+        )
+
+    def get(self, sha256: str) -> StoredImage | None:
+        """A kept image by its digest or at least 16 digits of it; None if it is not there."""
+        try:
+            return self._find(sha256.lower(), sha256)
+        except ImageNotFound:
+            return None
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._images.clear()
+            self._held = 0
+
+    def _find(self, digits: str, text: str) -> StoredImage:
+        name = repr(abbreviate(text.strip(), 90))
+        if not _DIGEST.fullmatch(digits):
+            raise ImageNotFound(
+                f"{name} is no image handle: those are img: and 16 to 64 hex digits", _AGAIN
+            )
+        with self._lock:
+            found = [image for digest, image in self._images.items() if digest.startswith(digits)]
+            if len(found) == 1:
+                self._images.move_to_end(found[0].sha256)
+                return found[0]
+        if found:
+            raise ImageNotFound(
+                f"{name} stands for {len(found)} images", "Use img: and the whole sha256."
+            )
+        raise ImageNotFound(f"{name} is not in the store, or no longer", _AGAIN)
+
+    def _keep(self, image: StoredImage) -> StoredImage:
+        with self._lock:
+            held = self._images.pop(image.sha256, None)
+            self._held += len(image.data) - (len(held.data) if held else 0)
+            self._images[image.sha256] = image
+            while self._held > self._max_bytes or len(self._images) > self._max_images:
+                _, oldest = self._images.popitem(last=False)
+                self._held -= len(oldest.data)
+        return image

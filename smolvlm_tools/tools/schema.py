@@ -1,0 +1,77 @@
+"""Base of the tools' models, and their JSON schemas in the plain form that all clients read.
+
+pydantic's own schemas are right but hard on language models and on the stricter clients: every
+field carries a title, optional ones are unions with null, nested models are references. Here a
+schema has no titles, no references, and an optional field is one that may be left out. (null is
+taken for "left out" all the same: clients in a strict mode must send every field.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+
+class ToolInput(BaseModel):
+    """Arguments of a tool: nothing unknown, nothing converted from another type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        given = cast("Mapping[str, Any]", data)
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class ToolOutput(BaseModel):
+    """What a tool returns; fields that have nothing to say are left out when it is dumped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _leave_out(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in dump(self).items()
+            if value is not None or fields[name].is_required()
+        }
+
+
+def plain_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model, without titles, references and nulls."""
+    schema = model.model_json_schema(by_alias=True, mode="validation")
+    return _plain(schema, schema.get("$defs", {}))
+
+
+def _plain(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        target = definitions[schema["$ref"].rpartition("/")[2]]
+        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+    branches = [branch for branch in schema.get("anyOf", ()) if branch != {"type": "null"}]
+    if len(branches) == 1:
+        schema = {**branches[0], **{key: v for key, v in schema.items() if key != "anyOf"}}
+        return _plain(schema, definitions)
+    plain = {
+        key: value
+        for key, value in schema.items()
+        if key not in ("title", "$defs") and not (key == "default" and value is None)
+    }
+    if "properties" in plain:
+        plain["properties"] = {
+            name: _plain(field, definitions) for name, field in plain["properties"].items()
+        }
+    if isinstance(plain.get("items"), dict):
+        plain["items"] = _plain(plain["items"], definitions)
+    return plain
