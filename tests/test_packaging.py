@@ -13,13 +13,12 @@ import smolvlm_tools
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "httpx2", "typer"]
 PUBLIC = """
-    ALIASES AsyncReplyStream BackendUnavailable BadDimensions BadEncoding BadOptions BadPrompt
-    Busy CacheLimits
-    Cancelled Checkpoint Closed CorruptImage FetchFailed FetchTimeout GenerationOptions
-    ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge InputError LoadPlan LoadedImage
-    Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget PathNotAllowed
-    ReplyStream RequestPlan SmolVLM SmolVLMError StageSeconds StreamChunk TextPart Token
-    UnsupportedFormat UrlNotAllowed Usage
+    ALIASES AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding BadOptions
+    BadPrompt Busy CacheLimits Cancelled Checkpoint Closed CorruptImage FetchFailed FetchTimeout
+    GenerationOptions ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge InputError
+    LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget
+    PathNotAllowed Progress ReplyStream RequestPlan SchemaNotSupported SmolVLM SmolVLMError
+    StageSeconds StreamChunk TextPart Token UnknownTool UnsupportedFormat UrlNotAllowed Usage
     VisionResult load_image open_checkpoint plan_model
 """.split()
 
@@ -77,9 +76,14 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert tops == {"smolvlm_tools", f"smolvlm_tools-{smolvlm_tools.__version__}.dist-info"}
-    assert "smolvlm_tools/py.typed" in names
+    information = f"smolvlm_tools-{smolvlm_tools.__version__}.dist-info"
+    assert tops == {"smolvlm_tools", "smolvlm_mcp", information}
+    assert "smolvlm_tools/py.typed" in names and "smolvlm_mcp/py.typed" in names
     modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("smolvlm_tools/**/*.py")}
+    adapters = ROOT / "integrations"
+    modules |= {
+        path.relative_to(adapters).as_posix() for path in adapters.glob("smolvlm_*/**/*.py")
+    }
     assert modules <= set(names)
     assert not [name for name in names if "__pycache__" in name or "test" in name]
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -108,10 +112,12 @@ def test_the_base_install_needs_no_torch_and_every_extra_is_known(wheel):
     base = " ".join(need for need in needs if "extra ==" not in need)
     assert "onnxruntime" in base and "torch" not in base and "transformers" not in base
     extras = {line.partition(": ")[2] for line in lines if line.startswith("Provides-Extra: ")}
-    assert {"torch", "export", "all", "dev"} <= extras
+    assert {"torch", "export", "mcp", "all", "dev"} <= extras
     assert "Requires-Python: >=3.10" in lines
     script = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
-    assert "smolvlm = smolvlm_tools.cli:main" in archive.read(script).decode()
+    scripts = archive.read(script).decode()
+    assert "smolvlm = smolvlm_tools.cli:main" in scripts
+    assert "[smolvlm.commands]\nmcp = smolvlm_mcp.command:command" in scripts
 
 
 def test_the_wheel_works_from_a_bare_folder(wheel, tmp_path):
@@ -123,3 +129,15 @@ def test_the_wheel_works_from_a_bare_folder(wheel, tmp_path):
     )
     shown = python(code, PYTHONPATH=str(tmp_path)).split()
     assert shown == [smolvlm_tools.__version__, str(tmp_path), "0"]
+
+
+def test_the_mcp_server_is_in_the_wheel_and_a_command_of_it(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        "import smolvlm_mcp.serving, pathlib\n"
+        "from smolvlm_tools.cli.run import run\n"
+        "print(pathlib.Path(smolvlm_mcp.__file__).parent.parent, run(['mcp', '--help']))"
+    )
+    shown = python(code, PYTHONPATH=str(tmp_path))
+    assert shown.splitlines()[-1].split() == [str(tmp_path), "0"]
+    assert "streamable HTTP" in shown

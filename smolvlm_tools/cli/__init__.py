@@ -1,7 +1,7 @@
 r"""The `smolvlm` command: typer commands over the public API; no engine internals.
 
-    main -> run -> app -> asking | planning | exporting | machine -> public API
-                                     \-- console: what goes to stdout, stderr, the exit code
+    main -> run -> app -> asking | planning | exporting | machine | … -> public API
+                    \-- plugins: commands of other packages    \-- console: what goes where
 
 Whatever is heavy (pydantic, runtimes, the hub's client) is imported inside the command that needs
 it, so that help and usage errors come at once.

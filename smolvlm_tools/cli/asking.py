@@ -1,4 +1,4 @@
-"""describe, ask and transcribe: one loop over images, three wordings."""
+"""describe, ask, transcribe and extract: one loop over images, whatever is wished of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from .process import NO_MODEL
 
 if TYPE_CHECKING:
     from ..engine import SmolVLM
-    from ..types import StreamChunk, Task, Usage, VisionResult
+    from ..types import StreamChunk, Usage, VisionResult
+    from .wishes import Wish
 
 NOTES = {
     "truncated": "the reply was cut off at its token limit; raise --max-new-tokens",
@@ -25,6 +26,7 @@ NOTES = {
     "blank_image": "the image is blank; whatever the reply says, it was not seen there",
     "reduced_resolution": "the image was cut coarser to keep to the memory budget",
     "halved_micro_batch": "memory ran out once; fewer tiles at a time were encoded",
+    "rejected": "the answer broke a rule of its type",
 }
 
 
@@ -32,10 +34,10 @@ NOTES = {
 class Asking:
     """What to ask of every image, and how to show the answers."""
 
-    task: Task
-    question: str
+    wish: Wish
     resolution: str
     max_new_tokens: int | None
+    min_confidence: float | None
     as_json: bool
     stream: bool | None
 
@@ -46,16 +48,19 @@ class Asking:
             BadOptions: an impossible value, or --json with --stream.
             BadPrompt: the question is empty.
         """
-        from ..request import parse_options
-        from ..tasks import task_messages
+        from ..request import parse_min_confidence, parse_options
 
         if self.as_json and self.stream:
             raise BadOptions("--json and --stream exclude each other", "Leave one of them out.")
         resolution = parse_resolution(self.resolution)
-        limits = {} if self.max_new_tokens is None else {"max_new_tokens": self.max_new_tokens}
+        limits: dict[str, Any] = {}
+        if self.max_new_tokens is not None:
+            limits["max_new_tokens"] = self.max_new_tokens
         parse_options(limits)
-        task_messages("", self.task, self.question)
-        return {"resolution": resolution, "task": self.task, **limits}
+        self.wish.check()
+        if self.min_confidence is not None:
+            limits["min_confidence"] = parse_min_confidence(self.min_confidence)
+        return {"resolution": resolution, "task": self.wish.task, **self.wish.options, **limits}
 
 
 def answer_images(images: list[str], choice: ModelChoice, asking: Asking) -> None:
@@ -65,17 +70,13 @@ def answer_images(images: list[str], choice: ModelChoice, asking: Asking) -> Non
         typer.Exit: an image could not be used, or the reader has gone away.
         SmolVLMError: whatever else went wrong.
     """
-    from ..tasks import task_messages
-
     options = asking.options()
     choice.check()
     with reserve_stdout() as answers:
         engine = _Engine(choice)
 
         def answer(image: str, source: str | bytes) -> dict[str, Any]:
-            reply = engine.for_image(source).stream(
-                task_messages(source, asking.task, asking.question), **options
-            )
+            reply = engine.for_image(source).stream(asking.wish.messages(source), **options)
             heading = f"{clean(image)}:" if len(images) > 1 else None
             return _show(reply, heading, asking, answers).model_dump(mode="json")
 
@@ -125,7 +126,10 @@ def _show(
         chunk = next(reply)
     result = chunk.result
     if not asking.as_json:
-        answers.line(chunk.text if streaming else result.text)
+        text = "" if result.abstained else result.text
+        answers.line(chunk.text if streaming else text)
+    if result.abstained:
+        note(f"note: abstained, as the confidence is only {result.confidence:.2f}")
     for flag in result.flags:
         note(f"note: {NOTES[flag]}")
     if not asking.as_json:

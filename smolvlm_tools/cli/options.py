@@ -91,6 +91,22 @@ MaxNewTokens: TypeAlias = Annotated[
         metavar="N", help=r"Longest reply, in tokens.  \[default: 512]", show_default=False
     ),
 ]
+MinConfidence: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P",
+        help="Hold an answer back when the model is less sure of it, 0 to 1.",
+        show_default=False,
+    ),
+]
+Context: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Text that surrounds the image, such as a caption; read before the task.",
+        show_default=False,
+    ),
+]
 Json: TypeAlias = Annotated[
     bool,
     typer.Option(
