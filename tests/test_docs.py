@@ -26,6 +26,11 @@ def test_the_readme_example_prints_what_the_readme_shows(embedded):
     assert run(blocks("README.md", "python")[0]) == blocks("README.md", "text")[0]
 
 
+def test_the_guides_typed_answers_are_of_their_types(embedded):
+    (example,) = [code for code in blocks("docs/guide.md", "python") if "class Scene" in code]
+    run(example)
+
+
 def test_the_guides_testing_example_runs(embedded):
     run(blocks("docs/guide.md", "python")[-1])
 
