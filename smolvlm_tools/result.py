@@ -41,9 +41,16 @@ class Spoken:
         if self.chosen:
             return self.chosen.probabilities[self.chosen.option]
         logprobs = [step.logprob for step in self.steps if not step.forced]
+        if self.matcher and self._has_unsaid_values(self.matcher):
+            return 0.0
         if self.matcher and self.matcher.grammar.scalar:
-            return 0.0 if self.matcher.completion else math.exp(sum(logprobs))
+            return math.exp(sum(logprobs))
         return math.exp(sum(logprobs) / max(len(logprobs), 1))
+
+    def _has_unsaid_values(self, matcher: Matcher) -> bool:
+        """Whether the completion of a cut answer wrote a value, or a part of one."""
+        fields = self.field_confidence or {}
+        return bool(matcher.completion) and (matcher.grammar.scalar or 0.0 in fields.values())
 
     @property
     def probabilities(self) -> dict[str, float] | None:

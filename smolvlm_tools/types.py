@@ -166,8 +166,9 @@ class VisionResult(Value):
         usage: tokens, tiles and seconds.
         confidence: 0 to 1: of a bool, number, date or choice the probability of that value among
             all that the type allows; of texts, lists and objects the geometric mean of the
-            probabilities of the tokens that were not forced. It measures how sure the model was
-            of its words, not whether they are true.
+            probabilities of the tokens that were not forced; 0 where a cut answer was completed
+            by a value the model did not write. It measures how sure the model was of its words,
+            not whether they are true.
         probabilities: of every option, where the answer was yes/no or a choice; they sum to 1.
         field_confidence: probability of every value in a JSON answer, by JSON pointer (RFC 6901).
         flags: what a reader should know: "truncated" (max_new_tokens came first; a typed answer

@@ -182,6 +182,7 @@ def test_a_cut_answer_is_completed_and_says_so(vlm):
         assert result.finish_reason == "length" and "truncated" in result.flags
         assert result.usage.completion_tokens == limit
         assert 0.0 in result.field_confidence.values(), "a value nobody said has no confidence"
+        assert result.confidence == 0.0
     day = vlm.ask(SHAPES, "When?", answer=datetime.date, max_new_tokens=3)
     assert isinstance(day.value, datetime.date) and day.confidence == 0.0
     long = choices(["a very long option that takes many tokens", "another of that kind"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .matcher import Matcher
 
-LIBRARY, PER_TOKEN = 8 << 20, 500
+LIBRARY, PER_TOKEN = 8 << 20, 600
 """Bytes that llguidance takes, and its tree of tokens for each token of the vocabulary."""
 
 _KEPT = 64
