@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tokenizers import Tokenizer
 
@@ -23,6 +23,10 @@ from .types import FinishReason, GenerationOptions
 
 if TYPE_CHECKING:
     from .constraints.matcher import Matcher
+
+
+Extend: TypeAlias = Callable[[Sequence[int], KVCache], Logits]
+"""Appends several tokens to a cache; the logits after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +107,21 @@ def decode(
     clock: StageClock,
     emit: Callable[[Step], None],
     matcher: Matcher | None = None,
+    extend: Extend | None = None,
 ) -> Generator[NextToken, Any, None]:
     """Generate one reply, one `Step` per token, the end-of-utterance token included.
 
     `logits` are those after the prompt, which `cache` holds; `emit` gets every step, and the last
     one has a `finish_reason`. With a `matcher` the reply is one that its grammar accepts, whatever
-    ends it.
+    ends it, and tokens that it forces are read in one go by `extend`.
     """
     sampler = Sampler(options)
     guard = RepetitionGuard() if options.repetition_guard else None
     text = TextStream(tokenizer, options.stop)
 
-    for position in range(1, max_new_tokens + 1):
+    position = 0
+    while True:
+        position += 1
         check_cancelled()
         with clock.stage("decode"):
             if matcher:
@@ -139,4 +146,11 @@ def decode(
         if reason:
             return
         with clock.stage("decode"):
-            logits = yield NextToken(token_id, cache)
+            run = matcher.forced(max_new_tokens - position - 1) if matcher and extend else ()
+            if not run or not extend:
+                logits = yield NextToken(token_id, cache)
+                continue
+            logits = extend([token_id, *run], cache)
+        for forced_id in run:
+            emit(Step(forced_id, 0.0, text.push(forced_id), None, forced=True))
+        position += len(run)

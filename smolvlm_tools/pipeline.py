@@ -167,7 +167,11 @@ class Pipeline:
             clock=clock,
             emit=emit,
             matcher=spoken.matcher,
+            extend=self._extend,
         )
+
+    def _extend(self, token_ids: Sequence[int], cache: KVCache) -> Logits:
+        return self.backend.forward(np.array(token_ids, dtype=np.int64), cache)
 
     def _nothing_to_read(
         self, request: Request, layout: Layout, clock: StageClock, span: Span

@@ -41,3 +41,8 @@ def test_an_error_keeps_its_kind_and_what_it_knows():
     assert str(told) == "(a path) needs more. Free (a path)."
     harmless = ModelInvalid("the weights are damaged", "Fetch them again.")
     assert discreet(harmless) is harmless
+
+
+def test_a_place_in_a_schema_is_no_path_of_this_machine():
+    told = "not at #/properties/a/items cannot be enforced"
+    assert without_paths(told) == told

@@ -191,6 +191,17 @@ def test_a_cut_answer_is_completed_and_says_so(vlm):
     assert chosen.usage.completion_tokens == 2
 
 
+def test_what_a_grammar_forces_is_read_in_one_go(vlm, monkeypatch):
+    backend = vlm._pipeline.backend
+    steps = []
+    step = backend.step
+    monkeypatch.setattr(backend, "step", lambda *given: steps.append(1) or step(*given))
+    result = vlm.extract(SHAPES, Scene, max_new_tokens=80, logprobs=True)
+    forced = [token for token in result.tokens if token.logprob == 0.0]
+    assert len(forced) > len(result.tokens) / 2
+    assert len(steps) < len(result.tokens) - len(forced) / 2
+
+
 def test_a_stream_joins_to_the_text_of_the_answer(vlm):
     for answer in (int, bool, COLOURS, Scene, list[str]):
         for limit in (1, 3, 60):

@@ -62,6 +62,16 @@ class Matcher:
         self._take(token)
         return token, logprob, bool(np.count_nonzero(allowed) == 1)
 
+    def forced(self, most: int) -> Sequence[int]:
+        """Take the tokens that have to come next, `most` at most, but for the last of them.
+
+        That one is left to `pick`, so that an answer always ends there.
+        """
+        tokens = self._state.compute_ff_tokens()[:-1][: max(most, 0)]
+        for token in tokens:
+            self._take(token)
+        return tokens
+
     def complete(self) -> Sequence[int]:
         """End the answer with the fewest bytes that the grammar allows; their tokens."""
         if not self._state.is_accepting():

@@ -1,0 +1,15 @@
+"""SmolVLM as an MCP server: an adapter over `smolvlm_tools.tools`; knows MCP, not models.
+
+    command -> settings -> serving -> stdio | http -> server -> calls -> smolvlm_tools.tools
+                                                        |-----> cards (resources), prompts
+
+Every tool of the toolbox is served as it is: names, schemas, checks and results are the core's.
+`python -m smolvlm_mcp --model embedded` and `smolvlm mcp --model embedded` start it. Needs
+`pip install 'smolvlm-tools[mcp]'`.
+"""
+
+from __future__ import annotations
+
+from smolvlm_tools import __version__
+
+__all__ = ["__version__"]

@@ -1,0 +1,7 @@
+"""`python -m smolvlm_mcp` is the `smolvlm-mcp` command."""
+
+from __future__ import annotations
+
+from .command import main
+
+main()

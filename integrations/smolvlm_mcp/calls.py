@@ -1,0 +1,89 @@
+"""One tools/call: the toolbox runs it, its progress goes out, a client that left ends it.
+
+Three signs say that nobody wants the rest: the SDK cancels the handler (`notifications/cancelled`,
+the end of stdin, a closed response stream of the 2026 era, a deleted session), and `GONE` in the
+HTTP scope is set when the connection of a 2025-era call breaks. That era lets a client come back
+for its answer, but only to servers that store answers; this one does not, so nobody could.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import anyio
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from pydantic import BaseModel
+
+from smolvlm_tools.errors import Cancelled, SmolVLMError
+from smolvlm_tools.tools import ToolProgress
+
+from .progress import Reporter
+from .results import failure, success
+
+GONE = "smolvlm_mcp.gone"
+"""Key of the `anyio.Event` in a request's ASGI scope that says its client has left."""
+
+
+class AsyncToolbox(Protocol):
+    """The part of `Toolbox` that serving needs; its errors name no path of this machine."""
+
+    async def acall(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        on_progress: Callable[[ToolProgress], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> BaseModel: ...
+
+
+async def run_call(
+    toolbox: AsyncToolbox,
+    context: ServerRequestContext[Any, Any],
+    params: types.CallToolRequestParams,
+) -> types.CallToolResult:
+    """Run a tool for a client.
+
+    Args:
+        toolbox: has the tool.
+        context: of the request.
+        params: name and arguments.
+
+    Returns:
+        The output, or the error as a result.
+    """
+    cancel = threading.Event()
+    reporter = Reporter(context.session.report_progress)
+    result: types.CallToolResult | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_when_gone, context, tasks.cancel_scope)
+            tasks.start_soon(reporter.run)
+            try:
+                output = await toolbox.acall(
+                    params.name,
+                    params.arguments or {},
+                    on_progress=reporter.on_progress,
+                    cancel=cancel,
+                )
+                await reporter.flush()
+                result = success(output)
+            except SmolVLMError as error:
+                result = failure(error)
+            tasks.cancel_scope.cancel()
+    finally:
+        cancel.set()
+    return result or failure(Cancelled("the client has left", "Ask again."))
+
+
+async def _cancel_when_gone(
+    context: ServerRequestContext[Any, Any], scope: anyio.CancelScope
+) -> None:
+    """Cancel `scope` when the HTTP connection of the request breaks."""
+    gone = context.request.scope.get(GONE) if context.request is not None else None
+    if gone is not None:
+        await gone.wait()
+        scope.cancel()

@@ -1,0 +1,89 @@
+"""Progress of a call from the engine's thread to its client; knows stages, not tools.
+
+The protocol wants a number that grows with each notification, so the stages share a scale of 100
+by what they usually cost; the message has the exact counts. What comes faster than a client can
+take is merged: the newest count of a stage replaces the one before it, no stage is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from smolvlm_tools.tools import ToolProgress
+
+TOTAL = 100.0
+_PAUSE = 0.1
+"""Seconds between two notifications while counts go up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """The part of the scale that a stage fills, and how it is called."""
+
+    start: float
+    end: float
+    text: str
+
+
+_SHARES = {
+    "load": _Share(0, 10, "loading the model"),
+    "preprocess": _Share(10, 15, "preparing images"),
+    "vision": _Share(15, 50, "looking: {done} of {total} tiles"),
+    "prefill": _Share(50, 60, "reading the prompt"),
+    "decode": _Share(60, 100, "writing: {done} tokens of at most {total}"),
+}
+
+Send = Callable[[float, float, str], Awaitable[None]]
+
+
+class Reporter:
+    """Sends one call's progress.
+
+    To be made inside the running event loop; `on_progress` may be called on any thread.
+
+    Args:
+        send: sends progress, total and message to the client.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._pending: dict[str, ToolProgress] = {}
+        self._news = asyncio.Event()
+        self._sent = -1.0
+
+    def on_progress(self, progress: ToolProgress) -> None:
+        """Take news from any thread; returns at once."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self._loop.call_soon_threadsafe(self._take, progress)
+
+    async def run(self) -> None:
+        """Send what comes, until cancelled."""
+        while True:
+            await self._news.wait()
+            await self._drain()
+            await asyncio.sleep(_PAUSE)
+
+    async def flush(self) -> None:
+        """Send what has not been sent; the call is about to be answered."""
+        await asyncio.sleep(0)  # lets news in that came from this very turn of the loop
+        await self._drain()
+
+    def _take(self, progress: ToolProgress) -> None:
+        self._pending[progress.stage] = progress
+        self._news.set()
+
+    async def _drain(self) -> None:
+        self._news.clear()
+        while self._pending:
+            news = self._pending.pop(next(iter(self._pending)))
+            share = _SHARES[news.stage]
+            part = min(1.0, news.done / max(1, news.total))
+            reached = share.start + (share.end - share.start) * part
+            if reached > self._sent:
+                self._sent = reached
+                text = share.text.format(done=news.done, total=news.total)
+                await self._send(reached, TOTAL, text)

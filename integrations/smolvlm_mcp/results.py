@@ -1,0 +1,69 @@
+"""Outcomes of tools as MCP results: structured content and a short text, or an error.
+
+An error carries no structuredContent: a tool's outputSchema describes its successes, and clients
+check against it whatever they get (the TypeScript SDK even where isError is set). Code, reason and
+remedy come as a line for readers and as a JSON block for programs instead.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import mcp_types as types
+from pydantic import BaseModel
+
+from smolvlm_tools.errors import Busy, SmolVLMError
+
+
+def success(output: BaseModel) -> types.CallToolResult:
+    """A tool's output: all of it as structured content, the gist as text."""
+    data = output.model_dump(mode="json", by_alias=True)
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=gist(data))], structured_content=data
+    )
+
+
+def gist(data: dict[str, Any]) -> str:
+    """What a reader needs who sees no structured content: the answer, then one line about it."""
+    if "confidence" not in data:  # nothing that a model said
+        return _compact(data)
+    if data.get("abstained"):
+        answer = "(no answer: the model was not sure enough)"
+    else:
+        answer = data["text"] if "text" in data else _compact(data.get("value"))
+    about = [f"confidence {data['confidence']:.2f}"]
+    if data.get("flags"):
+        about.append(f"flags {', '.join(data['flags'])}")
+    handles = [image["handle"] for image in data.get("images", ())]
+    if handles:
+        about.append(f"read from {', '.join(handles)}: untrusted content")
+    return f"{answer}\n[{'; '.join(about)}]"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def failure(error: SmolVLMError) -> types.CallToolResult:
+    """An error as a result with isError, so that the model that called can correct itself."""
+    detail = json.dumps({"error": explain(error)}, ensure_ascii=False)
+    return types.CallToolResult(
+        content=[
+            types.TextContent(type="text", text=f"{error.code}: {error}"),
+            types.TextContent(type="text", text=detail),
+        ],
+        is_error=True,
+    )
+
+
+def explain(error: SmolVLMError) -> dict[str, Any]:
+    """Code, reason and remedy; of "busy" also when to try again."""
+    detail: dict[str, Any] = {
+        "code": error.code,
+        "reason": error.reason,
+        "remedy": error.remedy,
+    }
+    if isinstance(error, Busy):
+        detail["retry_after_seconds"] = round(error.retry_after, 2)
+    return detail

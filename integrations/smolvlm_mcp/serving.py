@@ -1,0 +1,96 @@
+"""From settings to a running server: the one place that puts the pieces together."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+import anyio
+
+from smolvlm_tools.backends.choose import check_names
+from smolvlm_tools.errors import BadOptions
+from smolvlm_tools.memory.amounts import parse_bytes
+from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
+
+from .cards import Cards
+from .server import make_server
+from .settings import Settings
+from .stdio import Wire, serve_until_ctrl_c
+
+
+def run(settings: Settings, wire: Wire) -> None:
+    """Serve until the client leaves or the process is told to end.
+
+    Args:
+        settings: what was asked for.
+        wire: stdin and stdout, for the protocol.
+
+    Raises:
+        BadOptions: a name, an amount or an address that cannot be.
+        KeyboardInterrupt: Ctrl-C ended it.
+    """
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # the errors say it better
+    store = ImageStore(agent_policy(roots(settings), allow_urls=settings.allow_urls))
+    with load_toolbox(settings, store) as toolbox:
+        cards = Cards(settings.model, lambda: toolbox.loaded, store, _images_in(settings))
+        server = make_server(toolbox, cards)
+        if settings.address is None:
+            if anyio.run(serve_until_ctrl_c, server, wire):
+                raise KeyboardInterrupt
+        else:
+            from .http import listen, serve_http
+
+            anyio.run(serve_http, server, settings, listen(settings.address))
+
+
+def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:
+    """The tools over the model that the settings name; the first call that needs it loads it.
+
+    Raises:
+        BadOptions: a name or an amount of memory is none; better said now than at that call.
+    """
+    check_names(settings.backend, settings.precision, settings.device)
+    if settings.memory_budget is not None:
+        parse_bytes(settings.memory_budget)
+    return Toolbox.load(
+        settings.model,
+        store=store,
+        backend=settings.backend,
+        precision=settings.precision,
+        device=settings.device,
+        memory_budget=settings.memory_budget,
+        local_files_only=settings.offline,
+        max_queue=settings.max_queue,
+        batch_size=settings.batch_size,
+    )
+
+
+def roots(settings: Settings) -> tuple[Path, ...]:
+    """Folders that images may be read from.
+
+    By default stdio serves the folder its client started it in. Some clients start servers in the
+    root of the file system: nobody meant all of it by that, so then it is no folder.
+
+    Raises:
+        BadOptions: one that was named is not there.
+    """
+    if settings.roots is not None:
+        folders = tuple(folder.expanduser().absolute() for folder in settings.roots)
+        for folder in folders:
+            if not folder.is_dir():
+                raise BadOptions(f"the root {str(folder)!r} is no folder", "Name one that is.")
+        return folders
+    here = Path.cwd()
+    return () if settings.http is not None or here == Path(here.anchor) else (here,)
+
+
+def _images_in(settings: Settings) -> str:
+    forms = ["data URI", "handle (img:…) or smolvlm://images/ URI of an image loaded before"]
+    if roots(settings):
+        forms.insert(0, "path in an allowed folder")
+    if settings.allow_urls:
+        forms.append("public http(s) URL")
+    return f"Images are accepted as {', '.join(forms)}; PNG, JPEG, WEBP, GIF, BMP, TIFF, to 20 MB."

@@ -1,0 +1,183 @@
+"""What the server was told, by flags and by the environment; the only place that reads either.
+
+A flag wins over its variable, which is `SMOLVLM_MCP_` and the field's name: `SMOLVLM_MCP_TOKEN`.
+Lists are separated by commas, folders as in PATH. An empty variable counts as none, since clients
+set those of fields that a user left blank; but an empty ROOTS means no folder, and an empty TOKEN
+is refused on HTTP: neither may silently open more than was meant.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from smolvlm_tools.errors import BadOptions
+
+PREFIX = "SMOLVLM_MCP_"
+_FLAGS = {
+    "roots": "--root",
+    "allowed_hosts": "--allow-host",
+    "allowed_origins": "--allow-origin",
+}
+
+
+def _names(value: Any) -> Any:
+    return [name.strip() for name in value.split(",") if name.strip()] if _text(value) else value
+
+
+def _folders(value: Any) -> Any:
+    return [folder for folder in value.split(os.pathsep) if folder] if _text(value) else value
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders)]
+
+
+class Settings(BaseSettings):
+    """How to serve, checked.
+
+    Attributes:
+        model: alias, hub id or folder; `SMOLVLM_MODEL` is read, too.
+        backend, precision, device, memory_budget, offline: see `SmolVLM.load`.
+        roots: folders that images may be read from. None: the client's working directory on
+            stdio, no folder on HTTP.
+        allow_urls: fetch images from public http(s) addresses.
+        http: "HOST:PORT" to serve streamable HTTP on; None is stdio.
+        token: what HTTP clients must send as `Authorization: Bearer TOKEN`.
+        allowed_hosts, allowed_origins: values of the Host and Origin headers that HTTP serves
+            besides the machine's own loopback names; "name:*" is any port.
+        max_queue: requests that may wait before "busy".
+        batch_size: requests that decode together.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    model: str = Field(
+        default="256m",
+        min_length=1,
+        validation_alias=AliasChoices("model", f"{PREFIX}MODEL", "SMOLVLM_MODEL"),
+    )
+    backend: str = "auto"
+    precision: str = "auto"
+    device: str = "auto"
+    memory_budget: str | None = None
+    offline: bool = False
+    roots: Folders | None = None
+    allow_urls: bool = False
+    http: str | None = None
+    token: SecretStr | None = None
+    allowed_hosts: Names = ()
+    allowed_origins: Names = ()
+    max_queue: int = Field(default=8, ge=1, le=10_000)
+    batch_size: int = Field(default=8, ge=1, le=1_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in given.items()
+            if value != "" or name.lower().endswith(("roots", "token"))
+        }
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port of `http`, or None on stdio."""
+        return None if self.http is None else parse_address(self.http)
+
+
+def read_settings(**flags: Any) -> Settings:
+    """Settings of the given flags and, for those that are None, of the environment.
+
+    Raises:
+        BadOptions: an unknown name, a bad value, or an HTTP address that others can reach
+            without a token.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    for name, value in given.items():
+        if value == "":
+            raise BadOptions(f"{_flag(name)} is empty", "Leave it out, or give it a value.")
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise _refusal(error, given) from None
+    check_exposure(settings)
+    return settings
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to serve without a token where other machines can connect.
+
+    Raises:
+        BadOptions: that is so, or the token is too weak to be one.
+    """
+    if settings.address is None:
+        return
+    token = None if settings.token is None else settings.token.get_secret_value()
+    if token is not None and (len(token) < 16 or not token.isascii() or not token.isprintable()):
+        raise BadOptions(
+            f"the token has {len(token)} characters; it needs 16 or more, printable ASCII",
+            'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"',
+        )
+    if not is_loopback(settings.address[0]) and token is None:
+        raise BadOptions(
+            f"{settings.http} can be reached from other machines, and no token is set",
+            f"Set {PREFIX}TOKEN (better than --token, which others on this machine can see), "
+            "or serve on 127.0.0.1.",
+        )
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Read "HOST:PORT"; an IPv6 host stands in brackets, port 0 is any free one.
+
+    Raises:
+        BadOptions: it is something else.
+    """
+    host, colon, port = text.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    bad_host = not bare or (":" in bare) != (bare is not host and bare != host)
+    if not colon or bad_host or not port.isdecimal() or int(port) > 65535:
+        raise BadOptions(
+            f"--http {text!r} is not HOST:PORT", "Use 127.0.0.1:8000, or [::1]:8000 for IPv6."
+        )
+    return bare, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name: where it points may change
+        return False
+
+
+def _refusal(error: ValidationError, given: dict[str, Any]) -> BadOptions:
+    """What was wrong, by the name the user gave it and without its value: it may be the token."""
+    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    name = str(problem["loc"][0]) if problem["loc"] else "settings"
+    place = _flag(name) if name in given else f"{PREFIX}{name.upper().removeprefix(PREFIX)}"
+    return BadOptions(f"{place}: {problem['msg']}", "See `smolvlm mcp --help`.")
+
+
+def _flag(name: str) -> str:
+    return _FLAGS.get(name, f"--{name.replace('_', '-')}")

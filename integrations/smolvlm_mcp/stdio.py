@@ -1,0 +1,139 @@
+"""Serving one client over stdin and stdout; knows descriptors and the protocol's stream pair.
+
+The client reads stdout as protocol, so nothing else may get there: not what a library prints, in
+Python or in C, before, while or after the server runs, nor what waits in a buffer and is flushed at
+exit. So the wire is moved to descriptors of its own first of all; the old ones mean the null device
+and stderr until the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+_CHUNK = 1 << 20
+_AHEAD = 64
+"""Lines read before the server has taken them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Where the client writes and reads.
+
+    Attributes:
+        incoming: descriptor to read from.
+        outgoing: file to write to.
+    """
+
+    incoming: int
+    outgoing: io.TextIOWrapper
+
+
+def take_wire() -> Wire:
+    """Take stdin and stdout for the protocol; whoever else prints, prints to stderr from now on."""
+    null = os.open(os.devnull, os.O_RDWR)
+    incoming = _move(0, null)
+    try:
+        outgoing = _move(1, os.dup(2))
+    except OSError:  # started without stderr
+        outgoing = _move(1, null)
+    sys.stdout.flush()  # what was printed until now: descriptor 1 is no longer the wire
+    sys.stdout = sys.stderr
+    return Wire(incoming, io.TextIOWrapper(os.fdopen(outgoing, "wb"), "utf-8", newline="\n"))
+
+
+def _move(standard: int, substitute: int) -> int:
+    """A private copy of a standard descriptor, which means something else from now on."""
+    private = os.dup(standard)
+    os.set_inheritable(private, False)
+    os.dup2(substitute, standard)
+    return private
+
+
+class Lines(AsyncIterator[str]):
+    """The lines of a descriptor, read by a thread that nobody has to wait for.
+
+    The SDK's own reader cannot be given up while the client says nothing, which is when a person
+    presses Ctrl-C. To be made inside the running loop.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._room = threading.Semaphore(_AHEAD)
+        threading.Thread(target=self._read, name="smolvlm-stdin", daemon=True).start()
+
+    async def __anext__(self) -> str:
+        line = await self._lines.get()
+        self._room.release()
+        if line is None:
+            raise StopAsyncIteration
+        return line.decode("utf-8", "replace")
+
+    def _read(self) -> None:
+        begun: list[bytes] = []
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants more
+            while chunk := os.read(self._descriptor, _CHUNK):
+                first, *others = chunk.split(b"\n")
+                begun.append(first)
+                for start in others:
+                    self._hand_over(b"".join(begun))
+                    begun = [start]
+            self._hand_over(None)
+
+    def _hand_over(self, line: bytes | None) -> None:
+        self._room.acquire()
+        self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
+
+
+async def serve_until_ctrl_c(server: Any, wire: Wire) -> bool:
+    """`serve_stdio` on the main thread, which Ctrl-C ends like the end of stdin.
+
+    A KeyboardInterrupt would strike in the midst of whatever task happens to run.
+
+    Returns:
+        Whether it was Ctrl-C.
+    """
+    interrupted = False
+
+    async def watch() -> None:
+        nonlocal interrupted
+        with anyio.open_signal_receiver(signal.SIGINT) as signals:
+            await anext(signals)
+            interrupted = True
+            tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        if sys.platform != "win32":  # whose loops know no signals
+            tasks.start_soon(watch)
+        await serve_stdio(server, wire)
+        tasks.cancel_scope.cancel()
+    return interrupted
+
+
+async def serve_stdio(server: Any, wire: Wire) -> None:
+    """Serve until the client closes its end; running calls are cancelled then.
+
+    Args:
+        server: the SDK's server.
+        wire: from `take_wire`.
+    """
+    from mcp.server.stdio import stdio_server
+
+    if os.isatty(wire.incoming):
+        hint = "serving MCP on stdin and stdout, for a client that starts this; see --http, too"
+        print(hint, file=sys.stderr, flush=True)
+    lines: Any = Lines(wire.incoming)  # all that the SDK asks of a file is its lines
+    async with stdio_server(lines, anyio.wrap_file(wire.outgoing)) as (incoming, outgoing):
+        await server.run(incoming, outgoing, server.create_initialization_options())
