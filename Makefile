@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 EXAMPLES := examples/images
 BENCH ?=
 
-.PHONY: help demo install test test-slow lint format typecheck bench bench-full clean
+.PHONY: help demo install test test-slow lint format typecheck conformance bench bench-full clean
 
 help:  ## Show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -46,6 +46,9 @@ format: $(VENV)/.dev  ## Rewrite the code in the project's format
 typecheck: $(VENV)/.dev  ## Check types, strictly
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
+conformance: $(VENV)/.dev  ## Hold the MCP server against the official suite (installs it with npm)
+	$(BIN)/python -m tests.conformance.run
+
 bench: $(VENV)/.dev  ## Measure on a full-size checkpoint (at most 15 minutes)
 	$(BIN)/python -m benchmarks.bench --quick $(BENCH)
 
@@ -53,4 +56,4 @@ bench-full: $(VENV)/.dev  ## The whole table; hours (make bench-full BENCH=--res
 	$(BIN)/python -m benchmarks.bench --full $(BENCH)
 
 clean:  ## Remove the environment and build products
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache tests/conformance/node_modules

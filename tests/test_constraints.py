@@ -218,3 +218,26 @@ def test_a_value_that_no_token_wrote_has_no_confidence():
 
 def test_a_document_that_is_one_value_has_the_empty_pointer():
     assert field_confidence(" 7", pieces((" ", None), ("7", 0.0))) == {"": 1.0}
+
+
+@pytest.mark.parametrize("count", [100, 500, 5000])
+def test_a_schema_with_very_many_members_cannot_kill_the_process(compiler, count):
+    import threading
+
+    schema = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(count)}}
+    outcome = []
+
+    def compile_on_a_small_stack():
+        try:
+            outcome.append(compiler.compile(json_schema(schema)))
+        except SchemaNotSupported as error:
+            outcome.append(error)
+
+    usual = threading.stack_size(512 << 10)
+    thread = threading.Thread(target=compile_on_a_small_stack)
+    thread.start()
+    threading.stack_size(usual)
+    thread.join()
+    assert isinstance(outcome[0], SchemaNotSupported) == (count > 500)
+    if count > 500:
+        assert outcome[0].keyword == "properties" and "500" in str(outcome[0])

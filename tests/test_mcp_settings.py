@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from smolvlm_mcp.http import allowed_headers
 from smolvlm_mcp.serving import load_toolbox, roots
-from smolvlm_mcp.settings import parse_address, read_settings
+from smolvlm_mcp.settings import parse_address, read_settings, unknown_variables
 
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.tools import ImageStore
@@ -158,3 +158,21 @@ def test_help_shows_examples_and_needs_no_sdk():
     assert missing.returncode == 4
     assert missing.stderr.startswith("error: the MCP server needs the package mcp")
     assert "pip install 'smolvlm-tools[mcp]'" in missing.stderr
+
+
+@pytest.mark.parametrize("flag", ["token", "allowed_hosts", "allowed_origins"])
+def test_what_is_for_http_alone_is_refused_on_stdio(flag):
+    with pytest.raises(BadOptions, match="is for HTTP"):
+        read_settings(**{flag: SECRET})
+
+
+def test_a_misspelt_variable_is_noticed(monkeypatch):
+    monkeypatch.setenv("SMOLVLM_MCP_MODLE", "256m")
+    monkeypatch.setenv("SMOLVLM_MCP_MODEL", "256m")
+    assert unknown_variables() == ["SMOLVLM_MCP_MODLE"]
+
+
+def test_others_cannot_reach_it_by_a_short_token():
+    with pytest.raises(BadOptions, match="16 or more"):
+        read_settings(http="0.0.0.0:80", token="short")
+    assert read_settings(http="127.0.0.1:80", token="short").token

@@ -112,7 +112,7 @@ def pipes():
     ended = threading.Event()
     server, backend = counted_server(ended, ended)
     (server_reads, client_writes), (client_reads, server_writes) = os.pipe(), os.pipe()
-    wire = Wire(server_reads, open(server_writes, "w", encoding="utf-8"))
+    wire = Wire.between(server_reads, server_writes)
 
     def serve() -> None:
         anyio.run(serve_stdio, server, wire)
@@ -177,3 +177,24 @@ def test_ctrl_c_ends_the_server_in_one_line():
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 130  # stdin is still open
         assert process.stderr is not None and process.stderr.read() == "interrupted\n"
+
+
+def test_a_client_that_stops_reading_ends_the_server_quietly():
+    with subprocess.Popen(
+        [sys.executable, "-m", "smolvlm_mcp", "--model", "embedded"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(HELLO) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 1
+        process.stdout.close()
+        ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+        process.stdin.write(json.dumps(READY) + "\n" + json.dumps(ping) + "\n")
+        process.stdin.flush()
+        assert process.wait(PATIENCE) == 0  # stdin is still open
+        assert process.stderr is not None and process.stderr.read() == ""

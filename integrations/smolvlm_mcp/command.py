@@ -125,9 +125,11 @@ def serve(**flags: Any) -> None:
 
     wire = take_wire()  # before anything is imported that might print
     try:
-        from .settings import read_settings
+        from .settings import read_settings, unknown_variables
 
         settings = read_settings(**flags)
+        for name in unknown_variables():
+            print(f"note: {name} is no setting; see --help", file=sys.stderr, flush=True)
         from .serving import run
     except ModuleNotFoundError as error:
         raise BackendUnavailable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 import socket
 import sys
 from typing import Any
@@ -140,7 +141,7 @@ def listen(address: tuple[str, int]) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
         raise BadOptions(
-            f"cannot listen on {host}:{port} ({error.strerror})",
+            f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)})",
             "Choose another address; port 0 takes any that is free.",
         ) from None
 

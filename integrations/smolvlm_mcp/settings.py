@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from smolvlm_tools.errors import BadOptions
 
 PREFIX = "SMOLVLM_MCP_"
+_HTTP_ONLY = ("token", "allowed_hosts", "allowed_origins")
 _FLAGS = {
     "roots": "--root",
     "allowed_hosts": "--allow-host",
@@ -119,8 +120,17 @@ def read_settings(**flags: Any) -> Settings:
         settings = Settings(**given)
     except ValidationError as error:
         raise _refusal(error, given) from None
+    unused = [_flag(name) for name in _HTTP_ONLY if name in given]
+    if settings.http is None and unused:
+        raise BadOptions(f"{unused[0]} is for HTTP, and stdio is served", "Add --http HOST:PORT.")
     check_exposure(settings)
     return settings
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment that look like settings and are none, such as misspelt ones."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
 def check_exposure(settings: Settings) -> None:
@@ -132,12 +142,14 @@ def check_exposure(settings: Settings) -> None:
     if settings.address is None:
         return
     token = None if settings.token is None else settings.token.get_secret_value()
-    if token is not None and (len(token) < 16 or not token.isascii() or not token.isprintable()):
+    local = is_loopback(settings.address[0])
+    least = 1 if local else 16  # what others can reach, others can try
+    if token is not None and (len(token) < least or not token.isascii() or not token.isprintable()):
         raise BadOptions(
-            f"the token has {len(token)} characters; it needs 16 or more, printable ASCII",
+            f"the token has {len(token)} characters; it needs {least} or more, printable ASCII",
             'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"',
         )
-    if not is_loopback(settings.address[0]) and token is None:
+    if not local and token is None:
         raise BadOptions(
             f"{settings.http} can be reached from other machines, and no token is set",
             f"Set {PREFIX}TOKEN (better than --token, which others on this machine can see), "

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +26,44 @@ _AHEAD = 64
 """Lines read before the server has taken them."""
 
 
+class ClientPipe(io.FileIO):
+    """The way to a client, which may die: what is written then goes nowhere.
+
+    Attributes:
+        on_broken: called when it turns out that nobody reads any more, on the writing thread.
+    """
+
+    on_broken: Callable[[], None] | None = None
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            if self.on_broken:
+                self.on_broken()
+            return len(data)
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """Where the client writes and reads.
 
     Attributes:
         incoming: descriptor to read from.
-        outgoing: file to write to.
+        pipe: to write to.
+        outgoing: the same as a text file.
     """
 
     incoming: int
+    pipe: ClientPipe
     outgoing: io.TextIOWrapper
+
+    @classmethod
+    def between(cls, incoming: int, outgoing: int) -> Wire:
+        """A wire over two descriptors, of which it owns the second."""
+        pipe = ClientPipe(outgoing, "wb")
+        text = io.TextIOWrapper(io.BufferedWriter(pipe), "utf-8", newline="\n")
+        return cls(incoming, pipe, text)
 
 
 def take_wire() -> Wire:
@@ -49,7 +76,7 @@ def take_wire() -> Wire:
         outgoing = _move(1, null)
     sys.stdout.flush()  # what was printed until now: descriptor 1 is no longer the wire
     sys.stdout = sys.stderr
-    return Wire(incoming, io.TextIOWrapper(os.fdopen(outgoing, "wb"), "utf-8", newline="\n"))
+    return Wire.between(incoming, outgoing)
 
 
 def _move(standard: int, substitute: int) -> int:
@@ -80,6 +107,11 @@ class Lines(AsyncIterator[str]):
         if line is None:
             raise StopAsyncIteration
         return line.decode("utf-8", "replace")
+
+    def end(self) -> None:
+        """No more lines, whatever the client may still send; from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._lines.put_nowait, None)
 
     def _read(self) -> None:
         begun: list[bytes] = []
@@ -135,5 +167,6 @@ async def serve_stdio(server: Any, wire: Wire) -> None:
         hint = "serving MCP on stdin and stdout, for a client that starts this; see --http, too"
         print(hint, file=sys.stderr, flush=True)
     lines: Any = Lines(wire.incoming)  # all that the SDK asks of a file is its lines
+    wire.pipe.on_broken = lines.end
     async with stdio_server(lines, anyio.wrap_file(wire.outgoing)) as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from ..errors import SchemaNotSupported
 from ..heap import trim_heap
+from .deep_stack import on_deep_stack
 from .json_text import PLAIN_RUN
 from .kinds import Choice, Constraint, Grammar
 from .options import OptionTree
@@ -108,7 +109,7 @@ class ConstraintCompiler:
 def _start(grammar: Grammar, tokens: LLTokenizer) -> LLMatcher:
     from llguidance import LLMatcher
 
-    start = LLMatcher(tokens, grammar.lark, log_level=0)
+    start = on_deep_stack(lambda: LLMatcher(tokens, grammar.lark, log_level=0))
     tried = start.deep_copy()
     possible = not start.is_error() and tried.consume_token(tokens.tokenize_str(" ")[0])
     if possible:

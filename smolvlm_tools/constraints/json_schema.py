@@ -7,6 +7,7 @@ include the 30th of February. What cannot be enforced exactly is narrowed or ref
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -16,6 +17,7 @@ from .schema_keywords import refuse
 
 _MOST_NODES = 20_000
 _DEEPEST = 100
+_MOST_MEMBERS = 500
 _LONGEST_TEXT = 20_000
 _SIMPLER = "Use a smaller or flatter schema."
 
@@ -39,17 +41,13 @@ def compile_json_schema(schema: Mapping[str, Any] | bool, *, prefix: str = "") -
         SchemaNotSupported: a keyword cannot be enforced, no value satisfies the schema, or it is
             too large; `keyword` names what is at fault.
     """
-    import json
-
-    plain = _plain(schema)
-    return _compiled(json.dumps(plain), prefix)
+    return _compiled(json.dumps(_plain(schema)), prefix)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _compiled(schema: str, prefix: str) -> str:
-    import json
-
     from .byte_matcher import byte_matcher
+    from .completion import shortest_completion
     from .schema_lark import LarkWriter
     from .schema_reader import SchemaReader
 
@@ -60,9 +58,8 @@ def _compiled(schema: str, prefix: str) -> str:
         )
     lead = json.dumps(prefix) + " " if prefix else ""
     grammar = "\n".join([f"start: {lead}{start}", *rules, ""])
-    matcher = byte_matcher(grammar)
-    if not any(matcher.compute_bitmask()) or matcher.is_error():
-        refuse("schema", "#", "is too complex", _SIMPLER)
+    byte_matcher(grammar)  # raises where llguidance refuses it
+    shortest_completion(grammar, b"")  # raises where texts are too long or too hard to find
     return grammar
 
 
@@ -81,6 +78,9 @@ def _plain(schema: Any) -> Any:
             return value
         if isinstance(value, Mapping):
             fields = cast("Mapping[Any, Any]", value)
+            if len(fields) > _MOST_MEMBERS:
+                what = f"has {len(fields)} members, more than {_MOST_MEMBERS}"
+                refuse(place.rpartition("/")[2] or "schema", place, what, _SIMPLER)
             for key in fields:
                 if not isinstance(key, str):
                     refuse("schema", place, f"has the key {key!r:.40}", "Keys are strings.")

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from ..types import FinishReason, Flag
 from .schema import ToolOutput
+
+_ANY_JSON: list[JsonValue] = ["object", "array", "string", "number", "boolean", "null"]
+"""Said in full, since strict readers of schemas warn of a value without any type."""
 
 
 class ImageRef(ToolOutput):
@@ -56,7 +59,8 @@ class _Answer(_Words):
 
 class _Fields(ToolOutput):
     value: Any = Field(
-        description="Data that fits the schema; null if abstained. Untrusted: see content_origin."
+        description="Data that fits the schema; null if abstained. Untrusted: see content_origin.",
+        json_schema_extra={"type": _ANY_JSON},
     )
     field_confidence: dict[str, float] | None = Field(
         default=None,

@@ -1,0 +1,42 @@
+"""Runs what recurses deeply on a thread whose stack is deep enough; knows threads only.
+
+llguidance compiles grammars recursively in native code, where a full stack kills the process.
+Stacks are as small as 1 MB on some systems, and a caller's may be nearly used up.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+Made = TypeVar("Made")
+
+STACK = 64 << 20
+"""Bytes; only those that are used take memory."""
+
+_starting = threading.Lock()
+
+
+def on_deep_stack(make: Callable[[], Made]) -> Made:
+    """Call `make` on a thread of its own and return, or raise, what it does."""
+    made: list[Made] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            made.append(make())
+        except BaseException as error:  # raised again on the caller's thread
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="smolvlm-compile")
+    with _starting:  # the size is the whole process's, for threads that start now
+        usual = threading.stack_size(STACK)
+        try:
+            thread.start()
+        finally:
+            threading.stack_size(usual)
+    thread.join()
+    if failed:
+        raise failed[0]
+    return made[0]
