@@ -13,9 +13,9 @@ from tokenizers import Tokenizer
 from ..errors import SchemaNotSupported
 from ..heap import trim_heap
 from .deep_stack import on_deep_stack
-from .json_text import PLAIN_RUN
 from .kinds import Choice, Constraint, Grammar
 from .options import OptionTree
+from .schema.text import PLAIN_RUN
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer

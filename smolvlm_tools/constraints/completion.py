@@ -7,8 +7,9 @@ rule that comes after.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from ..errors import SchemaNotSupported
 from .expressions import ends, shortest_member
@@ -24,10 +25,13 @@ from .lark_text import (
     read_rules,
 )
 
-Stack: TypeAlias = "Union[tuple[Tree, Stack], None]"
+Stack: TypeAlias = "tuple[Tree, Stack] | None"
 """What is still to be read, the next first."""
 
 _MOST_STEPS = 400_000
+_LONGEST = 1 << 15
+"""Bytes that a shortest text may have."""
+_NOTHING = Word(b"")
 
 
 def shortest_completion(grammar: str, so_far: bytes) -> bytes:
@@ -73,6 +77,8 @@ class _Completer:
             if steps > _MOST_STEPS:
                 raise _failed("the grammar has too many ways to read the answer")
         if self._best is None:
+            if not self._so_far:
+                raise _failed(f"no text of the grammar of at most {_LONGEST} bytes was found")
             raise _failed(f"{self._so_far[-40:]!r} begins no text of the grammar")
         return self._best
 
@@ -126,7 +132,7 @@ class _Completer:
             if self._best is not None and len(ending) >= len(self._best):
                 return
             tree, stack = stack
-            text = _text(tree, self._shortest)
+            text = self._shortest.text(tree)
             if text is None:
                 return
             ending += text
@@ -134,38 +140,67 @@ class _Completer:
             self._best = ending
 
 
-@lru_cache(maxsize=32)
-def _known(grammar: str) -> tuple[dict[str, Tree], dict[str, bytes]]:
-    """The rules, and the shortest text of each that has one."""
-    rules = read_rules(grammar)
-    shortest: dict[str, bytes] = {}
-    changed = True
-    while changed:  # rules mostly refer to earlier ones: two passes
-        changed = False
-        for name, tree in rules.items():
-            text = _text(tree, shortest)
-            if text is not None and (name not in shortest or len(text) < len(shortest[name])):
-                shortest[name] = text
-                changed = True
-    return rules, shortest
+class _Shortest:
+    """The shortest texts of a grammar's rules, each found when it is asked for."""
+
+    def __init__(self, rules: dict[str, Tree]) -> None:
+        self._rules = rules
+        self._known: dict[str, bytes | None] = {}
+
+    def text(self, tree: Tree) -> bytes | None:
+        """The shortest text of a tree; None where it has none."""
+        path = list(_needed(tree))  # rules may refer to one another in a long row: no recursion
+        begun: set[str] = set()
+        while path:
+            name = path[-1]
+            begun.add(name)
+            missing = [
+                other
+                for other in _needed(self._rules[name])
+                if other not in self._known and other not in begun
+            ]
+            path += missing
+            if not missing:
+                self._known[path.pop()] = self._text(self._rules[name])
+        return self._text(tree)
+
+    def _text(self, tree: Tree) -> bytes | None:
+        if isinstance(tree, Word):
+            return tree.text
+        if isinstance(tree, Terminal):
+            return shortest_member(tree.expression)
+        if isinstance(tree, Reference):
+            return self._known.get(tree.name)
+        if isinstance(tree, Times):
+            text = self._text(tree.tree) if tree.low else b""
+            if text is None or len(text) * tree.low > _LONGEST:
+                return None
+            return text * tree.low
+        if isinstance(tree, Either) and _NOTHING in tree.items:
+            return b""
+        texts = [self._text(item) for item in tree.items]
+        found = [text for text in texts if text is not None]
+        if isinstance(tree, Row):
+            whole = len(found) == len(texts) and sum(map(len, found)) <= _LONGEST
+            return b"".join(found) if whole else None
+        return min(found, key=len, default=None)
 
 
-def _text(tree: Tree, shortest: dict[str, bytes]) -> bytes | None:
-    """The shortest text of a tree; None where none is known."""
-    if isinstance(tree, Word):
-        return tree.text
-    if isinstance(tree, Terminal):
-        return shortest_member(tree.expression)
+def _needed(tree: Tree) -> Iterator[str]:
+    """Rules on whose shortest texts that of a tree depends."""
     if isinstance(tree, Reference):
-        return shortest.get(tree.name)
-    if isinstance(tree, Times):
-        text = _text(tree.tree, shortest) if tree.low else b""
-        return None if text is None else text * tree.low
-    texts = [_text(item, shortest) for item in tree.items]
-    found = [text for text in texts if text is not None]
-    if isinstance(tree, Row):
-        return b"".join(found) if len(found) == len(texts) else None
-    return min(found, key=len, default=None)
+        yield tree.name
+    elif isinstance(tree, Times):
+        yield from _needed(tree.tree) if tree.low else ()
+    elif isinstance(tree, Row) or (isinstance(tree, Either) and _NOTHING not in tree.items):
+        for item in tree.items:
+            yield from _needed(item)
+
+
+@lru_cache(maxsize=8)
+def _known(grammar: str) -> tuple[dict[str, Tree], _Shortest]:
+    rules = read_rules(grammar)
+    return rules, _Shortest(rules)
 
 
 def _failed(reason: str) -> SchemaNotSupported:

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 _FIRST = b'.0123456789 abcdefghijklmnopqrstuvwxyz"}]:,'
 _ORDER = sorted(range(256), key=lambda byte: (_FIRST.find(byte) % 256, byte))
-_LONGEST = 1 << 14
+_CLOSING = sorted(range(256), key=lambda byte: (byte != 0x22, _ORDER.index(byte)))
+_GUESS = 32
+_FARTHEST = 1200
+"""Bytes after which a walk is given up."""
+_LONGEST = 1 << 11
 """Characters within which a shortest member must lie."""
+_NEAR = 256
+"""Characters within which a byte may be as hard for the lexer as while decoding."""
+_FUEL = 10_000
+"""For the lexer, for each byte, beyond that: 0.7 ms."""
 _MOST_TRIED = 50_000
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def shortest_member(expression: str, beginning: bytes = b"") -> bytes | None:
     """The fewest characters that complete `beginning` to a member of an expression.
 
@@ -32,38 +40,70 @@ def shortest_member(expression: str, beginning: bytes = b"") -> bytes | None:
         beginning: of a member; may end inside of a UTF-8 character.
 
     Returns:
-        The ending in UTF-8; None where no member begins so, or none ends within 16,384 characters.
+        The ending in UTF-8; None where no member begins so, or none ends within 2,048 characters.
     """
     if expression.startswith("%json"):
         return _searched(byte_matcher(f"start: {expression}\n"), beginning)
     written = len(beginning.decode("utf-8", "ignore"))
-    low, high = -1, 1
-    while (matcher := _within(expression, beginning, written + high)) is None:
-        low, high = high, high * 4
-        if (low == 1 and _within(expression, beginning, None) is None) or high > _LONGEST:
+
+    def reach(limit: int | None) -> tuple[bytes, int] | None:
+        """An ending with that bound, and how many characters it has."""
+        bound = None if limit is None else written + limit
+        matcher = _within(expression, beginning, bound)
+        found = None if matcher is None else _walk(matcher, _CLOSING)
+        if matcher is None or found is None:
             return None
+        return found, len((beginning + found).decode()) - written
+
+    low, high = -1, _GUESS
+    reached = reach(None)  # ends at once where the expression leaves no way round
+    if reached is None and _within(expression, beginning, None) is None:
+        return None
+    while reached is None:
+        reached = reach(high)
+        if reached is None:
+            low, high = high, high * 4
+        if high > _LONGEST:
+            return None
+    high, middle = reached[1], reached[1] - 1
     while high - low > 1:
-        middle = (low + high) // 2
-        closer = _within(expression, beginning, written + middle)
+        closer = reach(middle)
         if closer is None:
             low = middle
         else:
-            high, matcher = middle, closer
+            reached, high = closer, closer[1]
+        middle = (low + high) // 2
+    tight = _within(expression, beginning, written + high)
+    plain = None if tight is None else _walk(tight, _ORDER)
+    return reached[0] if plain is None else plain
+
+
+def _walk(matcher: LLMatcher, order: list[int]) -> bytes | None:
+    """To the end by the first byte in `order` that may come; None where it does not end soon."""
     ending = bytearray()
     while not matcher.is_accepting():
-        allowed = allowed_bytes(matcher)
+        if len(ending) > _FARTHEST:
+            return None
+        allowed = allowed_bytes(matcher, order)
         if not allowed or not matcher.consume_token(allowed[0]):
             return None
         ending.append(allowed[0])
     return bytes(ending)
 
 
+def has_members(expression: str) -> bool:
+    """Whether an expression has members at all.
+
+    Raises:
+        SchemaNotSupported: it is too complex to tell.
+    """
+    byte_matcher(f"start: X\nX: {expression}\n")
+    return _within(expression, b"", None) is not None
+
+
 def ends(expression: str, text: bytes, begin: int) -> tuple[list[int], bool]:
     """Where members may end that begin at `begin`, and whether one goes on after the text."""
-    if expression.startswith("%json"):
-        matcher = byte_matcher(f"start: {expression}\n")
-    else:
-        matcher = byte_matcher(f"start: X\nX: {expression}\n")
+    matcher = _start(expression).deep_copy()
     found = [begin] if matcher.is_accepting() else []
     for at in range(begin, len(text)):
         if matcher.try_consume_tokens([text[at]]) != 1:
@@ -73,16 +113,27 @@ def ends(expression: str, text: bytes, begin: int) -> tuple[list[int], bool]:
     return found, bool(allowed_bytes(matcher))
 
 
-def allowed_bytes(matcher: LLMatcher) -> list[int]:
-    """Bytes that may come, plain ones first."""
+@lru_cache(maxsize=48)
+def _start(expression: str) -> LLMatcher:
+    if expression.startswith("%json"):
+        return byte_matcher(f"start: {expression}\n")
+    return byte_matcher(f"start: X\nX: {expression}\n")
+
+
+def allowed_bytes(matcher: LLMatcher, order: list[int] | None = None) -> list[int]:
+    """Bytes that may come, in `order`, or plain ones first."""
     bits = int.from_bytes(matcher.compute_bitmask(), "little")
-    return [byte for byte in _ORDER if bits >> byte & 1]
+    return [byte for byte in order or _ORDER if bits >> byte & 1]
 
 
 def _within(expression: str, beginning: bytes, limit: int | None) -> LLMatcher | None:
     """After `beginning`, among members of at most `limit` characters; None where there is none."""
     bound = "" if limit is None else f" & /(?s:.){{0,{limit}}}/"
-    matcher = byte_matcher(f"start: X\nX: ({expression}){bound}\n", check=False)
+    text = f"start: X\nX: ({expression}){bound}\n"
+    if limit is None or limit <= len(beginning) + _NEAR:
+        matcher = byte_matcher(text, check=False)
+    else:
+        matcher = byte_matcher(text, check=False, step_fuel=_FUEL)
     if matcher.is_error() or matcher.try_consume_tokens(list(beginning)) != len(beginning):
         return None
     alive = matcher.is_accepting() or any(matcher.compute_bitmask())

@@ -157,7 +157,7 @@ def _json(
     *,
     scalar: bool,
 ) -> Grammar:
-    from .json_schema import compile_json_schema
+    from .schema import compile_json_schema
 
     return Grammar(name, compile_json_schema(schema, prefix=" "), parse, scalar, is_json=True)
 

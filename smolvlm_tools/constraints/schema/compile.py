@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
-from ..errors import SchemaNotSupported
-from .schema_keywords import refuse
+from ...errors import SchemaNotSupported
+from .keywords import refuse
 
 _MOST_NODES = 20_000
 _DEEPEST = 100
@@ -46,10 +46,10 @@ def compile_json_schema(schema: Mapping[str, Any] | bool, *, prefix: str = "") -
 
 @lru_cache(maxsize=16)
 def _compiled(schema: str, prefix: str) -> str:
-    from .byte_matcher import byte_matcher
-    from .completion import shortest_completion
-    from .schema_lark import LarkWriter
-    from .schema_reader import SchemaReader
+    from ..byte_matcher import byte_matcher
+    from ..completion import shortest_completion
+    from .lark import LarkWriter
+    from .reader import SchemaReader
 
     start, rules = LarkWriter(SchemaReader(json.loads(schema))).write(("#",))
     if start is None:

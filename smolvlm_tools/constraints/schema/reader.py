@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any, cast
 from urllib.parse import unquote
 
-from .schema_keywords import KINDS, escape, own_shapes, refuse
-from .schema_shapes import Array, Literal, Number, Object, Places, Shape, Text, disjoint, meet
+from .keywords import KINDS, escape, own_shapes, refuse
+from .shapes import Array, Literal, Number, Object, Places, Shape, Text, disjoint, meet
 
 _EVERYWHERE = frozenset(("type", "enum", "const", "allOf", "anyOf", "oneOf", "$ref"))
 _NO_CONSTRAINT = frozenset(
@@ -22,8 +22,8 @@ _NO_CONSTRAINT = frozenset(
     "contentEncoding contentMediaType contentSchema".split()
 )
 _OLD = re.compile(r"draft-0[3-7]")
-_MOST_SHAPES, _MOST_LISTED = 400, 5000
-_ANY: tuple[Shape, ...] = (
+_MOST_SHAPES, _MOST_OPEN, _MOST_WORK = 400, 64, 300_000
+_ANYTHING: list[Shape] = [
     Literal("null", None),
     Literal("true", True),
     Literal("false", False),
@@ -31,7 +31,7 @@ _ANY: tuple[Shape, ...] = (
     Text(),
     Array(),
     Object(),
-)
+]
 
 
 class SchemaReader:
@@ -46,6 +46,7 @@ class SchemaReader:
         self._known: dict[str, list[Shape]] = {}
         self._joined: dict[Places, list[Shape]] = {}
         self._open: list[str] = []
+        self._work = 0
         self._unchecked: list[tuple[list[list[Shape]], str]] = []
         stated = schema.get("$schema", "") if isinstance(schema, dict) else ""
         self._old = bool(_OLD.search(str(cast("object", stated))))
@@ -58,7 +59,7 @@ class SchemaReader:
         """
         known = self._joined.get(places)
         if known is None:
-            known = list(_ANY)
+            known = _ANYTHING
             for place in places:
                 known = self._meet(known, self._at(place), place)
             self._joined[places] = known
@@ -75,6 +76,8 @@ class SchemaReader:
         if place not in self._known:
             if place in self._open:
                 refuse("$ref", place, "refers to itself", "Name a type between them.")
+            if len(self._open) > _MOST_OPEN:
+                refuse("$ref", place, "leads through too many references", "Inline some.")
             self._open.append(place)
             self._known[place] = self._shapes(self._resolve(place, place), place)
             self._open.pop()
@@ -82,14 +85,14 @@ class SchemaReader:
 
     def _shapes(self, schema: Any, place: str) -> list[Shape]:
         if isinstance(schema, bool):
-            return list(_ANY) if schema else []
+            return list(_ANYTHING) if schema else []
         if not isinstance(schema, dict):
             refuse("schema", place, f"is {schema!r:.40}, no schema", "Give an object or a boolean.")
         schema = cast("dict[str, Any]", schema)
         if self._old and "$ref" in schema:
             schema = {"$ref": schema["$ref"]}  # draft 7, 8.3: its siblings are ignored
         self._check_keywords(schema, place)
-        found = list(_ANY)
+        found = _ANYTHING
         own = False
         for keyword in schema:
             if keyword == "properties" or (keyword == "type" and "properties" not in schema):
@@ -185,11 +188,14 @@ class SchemaReader:
         return found
 
     def _meet(self, ones: list[Shape], twos: list[Shape], place: str) -> list[Shape]:
+        if ones is _ANYTHING:
+            return twos
+        self._work += len(ones) * len(twos)
+        if self._work > _MOST_WORK:
+            refuse("schema", place, "multiplies to too many combinations", "Use fewer branches.")
         both = [meet(one, two, self.read) for one in ones for two in twos]
         found = list(dict.fromkeys(shape for shape in both if shape is not None))
         listed = sum(isinstance(shape, Literal) for shape in found)
-        if listed > _MOST_LISTED:
-            refuse("enum", place, f"lists {listed} values", f"List at most {_MOST_LISTED}.")
         if len(found) - listed > _MOST_SHAPES:
             refuse("anyOf", place, "multiplies to too many combinations", "Use fewer branches.")
         return found

@@ -11,20 +11,21 @@ import json
 from collections.abc import Iterator
 from itertools import combinations
 
-from ..text_stream import UNSAFE
-from .expressions import shortest_member
-from .json_text import has_format, text_terminal
-from .schema_keywords import MOST_ITEMS, refuse
-from .schema_members import Entry, TooManyStates, items, members
-from .schema_numbers import number_right
-from .schema_reader import SchemaReader
-from .schema_shapes import Array, Literal, Number, Object, Places, Text, item, join, same
+from ...text_stream import UNSAFE
+from ..expressions import has_members
+from .keywords import MOST_ITEMS, refuse
+from .members import Entry, TooManyStates, items, members
+from .numbers import number_right
+from .reader import SchemaReader
+from .shapes import Array, Literal, Number, Object, Places, Text, item, join, same
+from .text import has_format, text_terminal
 
 LEVELS = 6
 """How deep a recursive schema, or one that allows anything, is unrolled."""
 DEEPEST = 48
 """Levels of values inside of values."""
 _MOST_RULES = 30_000
+_MOST_PATTERNS, _MOST_CONSTRAINED = 16, 200
 _NAME_LENGTH = 40
 _SIMPLER = "Use a smaller or flatter schema."
 
@@ -41,6 +42,7 @@ class LarkWriter:
         self._rules: dict[str, str] = {}  # right side -> name
         self._values: dict[tuple[Places, int], str | None] = {}
         self._cyclic: set[Places] = set()
+        self._constrained: set[str] = set()
 
     def write(self, places: Places) -> tuple[str | None, list[str]]:
         """The rule for the values of `places`, None where there are none, and all rules.
@@ -73,7 +75,7 @@ class LarkWriter:
         return self._values[key]
 
     def _rights(self, places: Places, level: int, depth: int) -> list[str]:
-        shapes, place = self._reader.meant(places), (places or ("#",))[-1]
+        shapes = self._reader.meant(places)
         literals = [
             _quoted(shape.text)
             for shape in shapes
@@ -83,15 +85,15 @@ class LarkWriter:
         for shape in shapes:
             right: str | None = None
             if isinstance(shape, Number):
-                right = number_right(shape, place)
+                right = number_right(shape)
                 if right is not None and right.startswith(("/", "(")):
                     right = self._rule(right, "T")
             elif isinstance(shape, Text):
                 right = self._text(shape)
             elif isinstance(shape, Array):
-                right = self._array(shape, place, level, depth)
+                right = self._array(shape, level, depth)
             elif isinstance(shape, Object):
-                right = self._object(shape, place, level, depth)
+                right = self._object(shape, level, depth)
             if right is not None:
                 rights.append(right)
         return list(dict.fromkeys(rights))
@@ -100,14 +102,18 @@ class LarkWriter:
         if shape.high is not None and shape.high < shape.low:
             return None
         right = text_terminal(shape.low, shape.high, shape.patterns, shape.formats)
-        if shape.patterns or shape.formats:
-            return self._rule(right, "P") if shortest_member(right) else None
-        return self._rule(right, "P" if shape.low else "T")
+        alone = shape.low == 0 and shape.high is None and len(shape.formats) == 1
+        constrained = shape.patterns or (shape.formats and not alone)
+        if constrained:
+            self._constrained.add(right)
+            if len(self._constrained) > _MOST_CONSTRAINED:
+                refuse("pattern", shape.place, "is one of too many", _SIMPLER)
+        return None if constrained and not has_members(right) else self._rule(right, "T")
 
-    def _array(self, shape: Array, place: str, level: int, depth: int) -> str | None:
+    def _array(self, shape: Array, level: int, depth: int) -> str | None:
         high = shape.high if shape.high is None else min(shape.high, MOST_ITEMS)
         if shape.unique and (high is None or high > 1):
-            return self._set(shape, place)
+            return self._set(shape)
         first: list[str] = []
         for places in shape.prefix[:high]:
             rule = self._value(places, level, depth)
@@ -121,24 +127,24 @@ class LarkWriter:
         inside = items(first, more, shape.low, high, self._rule)
         return None if inside is None else f'"[" {inside} "]"'
 
-    def _set(self, shape: Array, place: str) -> str | None:
+    def _set(self, shape: Array) -> str | None:
         """A list in which no item comes twice: of listed values only, in their order."""
         listed: list[Literal] = []
         for each in self._reader.meant(shape.items):
             if shape.prefix or not isinstance(each, Literal):
                 refuse(
                     "uniqueItems",
-                    place,
+                    shape.place,
                     "holds for items that are not listed by enum or const",
                     "List the values with enum, or take out what is double afterwards.",
                 )
             if not any(same(each.value, other.value) for other in listed):
                 listed.append(each)
         entries = [Entry(_quoted(each.text), False) for each in listed]
-        inside = self._members(entries, None, shape, "minItems", place)
+        inside = self._members(entries, None, shape, "minItems")
         return None if inside is None else f'"[" {inside} "]"'
 
-    def _object(self, shape: Object, place: str, level: int, depth: int) -> str | None:
+    def _object(self, shape: Object, level: int, depth: int) -> str | None:
         names = join(*(tuple(facet.properties) for facet in shape.facets), shape.required)
         entries: list[Entry] = []
         for name in names:
@@ -152,9 +158,9 @@ class LarkWriter:
         more = self._more(shape, names, level, depth)
         if more is not None and shape.low - len(shape.required) > 1:
             if shape.low > len(entries):
-                refuse("minProperties", place, "counts names that are not listed")
+                refuse("minProperties", shape.place, "counts names that are not listed")
             more = None  # names could come twice, and then count once
-        inside = self._members(entries, more, shape, "minProperties", place)
+        inside = self._members(entries, more, shape, "minProperties")
         return None if inside is None else f'"{{" {inside} "}}"'
 
     def _members(
@@ -163,13 +169,12 @@ class LarkWriter:
         more: str | None,
         shape: Array | Object,
         keyword: str,
-        place: str,
     ) -> str | None:
         try:
             return members(entries, more, shape.low, shape.high, self._rule)
         except TooManyStates:
             counts = f"{shape.low} to {shape.high}"
-            refuse(keyword, place, f"counts {counts} of many", "Use smaller bounds.")
+            refuse(keyword, shape.place, f"counts {counts} of many", "Use smaller bounds.")
 
     def _more(self, shape: Object, names: tuple[str, ...], level: int, depth: int) -> str | None:
         """The rule for a member without a name of its own; None where there is none."""
@@ -179,8 +184,8 @@ class LarkWriter:
             if names:
                 key += " & ~(" + " | ".join(_quoted(_name(name)) for name in names) + ")"
             value = self._value(places, level, depth)
-            if value is not None and (not pattern or shortest_member(key)):
-                pairs.append(f'{self._rule(key, "P" if pattern else "T")} ": " {value}')
+            if value is not None and (not pattern or has_members(key)):
+                pairs.append(f'{self._rule(key, "T")} ": " {value}')
         return self._rule(" | ".join(pairs)) if pairs else None
 
     def _open_members(self, shape: Object, names: tuple[str, ...]) -> Iterator[tuple[str, Places]]:
@@ -189,9 +194,11 @@ class LarkWriter:
         stated = any(facet.additional is not None for facet in shape.facets)
         if names and not stated and not patterns:
             return
+        if len(patterns) > _MOST_PATTERNS:
+            refuse("patternProperties", shape.place, f"has {len(patterns)} patterns", _SIMPLER)
         for one, two in combinations(patterns, 2):
             both = text_terminal(0, _NAME_LENGTH, (one, two), ())
-            if shortest_member(both) is not None:
+            if has_members(both):
                 refuse(
                     "patternProperties",
                     shape.facets[0].patterns.get(one, ("#",))[-1],

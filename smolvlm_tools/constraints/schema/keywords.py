@@ -10,14 +10,14 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NoReturn, cast
 
-from ..errors import SchemaNotSupported
-from ..text_stream import UNSAFE
-from .json_text import FORMATS
+from ...errors import SchemaNotSupported
+from ...text_stream import UNSAFE
 from .patterns import PatternError, pattern_regex
-from .schema_shapes import (
+from .shapes import (
     Array,
     Facet,
     Literal,
@@ -30,6 +30,7 @@ from .schema_shapes import (
     as_fraction,
     meet,
 )
+from .text import FORMATS
 
 KINDS: dict[str, frozenset[str]] = {
     "number": frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split()),
@@ -42,8 +43,7 @@ KINDS: dict[str, frozenset[str]] = {
 }
 """Which keywords speak of which kind only."""
 
-MOST_CHARACTERS, MOST_ITEMS = 4096, 1024
-_LONGEST_NUMBER = 10**40
+MOST_CHARACTERS, MOST_FORCED, MOST_ITEMS, MOST_LISTED = 4096, 512, 1024, 5000
 _TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 _FREE_FORMATS = ("password", "binary", "float", "double")
 _WHOLE_FORMATS = {"int32": 2**31, "int64": 2**63}
@@ -113,21 +113,23 @@ class _Keywords:
                 if keyword == "enum" and not isinstance(stated, list):
                     self._wrong(keyword, stated)
                 values = cast("list[Any]", [stated] if keyword == "const" else stated)
+                if len(values) > MOST_LISTED:
+                    refuse(keyword, self._place, f"lists {len(values)} values", "List fewer.")
                 found = [
-                    meet(Literal(self._written(value, keyword), value, named=True), shape, read)
+                    meet(shape, self._literal(value, keyword), read)
                     for value in values
                     for shape in shapes
                 ]
                 shapes = [shape for shape in found if shape is not None]
-        return list(dict.fromkeys(shapes))
+        return [replace(shape, place=self._place) for shape in dict.fromkeys(shapes)]
 
-    def _written(self, value: Any, keyword: str) -> str:
+    def _literal(self, value: Any, keyword: str) -> Literal:
         text = json.dumps(value, ensure_ascii=False)
         if UNSAFE.search(text):
             text = json.dumps(value)
         if len(text) > MOST_CHARACTERS:
             refuse(keyword, self._place, f"has a value of {len(text)} characters")
-        return text
+        return Literal(text, value, named=True, place=self._place)
 
     def _number(self, said: bool) -> Number:
         low, low_open = self._bound("minimum", "exclusiveMinimum", 1)
@@ -166,7 +168,7 @@ class _Keywords:
         return as_fraction(value)
 
     def _text(self, said: bool) -> Text:
-        low, high = self._count("minLength", MOST_CHARACTERS), self._most("maxLength")
+        low, high = self._count("minLength", MOST_FORCED), self._most("maxLength")
         patterns: tuple[str, ...] = ()
         if "pattern" in self._schema:
             patterns = (self._pattern("pattern", self._schema["pattern"]),)

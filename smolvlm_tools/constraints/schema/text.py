@@ -12,14 +12,11 @@ import math
 import re
 from fractions import Fraction
 
-from .kinds import DATE, SAFE_INTEGER
+from ..kinds import DATE, SAFE_INTEGER
 from .patterns import CHARACTER, PLAIN, pattern_regex
 
 PLAIN_RUN = PLAIN + "{1,30}"
 """Runs of characters that any string may hold: for llguidance's slices of a vocabulary."""
-
-MOST_CHARACTERS = 4096
-"""A larger `maxLength` is taken for this."""
 
 _FRACTION = 6  # digits after the point, where the bounds do not need more
 _DIGITS = 15  # significant, that a double keeps (IEEE 754)
@@ -32,6 +29,7 @@ _HOST = rf"(?:{_LABEL}\.){{0,5}}[A-Za-z][A-Za-z0-9]{{0,20}}"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _CLOCK = "T(?:[0-9]{1,4}H(?:[0-9]{1,4}M)?(?:[0-9]{1,4}S)?|[0-9]{1,4}M(?:[0-9]{1,4}S)?|[0-9]{1,4}S)"
 _HEX = "[0-9A-Fa-f]"
+_PAIR = _HEX + "{1,4}"
 _LOCAL = r"[A-Za-z0-9](?:[A-Za-z0-9_+\-]{0,30}[A-Za-z0-9])?"
 _URL_CHARACTER = r"(?:[A-Za-z0-9\-._~]|%[0-9A-F]{2})"
 
@@ -43,8 +41,7 @@ FORMATS = {
     "email": rf"{_LOCAL}(?:\.{_LOCAL}){{0,3}}@(?:{_LABEL}\.){{1,4}}[A-Za-z]{{2,12}}",
     "hostname": _HOST,
     "ipv4": rf"(?:{_OCTET}\.){{3}}{_OCTET}",
-    "ipv6": f"(?:{_HEX}{{1,4}}:){{7}}{_HEX}{{1,4}}|(?:{_HEX}{{1,4}}:){{1,4}}(?::{_HEX}{{1,4}}){{1,3}}"
-    f"|::(?:{_HEX}{{1,4}})?",
+    "ipv6": f"(?:{_PAIR}:){{7}}{_PAIR}|(?:{_PAIR}:){{1,4}}(?::{_PAIR}){{1,3}}|::(?:{_PAIR})?",
     "uuid": f"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}",
     "uri": rf"[a-z][a-z0-9]{{1,15}}://{_HOST}(?:/{_URL_CHARACTER}*)*"
     rf"(?:\?(?:{_URL_CHARACTER}|[=&])*)?(?:#{_URL_CHARACTER}*)?",

@@ -6,26 +6,22 @@ import json
 from fractions import Fraction
 from math import ceil, floor, lcm
 
-from .json_text import decimal_terminal, integer_terminal, interoperable
-from .schema_keywords import refuse
-from .schema_shapes import Number, as_fraction, divides
+from .keywords import refuse
+from .shapes import Number, as_fraction, divides
+from .text import decimal_terminal, integer_terminal, interoperable
 
 _MOST_LISTED = 1000
 _MOST_STEP = 1000
 
 
-def number_right(shape: Number, place: str) -> str | None:
+def number_right(shape: Number) -> str | None:
     """The right side of a rule for the numbers of `shape`; None where none can be written.
-
-    Args:
-        shape: of the numbers.
-        place: of the schema, for messages.
 
     Raises:
         SchemaNotSupported: `multipleOf` holds for too many numbers to list them.
     """
     if shape.multiples:
-        return _multiples(shape, place)
+        return _multiples(shape)
     if not shape.whole:
         return decimal_terminal(shape.low, shape.high, shape.low_open, shape.high_open)
     return integer_terminal(*_whole_bounds(shape))
@@ -40,7 +36,7 @@ def _whole_bounds(shape: Number) -> tuple[Fraction | None, Fraction | None]:
     return low, high
 
 
-def _multiples(shape: Number, place: str) -> str | None:
+def _multiples(shape: Number) -> str | None:
     step = shape.multiples[0]
     for other in shape.multiples[1:]:
         step = _common(step, other)
@@ -60,7 +56,7 @@ def _multiples(shape: Number, place: str) -> str | None:
     if not whole or step > _MOST_STEP or max(abs(low), abs(high)) >= 2**53:
         refuse(
             "multipleOf",
-            place,
+            shape.place,
             f"{float(shape.multiples[0])} holds for too many numbers",
             f"Use whole multiples, or bounds that leave at most {_MOST_LISTED} numbers.",
         )

@@ -22,9 +22,11 @@ class Shape:
 
     Attributes:
         named: whether the schema speaks of this kind, by `type` or by a keyword of it.
+        place: where it does.
     """
 
     named: bool = field(default=False, kw_only=True)
+    place: str = field(default="#", kw_only=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,8 @@ def meet(one: Shape, two: Shape, read: Read) -> Shape | None:
             tuple(dict.fromkeys(one.facets + two.facets)),
             join(one.required, two.required),
         )
-    return None if found is None else replace(found, named=named)
+    place = two.place if two.named else one.place
+    return None if found is None else replace(found, named=named, place=place)
 
 
 def _meet_literal(one: Literal, two: Shape, read: Read) -> Literal | None:
