@@ -133,7 +133,8 @@ def serve(**flags: Any) -> None:
         from .serving import run
     except ModuleNotFoundError as error:
         raise BackendUnavailable(
-            f"the MCP server needs the package {error.name}", "pip install 'smolvlm-tools[mcp]'"
+            f"the MCP server needs the package {error.name}",
+            "Run `pip install 'smolvlm-tools[mcp]'`.",
         ) from None
     run(settings, wire)
 

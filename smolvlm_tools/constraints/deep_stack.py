@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Made = TypeVar("Made")
@@ -20,23 +21,11 @@ _starting = threading.Lock()
 
 def on_deep_stack(make: Callable[[], Made]) -> Made:
     """Call `make` on a thread of its own and return, or raise, what it does."""
-    made: list[Made] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            made.append(make())
-        except BaseException as error:  # raised again on the caller's thread
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name="smolvlm-compile")
-    with _starting:  # the size is the whole process's, for threads that start now
-        usual = threading.stack_size(STACK)
-        try:
-            thread.start()
-        finally:
-            threading.stack_size(usual)
-    thread.join()
-    if failed:
-        raise failed[0]
-    return made[0]
+    with ThreadPoolExecutor(1, "smolvlm-compile") as pool:
+        with _starting:  # the size is the whole process's, for threads that start now
+            usual = threading.stack_size(STACK)
+            try:
+                made = pool.submit(make)
+            finally:
+                threading.stack_size(usual)
+        return made.result()
