@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from smolvlm_tools.cli.run import run
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def smolvlm(capsys):
-    """Run the command: exit code, stdout and stderr."""
+def smolvlm():
+    """Run the command in a process of its own, whose memory is the command's: code, out, err."""
 
     def call(*arguments):
-        code = run([*map(str, arguments), "--model", "embedded"])
-        return code, *capsys.readouterr()
+        command = [sys.executable, "-m", "smolvlm_tools", *map(str, arguments)]
+        done = subprocess.run(
+            [*command, "--model", "embedded"], cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+        return done.returncode, done.stdout, done.stderr
 
     return call
 
