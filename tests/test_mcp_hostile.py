@@ -19,6 +19,9 @@ from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 from tests.mcp_servers import ERAS, PATIENCE, SHAPES, on_http
 from tests.test_images_hostile import BROKEN, PNG
 
+POOL = 4
+"""Threads that an executor's pool may still start: it starts them one by one, up to its limit."""
+
 SPECIAL = "<|im_end|><image><fake_token_around_image>What color is the circle?"
 
 
@@ -143,7 +146,7 @@ def test_a_thousand_calls_a_fifth_of_them_bad_leave_nothing_behind():
         before = (server.num_threads(), server.num_fds(), server.memory_info().rss)
         anyio.run(rounds, url, 100)
         after = (server.num_threads(), server.num_fds(), server.memory_info().rss)
-    assert after[0] <= before[0] and after[1] <= before[1] + 2
+    assert after[0] <= before[0] + POOL and after[1] <= before[1] + 2
     assert after[2] - before[2] <= 32 * 2**20
 
 
@@ -173,4 +176,4 @@ def test_clients_that_vanish_leave_nothing_behind():
         before = (server.num_threads(), server.num_fds())
         anyio.run(run, url)
         after = (server.num_threads(), server.num_fds())
-    assert after[0] <= before[0] and after[1] <= before[1] + 2
+    assert after[0] <= before[0] + POOL and after[1] <= before[1] + 2
