@@ -8,6 +8,7 @@
     │   ├── ImageTooLarge       over the byte, pixel or metadata cap
     │   ├── BadDimensions       a size or shape no image has
     │   ├── BadEncoding         broken base64 or data URI
+    │   ├── PasswordRequired    an encrypted document without its password
     │   ├── PathNotAllowed      outside the allowed roots, or not a regular file
     │   ├── UrlNotAllowed       scheme or policy forbids fetching it
     │   ├── FetchFailed         the server answered with an error or broke off
@@ -83,6 +84,10 @@ class BadDimensions(InputError):
 
 class BadEncoding(InputError):
     code = "bad_encoding"
+
+
+class PasswordRequired(InputError):
+    code = "password_required"
 
 
 class PathNotAllowed(InputError):

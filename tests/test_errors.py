@@ -24,7 +24,9 @@ from smolvlm_tools import (
     open_checkpoint,
 )
 from smolvlm_tools.backends.fake import FakeBackend
+from smolvlm_tools.pages import open_pages
 from smolvlm_tools.tools import Toolbox
+from tests.test_pages import encrypted
 
 HELLO = [{"role": "user", "content": "hello"}]
 TREE = {
@@ -112,6 +114,11 @@ def an_array_without_a_side(here):
 
 def broken_base64(here):
     load_image("data:image/png;base64,@@@")
+
+
+def a_document_without_its_password(here):
+    pytest.importorskip("pypdfium2", reason="the extra `pdf` is not installed")
+    open_pages(encrypted(b"secret"))
 
 
 def a_folder_for_an_image(here):
@@ -273,6 +280,7 @@ SITUATIONS = [
     (errors.ImageTooLarge, too_many_bytes),
     (errors.BadDimensions, an_array_without_a_side),
     (errors.BadEncoding, broken_base64),
+    (errors.PasswordRequired, a_document_without_its_password),
     (errors.PathNotAllowed, a_folder_for_an_image),
     (errors.UrlNotAllowed, a_forbidden_url),
     (errors.FetchFailed, a_server_that_says_404),

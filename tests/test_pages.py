@@ -1,0 +1,394 @@
+"""Pages of PDF and TIFF files and plain images, honest ones and hostile ones made on the fly."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import zlib
+from importlib.util import find_spec
+from io import BytesIO
+
+import pytest
+from PIL import Image, ImageDraw
+
+from smolvlm_tools import (
+    BackendUnavailable,
+    BadEncoding,
+    BadOptions,
+    CorruptImage,
+    ImageNotFound,
+    ImagePolicy,
+    ImageTooLarge,
+    PasswordRequired,
+    PathNotAllowed,
+    UnsupportedFormat,
+    load_image,
+)
+from smolvlm_tools.pages import open_pages, read_pages
+
+pdf_only = pytest.mark.skipif(
+    find_spec("pypdfium2") is None,
+    reason="pypdfium2, the extra `pdf`, is not installed",
+)
+LETTER = b"0 0 612 792"
+
+
+def pdf(*objects: bytes, trailer: bytes = b"") -> bytes:
+    """A PDF file of these objects, of which the first is the catalog."""
+    out, offsets = bytearray(b"%PDF-1.4\n"), []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    size = len(objects) + 1
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
+    out += b"trailer<</Size %d/Root 1 0 R%s>>\n" % (size, trailer)
+    return bytes(out) + b"startxref\n%d\n%%%%EOF\n" % start
+
+
+def stream(data: bytes, entries: bytes = b"") -> bytes:
+    return b"<</Length %d%s>>stream\n%s\nendstream" % (len(data), entries, data)
+
+
+def document(pages: int = 1, box: bytes = LETTER, content: bytes = b"", count: int = 0) -> bytes:
+    """A document of equal pages."""
+    first = 4
+    kids = b" ".join(b"%d 0 R" % (first + index) for index in range(pages))
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[%s]/Contents 3 0 R>>" % box
+    return pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, count or pages),
+        stream(content),
+        *[page] * pages,
+    )
+
+
+RED_SQUARE = b"1 0 0 rg 100 500 200 200 re f"
+"""In the upper left of a letter page."""
+
+
+def tiff(*colours: str) -> bytes:
+    frames = [Image.new("RGB", (40 + 10 * i, 30), colour) for i, colour in enumerate(colours)]
+    out = BytesIO()
+    frames[0].save(out, "TIFF", save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+def png(size=(40, 30), colour="green") -> bytes:
+    out = BytesIO()
+    Image.new("RGB", size, colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def encrypted(password: bytes) -> bytes:
+    """An empty document under RC4 with 40 bits (PDF 1.7, section 7.6.3, revision 2)."""
+    filler = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
+    padded = (password + filler)[:32]
+    rights, identity = -4, b"0123456789abcdef"
+    owner = rc4(hashlib.md5(padded).digest()[:5], padded)
+    seed = padded + owner + rights.to_bytes(4, "little", signed=True) + identity
+    user = rc4(hashlib.md5(seed).digest()[:5], filler)
+    crypt = b"/Encrypt<</Filter/Standard/V 1/R 2/O<%s>/U<%s>/P %d>>/ID[<%s><%s>]" % (
+        owner.hex().encode(),
+        user.hex().encode(),
+        rights,
+        identity.hex().encode(),
+        identity.hex().encode(),
+    )
+    return pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[%s]>>" % LETTER,
+        trailer=crypt,
+    )
+
+
+def rc4(key: bytes, data: bytes) -> bytes:
+    state, j = list(range(256)), 0
+    for i in range(256):
+        j = (j + state[i] + key[i % len(key)]) % 256
+        state[i], state[j] = state[j], state[i]
+    out, i, j = bytearray(), 0, 0
+    for byte in data:
+        i = (i + 1) % 256
+        j = (j + state[i]) % 256
+        state[i], state[j] = state[j], state[i]
+        out.append(byte ^ state[(state[i] + state[j]) % 256])
+    return bytes(out)
+
+
+@pdf_only
+def test_a_pdf_page_is_what_is_drawn_on_it():
+    [page] = read_pages(document(content=RED_SQUARE))
+    image = load_image(page.data)
+    assert (page.number, page.total, page.mime) == (1, 1, "image/png")
+    assert max(image.size) == 2048 == max(page.width, page.height)
+    assert image.size == (page.width, page.height)
+    assert image.sha256 == page.sha256
+    assert image.pixels.getpixel((600, 400)) == (255, 0, 0)
+    assert image.pixels.getpixel((600, 1500)) == (255, 255, 255)
+
+
+@pdf_only
+@pytest.mark.parametrize("kind", ["path", "bytes", "file", "data URI"])
+def test_a_pdf_comes_from_every_kind_of_source(kind, tmp_path):
+    data = document(2)
+    path = tmp_path / "two.pdf"
+    path.write_bytes(data)
+    source = {
+        "path": path,
+        "bytes": data,
+        "file": BytesIO(data),
+        "data URI": f"data:application/pdf;base64,{base64.b64encode(data).decode()}",
+    }[kind]
+    assert [page.number for page in read_pages(source)] == [1, 2]
+
+
+@pdf_only
+def test_pages_are_rendered_only_when_they_are_asked_for(monkeypatch):
+    from smolvlm_tools.pages import pdf as pages
+
+    rendered: list[int] = []
+    render = pages._render
+    monkeypatch.setattr(
+        pages, "_render", lambda doc, index, edge: rendered.append(index) or render(doc, index, 64)
+    )
+    walk = read_pages(document(50))
+    assert next(walk).number == 1
+    assert next(walk).total == 50
+    assert rendered == [0, 1]
+    walk.close()
+
+
+@pdf_only
+def test_threads_may_read_documents_at_the_same_time():
+    found: list[tuple[int, ...]] = []
+    data = [document(3, content=RED_SQUARE), document(4)]
+
+    def read(source):
+        found.append(tuple(page.number for page in read_pages(source, longest_edge=128)))
+
+    threads = [threading.Thread(target=read, args=(data[i % 2],)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [(1, 2, 3)] * 4 + [(1, 2, 3, 4)] * 4
+
+
+@pdf_only
+def test_a_broken_page_leaves_the_others_readable():
+    data = document(3).replace(
+        b"5 0 obj\n<</Type/Page/Parent 2 0 R", b"5 0 obj\n<</Type/None/Parent 9 0"
+    )
+    with open_pages(data, longest_edge=64) as pages:
+        read = []
+        for number in range(1, len(pages) + 1):
+            try:
+                read.append(pages.read(number).number)
+            except CorruptImage as error:
+                assert f"page {number} of the image" in error.reason
+                read.append(0)
+    assert len(read) == 3
+    assert read[0] == 1
+    assert read[2] == 3
+
+
+@pdf_only
+def test_an_encrypted_document_needs_its_password():
+    data = encrypted(b"secret")
+    with pytest.raises(PasswordRequired, match="is encrypted"):
+        open_pages(data)
+    with pytest.raises(PasswordRequired, match="does not open with that password"):
+        open_pages(data, password="wrong")
+    [page] = read_pages(data, password="secret", longest_edge=64)
+    assert page.total == 1
+
+
+@pdf_only
+@pytest.mark.parametrize(
+    "box",
+    [b"0 0 1000000 1000000", b"0 0 1000000 1", b"0 0 0.0001 0.0001", b"0 0 0 0", b"5 5 -9 -7",
+     b"0 0 1e38 99999999999999999999999999999999999999999", b"/A /B /C /D"],
+)  # fmt: skip
+def test_no_page_is_rendered_larger_than_asked_whatever_it_claims(box):
+    [page] = read_pages(document(box=box), longest_edge=300)
+    assert 1 <= min(page.width, page.height)
+    assert max(page.width, page.height) <= 300
+    assert load_image(page.data).size == (page.width, page.height)
+
+
+@pdf_only
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"%PDF-1.4",
+        document()[:90],
+        pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"),
+        pdf(b"<</Type/Catalog>>"),
+        b"%PDF-1.7\n" + bytes(range(256)) * 20,
+    ],
+    ids=["header only", "truncated", "no pages", "no page tree", "noise"],
+)
+def test_a_damaged_document_is_a_corrupt_image(data):
+    with pytest.raises(CorruptImage, match="damaged PDF document"):
+        open_pages(data)
+
+
+@pdf_only
+@pytest.mark.parametrize(
+    "data",
+    [
+        pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 2>>"),
+        pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Pages/Parent 2 0 R/Kids[2 0 R]/Count 1>>",
+        ),
+    ],
+    ids=["to itself", "to its parent"],
+)
+def test_a_page_tree_that_loops_ends_in_a_corrupt_image(data):
+    with pytest.raises(CorruptImage):
+        list(read_pages(data))
+
+
+@pdf_only
+def test_a_count_of_two_billion_pages_is_not_believed():
+    try:
+        pages = list(read_pages(document(count=2_000_000_000), longest_edge=32))
+    except (ImageTooLarge, CorruptImage):
+        return  # refusing is as good as counting
+    assert [page.total for page in pages] == [1]
+
+
+@pdf_only
+def test_a_document_of_a_hundred_thousand_pages_is_refused_by_default():
+    data = document(100_000)
+    with pytest.raises(ImageTooLarge, match=r"100,000 pages; the limit is 1,000"):
+        open_pages(data)
+    with open_pages(data, max_pages=100_000, longest_edge=32) as pages:
+        assert pages.read(100_000).number == 100_000
+
+
+@pdf_only
+def test_a_deflated_bomb_is_refused_before_pdfium_sees_it():
+    limit = ImagePolicy(max_pixels=1_000_000)
+    bomb = zlib.compress(b" " * 4_100_000, 9)
+    assert len(bomb) < 10_000
+    packed = document().replace(stream(b""), stream(bomb, b"/Filter/FlateDecode"))
+    with pytest.raises(ImageTooLarge, match="inflates to more than 4,000,000 bytes"):
+        open_pages(packed, limit)
+    with open_pages(packed, longest_edge=32) as pages:
+        assert pages.read(1).total == 1
+
+
+@pdf_only
+def test_a_pdf_that_claims_to_be_an_image_is_refused():
+    data = base64.b64encode(document()).decode()
+    with pytest.raises(BadEncoding, match="holds a PDF document"):
+        open_pages(f"data:image/png;base64,{data}")
+    with pytest.raises(BadEncoding):
+        open_pages(f"data:application/pdf;base64,{base64.b64encode(png()).decode()}")
+
+
+@pdf_only
+def test_a_closed_document_is_closed_once_and_its_pages_stay():
+    pages = open_pages(document(), longest_edge=32)
+    page = pages.read(1)
+    pages.close()
+    pages.close()
+    assert load_image(page.data).size == (page.width, page.height)
+
+
+@pdf_only
+def test_image_policies_hold_for_documents(tmp_path):
+    path = tmp_path / "page.pdf"
+    path.write_bytes(document())
+    with pytest.raises(PathNotAllowed):
+        open_pages(path, ImagePolicy(allowed_roots=(tmp_path / "other",)))
+    with pytest.raises(ImageTooLarge):
+        open_pages(path, ImagePolicy(max_bytes=100))
+    with pytest.raises(ImageNotFound):
+        open_pages(tmp_path / "none.pdf")
+
+
+def test_pypdfium2_is_loaded_by_the_first_pdf_and_missed_with_a_remedy():
+    code = (
+        "import sys\n"
+        "sys.modules['pypdfium2'] = None\n"
+        "from smolvlm_tools.pages import open_pages\n"
+        "from smolvlm_tools import BackendUnavailable\n"
+        "try: open_pages(b'%PDF-1.4')\n"
+        "except BackendUnavailable as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    )
+    assert "pip install 'smolvlm-tools[pdf]'" in done.stdout
+    assert issubclass(BackendUnavailable, Exception)
+
+
+def test_an_image_is_one_page_of_its_own_bytes():
+    data = png()
+    [page] = read_pages(data)
+    assert page.data == data
+    assert (page.total, page.mime, page.width, page.height) == (1, "image/png", 40, 30)
+    assert page.sha256 == load_image(data).sha256
+
+
+def test_every_page_of_a_tiff_is_a_page():
+    pages = list(read_pages(tiff("red", "blue", "green")))
+    assert [page.number for page in pages] == [1, 2, 3]
+    assert [page.width for page in pages] == [40, 50, 60]
+    colours = [load_image(page.data).pixels.getpixel((5, 5)) for page in pages]
+    assert colours == [(255, 0, 0), (0, 0, 255), (0, 128, 0)]
+
+
+def test_a_damaged_page_of_a_tiff_is_a_corrupt_image():
+    """The tag of the second page's width becomes one that nobody knows."""
+    data = bytearray(tiff("red", "blue"))
+    at = data.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00")
+    data[at : at + 2] = b"\xff\xfe"
+    with open_pages(bytes(data)) as pages:
+        assert pages.read(1).number == 1
+        with pytest.raises(CorruptImage, match="page 2 of the image is damaged"):
+            pages.read(2)
+
+
+def test_an_animation_is_one_page_that_tells_its_frames():
+    frames = [Image.new("P", (20, 20), i) for i in range(4)]
+    for i, frame in enumerate(frames):
+        ImageDraw.Draw(frame).point((i, i), 200)
+    out = BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    [page] = read_pages(out.getvalue())
+    assert (page.total, page.frames) == (1, 4)
+
+
+def test_a_source_that_is_no_image_is_refused_when_it_is_opened():
+    with pytest.raises(UnsupportedFormat):
+        open_pages(b"just some words, and no image")
+    with pytest.raises(CorruptImage):
+        open_pages(png()[:60])
+
+
+@pytest.mark.parametrize("number", [0, 2, -1])
+def test_a_page_that_is_not_there_is_a_bad_option(number):
+    with open_pages(png()) as pages, pytest.raises(BadOptions, match="Pages are 1 to 1"):
+        pages.read(number)
+
+
+@pytest.mark.parametrize("edge", [0, -1, 10**9])
+def test_a_size_that_is_none_is_a_bad_option(edge):
+    with pytest.raises(BadOptions, match="longest_edge"):
+        open_pages(png(), longest_edge=edge)
