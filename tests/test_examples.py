@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = [
+    "langgraph_agent.py",
+    "llama_index_rag.py",
     "mcp_client.py",
     "openai_tools.py",
     "typed_answers.py",

@@ -17,7 +17,8 @@ PUBLIC = """
     BadPrompt Busy CacheLimits Cancelled Checkpoint Closed CorruptImage FetchFailed FetchTimeout
     GenerationOptions ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge InputError
     LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget
-    PathNotAllowed Progress ReplyStream RequestPlan SchemaNotSupported SmolVLM SmolVLMError
+    PasswordRequired PathNotAllowed Progress ReplyStream RequestPlan SchemaNotSupported SmolVLM
+    SmolVLMError
     StageSeconds StreamChunk TextPart Token UnknownTool UnsupportedFormat UrlNotAllowed Usage
     VisionResult load_image open_checkpoint plan_model
 """.split()
@@ -77,14 +78,21 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     information = f"smolvlm_tools-{smolvlm_tools.__version__}.dist-info"
-    assert tops == {"smolvlm_tools", "smolvlm_mcp", information}
-    assert "smolvlm_tools/py.typed" in names and "smolvlm_mcp/py.typed" in names
-    modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("smolvlm_tools/**/*.py")}
-    adapters = ROOT / "integrations"
-    modules |= {
-        path.relative_to(adapters).as_posix() for path in adapters.glob("smolvlm_*/**/*.py")
+    packages = {"smolvlm_tools", "smolvlm_mcp", "langchain_smolvlm", "llama_index"}
+    assert tops == {*packages, information}
+    assert {f"{top}/py.typed" for top in packages - {"llama_index"}} <= set(names)
+    folders = {ROOT: ["smolvlm_tools"], ROOT / "integrations": packages - {"smolvlm_tools"}}
+    modules = {
+        path.relative_to(folder).as_posix()
+        for folder, inside in folders.items()
+        for package in inside
+        for path in (folder / package).rglob("*.py")
     }
     assert modules <= set(names)
+    namespaces = {"llama_index", *(f"llama_index/{kind}" for kind in ("readers", "llms", "tools"))}
+    assert not {f"{folder}/__init__.py" for folder in namespaces} & set(names), "PEP 420"
+    strays = [n for n in names if n.endswith("README.md") and not n.startswith("smolvlm_tools/")]
+    assert not strays
     assert not [name for name in names if "__pycache__" in name or "test" in name]
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

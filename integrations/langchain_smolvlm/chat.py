@@ -1,0 +1,186 @@
+"""`ChatSmolVLM`: SmolVLM as a LangChain chat model; converts and delegates, decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForLLMRun,
+    CallbackManagerForLLMRun,
+    Callbacks,
+)
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from smolvlm_tools.request import RequestOptions
+from smolvlm_tools.types import Message
+
+from .configured import Configured
+from .messages import to_messages, with_mime_types
+from .options import bounded, request_options
+from .replies import to_chat_result, to_chunks
+from .structured import Method, Schema, structured
+
+_Job: TypeAlias = tuple[list[Message], RequestOptions]
+
+
+class ChatSmolVLM(Configured):
+    """SmolVLM on this machine as a chat model that sees.
+
+        >>> from langchain_smolvlm import ChatSmolVLM
+        >>> chat = ChatSmolVLM(model="embedded")
+        >>> chat.invoke([{"role": "user", "content": [
+        ...     {"type": "image", "path": "examples/images/shapes.png"},
+        ...     {"type": "text", "text": "What color is the circle?"},
+        ... ]}]).text
+        'red'
+
+    The weights are loaded by the first call, once for all models of the process that are configured
+    alike. Every field of generation may also be given with a call, as may `model`, `answer`,
+    `min_confidence`, `task` and the other keywords of `RequestOptions`.
+
+    There is no `bind_tools`: SmolVLM was not trained to choose among tools (see
+    docs/adr/0011-langchain-no-bind-tools.md).
+
+    Attributes:
+        model: a checkpoint; this and the following are keywords of `SmolVLM.load`.
+        policy: which images are let in. Messages of people you do not know want a narrow one:
+            `smolvlm_tools.tools.agent_policy()`.
+        load_options: the keywords of `SmolVLM.load` that are no fields of this class.
+        max_new_tokens: this and the following are fields of `GenerationOptions`; None for its
+            default.
+        max_tokens: LangChain's name for `max_new_tokens`, which wins.
+        streaming: whether `invoke` too runs by streaming.
+        engine: a loaded engine to use instead of the shared one. It is not pickled.
+    """
+
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        prompt = super()._convert_input(model_input)
+        given = prompt.to_messages()
+        messages = with_mime_types(given)
+        if all(new is old for new, old in zip(messages, given, strict=True)):
+            return prompt
+        return ChatPromptValue(messages=messages)
+
+    def generate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """Answer conversations; `invoke` comes by here."""
+        return super().generate([with_mime_types(m) for m in messages], stop, callbacks, **kwargs)
+
+    async def agenerate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """`generate` for an event loop."""
+        completed = [with_mime_types(m) for m in messages]
+        return await super().agenerate(completed, stop, callbacks, **kwargs)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        conversation, options = self._job(messages, stop, kwargs)
+        return to_chat_result(self._source(kwargs).get().generate(conversation, **options))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        conversation, options = self._job(messages, stop, kwargs)
+        engine = await self._source(kwargs).aget()
+        return to_chat_result(await engine.agenerate(conversation, **options))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        conversation, options = self._job(messages, stop, kwargs)
+        with self._source(kwargs).get().stream(conversation, **options) as reply:
+            for item in reply:
+                for chunk in to_chunks(item):
+                    if run_manager:
+                        run_manager.on_llm_new_token(str(chunk.message.content), chunk=chunk)
+                    yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        conversation, options = self._job(messages, stop, kwargs)
+        engine = await self._source(kwargs).aget()
+        async with engine.astream(conversation, **options) as reply:
+            async for item in reply:
+                for chunk in to_chunks(item):
+                    if run_manager:
+                        await run_manager.on_llm_new_token(str(chunk.message.content), chunk=chunk)
+                    yield chunk
+
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """Answer many inputs, decoding up to the engine's `batch_size` of them together."""
+        return super().batch(inputs, bounded(config, len(inputs), self._room), **kwargs)
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """`batch` for an event loop."""
+        return await super().abatch(inputs, bounded(config, len(inputs), self._room), **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: Schema | None = None,
+        *,
+        include_raw: bool = False,
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """A runnable whose replies fit a schema, because nothing else can be decoded.
+
+        Args:
+            schema: a pydantic class, a TypedDict or a JSON schema; None for any JSON object.
+            include_raw: return {"raw": the message, "parsed": the value, "parsing_error": …}.
+            method: makes no difference.
+            strict: makes no difference: the schema is always kept.
+            kwargs: keywords of the calls.
+
+        Raises:
+            SchemaNotSupported: when it is called: the schema cannot be enforced.
+        """
+        return structured(self.bind, schema, include_raw, method, kwargs)
+
+    def _job(
+        self, messages: Sequence[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
+    ) -> _Job:
+        return to_messages(messages), request_options(vars(self), call, stop)

@@ -1,0 +1,125 @@
+"""What a `ChatSmolVLM` is configured by, and which engine that means."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, LangSmithParams
+from pydantic import Field, PrivateAttr, model_validator
+from typing_extensions import Self
+
+from smolvlm_tools import BadOptions, ImagePolicy, SmolVLM, __version__
+from smolvlm_tools.shared import MAX_QUEUE, GivenEngine, SharedEngine
+
+from .options import (
+    GENERATION,
+    LOADING,
+    PROFILE,
+    as_list,
+    longest_reply,
+    request_options,
+    unknown_names,
+)
+from .replies import PROVIDER
+
+
+class Configured(BaseChatModel):
+    """The fields of `ChatSmolVLM`, which says what they mean."""
+
+    model: str = "256m"
+    backend: str = "auto"
+    precision: str | dict[str, str] = "auto"
+    device: str = "auto"
+    resolution: str | int = "auto"
+    memory_budget: int | str | None = None
+    revision: str | None = None
+    local_files_only: bool = False
+    policy: ImagePolicy | None = None
+    load_options: dict[str, Any] = Field(default_factory=dict)
+    max_new_tokens: int | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    stop: list[str] | str | None = None
+    repetition_guard: bool | None = None
+    logprobs: bool | None = None
+    streaming: bool = False
+    engine: SmolVLM | None = Field(default=None, exclude=True, repr=False)
+    _claims: dict[str, SharedEngine] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_unknown(cls, values: Any) -> Any:
+        """LangChain ignores what a model does not know; a typo is worth a warning."""
+        for name in unknown_names(values, cls.model_fields):
+            warnings.warn(f"ChatSmolVLM has no option {name!r}: ignored", stacklevel=4)
+        return values
+
+    @model_validator(mode="after")
+    def _set_smolvlm_version(self) -> Self:
+        if hasattr(BaseChatModel, "_add_version"):  # langchain-core 1.0 records no versions
+            self._add_version("langchain-smolvlm", __version__)
+        return self
+
+    @property
+    def _llm_type(self) -> str:
+        return PROVIDER
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        """Everything a reply depends on: it becomes part of the keys of LangChain's caches."""
+        return {
+            **{name: getattr(self, name) for name in ("model", *LOADING, "load_options")},
+            **{name: getattr(self, name) for name in GENERATION},
+            "max_new_tokens": longest_reply(vars(self)),
+            "policy": self.policy.model_dump(mode="json") if self.policy else None,
+            "engine": repr(self.engine) if self.engine is not None else None,
+        }
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        options = request_options(vars(self), kwargs, stop)
+        params = LangSmithParams(
+            ls_provider=PROVIDER,
+            ls_model_type="chat",
+            ls_model_name=kwargs.get("model") or self.model,
+            ls_temperature=options.get("temperature", 0.0),
+            ls_max_tokens=options.get("max_new_tokens"),
+        )
+        if "stop" in options:
+            params["ls_stop"] = as_list(options["stop"])
+        return params
+
+    def _resolve_model_profile(self) -> Any:
+        return {**PROFILE, "name": f"SmolVLM {self.model}"}
+
+    @property
+    def _room(self) -> int:
+        return int(self.load_options.get("max_queue", MAX_QUEUE))
+
+    def close(self) -> None:
+        """Give the shared engine up; the last model that uses it frees the weights."""
+        for claim in self._claims.values():
+            claim.release()
+
+    def __getstate__(self) -> dict[Any, Any]:
+        if self.engine is not None:
+            raise BadOptions(
+                "a ChatSmolVLM with an engine of its own cannot be pickled",
+                "Configure it by model=… instead of engine=….",
+            )
+        return super().__getstate__()
+
+    def _source(self, call: Mapping[str, Any]) -> SharedEngine | GivenEngine:
+        """Where the engine of a call comes from."""
+        model = call.get("model") or self.model
+        if self.engine is not None and model == self.model:
+            return GivenEngine(self.engine)
+        if model not in self._claims:
+            loading = {name: getattr(self, name) for name in LOADING}
+            claim = SharedEngine(model, **loading, policy=self.policy, **self.load_options)
+            self._claims.setdefault(model, claim)
+        return self._claims[model]

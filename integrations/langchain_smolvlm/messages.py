@@ -1,0 +1,227 @@
+"""LangChain's messages → the engine's, with images in every shape that LangChain knows.
+
+    {"type": "image", "base64" | "url" | "path": …, "mime_type": …}       v1, and files by path
+    {"type": "image", "source_type": "base64" | "url", "data" | "url": …}  v0
+    {"type": "image_url" | "input_image", "image_url": {"url": …} | …}     OpenAI
+    {"type": "image", "source": {"type": "base64" | "url", …}}             Anthropic
+    {"type": …, "inline_data": {"mime_type": …, "data": …}}                Gemini
+    {"type": "file", …} of an image MIME type                              v1, v0, OpenAI
+
+A block that is not understood is an error, never left out. Whether an image may be read, fetched or
+decoded is for the engine's `ImagePolicy` to say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from smolvlm_tools.errors import BadPrompt, UnsupportedFormat, UrlNotAllowed
+from smolvlm_tools.images.encodings import abbreviate, url_scheme
+from smolvlm_tools.types import ImagePart, Message, Role, TextPart
+
+Block: TypeAlias = Mapping[str, Any]
+_Parts: TypeAlias = list[TextPart | ImagePart]
+
+_ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "tool": "user",
+    "function": "user",
+}
+_UNCLAIMED = (None, "", "application/octet-stream")
+_BESIDE_TEXT = frozenset({"reasoning", "thinking", "tool_call", "tool_use", "invalid_tool_call"})
+"""Blocks of an assistant's turn that its `tool_calls` repeat, or that were never said aloud."""
+
+_TEXTS = frozenset({"text", "input_text", "output_text", "text-plain"})
+_HOLDERS = frozenset({"image", "file", "media", "document", "inline_data", ""})
+"""Types of blocks that may hold an image, besides those that name a URL only."""
+
+_STARTS = {
+    "iVBORw0KGgo": "image/png",
+    "/9j/": "image/jpeg",
+    "R0lGOD": "image/gif",
+    "UklGR": "image/webp",
+    "Qk": "image/bmp",
+    "SUkq": "image/tiff",
+    "TU0A": "image/tiff",
+}
+"""How base64 of a format begins."""
+
+
+def to_messages(messages: Sequence[BaseMessage]) -> list[Message]:
+    """The conversation as the engine takes it.
+
+    Names of speakers are dropped: SmolVLM's chat format has no place for them. It has none for
+    tools either: calls become text of the assistant, results become turns of the user.
+
+    Raises:
+        InputError: a message or block that the model cannot be given.
+    """
+    return [Message(role=_role(message), content=_content(message)) for message in messages]
+
+
+def with_mime_types(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """The messages with a `mime_type` on every base64 image, and without generated block ids.
+
+    LangChain's tracing refuses blocks without the one, and its caches miss because of the other.
+    What needs no change is passed on as it is.
+    """
+    return [_with_mime_types(message) for message in messages]
+
+
+def _with_mime_types(message: BaseMessage) -> BaseMessage:
+    if not isinstance(message.content, list):
+        return message
+    blocks = [_complete(block) for block in message.content]
+    if all(new is old for new, old in zip(blocks, message.content, strict=True)):
+        return message
+    return message.model_copy(update={"content": blocks})
+
+
+def _complete(block: Any) -> Any:
+    if not isinstance(block, dict) or block.get("type") not in ("image", "file"):
+        return block
+    known = cast("dict[str, Any]", block)
+    file = known.get("file")
+    if isinstance(file, dict) and str(file.get("file_data", "")).startswith("data:image/"):
+        # LangChain would take it for a PDF document.
+        return {"type": "image_url", "image_url": {"url": file["file_data"]}}
+    changed = dict(known)
+    if str(known.get("id", "")).startswith("lc_"):
+        del changed["id"]
+    encoded = known.get("base64") or (
+        known.get("data") if known.get("source_type") == "base64" else None
+    )
+    if known["type"] == "image" and isinstance(encoded, str) and not known.get("mime_type"):
+        found = (mime for start, mime in _STARTS.items() if encoded.startswith(start))
+        changed["mime_type"] = next(found, "application/octet-stream")
+    return block if changed == known else changed
+
+
+def _role(message: BaseMessage) -> Role:
+    if isinstance(message, SystemMessage):
+        return "system"
+    if isinstance(message, AIMessage):
+        return "assistant"
+    if isinstance(message, (HumanMessage, ToolMessage, FunctionMessage)):
+        return "user"
+    said = message.role if isinstance(message, ChatMessage) else message.type
+    if said not in _ROLES:
+        raise BadPrompt(f"a message has the role {said!r}", f"Use one of {', '.join(_ROLES)}.")
+    return _ROLES[said]
+
+
+def _content(message: BaseMessage) -> tuple[TextPart | ImagePart, ...]:
+    parts: _Parts = []
+    if isinstance(message, (ToolMessage, FunctionMessage)):
+        failed = getattr(message, "status", "success") == "error"
+        parts.append(TextPart(text="Tool error: " if failed else "Tool result: "))
+    content = [message.content] if isinstance(message.content, str) else message.content
+    for block in content:
+        parts += _parts(block, of_assistant=isinstance(message, AIMessage))
+    if isinstance(message, AIMessage):
+        for call in message.tool_calls:
+            arguments = json.dumps(call["args"], ensure_ascii=False)
+            parts.append(TextPart(text=f"Tool call: {call['name']}({arguments})"))
+    return tuple(parts) or (TextPart(text=""),)
+
+
+def _parts(block: str | Block, *, of_assistant: bool) -> _Parts:
+    if isinstance(block, str):
+        return [TextPart(text=block)]
+    kind = str(block.get("type", ""))
+    if kind in _TEXTS and isinstance(block.get("text"), str):
+        return [TextPart(text=block["text"])]
+    if kind == "json":
+        return [TextPart(text=json.dumps(block.get("json"), ensure_ascii=False))]
+    if kind == "non_standard" and isinstance(block.get("value"), Mapping):
+        return _parts(cast("Block", block["value"]), of_assistant=of_assistant)
+    if of_assistant and kind in _BESIDE_TEXT:
+        return []
+    return [ImagePart(image=_image(block, kind))]
+
+
+def _image(block: Block, kind: str) -> str:
+    """The source that a block names, as `load_image` takes it."""
+    source = _first_mapping(block, "source", "inline_data", "file") or block
+    if kind in ("image_url", "input_image") or "image_url" in source:
+        return _address(_inner_url(source.get("image_url", source.get("url"))))
+    mime = source.get("mime_type") or source.get("media_type") or block.get("mime_type")
+    if kind not in _HOLDERS:
+        raise UnsupportedFormat(
+            f"a content block of type {abbreviate(kind, 40)!r} cannot be shown to SmolVLM",
+            "Send text and image blocks.",
+        )
+    encoded = source.get("base64") or source.get("data") or source.get("file_data")
+    if isinstance(encoded, str) and encoded.startswith("data:"):
+        return _checked(encoded, _claimed(encoded), kind)
+    if isinstance(encoded, str):
+        claimed = None if mime in _UNCLAIMED else str(mime)
+        return _checked(f"data:{claimed or ''};base64,{encoded}", claimed, kind)
+    if kind == "image" and isinstance(source.get("path"), str):
+        return str(source["path"])
+    if isinstance(source.get("url"), str):
+        url = _address(source["url"])
+        claimed = _claimed(url) if mime in _UNCLAIMED else str(mime)
+        return _checked(url, claimed, kind)
+    if any(key in source for key in ("file_id", "id")):
+        raise BadPrompt("an image is named by a file id", "Send its base64 text or its URL.")
+    raise BadPrompt(
+        f"a block of type {abbreviate(kind, 40)!r} holds no image",
+        'Write {"type": "image", "base64": …, "mime_type": "image/png"}.',
+    )
+
+
+def _checked(source: str, mime: str | None, kind: str) -> str:
+    """`source`, unless what it claims to be is no image; a file has to claim that it is one."""
+    if mime is None and kind == "image":
+        return source
+    if mime is None or not mime.startswith("image/"):
+        raise UnsupportedFormat(
+            f"a {kind} block of type {mime!r} cannot be shown to SmolVLM",
+            "Send images; SmolVLMLoader makes them of PDF pages.",
+        )
+    return source
+
+
+def _address(url: object) -> str:
+    """A URL that may stand in a message: not a path, which a chat's user must not name."""
+    if isinstance(url, str) and url_scheme(url) in ("http", "https", "data"):
+        return url
+    shown = abbreviate(url, 60) if isinstance(url, str) else type(url).__name__
+    raise UrlNotAllowed(
+        f"{shown!r} is no http(s) URL or data URI",
+        'Name a file of this machine as {"type": "image", "path": …}.',
+    )
+
+
+def _inner_url(value: object) -> object:
+    return cast("Block", value).get("url") if isinstance(value, Mapping) else value
+
+
+def _claimed(uri: str) -> str | None:
+    """The MIME type in a data URI."""
+    if url_scheme(uri) != "data":
+        return None
+    return uri.lstrip()[len("data:") :].partition(",")[0].partition(";")[0].strip().lower() or None
+
+
+def _first_mapping(block: Block, *keys: str) -> Block | None:
+    found = (block[key] for key in keys if isinstance(block.get(key), Mapping))
+    return cast("Block | None", next(found, None))

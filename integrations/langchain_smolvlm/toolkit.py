@@ -1,0 +1,142 @@
+"""`SmolVLMToolkit`: the typed tools of the one registry as LangChain tools."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from langchain_core.tools import BaseTool, BaseToolkit, ToolException
+from pydantic import ConfigDict, Field, PrivateAttr
+
+from smolvlm_tools import ImagePolicy, SmolVLM
+from smolvlm_tools.errors import SmolVLMError
+from smolvlm_tools.shared import GivenEngine, SharedEngine
+from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
+
+_MAKING = threading.Lock()
+
+
+class SmolVLMToolkit(BaseToolkit):
+    """Seven tools that look at images; they share one engine and one store of image handles.
+
+        >>> from langchain_smolvlm import SmolVLMToolkit
+        >>> tools = {tool.name: tool for tool in SmolVLMToolkit(model="embedded").get_tools()}
+        >>> message = tools["answer_question"].invoke({"type": "tool_call", "id": "1",
+        ...     "name": "answer_question",
+        ...     "args": {"image": "examples/images/shapes.png", "question": "What color is the "
+        ...         "circle?"}})
+        >>> message.artifact["value"]
+        'red'
+
+    The weights are loaded by the first call that needs them, once for the whole process.
+
+    Attributes:
+        model: see `SmolVLM.load`.
+        policy: which images an agent may name; None for `agent_policy()`: files below the working
+            directory, no URLs.
+        names: of the tools to offer; None for all.
+        load_options: other keywords of `SmolVLM.load`.
+        engine: a loaded engine to use instead of the shared one. It is not pickled.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    model: str = "256m"
+    policy: ImagePolicy | None = None
+    names: list[str] | None = None
+    load_options: dict[str, Any] = Field(default_factory=dict)
+    engine: SmolVLM | None = Field(default=None, exclude=True, repr=False)
+    _source: SharedEngine | GivenEngine | None = PrivateAttr(default=None)
+    _toolbox: Toolbox | None = PrivateAttr(default=None)
+
+    def get_tools(self) -> list[BaseTool]:
+        """The tools, in the registry's order.
+
+        Raises:
+            UnknownTool: there is none of such a name.
+        """
+        chosen = TOOLS if self.names is None else self.names
+        return [SmolVLMTool.of(self, name) for name in chosen]
+
+    @property
+    def toolbox(self) -> Toolbox:
+        """What runs the tools; the same for all of them, though agents call them in parallel."""
+        with _MAKING:
+            if self._toolbox is None:
+                if self.engine is not None:
+                    self._source = GivenEngine(self.engine)
+                else:
+                    self._source = SharedEngine(self.model, **self.load_options)
+                self._toolbox = Toolbox(self._source.get, policy=self.policy)
+            return self._toolbox
+
+    def close(self) -> None:
+        """Forget the images and give the shared engine up; its last user frees the weights."""
+        with _MAKING:
+            source, self._source = self._source, None
+            toolbox, self._toolbox = self._toolbox, None
+        if toolbox is not None:
+            toolbox.store.clear()
+        if source is not None:
+            source.release()
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        private = {**(state["__pydantic_private__"] or {}), "_source": None, "_toolbox": None}
+        return {**state, "__pydantic_private__": private}
+
+
+class SmolVLMTool(BaseTool):
+    """One tool. What the model reads is the whole result as JSON; the artifact is the same as data.
+
+    A failure that the caller can mend comes back as an error message with its code and remedy.
+    """
+
+    toolkit: SmolVLMToolkit = Field(exclude=True, repr=False)
+
+    @classmethod
+    def of(cls, toolkit: SmolVLMToolkit, name: str) -> SmolVLMTool:
+        """The tool of that name."""
+        tool = find_tool(name)
+        return cls(
+            name=tool.name,
+            description=tool.description,
+            args_schema=tool.input,
+            metadata={"title": tool.title, "read_only": tool.read_only},
+            response_format="content_and_artifact",
+            handle_tool_error=True,
+            toolkit=toolkit,
+        )
+
+    @property
+    def tool_call_schema(self) -> dict[str, Any]:
+        """The registry's plain schema: no titles, references and nulls for a model to trip over."""
+        return {**find_tool(self.name).input_schema(), "description": self.description}
+
+    def _parse_input(
+        self, tool_input: str | dict[str, Any], tool_call_id: str | None
+    ) -> dict[str, Any]:
+        """Leave the check to the toolbox, whose errors say what is allowed instead."""
+        return {"image": tool_input} if isinstance(tool_input, str) else tool_input
+
+    def _run(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        try:
+            output = self.toolkit.toolbox.call(self.name, arguments)
+        except SmolVLMError as error:
+            raise _exception(error) from error
+        return _reply(output)
+
+    async def _arun(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        try:
+            output = await self.toolkit.toolbox.acall(self.name, arguments)
+        except SmolVLMError as error:
+            raise _exception(error) from error
+        return _reply(output)
+
+
+def _reply(output: ToolOutput) -> tuple[str, dict[str, Any]]:
+    return output.model_dump_json(by_alias=True), output.model_dump(mode="json", by_alias=True)
+
+
+def _exception(error: SmolVLMError) -> ToolException:
+    return ToolException(f"{error.code}: {error}")

@@ -1,0 +1,245 @@
+"""`SmolVLMLLM`: SmolVLM as a LlamaIndex LLM that sees; converts and delegates, decides nothing."""
+# pyright: reportUntypedFunctionDecorator=false
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Sequence
+from typing import Any, TypeVar, cast
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+    MessageRole,
+)
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms.llm import LLM
+from llama_index.core.prompts import BasePromptTemplate
+from llama_index.readers.smolvlm.engine import EngineSettings
+from PIL import Image
+from pydantic import BaseModel, PrivateAttr
+
+from smolvlm_tools import open_checkpoint
+from smolvlm_tools.request import RequestOptions
+from smolvlm_tools.types import GenerationOptions
+
+from .messages import to_chat_chunk, to_chat_response, to_completion, to_messages
+from .options import by_our_names, for_class
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_GENERATION = (
+    "max_new_tokens", "temperature", "top_p", "top_k", "seed", "stop", "repetition_guard",
+    "logprobs",
+)  # fmt: skip
+
+
+class SmolVLMLLM(EngineSettings, LLM):
+    """SmolVLM on this machine as an LLM whose messages may hold images.
+
+        >>> from llama_index.core.llms import ChatMessage, ImageBlock, TextBlock
+        >>> from llama_index.llms.smolvlm import SmolVLMLLM
+        >>> llm = SmolVLMLLM(model="embedded")
+        >>> llm.chat([ChatMessage(blocks=[
+        ...     ImageBlock(path="examples/images/shapes.png"),
+        ...     TextBlock(text="What color is the circle?"),
+        ... ])]).message.content
+        'red'
+
+    Every field of generation may also be given with a call, as may `answer`, `min_confidence` and
+    the other keywords of `smolvlm_tools.request.RequestOptions`. `raw` of a response, of a stream's
+    last, is the `VisionResult` as a dict. It calls no functions: SmolVLM was not trained to.
+
+    Attributes:
+        max_new_tokens: this and the following are fields of `GenerationOptions`.
+        max_tokens: other LLMs' name for `max_new_tokens`, which wins.
+    """
+
+    max_new_tokens: int | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    stop: list[str] | str | None = None
+    repetition_guard: bool | None = None
+    logprobs: bool | None = None
+    _context_window: int | None = PrivateAttr(default=None)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "SmolVLMLLM"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        default = GenerationOptions().max_new_tokens
+        return LLMMetadata(
+            context_window=self._read_context_window(),
+            num_output=self.max_new_tokens or self.max_tokens or default,
+            is_chat_model=True,
+            is_function_calling_model=False,
+            model_name=self.model,
+            system_role=MessageRole.SYSTEM,
+        )
+
+    def to_payload(self) -> dict[str, Any]:
+        """For observers: without `metadata`, which reads files and is asked for in event loops."""
+        return {"class_name": self.class_name(), "model_name": self.model}
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        options = self._options(kwargs)
+        return to_chat_response(self._get_engine().generate(to_messages(messages), **options))
+
+    @llm_chat_callback()
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        options = self._options(kwargs)
+        turns = await asyncio.to_thread(to_messages, messages)  # it decodes images' base64
+        engine = await self._aget_engine()
+        return to_chat_response(await engine.agenerate(turns, **options))
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        return self._chunks(messages, self._options(kwargs))
+
+    @llm_chat_callback()
+    async def astream_chat(
+        self, messages: Sequence[ChatMessage], **kwargs: Any
+    ) -> ChatResponseAsyncGen:
+        return self._achunks(messages, self._options(kwargs))
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        options = self._options(kwargs)
+        result = self._get_engine().generate(to_messages(_turn(prompt)), **options)
+        return to_completion(to_chat_response(result))
+
+    @llm_completion_callback()
+    async def acomplete(
+        self, prompt: str, formatted: bool = False, **kwargs: Any
+    ) -> CompletionResponse:
+        options = self._options(kwargs)
+        engine = await self._aget_engine()
+        result = await engine.agenerate(to_messages(_turn(prompt)), **options)
+        return to_completion(to_chat_response(result))
+
+    @llm_completion_callback()
+    def stream_complete(
+        self, prompt: str, formatted: bool = False, **kwargs: Any
+    ) -> CompletionResponseGen:
+        chunks = self._chunks(_turn(prompt), self._options(kwargs))
+        return (to_completion(chunk) for chunk in chunks)
+
+    @llm_completion_callback()
+    async def astream_complete(
+        self, prompt: str, formatted: bool = False, **kwargs: Any
+    ) -> CompletionResponseAsyncGen:
+        chunks = self._achunks(_turn(prompt), self._options(kwargs))
+        return (to_completion(chunk) async for chunk in chunks)
+
+    def structured_predict(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        output_cls: type[Model],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """An instance of a pydantic class: decoding allows nothing else.
+
+        Args:
+            output_cls: the class.
+            prompt: a template; its messages may hold images.
+            llm_kwargs: options of this call.
+            prompt_args: what the template's variables stand for.
+
+        Raises:
+            ValidationError: the class's own validators refuse what was read.
+            SchemaNotSupported: its schema cannot be enforced.
+        """
+        messages = self._get_messages(prompt, **prompt_args)
+        response = self.chat(messages, **for_class(output_cls, llm_kwargs))
+        return output_cls.model_validate_json(response.message.content or "")
+
+    async def astructured_predict(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        output_cls: type[Model],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Model:
+        """`structured_predict` for an event loop."""
+        messages = self._get_messages(prompt, **prompt_args)
+        response = await self.achat(messages, **for_class(output_cls, llm_kwargs))
+        return output_cls.model_validate_json(response.message.content or "")
+
+    def stream_structured_predict(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        output_cls: type[Model],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Model, None, None]:
+        """`structured_predict` as a stream of one: half of an answer would not fit the class."""
+        yield self.structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+
+    async def astream_structured_predict(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        output_cls: type[Model],
+        prompt: BasePromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Model, None]:
+        """`stream_structured_predict` for an event loop; to be awaited, then iterated."""
+
+        async def one() -> AsyncGenerator[Model, None]:
+            yield await self.astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+
+        return one()
+
+    def _chunks(
+        self, messages: Sequence[ChatMessage], options: RequestOptions
+    ) -> Generator[ChatResponse, None, None]:
+        text = ""
+        with self._get_engine().stream(to_messages(messages), **options) as reply:
+            for chunk in reply:
+                text += chunk.text
+                if chunk.text or chunk.result:
+                    yield to_chat_chunk(text, chunk.text, chunk.result)
+
+    async def _achunks(
+        self, messages: Sequence[ChatMessage], options: RequestOptions
+    ) -> AsyncGenerator[ChatResponse, None]:
+        text, turns = "", await asyncio.to_thread(to_messages, messages)
+        engine = await self._aget_engine()
+        async with engine.astream(turns, **options) as reply:
+            async for chunk in reply:
+                text += chunk.text
+                if chunk.text or chunk.result:
+                    yield to_chat_chunk(text, chunk.text, chunk.result)
+
+    def _options(self, given: dict[str, Any]) -> RequestOptions:
+        own = {name: getattr(self, name) for name in (*_GENERATION, "max_tokens")}
+        return cast("RequestOptions", {**by_our_names(own), **by_our_names(given)})
+
+    def _read_context_window(self) -> int:
+        """From the checkpoint's configuration; no weights are loaded for it."""
+        if self._context_window is None:
+            if self._engine is not None:
+                any_image = Image.new("RGB", (64, 64))
+                self._context_window = self._engine.plan(any_image).context_length
+            else:
+                names = ("revision", "local_files_only")
+                where = {k: v for k, v in self.load_options.items() if k in names}
+                text = open_checkpoint(self.model, **where).config.text
+                self._context_window = text.context_length
+        return self._context_window
+
+
+def _turn(prompt: str) -> list[ChatMessage]:
+    return [ChatMessage(role=MessageRole.USER, content=prompt)]

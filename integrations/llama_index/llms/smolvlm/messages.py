@@ -1,0 +1,155 @@
+"""LlamaIndex's messages ⇄ the engine's; knows blocks and replies, not models.
+
+    TextBlock                           text
+    ImageBlock(image | path | url)      an image, read and checked by the engine under its policy
+    DocumentBlock of an image type      the same
+    ThinkingBlock, CachePoint           left out: never said aloud, and a mark for other providers
+    ToolCallBlock                       text
+
+Any other block is an error, never left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias, cast
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    DocumentBlock,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+)
+from llama_index.readers.smolvlm.base64_pieces import decode
+
+from smolvlm_tools.errors import BadPrompt, UnsupportedFormat, UrlNotAllowed
+from smolvlm_tools.images import ImageSource
+from smolvlm_tools.images.encodings import abbreviate, url_scheme
+from smolvlm_tools.types import ImagePart, Message, Role, TextPart, VisionResult
+
+_Parts: TypeAlias = list[TextPart | ImagePart]
+
+_ROLES: dict[MessageRole, Role] = {
+    MessageRole.SYSTEM: "system",
+    MessageRole.DEVELOPER: "system",
+    MessageRole.USER: "user",
+    MessageRole.ASSISTANT: "assistant",
+    MessageRole.CHATBOT: "assistant",
+    MessageRole.MODEL: "assistant",
+    MessageRole.TOOL: "user",
+    MessageRole.FUNCTION: "user",
+}
+_RESULT_OF_A_TOOL = (MessageRole.TOOL, MessageRole.FUNCTION)
+
+
+def to_messages(messages: Sequence[ChatMessage]) -> list[Message]:
+    """The conversation as the engine takes it.
+
+    SmolVLM's chat format has no place for tools: calls become text of the assistant, results
+    become turns of the user.
+
+    Raises:
+        InputError: a block that the model cannot be given.
+    """
+    return [_message(message) for message in messages]
+
+
+def _message(message: ChatMessage) -> Message:
+    parts: _Parts = []
+    if message.role in _RESULT_OF_A_TOOL:
+        parts.append(TextPart(text="Tool result: "))
+    for block in message.blocks:
+        parts += _parts(block)
+    return Message(role=_ROLES[message.role], content=tuple(parts) or (TextPart(text=""),))
+
+
+def _parts(block: object) -> _Parts:
+    if isinstance(block, TextBlock):
+        return [TextPart(text=block.text)]
+    kind = getattr(block, "block_type", "")  # the older 0.14 releases lack some of the classes
+    if kind in ("thinking", "cache"):
+        return []
+    if kind == "tool_call":
+        call = cast("Any", block)
+        given = call.tool_kwargs
+        text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        return [TextPart(text=f"Tool call: {call.tool_name}({text})")]
+    if isinstance(block, ImageBlock):
+        return [ImagePart(image=_image(block.image, block.path, block.url))]
+    if isinstance(block, DocumentBlock) and (block.document_mimetype or "").startswith("image/"):
+        return [ImagePart(image=_image(block.data, block.path, block.url))]
+    raise UnsupportedFormat(
+        f"a {type(block).__name__} cannot be shown to SmolVLM",
+        "Send text and image blocks; SmolVLMImageReader makes documents of PDF pages.",
+    )
+
+
+def _image(data: Any, path: Any, url: Any) -> ImageSource:
+    """What a block names, as `load_image` takes it; nothing is read or fetched here."""
+    if data:
+        return _encoded(data)
+    if path:
+        return path
+    if not url:
+        raise BadPrompt("an image block holds no image", "Give its image, path or url.")
+    address = str(url)
+    if url_scheme(address) in ("http", "https", "data"):
+        return address
+    raise UrlNotAllowed(
+        f"{abbreviate(address, 60)!r} is no http(s) URL or data URI",
+        "Name a file of this machine as ImageBlock(path=…).",
+    )
+
+
+def _encoded(data: object) -> ImageSource:
+    """Blocks hold base64; a file object is rewound, so that the block can be sent again."""
+    if not isinstance(data, bytes):
+        file = cast("Any", data)
+        if file.seekable():
+            file.seek(0)
+        return file
+    return decode(data)
+
+
+def to_chat_response(result: VisionResult) -> ChatResponse:
+    """A whole reply."""
+    return ChatResponse(
+        message=ChatMessage(role=MessageRole.ASSISTANT, content=result.text),
+        raw=result.model_dump(mode="json"),
+        additional_kwargs=_usage(result),
+    )
+
+
+def to_chat_chunk(text: str, delta: str, result: VisionResult | None) -> ChatResponse:
+    """The reply so far; `result` is there with its end."""
+    return ChatResponse(
+        message=ChatMessage(role=MessageRole.ASSISTANT, content=text),
+        delta=delta,
+        raw=result.model_dump(mode="json") if result else None,
+        additional_kwargs=_usage(result) if result else {},
+    )
+
+
+def to_completion(chat: ChatResponse) -> CompletionResponse:
+    """A chat's response as a completion's."""
+    return CompletionResponse(
+        text=chat.message.content or "",
+        delta=chat.delta,
+        raw=chat.raw,
+        additional_kwargs=chat.additional_kwargs,
+    )
+
+
+def _usage(result: VisionResult) -> dict[str, int]:
+    """Under the names that LlamaIndex's token counter looks for."""
+    usage = result.usage
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "image_tokens": usage.image_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+    }

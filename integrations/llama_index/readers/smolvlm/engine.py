@@ -1,0 +1,83 @@
+"""Which engine a component uses, as fields that LlamaIndex can copy, pickle and serialize."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.schema import BaseComponent
+from pydantic import ConfigDict, Field, PrivateAttr, field_serializer
+
+from smolvlm_tools.errors import BadOptions, ModelError
+from smolvlm_tools.images import ImagePolicy
+from smolvlm_tools.shared import SharedEngine
+
+if TYPE_CHECKING:
+    from smolvlm_tools import SmolVLM
+
+
+class EngineMissing(ModelError, ImportError):
+    """The model, or a package that reading needs, is not there; the cause says which.
+
+    It is an ImportError, because those are the only errors of a reader that `SimpleDirectoryReader`
+    does not print and skip: without a model every file would be skipped.
+    """
+
+    code = "engine_missing"
+
+
+class EngineSettings(BaseComponent):
+    """A model by name, loaded when it is first needed, once for all who name it alike.
+
+    Attributes:
+        model: a checkpoint; see `SmolVLM.load`.
+        load_options: other keywords of `SmolVLM.load`, such as {"memory_budget": "900MB"}.
+        policy: which images are let in; None for `ImagePolicy()`. Files and messages of people you
+            do not know want a narrow one: `smolvlm_tools.tools.agent_policy()`.
+
+    Args:
+        engine: a loaded engine to use instead. It cannot be serialized: a component that is made
+            from this one's dict or pickle says that there is no such model.
+        fields: the attributes.
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+
+    model: str = "256m"
+    load_options: dict[str, Any] = Field(default_factory=dict)
+    policy: ImagePolicy | None = None
+    _engine: SmolVLM | None = PrivateAttr(default=None)
+    _claim: SharedEngine | None = PrivateAttr(default=None)
+
+    def __init__(self, engine: SmolVLM | None = None, **fields: Any) -> None:
+        if engine is not None:
+            if "model" in fields or "load_options" in fields:
+                raise BadOptions("both an engine and a model are given", "Give one of the two.")
+            fields["model"] = repr(engine)
+        super().__init__(**fields)
+        self._engine = engine
+
+    @field_serializer("policy")
+    def _policy_as_json(self, policy: ImagePolicy | None) -> dict[str, Any] | None:
+        return policy.model_dump(mode="json", exclude_defaults=True) if policy else None
+
+    def close(self) -> None:
+        """Give the shared engine up; it is freed when nobody else uses it."""
+        if self._claim is not None:
+            self._claim.release()
+
+    def _get_engine(self) -> SmolVLM:
+        try:
+            return self._engine or self._shared().get()
+        except ModelError as error:
+            raise EngineMissing(error.reason, error.remedy) from error
+
+    async def _aget_engine(self) -> SmolVLM:
+        try:
+            return self._engine or await self._shared().aget()
+        except ModelError as error:
+            raise EngineMissing(error.reason, error.remedy) from error
+
+    def _shared(self) -> SharedEngine:
+        if self._claim is None:
+            self._claim = SharedEngine(self.model, policy=self.policy, **self.load_options)
+        return self._claim

@@ -1,0 +1,161 @@
+"""What to ask about an image, and the asking of many at once; knows no documents."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, cast
+
+from pydantic import Field, computed_field, model_validator
+
+from smolvlm_tools import SmolVLM
+from smolvlm_tools.errors import (
+    BadOptions,
+    Busy,
+    InputError,
+    OutOfMemoryBudget,
+    SmolVLMError,
+)
+from smolvlm_tools.images import ImageSource
+from smolvlm_tools.request import RequestOptions
+from smolvlm_tools.tasks import ask_messages, describe_messages, transcribe_messages
+from smolvlm_tools.types import Detail, Message, Task, VisionResult
+
+from .engine import EngineSettings
+
+Mode: TypeAlias = Literal["caption", "transcription", "both", "question", "none"]
+Look: TypeAlias = Literal["caption", "transcription", "answer"]
+Outcome: TypeAlias = VisionResult | SmolVLMError
+_Job: TypeAlias = tuple[Sequence[Message], RequestOptions]
+
+_LOOKS: dict[Mode, tuple[Look, ...]] = {
+    "caption": ("caption",),
+    "transcription": ("transcription",),
+    "both": ("caption", "transcription"),
+    "question": ("answer",),
+    "none": (),
+}
+_TASKS: dict[Look, Task] = {"caption": "describe", "transcription": "transcribe", "answer": "ask"}
+
+
+class LookSettings(EngineSettings):
+    """What to find out about every image.
+
+    Attributes:
+        mode: "caption", "transcription", "both", "question", or "none" where the images are only
+            loaded, for a transform to look at.
+        question: what to ask, for mode "question".
+        detail: of captions: "brief", "normal" or "detailed".
+        layout: of transcriptions: "plain" or "markdown".
+        options: of the requests; see `smolvlm_tools.request.RequestOptions`.
+        on_error: "raise" what is wrong with an image, or "record" it in the metadata
+            (`smolvlm_error`) of a document or node, and go on.
+        at_once: images that are looked at together.
+    """
+
+    mode: Mode = "both"
+    question: str | None = None
+    detail: Detail = "normal"
+    layout: Literal["plain", "markdown"] = "plain"
+    options: dict[str, Any] = Field(default_factory=dict)
+    on_error: Literal["raise", "record"] = "raise"
+    at_once: int = Field(default=8, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_prompts(cls, fields: Any) -> Any:
+        """`to_dict` writes the prompts for readers and cache keys; the other fields make them."""
+        given = cast("dict[str, Any]", fields)
+        return {name: value for name, value in given.items() if name != "prompts"}
+
+    @model_validator(mode="after")
+    def _check_question(self) -> LookSettings:
+        if (self.mode == "question") != (self.question is not None):
+            raise BadOptions(
+                f"mode={self.mode!r} does not go with question={self.question!r}",
+                'Give both mode="question" and a question, or none of the two.',
+            )
+        return self
+
+    @computed_field
+    @property
+    def prompts(self) -> dict[str, str]:
+        """What the model is asked, by look."""
+        prompts = {look: self._messages(look, b"")[0].content[-1] for look in _LOOKS[self.mode]}
+        return {look: getattr(part, "text", "") for look, part in prompts.items()}
+
+    def _messages(self, look: Look, source: ImageSource) -> Sequence[Message]:
+        if look == "caption":
+            return describe_messages(source, self.detail)
+        if look == "transcription":
+            return transcribe_messages(source, self.layout)
+        return ask_messages(source, self.question or "")
+
+    def _jobs(self, sources: Sequence[ImageSource]) -> list[_Job]:
+        given = cast("RequestOptions", self.options)
+        return [
+            (self._messages(look, source), {**given, "task": _TASKS[look]})
+            for source in sources
+            for look in _LOOKS[self.mode]
+        ]
+
+    def _look(self, sources: Sequence[ImageSource]) -> list[dict[Look, Outcome]]:
+        """What there is to say about each image."""
+        jobs = self._jobs(sources)
+        return self._by_image(_answer(self._get_engine(), jobs) if jobs else [], len(sources))
+
+    async def _alook(self, sources: Sequence[ImageSource]) -> list[dict[Look, Outcome]]:
+        jobs = self._jobs(sources)
+        outcomes = await _aanswer(await self._aget_engine(), jobs) if jobs else []
+        return self._by_image(outcomes, len(sources))
+
+    def _by_image(self, outcomes: list[Outcome], images: int) -> list[dict[Look, Outcome]]:
+        looks = _LOOKS[self.mode]
+        rows = [outcomes[n * len(looks) : (n + 1) * len(looks)] for n in range(images)]
+        return [dict(zip(looks, row, strict=True)) for row in rows]
+
+    def _tolerate(self, error: SmolVLMError) -> SmolVLMError:
+        """The error if it is about one image and to be recorded; else it is raised."""
+        if self.on_error == "record" and isinstance(error, (InputError, OutOfMemoryBudget)):
+            return error
+        raise error
+
+
+def _answer(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
+    """The outcome of every job; waits while others fill the engine's queue."""
+    done: dict[int, Outcome] = {}
+    while left := [n for n in range(len(jobs)) if n not in done]:
+        try:
+            outcomes = engine.batch(
+                [jobs[n][0] for n in left], each=[jobs[n][1] for n in left], return_exceptions=True
+            )
+        except Busy as error:
+            outcomes = [error] * len(left)
+        if busy := _settle(done, left, outcomes):
+            time.sleep(busy.retry_after)
+    return [done[n] for n in range(len(jobs))]
+
+
+async def _aanswer(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
+    done: dict[int, Outcome] = {}
+    while left := [n for n in range(len(jobs)) if n not in done]:
+        outcomes = await engine.abatch(
+            [jobs[n][0] for n in left], each=[jobs[n][1] for n in left], return_exceptions=True
+        )
+        if busy := _settle(done, left, outcomes):
+            await asyncio.sleep(busy.retry_after)
+    return [done[n] for n in range(len(jobs))]
+
+
+def _settle(
+    done: dict[int, Outcome], left: Sequence[int], outcomes: Sequence[Outcome]
+) -> Busy | None:
+    """Note what is decided; returns the last refusal, if the queue was full for some."""
+    busy: Busy | None = None
+    for n, outcome in zip(left, outcomes, strict=True):
+        if isinstance(outcome, Busy):
+            busy = outcome
+        else:
+            done[n] = outcome
+    return busy

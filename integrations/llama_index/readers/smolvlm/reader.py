@@ -1,0 +1,235 @@
+"""Image files and the pages of PDF and TIFF files → LlamaIndex documents."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+from weakref import WeakKeyDictionary
+
+from fsspec import AbstractFileSystem
+from llama_index.core.readers.base import BasePydanticReader
+from llama_index.core.schema import Document, MediaResource
+from pydantic import Field
+
+from smolvlm_tools.errors import (
+    BackendUnavailable,
+    FetchFailed,
+    ImageNotFound,
+    PathNotAllowed,
+    SmolVLMError,
+)
+from smolvlm_tools.images import ImagePolicy
+from smolvlm_tools.images.encodings import url_scheme
+from smolvlm_tools.pages import LONGEST_EDGE, Page, Pages, open_pages
+
+from . import base64_pieces, metadata
+from .async_documents import AsyncDocuments
+from .engine import EngineMissing
+from .looks import LookSettings
+
+IMAGE_SUFFIXES = (
+    ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pdf", ".png", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+"""What `SmolVLMImageReader.file_extractor` reads, as `SimpleDirectoryReader` writes suffixes."""
+
+File: TypeAlias = str | os.PathLike[str]
+_Read: TypeAlias = "Page | SmolVLMError"
+
+_FILES_AT_ONCE = 8
+_ROOM: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+"""Of each loop, how many files may be open: `SimpleDirectoryReader.aload_data` starts them all."""
+
+
+class SmolVLMImageReader(LookSettings, BasePydanticReader):
+    """Reads images and PDF files by looking at them, one document for each image or page.
+
+        >>> from llama_index.readers.smolvlm import SmolVLMImageReader
+        >>> reader = SmolVLMImageReader(model="embedded", mode="caption")
+        >>> print(reader.load_data("examples/images/shapes.png")[0].text)
+        The image shows ...
+
+    For a folder: `SimpleDirectoryReader(folder, file_extractor=reader.file_extractor())`. A file
+    that cannot be read raises; `SimpleDirectoryReader` then prints its name and goes on, unless
+    it was told `raise_on_error=True`. With `on_error="record"` the file, or just its broken page,
+    becomes a document without text that says so in its metadata.
+
+    Attributes:
+        keep_image: whether documents hold their image: the path of a local image file, else the
+            bytes.
+        password: of encrypted PDF files; `to_dict` leaves it out.
+        longest_edge: pixels along the longer side of a rendered PDF page.
+    """
+
+    keep_image: bool = True
+    password: str | None = Field(default=None, exclude=True, repr=False)
+    longest_edge: int = LONGEST_EDGE
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "SmolVLMImageReader"
+
+    def file_extractor(self) -> dict[str, SmolVLMImageReader]:
+        """This reader for every suffix it reads."""
+        return dict.fromkeys(IMAGE_SUFFIXES, self)
+
+    def load_data(
+        self,
+        file: File,
+        extra_info: dict[str, Any] | None = None,
+        fs: AbstractFileSystem | None = None,
+    ) -> list[Document]:
+        """The documents of a file.
+
+        Args:
+            file: a path, in `fs` if that is given; or an http(s) URL.
+            extra_info: metadata for every document.
+            fs: where the file lies.
+
+        Raises:
+            InputError: the file, or a page of it, cannot be read.
+            EngineMissing: the model, or pypdfium2 for PDF files, is not there.
+        """
+        return list(self.lazy_load_data(file, extra_info, fs))
+
+    def lazy_load_data(
+        self,
+        file: File,
+        extra_info: dict[str, Any] | None = None,
+        fs: AbstractFileSystem | None = None,
+    ) -> Iterator[Document]:
+        """`load_data`, `at_once` pages at a time."""
+        try:
+            pages = self._open(file, fs)
+        except SmolVLMError as error:
+            yield self._failure(error, extra_info)
+            return
+        with pages:
+            for numbers in self._windows(pages):
+                read = [self._read(pages, number) for number in numbers]
+                good = [page for page in read if isinstance(page, Page)]
+                looked = iter(self._look([page.data for page in good]))
+                for number, page in zip(numbers, read, strict=True):
+                    said = next(looked) if isinstance(page, Page) else {}
+                    yield self._document(_place(file, fs, pages), number, page, said, extra_info)
+
+    async def aload_data(
+        self,
+        file: File,
+        extra_info: dict[str, Any] | None = None,
+        fs: AbstractFileSystem | None = None,
+    ) -> list[Document]:
+        """`load_data` for an event loop; cancelling the task frees the engine."""
+        async with _ROOM.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_FILES_AT_ONCE)):
+            return [document async for document in self._alazy(file, extra_info, fs)]
+
+    def alazy_load_data(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        file: File,
+        extra_info: dict[str, Any] | None = None,
+        fs: AbstractFileSystem | None = None,
+    ) -> AsyncDocuments:
+        """`lazy_load_data` for `async for`; awaited, as LlamaIndex declares it, the list of all."""
+        return AsyncDocuments(
+            lambda: self._alazy(file, extra_info, fs),
+            lambda: self.aload_data(file, extra_info, fs),
+        )
+
+    async def _alazy(
+        self, file: File, extra_info: dict[str, Any] | None, fs: AbstractFileSystem | None
+    ) -> AsyncIterator[Document]:
+        try:
+            pages = await asyncio.to_thread(self._open, file, fs)
+        except SmolVLMError as error:
+            yield self._failure(error, extra_info)
+            return
+        try:
+            for numbers in self._windows(pages):
+                read = [await asyncio.to_thread(self._read, pages, number) for number in numbers]
+                good = [page for page in read if isinstance(page, Page)]
+                looked = iter(await self._alook([page.data for page in good]))
+                for number, page in zip(numbers, read, strict=True):
+                    said = next(looked) if isinstance(page, Page) else {}
+                    place = _place(file, fs, pages)
+                    yield await asyncio.to_thread(  # encoding a large page takes a while
+                        self._document, place, number, page, said, extra_info
+                    )
+        finally:  # it may wait for a page that is being rendered
+            asyncio.get_running_loop().run_in_executor(None, pages.close)
+
+    def _open(self, file: File, fs: AbstractFileSystem | None) -> Pages:
+        source = file if fs is None else _read_from(fs, os.fspath(file), self.policy)
+        try:
+            return open_pages(
+                source, self.policy, password=self.password, longest_edge=self.longest_edge
+            )
+        except BackendUnavailable as error:
+            raise EngineMissing(error.reason, error.remedy) from error
+
+    def _windows(self, pages: Pages) -> Iterator[range]:
+        for start in range(1, len(pages) + 1, self.at_once):
+            yield range(start, min(start + self.at_once, len(pages) + 1))
+
+    def _read(self, pages: Pages, number: int) -> _Read:
+        try:
+            return pages.read(number)
+        except SmolVLMError as error:
+            return self._tolerate(error)
+
+    def _failure(self, error: SmolVLMError, extra_info: dict[str, Any] | None) -> Document:
+        return _empty(metadata.of_error(self._tolerate(error)), extra_info)
+
+    def _document(
+        self, place: _Place, number: int, page: _Read, said: Any, extra_info: dict[str, Any] | None
+    ) -> Document:
+        path, total = place
+        if isinstance(page, SmolVLMError):
+            about = {metadata.PAGE: str(number), "pages": total, **metadata.of_error(page)}
+            return _empty(about, extra_info)
+        for outcome in said.values():
+            if isinstance(outcome, SmolVLMError):
+                self._tolerate(outcome)
+        text, about = metadata.of_outcomes(said)
+        document = Document(
+            text_resource=MediaResource(text=text),
+            image_resource=_image(page, path) if self.keep_image else None,
+            metadata=dict(extra_info or {}),
+        )
+        metadata.write(document, {**metadata.of_page(page), **about})
+        return document
+
+
+_Place: TypeAlias = tuple["Path | None", int]
+
+
+def _place(file: File, fs: AbstractFileSystem | None, pages: Pages) -> _Place:
+    """The path, if what lies there is the image itself, and the number of pages."""
+    local = fs is None and not (isinstance(file, str) and url_scheme(file))
+    return (Path(file) if local and len(pages) == 1 else None), len(pages)
+
+
+def _image(page: Page, path: Path | None) -> MediaResource:
+    if path is not None and path.suffix.lower() != ".pdf":
+        return MediaResource(path=path, mimetype=page.mime)
+    return base64_pieces.resource(page.data, page.mime)
+
+
+def _empty(about: dict[str, Any], extra_info: dict[str, Any] | None) -> Document:
+    document = Document(text_resource=MediaResource(text=""), metadata=dict(extra_info or {}))
+    metadata.write(document, about)
+    return document
+
+
+def _read_from(fs: AbstractFileSystem, path: str, policy: ImagePolicy | None) -> bytes:
+    """A file's bytes, one more than allowed at most."""
+    try:
+        with cast("Any", fs).open(path, "rb") as file:
+            return file.read((policy or ImagePolicy()).max_bytes + 1)
+    except FileNotFoundError as error:
+        raise ImageNotFound(f"there is no {path!r}", "Check the path.") from error
+    except PermissionError as error:
+        raise PathNotAllowed(f"{path!r} may not be read", "Check the permissions.") from error
+    except OSError as error:
+        raise FetchFailed(f"{path!r} could not be read ({error})", "Try again.") from error

@@ -1,0 +1,226 @@
+"""Image nodes → the same nodes with what the model says about them as text."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, cast
+from uuid import uuid4
+
+from llama_index.core.schema import (
+    BaseNode,
+    ImageNode,
+    MediaResource,
+    MetadataMode,
+    Node,
+    TransformComponent,
+)
+from pydantic import (
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from smolvlm_tools.errors import (
+    BadOptions,
+    ImageNotFound,
+    SmolVLMError,
+    UrlNotAllowed,
+)
+from smolvlm_tools.images import ImagePolicy, ImageSource, read_image
+from smolvlm_tools.images.encodings import abbreviate, url_scheme
+
+from . import base64_pieces, metadata
+from .looks import Look, LookSettings, Outcome
+
+_Said: TypeAlias = Mapping[Look, Outcome]
+_Found: TypeAlias = "ImageSource | SmolVLMError"
+
+
+class SmolVLMTransform(LookSettings, TransformComponent):
+    """Captions, transcribes or questions the image of every node that has one.
+
+        >>> from llama_index.core.ingestion import IngestionPipeline
+        >>> from llama_index.readers.smolvlm import SmolVLMImageReader, SmolVLMTransform
+        >>> documents = SmolVLMImageReader(mode="none").load_data("examples/images/shapes.png")
+        >>> see = SmolVLMTransform(model="embedded", mode="caption")
+        >>> print(IngestionPipeline(transformations=[see]).run(documents=documents)[0].text)
+        The image shows ...
+
+    To stand before splitters, which drop images. A node's own text is kept, before the new one.
+
+    A pipeline's cache knows nodes by their text and metadata, never by their pixels: two images
+    with the same text would share an entry. So every image node must carry its `image_sha256`;
+    `SmolVLMImageReader` writes it, and `with_image_sha256` adds it to nodes from elsewhere.
+    Prompts, options and model are part of the entry's key through this component's `to_dict`.
+
+    Attributes:
+        need_sha256: False also takes nodes without it; `to_dict` is then different every time, so
+            that no pipeline finds anything in its cache.
+    """
+
+    need_sha256: bool = True
+
+    @model_validator(mode="after")
+    def _check_mode(self) -> SmolVLMTransform:
+        if self.mode == "none":
+            raise BadOptions('mode="none" has nothing to do', "Choose what to find out.")
+        return self
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "SmolVLMTransform"
+
+    @model_serializer(mode="wrap")
+    def custom_model_dump(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        fields: Any = handler(self)
+        fields["class_name"] = self.class_name()
+        if not self.need_sha256:
+            fields["prompts"] = {**fields["prompts"], "never the same": uuid4().hex}
+        return fields
+
+    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        told = list(nodes)
+        for window in self._windows(nodes):
+            found = self._find(nodes, window)
+            looked = self._look(_good(found))
+            told = self._tell(told, found, looked)
+        return told
+
+    async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """`__call__` for an event loop; cancelling the task frees the engine."""
+        told = list(nodes)
+        for window in await asyncio.to_thread(self._windows, nodes):
+            found = await asyncio.to_thread(self._find, nodes, window)
+            looked = await self._alook(_good(found))
+            told = await asyncio.to_thread(self._tell, told, found, looked)
+        return told
+
+    def _windows(self, nodes: Sequence[BaseNode]) -> list[list[int]]:
+        """Indices of the nodes that have an image, `at_once` together."""
+        images = [index for index, node in enumerate(nodes) if _has_image(node)]
+        if self.need_sha256:
+            for index in images:
+                _check_key(nodes[index])
+        return [images[n : n + self.at_once] for n in range(0, len(images), self.at_once)]
+
+    def _find(self, nodes: Sequence[BaseNode], window: Sequence[int]) -> dict[int, _Found]:
+        """The images, or what keeps them from being looked at."""
+        found: dict[int, _Found] = {}
+        for index in window:
+            try:
+                found[index] = _image_of(nodes[index])
+            except SmolVLMError as error:
+                found[index] = self._tolerate(error)
+        return found
+
+    def _tell(
+        self, nodes: list[BaseNode], found: Mapping[int, _Found], looked: Sequence[_Said]
+    ) -> list[BaseNode]:
+        told, said = list(nodes), iter(looked)
+        for index, source in found.items():
+            if isinstance(source, SmolVLMError):
+                told[index] = _changed(nodes[index], metadata.of_error(source))
+            else:
+                told[index] = self._tell_one(nodes[index], next(said))
+        return told
+
+    def _tell_one(self, node: BaseNode, said: _Said) -> BaseNode:
+        for outcome in said.values():
+            if isinstance(outcome, SmolVLMError):
+                self._tolerate(outcome)
+            else:
+                _check_same(node, outcome.image_sha256[0])
+        text, about = metadata.of_outcomes(said)
+        own = node.get_content(MetadataMode.NONE).strip()
+        return _changed(node, about, "\n\n".join(part for part in (own, text) if part))
+
+
+def with_image_sha256(
+    nodes: Sequence[BaseNode], policy: ImagePolicy | None = None
+) -> list[BaseNode]:
+    """The nodes, with the digest of its image in the metadata of each that has one.
+
+    Reads the images; `policy` says which may be read.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    marked: list[BaseNode] = []
+    for node in nodes:
+        if _has_image(node):
+            data = read_image(_image_of(node), policy or ImagePolicy()).data
+            about = {metadata.SHA256: hashlib.sha256(data).hexdigest()}
+            node = _changed(node, about, node.get_content(MetadataMode.NONE))
+        marked.append(node)
+    return marked
+
+
+def _has_image(node: BaseNode) -> bool:
+    return isinstance(node, ImageNode) or (
+        isinstance(node, Node) and node.image_resource is not None
+    )
+
+
+def _image_of(node: BaseNode) -> ImageSource:
+    """An image node's image as `load_image` takes it.
+
+    Raises:
+        InputError: it has lost its image, or names it by what is no URL.
+    """
+    if isinstance(node, ImageNode):
+        data, path, url = node.image, node.image_path, node.image_url
+    else:
+        resource: MediaResource = cast("Any", node).image_resource
+        data, path, url = resource.data, resource.path, resource.url
+    if data:
+        return base64_pieces.decode(data)
+    if path:
+        return path
+    if url:
+        return _address(str(url))
+    raise ImageNotFound(
+        f"the image of node {node.node_id!r} is gone",
+        "LlamaIndex leaves image data out when it stores nodes: read the file again.",
+    )
+
+
+def _good(found: Mapping[int, _Found]) -> list[ImageSource]:
+    return [source for source in found.values() if not isinstance(source, SmolVLMError)]
+
+
+def _address(url: str) -> str:
+    if url_scheme(url) in ("http", "https", "data"):
+        return url
+    raise UrlNotAllowed(f"{abbreviate(url, 60)!r} is no http(s) URL", "Name files by their path.")
+
+
+def _changed(node: BaseNode, about: Mapping[str, Any], text: str | None = None) -> BaseNode:
+    """A copy with more metadata and another text; the node stays as it is."""
+    changed = node.model_copy()
+    metadata.write(changed, about)
+    if text is not None:
+        changed.set_content(text)
+    return changed
+
+
+def _check_key(node: BaseNode) -> None:
+    digest = node.metadata.get(metadata.SHA256)
+    if not digest or str(digest) not in node.get_content(MetadataMode.ALL):
+        raise BadOptions(
+            f"the image node {node.node_id!r} does not show its {metadata.SHA256}, so that a "
+            "pipeline's cache would take all images with the same text for one",
+            "Pass the nodes through with_image_sha256 first, or set need_sha256=False.",
+        )
+
+
+def _check_same(node: BaseNode, digest: str) -> None:
+    if node.metadata.get(metadata.SHA256, digest) != digest:
+        raise BadOptions(
+            f"the image of node {node.node_id!r} is not the one that its {metadata.SHA256} names",
+            "The file was changed meanwhile: read it again.",
+        )

@@ -1,0 +1,116 @@
+"""The typed vision tools as LlamaIndex tools, from the one registry; knows envelopes, not tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from llama_index.core.tools import FunctionTool, ToolMetadata
+from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
+from pydantic import BaseModel
+
+from smolvlm_tools import SmolVLM
+from smolvlm_tools.errors import BadOptions
+from smolvlm_tools.images import ImagePolicy
+from smolvlm_tools.shared import SharedEngine
+from smolvlm_tools.tools import TOOLS, ImageStore, Tool, Toolbox, ToolOutput, find_tool
+
+
+class SmolVLMToolSpec(BaseToolSpec):
+    """Eyes for agents: `describe_image`, `answer_question`, `extract_fields` and the others.
+
+        >>> from llama_index.tools.smolvlm import SmolVLMToolSpec
+        >>> (ask,) = SmolVLMToolSpec("embedded").to_tool_list(["answer_question"])
+        >>> ask.call(
+        ...     image="examples/images/shapes.png", question="What color is the circle?"
+        ... ).raw_output.value
+        'red'
+
+    Names, descriptions, schemas and checks are the registry's. A tool's content is JSON text and
+    its `raw_output` the output model. What is wrong with a call is raised as a `SmolVLMError`
+    whose words an agent may read; LlamaIndex's agents get it as an error of the tool.
+
+    Args:
+        model: see `SmolVLM.load`. The weights are loaded by the first call that needs them, once
+            for all in the process who load the same.
+        policy: which images agents may name; None for `agent_policy()`: files below the working
+            directory, no URLs.
+        store: images by handle; it brings its own policy.
+        engine: a loaded engine to use instead of `model`.
+        load_options: other keywords of `SmolVLM.load`.
+    """
+
+    spec_functions: list[SPEC_FUNCTION_TYPE] = list(TOOLS)  # noqa: RUF012 - as the base declares it
+
+    def __init__(
+        self,
+        model: str | Path = "256m",
+        *,
+        policy: ImagePolicy | None = None,
+        store: ImageStore | None = None,
+        engine: SmolVLM | None = None,
+        **load_options: Any,
+    ) -> None:
+        if engine is not None and (load_options or model != "256m"):
+            raise BadOptions("both an engine and a model are given", "Give one of the two.")
+        if policy is not None and store is not None:
+            raise BadOptions("both policy and store are given", "The store has a policy already.")
+        store = store or ImageStore(policy)
+        self._claim = SharedEngine(model, policy=store.policy, **load_options)
+        self.toolbox = Toolbox(engine or self._claim.get, store=store)
+
+    def to_tool_list(
+        self,
+        spec_functions: list[SPEC_FUNCTION_TYPE] | None = None,
+        func_to_metadata_mapping: dict[str, ToolMetadata] | None = None,
+    ) -> list[FunctionTool]:
+        """The tools, or those of the given names.
+
+        Raises:
+            UnknownTool: there is none of that name.
+        """
+        other = func_to_metadata_mapping or {}
+        names = [name if isinstance(name, str) else name[0] for name in spec_functions or TOOLS]
+        return [self._tool(find_tool(name), other.get(name)) for name in names]
+
+    def close(self) -> None:
+        """Forget the images and give the engine up; it is closed when nobody else uses it."""
+        self.toolbox.store.clear()
+        self._claim.release()
+
+    def __enter__(self) -> SmolVLMToolSpec:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _tool(self, tool: Tool, metadata: ToolMetadata | None) -> FunctionTool:
+        def call(**arguments: Any) -> ToolOutput:
+            return self.toolbox.call(tool.name, arguments)
+
+        async def acall(**arguments: Any) -> ToolOutput:
+            return await self.toolbox.acall(tool.name, arguments)
+
+        return FunctionTool(
+            fn=call,
+            async_fn=acall,
+            metadata=metadata or _Metadata(tool.description, tool.name, tool.input),
+            callback=_as_json,
+        )
+
+
+class _Metadata(ToolMetadata):
+    """Shows the registry's plain schema instead of pydantic's."""
+
+    def get_parameters_dict(self) -> dict[str, Any]:
+        return find_tool(self.name).input_schema()
+
+
+def _as_json(output: BaseModel) -> str:
+    return output.model_dump_json()
