@@ -5,7 +5,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 EXAMPLES := examples/images
 BENCH ?=
 
-.PHONY: help demo install test test-slow lint format typecheck conformance bench bench-full clean
+
+.PHONY: help demo install test test-slow test-oldest lint format typecheck conformance bench bench-full clean
 
 help:  ## Show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -34,6 +35,11 @@ test: $(VENV)/.dev  ## Run the test suite (what CI runs)
 
 test-slow: $(VENV)/.dev  ## Run every test but those that need the hub
 	$(BIN)/python -m pytest -m "not hub" --timeout=1800
+
+test-oldest:  ## Run the adapters' tests on the oldest supported LangChain and LlamaIndex
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet -r tests/oldest.txt -e '.[langchain,llama-index,pdf]'
+	.venv-oldest/bin/python -m pytest -m "not slow" tests/test_langchain_*.py tests/test_llama_index_*.py tests/test_shared.py
 
 lint: $(VENV)/.dev  ## Check style and formatting
 	$(BIN)/ruff check .
