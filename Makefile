@@ -5,7 +5,6 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 EXAMPLES := examples/images
 BENCH ?=
 
-
 .PHONY: help demo install test test-slow test-oldest lint format typecheck conformance bench bench-full clean
 
 help:  ## Show the verbs
