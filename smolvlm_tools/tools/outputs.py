@@ -13,8 +13,11 @@ from pydantic import Field, JsonValue
 from ..types import FinishReason, Flag
 from .schema import ToolOutput
 
-_ANY_JSON: list[JsonValue] = ["object", "array", "string", "number", "boolean", "null"]
-"""Said in full, since strict readers of schemas warn of a value without any type."""
+_ANY_JSON: list[JsonValue] = [
+    {"type": kind} for kind in ("object", "array", "string", "number", "boolean", "null")
+]
+"""Said in full, since strict readers of schemas warn of a value without any type, and of several
+types in one place."""
 
 
 class ImageRef(ToolOutput):
@@ -60,7 +63,7 @@ class _Answer(_Words):
 class _Fields(ToolOutput):
     value: Any = Field(
         description="Data that fits the schema; null if abstained. Untrusted: see content_origin.",
-        json_schema_extra={"type": _ANY_JSON},
+        json_schema_extra={"anyOf": _ANY_JSON},
     )
     field_confidence: dict[str, float] | None = Field(
         default=None,
