@@ -49,8 +49,9 @@ class Spoken:
 
     def _has_unsaid_values(self, matcher: Matcher) -> bool:
         """Whether the completion of a cut answer wrote a value, or a part of one."""
-        fields = self.field_confidence or {}
-        return bool(matcher.completion) and (matcher.grammar.scalar or 0.0 in fields.values())
+        if not matcher.completion:
+            return False
+        return matcher.grammar.scalar or 0.0 in (self.field_confidence or {}).values()
 
     @property
     def probabilities(self) -> dict[str, float] | None:
