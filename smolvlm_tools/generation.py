@@ -106,8 +106,8 @@ def decode(
     check_cancelled: CheckCancelled,
     clock: StageClock,
     emit: Callable[[Step], None],
+    extend: Extend,
     matcher: Matcher | None = None,
-    extend: Extend | None = None,
 ) -> Generator[NextToken, Any, None]:
     """Generate one reply, one `Step` per token, the end-of-utterance token included.
 
@@ -146,8 +146,8 @@ def decode(
         if reason:
             return
         with clock.stage("decode"):
-            run = matcher.forced(max_new_tokens - position - 1) if matcher and extend else ()
-            if not run or not extend:
+            run = matcher.forced(max_new_tokens - position - 1) if matcher else ()
+            if not run:
                 logits = yield NextToken(token_id, cache)
                 continue
             logits = extend([token_id, *run], cache)
