@@ -100,8 +100,8 @@ class SmolVLM(TaskMethods):
         Args:
             name: an alias ("256m", "500m", "2.2b", "256m-video", "500m-video", "2.2b-video",
                 "embedded"), a hub id, or a folder in the hub's layout.
-            backend: "onnx", "openvino", "torch", or "auto": the fastest installed one whose files
-                are there.
+            backend: "onnx", "openvino", "torch", or "auto": torch on a GPU, else onnx, else torch,
+                as what is installed and the files allow.
             precision: "fp32", "bf16", "fp16", "int8", "q4", "bnb-nf4", …, or "auto"; also one for
                 each component: {"vision": "int8", "embed": "int8", "decoder": "q4"} of ONNX
                 files, {"vision": "bf16", "decoder": "bnb-nf4"} of torch (vision, connector,

@@ -6,7 +6,40 @@ from pathlib import Path
 
 import pytest
 
+from smolvlm_tools.backends import cpu_features
+from tests import cpus
 from tests.checkpoints import build_tiny_checkpoint, reference_folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--cpu avx2` takes the machine's CPU for another one in this process.
+
+    What the libraries take it for is up to them: ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
+    in the environment makes torch use no more than AVX2.
+    """
+    parser.addoption("--cpu", choices=tuple(cpus.BOTH), help="take the CPU for such a one")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pretended_cpu(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    name = request.config.getoption("--cpu")
+    if name:
+        path = tmp_path_factory.mktemp("cpu") / "cpuinfo"
+        path.write_text(cpus.cpuinfo(cpus.BOTH[name]))
+        cpu_features.CPUINFO = path
+
+
+@pytest.fixture(params=cpus.BOTH)
+def each_cpu(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> cpu_features.CpuFeatures:
+    """The product in this process takes the CPU for each of `cpus.BOTH`, one after the other."""
+    path = tmp_path / "cpuinfo"
+    path.write_text(cpus.cpuinfo(cpus.BOTH[request.param]))
+    monkeypatch.setattr(cpu_features, "CPUINFO", path)
+    return cpus.BOTH[request.param]
 
 
 @pytest.fixture(scope="session")

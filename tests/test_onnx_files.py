@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smolvlm_tools import open_checkpoint
-from smolvlm_tools.backends import onnx_plan
+from smolvlm_tools.backends.cpu_features import CpuFeatures
 from smolvlm_tools.backends.onnx_files import (
     COMPONENTS,
     PARTS,
@@ -24,6 +24,7 @@ from smolvlm_tools.backends.onnx_plan import (
     parse_precision,
 )
 from smolvlm_tools.errors import BadOptions, ModelNotFound
+from tests import cpus
 
 
 def files_of(*precisions: str) -> frozenset[str]:
@@ -153,19 +154,19 @@ def test_data_files_are_fetched_with_their_graphs_only() -> None:
 
 
 def test_a_foreign_int8_vision_file_is_exact_only_where_products_do_not_saturate(
-    embedded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    embedded: str, tmp_path: Path
 ) -> None:
     own = open_checkpoint(embedded).folder / component_file("vision_encoder", "int8")
     foreign = tmp_path / "vision_encoder_int8.onnx"
     foreign.write_bytes(own.read_bytes().replace(b"smolvlm-tools", b"another-tools"))
-    for machine, vnni, expected in (
-        ("x86_64", False, False),
-        ("AMD64", False, False),
-        ("x86_64", True, True),
-        ("aarch64", False, True),
+    windows = CpuFeatures("AMD64")
+    for cpu, expected in (
+        (cpus.AVX2, False),
+        (windows, False),
+        (cpus.VNNI, True),
+        (cpus.AVX512_BF16, True),
+        (cpus.ARM, True),
     ):
-        monkeypatch.setattr(onnx_plan.platform, "machine", lambda name=machine: name)
-        monkeypatch.setattr(onnx_plan, "has_int8_products", lambda known=vnni: known)
-        assert int8_vision_is_exact(own)
-        assert int8_vision_is_exact(foreign) is expected
-        assert int8_vision_is_exact(tmp_path / "not fetched yet") is expected
+        assert int8_vision_is_exact(own, cpu)
+        assert int8_vision_is_exact(foreign, cpu) is expected
+        assert int8_vision_is_exact(tmp_path / "not fetched yet", cpu) is expected

@@ -14,12 +14,23 @@ from smolvlm_tools.backends import choose, cpu_features
 from smolvlm_tools.backends.choose import choose_backend
 from smolvlm_tools.backends.mapped_pages import MAPS, forget_pages
 from smolvlm_tools.backends.onnx_backend import OnnxBackend
+from smolvlm_tools.backends.onnx_files import COMPONENTS, component_file
 from smolvlm_tools.backends.openvino_backend import OpenVinoBackend
+from smolvlm_tools.cache import CacheLimits
 from smolvlm_tools.checkpoint import open_checkpoint
-from smolvlm_tools.errors import BackendUnavailable, ModelInvalid, ModelNotFound
+from smolvlm_tools.errors import (
+    BackendUnavailable,
+    ModelInvalid,
+    ModelNotFound,
+    OutOfMemoryBudget,
+)
 from smolvlm_tools.export import export_checkpoint
+from smolvlm_tools.loading import largest_request, open_reader, plan_load
+from smolvlm_tools.memory.amounts import parse_bytes
+from smolvlm_tools.memory.plan import LoadPlan, Process
 from tests.onnx_exports import exported, greedy, make_prompt, torch_greedy
 
+PROCESS = Process(80_000_000)
 FORMS = {"fused": True, "plain": False}
 needs_openvino = pytest.mark.skipif(
     not choose.installed("openvino"), reason="the openvino extra is not installed"
@@ -141,33 +152,53 @@ def test_a_missing_vision_file_is_named(tmp_path: Path) -> None:
         OpenVinoBackend.open_vision(tmp_path / "vision_encoder.onnx", "cpu", None)
 
 
-@pytest.mark.parametrize(
-    ("flags", "precision", "chosen"),
-    [
-        ("avx2 fma", "int8", "onnx"),
-        ("avx2 avx_vnni", "int8", "openvino"),
-        ("avx512f avx512_vnni amx_bf16", "auto", "openvino"),
-        ("avx512f avx512_vnni", "fp32", "onnx"),
-        ("avx512f avx512_vnni", "vision=fp32,decoder=int8", "onnx"),
-    ],
-)
-def test_auto_takes_openvino_for_int8_on_cpus_made_for_int8(
+@pytest.mark.parametrize("precision", ["auto", "int8", "fp32", "vision=fp32,decoder=int8"])
+def test_installing_openvino_changes_nothing_by_itself(
     tiny_a: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    flags: str,
+    each_cpu: cpu_features.CpuFeatures,
     precision: str,
-    chosen: str,
 ) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(f"processor : 0\nflags : {flags}\nprocessor : 1\nflags : {flags}\n")
-    monkeypatch.setattr(cpu_features, "CPUINFO", cpuinfo)
-    monkeypatch.setattr(choose, "installed", lambda *modules: True)
     export_checkpoint(tiny_a, tmp_path / "out", ("fp32", "int8"))
     checkpoint = open_checkpoint(tmp_path / "out")
-    assert choose_backend(checkpoint, precision, "cpu") == chosen
-    monkeypatch.setattr(choose, "installed", lambda *modules: "openvino" not in modules)
-    assert choose_backend(checkpoint, precision, "cpu") == "onnx"
+    for there in (True, False):
+        monkeypatch.setattr(choose, "installed", lambda *names: there or "openvino" not in names)  # noqa: B023
+        assert choose_backend(checkpoint, precision, "cpu") == "onnx"
+
+
+@pytest.mark.parametrize("budget", ["450MB", "600MB", "900MB"])
+@pytest.mark.parametrize("size", ["SmolVLM-256M-Instruct", "SmolVLM-500M-Instruct"])
+def test_under_a_budget_plans_with_openvino_installed_are_the_lean_ones(
+    reference: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    each_cpu: cpu_features.CpuFeatures,
+    size: str,
+    budget: str,
+) -> None:
+    folder = tmp_path / size
+    (folder / "onnx").mkdir(parents=True)
+    for file in (reference / size).iterdir():
+        if file.suffix == ".json":
+            (folder / file.name).write_bytes(file.read_bytes())
+    tokenizer = reference / "SmolVLM-256M-Instruct" / "tokenizer.json"  # the 500M's is the same
+    (folder / tokenizer.name).write_bytes(tokenizer.read_bytes())
+    for component in COMPONENTS:  # only their names are looked at
+        for precision in ("fp32", "int8", "q4"):
+            (folder / component_file(component, precision)).touch()
+    reader = open_reader(open_checkpoint(folder), None, CacheLimits())
+    plans: list[LoadPlan | int | None] = []
+    for there in (True, False):
+        monkeypatch.setattr(choose, "installed", lambda *names: there or "openvino" not in names)  # noqa: B023
+        try:
+            request = largest_request(reader, "auto")
+            plan = plan_load(reader, *request, budget=parse_bytes(budget), process=PROCESS)
+            assert plan.backend == "onnx"
+            plans.append(plan)
+        except OutOfMemoryBudget as error:
+            plans.append(error.needed_bytes)
+    assert plans[0] == plans[1]
 
 
 def test_an_unknown_machine_has_no_cpu_flags(tmp_path: Path) -> None:

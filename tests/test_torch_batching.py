@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from smolvlm_tools import BackendUnavailable, BadPrompt, ModelError, open_checkpoint
+from tests import cpus
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 
@@ -211,7 +212,8 @@ def test_neighbours_set_nobodys_scale(tiny, precision):
     backend.close()
 
 
-def test_what_was_quantized_is_what_is_multiplied():
+@pytest.mark.parametrize("cpu", cpus.BOTH)
+def test_what_was_quantized_is_what_is_multiplied(cpu):
     from smolvlm_tools.backends.torch_linear import FEW_ROWS, make_matrix
     from smolvlm_tools.backends.torch_names import parse_kinds
     from smolvlm_tools.backends.torch_precision import make_plan
@@ -222,7 +224,8 @@ def test_what_was_quantized_is_what_is_multiplied():
         bias = torch.randn(outputs, generator=generator)
         x = torch.randn((FEW_ROWS + 1, inputs), generator=generator)
         for precision, bound in (("bf16", 0.01), ("fp16", 0.01), ("int8", 0.02), ("q4", 0.15)):
-            matrix = make_matrix(weight, bias, precision, make_plan(parse_kinds(precision), "cpu"))
+            plan = make_plan(parse_kinds(precision), "cpu", cpus.BOTH[cpu])
+            matrix = make_matrix(weight, bias, precision, plan)
             exact = x @ weight.t() + bias
             many, few = matrix(x), matrix(x[:FEW_ROWS])
             one = torch.cat([matrix(row[None]) for row in x])
@@ -253,19 +256,17 @@ def test_quantized_precisions_are_refused_off_the_cpu(precision):
         make_plan(parse_kinds(precision), "cuda:0")
 
 
-def test_processors_with_bfloat16_instructions_compute_in_it(monkeypatch, tiny_a):
+def test_processors_with_bfloat16_instructions_compute_in_it(each_cpu, tiny_a):
     from smolvlm_tools.backends.torch_names import parse_kinds
     from smolvlm_tools.backends.torch_precision import make_plan, pick_precision
 
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-    assert make_plan(parse_kinds("int8"), "cpu").activations == torch.bfloat16
+    expected = torch.bfloat16 if each_cpu.bf16_products else torch.float32
+    for precision in ("bf16", "int8", "q4"):
+        assert make_plan(parse_kinds(precision), "cpu").activations == expected
     backend = load(tiny_a, "q4")
     full = load(tiny_a)
-    found, expected = (start(b, prompt(60), 60)[1] for b in (backend, full))
-    assert np.linalg.norm(found - expected) < 0.35 * np.linalg.norm(expected)
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
-    assert make_plan(parse_kinds("bf16"), "cpu").activations == torch.float32
+    found, exact = (start(b, prompt(60), 60)[1] for b in (backend, full))
+    assert np.linalg.norm(found - exact) < 0.35 * np.linalg.norm(exact)
     assert (pick_precision("cpu"), pick_precision("mps")) == ("bf16", "fp16")
 
 

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from smolvlm_tools import open_checkpoint
+from smolvlm_tools.backends import cpu_features
+from smolvlm_tools.backends.cpu_features import CpuFeatures
 from smolvlm_tools.backends.torch_names import KINDS, defaults, library_of, parse_kinds
 from smolvlm_tools.memory.footprint import Setup
 from smolvlm_tools.memory.torch_footprint import PREFILL_BUFFERS, TorchFootprint
 from smolvlm_tools.memory.torch_formats import activation_bytes
 from smolvlm_tools.model_config import ModelConfig
+from tests import cpus
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 from torch.multiprocessing.reductions import StorageWeakRef  # noqa: E402
@@ -51,8 +54,8 @@ class Allocations(TorchDispatchMode):
         return result
 
 
-def setup_of(config: ModelConfig, precision: str, device: str = "cpu") -> Setup:
-    return Setup(config, "torch", device, parse_kinds(precision))
+def setup_of(config: ModelConfig, precision: str, cpu: CpuFeatures) -> Setup:
+    return Setup(config, "torch", "cpu", parse_kinds(precision), cpu=cpu)
 
 
 def tensors_of(thing: object, found: dict[int, int]) -> dict[int, int]:
@@ -69,17 +72,24 @@ def tensors_of(thing: object, found: dict[int, int]) -> dict[int, int]:
     return found
 
 
-@pytest.fixture(scope="module")
-def load(embedded):
+@pytest.fixture(scope="module", params=cpus.BOTH)
+def load(embedded, request, tmp_path_factory):
+    """Load in a precision, as on a CPU that cannot or can multiply bfloat16."""
     from smolvlm_tools.backends.torch_backend import TorchBackend
+
+    cpu = cpus.BOTH[request.param]
+    path = tmp_path_factory.mktemp("cpu") / "cpuinfo"
+    path.write_text(cpus.cpuinfo(cpu))
 
     @functools.cache
     def load(precision: str):
         checkpoint = open_checkpoint(embedded)
         backend = TorchBackend.load(checkpoint, precision, "cpu", None)
-        return backend, TorchFootprint(setup_of(checkpoint.config, precision))
+        return backend, TorchFootprint(setup_of(checkpoint.config, precision, cpu))
 
-    return load
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cpu_features, "CPUINFO", path)
+        yield load
 
 
 @pytest.mark.parametrize("precision", [*OWN, MIXED])
@@ -122,15 +132,18 @@ def test_reading_a_prompt_makes_no_more_than_predicted(load, precision, tokens):
 
 @pytest.mark.parametrize("precision", [*KINDS, MIXED, "vision=bf16,decoder=fp32"])
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_formats_are_those_the_backend_will_choose(precision, device):
+@pytest.mark.parametrize("cpu", cpus.BOTH)
+def test_formats_are_those_the_backend_will_choose(precision, device, cpu):
     from smolvlm_tools.backends.torch_precision import make_plan
 
     kinds = parse_kinds(precision)
     if device == "cuda" and {"int8", "q4"} & set(kinds.values()):
         return  # the backend refuses them
     config = ModelConfig.from_folder(open_checkpoint("embedded").folder)
-    plan = make_plan(kinds, device)
-    assert activation_bytes(kinds, device == "cpu") == plan.activations.itemsize
+    features = cpus.BOTH[cpu]
+    plan = make_plan(kinds, device, features)
+    predicted = activation_bytes(kinds, features if device == "cpu" else None)
+    assert predicted == plan.activations.itemsize
     one, two = (TorchFootprint(Setup(config, "torch", "mps", kinds)).kv(n) for n in (1, 2))
     if device == "cuda":
         text = config.text

@@ -10,7 +10,6 @@ import sys
 from ..checkpoint import AdapterFiles, Checkpoint
 from ..errors import BadOptions, ModelNotFound
 from .base import AnyBackend
-from .cpu_features import has_int8_products
 from .onnx_files import PRECISIONS as ONNX_PRECISIONS
 from .onnx_files import available_precisions
 from .onnx_plan import choose_plan, parse_precision
@@ -84,10 +83,10 @@ def backend_for_adapter(backend: str) -> str:
 
 
 def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) -> str:
-    """The fastest installed backend whose files are there.
+    """The installed backend that suits the device and whose files are there.
 
-    Torch on an accelerator; on a CPU openvino where it is the quicker one, else onnx (see docs/adr
-    for the measurements), else torch.
+    Torch on an accelerator; on a CPU onnx, else torch. OpenVINO is for those who ask for it, so
+    that installing it changes nothing by itself (docs/adr/0003 has the reasons).
 
     Raises:
         BadOptions: no such precision exists.
@@ -102,8 +101,6 @@ def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) ->
     onnx_runs = installed("onnxruntime") and _has_files(checkpoint, precision)
     if torch_runs and not on_cpu:
         return "torch"
-    if onnx_runs and device in ("auto", "cpu") and _openvino_wins(checkpoint, precision):
-        return "openvino"
     if onnx_runs and device != "mps":
         return "onnx"
     if torch_runs:
@@ -115,18 +112,6 @@ def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) ->
         f"no installed backend can run {checkpoint.id}{wanted}{have}",
         f"Run `smolvlm export {checkpoint.id} --out DIR` on a machine with "
         "`pip install 'smolvlm-tools[export]'`, or install 'smolvlm-tools[torch]' here.",
-    )
-
-
-def _openvino_wins(checkpoint: Checkpoint, precision: Precision) -> bool:
-    """Whether OpenVINO's vision tower is the quicker one: in int8, on CPUs made for int8.
-
-    Elsewhere it computes in fp32, and slower than ONNX Runtime.
-    """
-    return (
-        installed("openvino")
-        and has_int8_products()
-        and choose_plan(checkpoint.files, precision, checkpoint.id)["vision"] == "int8"
     )
 
 

@@ -1,22 +1,62 @@
-"""What this machine's CPU multiplies quickly; knows nothing of runtimes."""
+"""What a CPU multiplies quickly, as a value; knows nothing of runtimes.
+
+Whatever depends on it takes a `CpuFeatures`, so that a test can hand in any CPU.
+"""
 
 from __future__ import annotations
 
 import functools
+import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-INTEGER_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+INT8_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+BF16_PRODUCTS = frozenset({"avx512_bf16", "amx_bf16"})
+X86 = frozenset({"x86_64", "amd64", "i386", "i686"})
 
 
-def has_int8_products() -> bool:
-    """Whether the CPU sums 8-bit products in one instruction (VNNI, AMX); False where unknown."""
-    return bool(INTEGER_PRODUCTS & cpu_flags(CPUINFO))
+@dataclass(frozen=True, slots=True)
+class CpuFeatures:
+    """The instruction sets of one CPU.
+
+    Attributes:
+        machine: its architecture, as `platform.machine` gives it.
+        flags: as Linux names them; empty on other systems, where nothing is taken for granted.
+    """
+
+    machine: str = "x86_64"
+    flags: frozenset[str] = frozenset()
+
+    @property
+    def int8_products(self) -> bool:
+        """Sums 8-bit products in one instruction of 32 bits (VNNI, AMX)."""
+        return bool(INT8_PRODUCTS & self.flags)
+
+    @property
+    def saturates_int8(self) -> bool:
+        """Sums 8-bit products by pairs in 16 bits, which large ones overflow: x86 without VNNI."""
+        return self.machine.lower() in X86 and not self.int8_products
+
+    @property
+    def bf16_products(self) -> bool:
+        """Multiplies bfloat16; others emulate it, several times slower than float32."""
+        return bool(BF16_PRODUCTS & self.flags)
+
+    @property
+    def amx(self) -> bool:
+        """Multiplies bfloat16 matrices in tiles."""
+        return "amx_bf16" in self.flags
+
+    @property
+    def vectors_of_512_bits(self) -> bool:
+        """Has AVX-512 to the extent that torch and oneDNN ask for."""
+        return {"avx512f", "avx512bw", "avx512vl", "avx512dq"} <= self.flags
 
 
-def has_amx() -> bool:
-    """Whether the CPU multiplies bf16 matrices in tiles; False where unknown."""
-    return "amx_bf16" in cpu_flags(CPUINFO)
+def this_cpu() -> CpuFeatures:
+    """Of the machine that runs this."""
+    return CpuFeatures(platform.machine(), cpu_flags(CPUINFO))
 
 
 @functools.cache

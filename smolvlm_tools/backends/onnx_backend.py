@@ -13,6 +13,7 @@ from ..errors import Closed, ModelError, ModelInvalid
 from ..heap import give_back_large_blocks
 from ..model_config import ModelConfig
 from .base import Features, Logits, Tiles, TokenIds
+from .cpu_features import this_cpu
 from .onnx_cache import OnnxCache, check_room
 from .onnx_decoder import ELEMENTS, Decoder
 from .onnx_files import PARTS, component_file, needed_files
@@ -103,7 +104,7 @@ class OnnxBackend:
             checkpoint.files,
             precision,
             checkpoint.id,
-            lambda name: int8_vision_is_exact(checkpoint.folder / name),
+            lambda name: int8_vision_is_exact(checkpoint.folder / name, this_cpu()),
         )
         device, _ = provider_for(device)
         give_back_large_blocks()

@@ -7,13 +7,12 @@ says.
 from __future__ import annotations
 
 import logging
-import platform
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import ModelNotFound
-from .cpu_features import has_int8_products
+from .cpu_features import CpuFeatures
 from .onnx_files import EXPORTED, PARTS, SUFFIXES, available_precisions, component_file
 from .precision_names import Precision, read_parts
 
@@ -84,16 +83,13 @@ def describe_plan(plan: Mapping[str, str]) -> str:
     return names.pop() if len(names) == 1 else ",".join(f"{k}={v}" for k, v in plan.items())
 
 
-def int8_vision_is_exact(path: Path) -> bool:
-    """Whether this machine computes the int8 vision graph at `path` as it was meant.
+def int8_vision_is_exact(path: Path, cpu: CpuFeatures) -> bool:
+    """Whether a CPU computes the int8 vision graph at `path` as it was meant.
 
-    Foreign files use all of int8 beside uint8 activations. x86 CPUs without VNNI sum two such
-    products in 16 bits and saturate: the features were wrong by up to 40 %. `smolvlm export` keeps
-    to a range that fits (`export.graph.INT8_LIMIT`).
+    Foreign files use all of int8 beside uint8 activations, which a CPU that saturates gets wrong by
+    up to 40 %. `smolvlm export` keeps to a range that fits (`export.graph.INT8_LIMIT`).
     """
-    if platform.machine().lower() not in ("x86_64", "amd64", "i386", "i686"):
-        return True
-    return has_int8_products() or (path.is_file() and is_own_export(path))
+    return not cpu.saturates_int8 or (path.is_file() and is_own_export(path))
 
 
 def is_own_export(path: Path) -> bool:

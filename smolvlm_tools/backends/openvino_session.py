@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendUnavailable, ModelInvalid, ModelNotFound
-from .cpu_features import has_amx
+from .cpu_features import this_cpu
 from .mapped_pages import forget_pages
 
 PORTS = ("pixel_values", "image_features")
@@ -122,7 +122,7 @@ def _settings(path: Path, threads: int | None) -> dict[str, str]:
     bf16 is as quick, so there OpenVINO's own choice stands. The fp32 file is computed in fp32.
     """
     settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
-    if path.stem == "vision_encoder" or not has_amx():
+    if path.stem == "vision_encoder" or not this_cpu().amx:
         settings["INFERENCE_PRECISION_HINT"] = "f32"
     settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = str(GROUP)
     if threads is not None:

@@ -9,6 +9,7 @@ from ..checkpoint import Checkpoint
 from ..memory.footprint import Setup
 from ..memory.onnx_footprint import INLINE_LIMIT
 from .choose import has_accelerator, installed
+from .cpu_features import this_cpu
 from .onnx_files import PARTS, component_file
 from .onnx_plan import choose_plan, int8_vision_is_exact, is_own_export, parse_precision
 from .precision_names import Precision
@@ -88,7 +89,7 @@ def _onnx_precisions(checkpoint: Checkpoint, precision: Precision) -> Iterator[M
         checkpoint.files,
         precision,
         checkpoint.id,
-        lambda name: int8_vision_is_exact(checkpoint.folder / name),
+        lambda name: int8_vision_is_exact(checkpoint.folder / name, this_cpu()),
     )
     yield plan
     asked = parse_precision(precision)

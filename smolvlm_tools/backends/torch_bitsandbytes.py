@@ -88,11 +88,16 @@ class BnbInt8Matrix:
 
 
 class BnbNf4Matrix:
-    """Weights in 4 bits; an odd number of inputs is padded with a zero."""
+    """Weights in 4 bits; an odd number of inputs is padded with a zero.
+
+    A block may reach from one row into the next. The library's kernels for AVX-512 begin one with
+    every row, so on a CPU such a matrix is given to them as rows of one block each.
+    """
 
     def __init__(self, stored: Stored, shape: tuple[int, int], bias: torch.Tensor | None) -> None:
         outputs, inputs = shape
         self._padding, self._bias = inputs % 2, bias
+        self._shape = outputs, inputs + self._padding
         self._weight = stored[".weight"]
         code, nested_code = _code_tables(self._weight.device)
         offset = torch.tensor(_offset(stored[STATE]), device=self._weight.device)
@@ -104,7 +109,7 @@ class BnbNf4Matrix:
         )
         self._state = bnb.QuantState(
             absmax=stored[".weight.absmax"],
-            shape=torch.Size((outputs, inputs + self._padding)),
+            shape=torch.Size(self._shape),
             code=code,
             blocksize=BLOCK,
             quant_type="nf4",
@@ -112,12 +117,32 @@ class BnbNf4Matrix:
             offset=offset,
             state2=scales,
         )
+        self._scales, self._offset = scales, offset
+        self._by_blocks = self._weight.device.type == "cpu" and self._shape[1] % BLOCK != 0
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         if self._padding:
             x = F.pad(x, (0, 1))
-        y = matmul_4bit(x, self._weight, quant_state=self._state)
+        if self._by_blocks:
+            y = F.linear(x, self._expand(x.dtype))
+        else:
+            y = matmul_4bit(x, self._weight, quant_state=self._state)
         return y if self._bias is None else y + self._bias
+
+    def _expand(self, dtype: torch.dtype) -> torch.Tensor:
+        """The weight (outputs, inputs), padding included."""
+        scales = bnb.dequantize_blockwise(self._state.absmax, self._scales) + self._offset
+        missing = len(scales) * BLOCK // 2 - len(self._weight)
+        blocks = torch.ops.bitsandbytes.dequantize_4bit(
+            F.pad(self._weight.flatten(), (0, missing)),
+            scales,
+            BLOCK,
+            "nf4",
+            (len(scales), BLOCK),
+            dtype,
+        )
+        outputs, inputs = self._shape
+        return blocks.flatten()[: outputs * inputs].view(outputs, inputs)
 
 
 def _offset(state: torch.Tensor) -> float:

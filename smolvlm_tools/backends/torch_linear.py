@@ -106,13 +106,13 @@ def make_together(
 
 
 class DenseMatrix:
-    """Weights in the dtype of the activations."""
+    """Weights in the dtype that activations are multiplied in."""
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
         self.weight, self._bias = weight, bias
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(x, self.weight, self._bias)
+        return F.linear(x.to(self.weight.dtype), self.weight, self._bias)
 
 
 class TransposedMatrix:
@@ -122,7 +122,7 @@ class TransposedMatrix:
         self._weight = weight.t().contiguous()
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return x @ self._weight
+        return x.to(self._weight.dtype) @ self._weight
 
 
 class StoredMatrix:

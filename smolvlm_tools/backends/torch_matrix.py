@@ -19,7 +19,7 @@ Layout: TypeAlias = dict[str, tuple[torch.dtype, tuple[int, ...]]]
 
 
 class Matrix(Protocol):
-    """A linear layer: (rows, inputs) -> (rows, outputs).
+    """A linear layer: (rows, inputs) of any float dtype -> (rows, outputs).
 
     Results are in the dtype the kernel gives: that of the activations, or bfloat16 for few rows of
     a packed or 16-bit matrix; every conversion is a launch, and the residual they are added to

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import BackendUnavailable
+from .cpu_features import CpuFeatures, this_cpu
 from .torch_names import FLOATS, OWN, describe_kinds, library_of
 
 WEIGHTS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -56,8 +57,13 @@ class Plan:
         return not any(library_of(kind) for kind in self.kinds.values())
 
 
-def make_plan(kinds: Mapping[str, str], device: str) -> Plan:
+def make_plan(kinds: Mapping[str, str], device: str, cpu: CpuFeatures | None = None) -> Plan:
     """The formats of a model whose components are `kinds`; see the module.
+
+    Args:
+        kinds: of each of `torch_names.COMPONENTS`.
+        device: see `Plan`.
+        cpu: what the CPU can do; None asks this one.
 
     Raises:
         BackendUnavailable: a format of ours on something else than a CPU.
@@ -71,8 +77,10 @@ def make_plan(kinds: Mapping[str, str], device: str) -> Plan:
         )
     plain = {kind for kind in kinds.values() if kind in FLOATS} or {"bf16"}
     activations = WEIGHTS[plain.pop()] if len(plain) == 1 else torch.float32
-    if on_cpu:
-        activations = fast_dtype() if activations == torch.bfloat16 else torch.float32
+    if on_cpu and activations == torch.bfloat16:
+        activations = fast_dtype(cpu or this_cpu())
+    elif on_cpu:
+        activations = torch.float32
     cache = WEIGHTS.get(kinds["decoder"], torch.bfloat16)
     if not on_cpu and kinds["decoder"] not in FLOATS:
         cache = activations
@@ -84,12 +92,9 @@ def pick_precision(device: str) -> str:
     return "fp16" if device == "mps" else "bf16"
 
 
-def fast_dtype() -> torch.dtype:
-    """What this CPU multiplies large matrices in fastest: bfloat16 where it has instructions.
+def fast_dtype(cpu: CpuFeatures) -> torch.dtype:
+    """What a CPU multiplies large matrices in fastest: bfloat16 where it has instructions.
 
     Without them oneDNN's bfloat16 products are five to seven times slower than float32's.
     """
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    checks = [getattr(torch.cpu, name, None) for name in names]
-    native = any(check is not None and check() for check in checks)
-    return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if cpu.bf16_products else torch.float32

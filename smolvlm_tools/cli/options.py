@@ -44,7 +44,7 @@ Revision: TypeAlias = Annotated[
 Backend: TypeAlias = Annotated[
     str,
     typer.Option(
-        metavar="NAME", help="onnx, openvino, torch, or auto: the fastest one that can run it."
+        metavar="NAME", help="onnx, openvino, torch, or auto: torch on a GPU, else onnx."
     ),
 ]
 Precision: TypeAlias = Annotated[

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..backends.cpu_features import CpuFeatures, this_cpu
 from ..model_config import ModelConfig
 
 
@@ -23,6 +24,7 @@ class Setup:
         precision: of each component, never "auto". onnx and openvino: vision, embed, decoder.
             torch: vision, connector, decoder, lm_head.
         foreign: whether ONNX files are others than `smolvlm export` wrote, as the hub's are.
+        cpu: what the host's CPU can do.
     """
 
     config: ModelConfig
@@ -30,6 +32,7 @@ class Setup:
     device: str
     precision: Mapping[str, str]
     foreign: bool = False
+    cpu: CpuFeatures = field(default_factory=this_cpu)
 
     @property
     def tied(self) -> bool:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..backends.cpu_features import CpuFeatures
 from ..backends.torch_names import FLOATS
 
 GROUP = 32
@@ -40,6 +41,15 @@ NF4_BLOCK, NF4_NESTED = 64, 256
 
 KERNEL_GROUP = 128
 """Inputs of the groups of quanto-int4 that torch's 4-bit kernel multiplies; others are expanded."""
+
+THREADS = 2
+"""Of a product; the footprint's figures are for so many."""
+
+PACKED_OUTPUTS, PACKED_INPUTS, PACKED_ROWS = 64, 1024, 256
+"""The largest block of a bfloat16 product that a thread of oneDNN rearranges."""
+
+ALIASED, PACKED_COPY = 4096, 1_524_000
+"""Inputs whose rows fall on the same cache lines, and what copying a block of them takes."""
 
 TILE = (8, 1024)
 """Outputs and inputs that torchao-int4 is padded to on a GPU."""
@@ -116,12 +126,36 @@ def quanto_groups(inputs: int) -> tuple[int, int]:
     return columns, next(size for size in (128, 96, 64, 32) if columns % size == 0)
 
 
+def packing_bytes(inputs: int, rows: int) -> int:
+    """What oneDNN takes through torch's allocator to multiply bfloat16, with `THREADS` threads.
+
+    Each thread rearranges a block of the weights and adds up a block of the result; it also copies
+    its rows of the argument where they lie a multiple of `ALIASED` apart. Measured: oneDNN's own
+    choice of blocks is not documented.
+
+    Args:
+        inputs: columns of the matrix.
+        rows: rows of activations.
+    """
+    columns = PACKED_INPUTS if rows > 1 else PACKED_INPUTS // 2
+    weights = 2 * PACKED_OUTPUTS * min(inputs, columns)
+    sums = 4 * PACKED_OUTPUTS * min(rows, PACKED_ROWS)
+    copied = PACKED_COPY if inputs % ALIASED == 0 and rows > PACKED_ROWS else 0
+    return THREADS * (weights + sums + copied + 4096)
+
+
 def workspace_bytes(
-    kind: str, outputs: int, inputs: int, rows: int, activation_bytes: int, bias: bool = False
+    kind: str,
+    outputs: int,
+    inputs: int,
+    rows: int,
+    activation_bytes: int,
+    cpu: CpuFeatures | None,
+    bias: bool = False,
 ) -> int:
     """What one product needs at its peak on top of `rows` rows of input and of output, on a CPU.
 
-    Counted as torch's allocator does: packing buffers inside a kernel are not part of it.
+    Counted as torch's allocator does: buffers that kernels take elsewhere are not part of it.
 
     Args:
         kind: one of `backends.torch_names.KINDS`.
@@ -129,6 +163,8 @@ def workspace_bytes(
         inputs: its columns.
         rows: rows of activations.
         activation_bytes: 4 or 2, of an activation.
+        cpu: what computes: it decides which kernels the libraries take. None for another device,
+            for which the figures are an upper bound.
         bias: whether one is added.
 
     Raises:
@@ -138,9 +174,13 @@ def workspace_bytes(
     result = rows * outputs * act
     narrow = 2 * rows * (inputs + outputs) if act > 2 else 0  # rounded to bfloat16 and back
     again = result if bias else 0
+    packing = packing_bytes(inputs, rows) if cpu and act == 2 else 0
     if kind in FLOATS:
-        if FLOATS[kind] == act or (kind == "bf16" and rows == 1):
-            return narrow + again
+        if FLOATS[kind] == act:
+            return narrow + again + packing
+        if kind == "bf16" and rows == 1:
+            packs = cpu is not None and cpu.vectors_of_512_bits
+            return narrow + again + (packing_bytes(inputs, rows) if packs else 0)
         at_once = EXPANDED_FOR_FEW if kind == "bf16" and rows <= FEW_ROWS else EXPANDED
         joined = result if outputs > at_once else 0
         widened = act * rows * inputs if at_once == EXPANDED_FOR_FEW else 0
@@ -150,19 +190,24 @@ def workspace_bytes(
         copies = {"int8": 1, "q4": 2}[kind]
         if rows <= FEW_ROWS:
             return narrow + again
-        return copies * act * rounded + (rounded // 2 if kind == "q4" else 0) + again
+        return copies * act * rounded + (rounded // 2 if kind == "q4" else 0) + again + packing
     if kind == "bnb-int8":
+        if cpu and cpu.vectors_of_512_bits:  # int8 by int8
+            return rows * max((16 - act) * outputs + inputs, 9 * inputs - act * outputs) + again
         return 4 * size + rows * (6 * inputs + 8 * outputs)
     if kind == "bnb-nf4":
-        return act * size + 8 * size // NF4_BLOCK + again
+        return act * size + 8 * size // NF4_BLOCK + again + packing
     if kind == "torchao-int8":
-        return act * size + result
+        return act * size + result + packing
     if kind == "torchao-int8-dynamic":
-        return rows * (9 * inputs + 12 * outputs)
+        product = rows * (9 * inputs + 12 * outputs)
+        if cpu and cpu.int8_products and not cpu.amx:  # its columns are summed in 32 bits
+            return max(product, 4 * size + rows * (3 * inputs + 4 * outputs)) + packing
+        return product
     if kind in ("torchao-int4", "quanto-int8"):
         return narrow + again
     if kind == "quanto-float8":
-        return 2 * act * size + again
+        return 2 * act * size + again + packing
     if kind == "quanto-int4":
         columns, group = quanto_groups(inputs)
         if group == KERNEL_GROUP and outputs % BLOCK == 0:

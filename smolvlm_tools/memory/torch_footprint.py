@@ -68,7 +68,8 @@ class TorchFootprint:
     def __init__(self, setup: Setup) -> None:
         self._setup, self._config, self._kinds = setup, setup.config, setup.precision
         self._cpu = setup.on_host
-        self._act = activation_bytes(setup.precision, self._cpu)
+        self._features = setup.cpu if self._cpu else None
+        self._act = activation_bytes(setup.precision, self._features)
         decoder = setup.precision["decoder"]
         self._cache = FLOATS.get(decoder, 2 if self._cpu else self._act)
 
@@ -206,7 +207,7 @@ class TorchFootprint:
         return sum(n * each.weights for n, each in held), sum(n * each.metadata for n, each in held)
 
     def _product(self, kind: str, linear: Linear, rows: int) -> int:
-        return product_bytes(kind, linear, rows, self._act, self._cpu)
+        return product_bytes(kind, linear, rows, self._act, self._features)
 
     def _head(self, rows: int) -> int:
         """Of the output matrix's product, its results apart."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..backends.cpu_features import CPUINFO, cpu_flags
+from ..backends.cpu_features import CpuFeatures
 from ..backends.torch_names import FLOATS, library_of
 from .formats import (
     EXPANDED,
@@ -15,21 +15,24 @@ from .formats import (
     FEW_ROWS,
     MatrixBytes,
     matrix_bytes,
+    packing_bytes,
     workspace_bytes,
 )
 from .torch_shapes import Linear
 
-NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_tile"})
-"""CPU flags with which `torch_precision.fast_dtype` is bfloat16."""
 
+def activation_bytes(precision: Mapping[str, str], cpu: CpuFeatures | None) -> int:
+    """Of one activation; the rule of `torch_precision.make_plan`.
 
-def activation_bytes(precision: Mapping[str, str], on_cpu: bool) -> int:
-    """Of one activation; the rule of `torch_precision.make_plan`."""
+    Args:
+        precision: of each component.
+        cpu: what computes; None for another device.
+    """
     plain = {kind for kind in precision.values() if kind in FLOATS} or {"bf16"}
     kind = plain.pop() if len(plain) == 1 else "fp32"
-    if not on_cpu:
+    if cpu is None:
         return FLOATS[kind]
-    return 2 if kind == "bf16" and NATIVE_BFLOAT16 & cpu_flags(CPUINFO) else 4
+    return 2 if kind == "bf16" and cpu.bf16_products else 4
 
 
 def held_bytes(kind: str, linear: Linear, device: str) -> MatrixBytes:
@@ -39,30 +42,39 @@ def held_bytes(kind: str, linear: Linear, device: str) -> MatrixBytes:
     return MatrixBytes(sum(part.weights for part in held), sum(part.metadata for part in held))
 
 
-def product_bytes(kind: str, linear: Linear, rows: int, act: int, on_cpu: bool) -> int:
-    """Most that one product holds at a time, its result included and its argument not."""
+def product_bytes(kind: str, linear: Linear, rows: int, act: int, cpu: CpuFeatures | None) -> int:
+    """Most that one product holds at a time, its result included and its argument not.
+
+    Args:
+        kind: of the matrix.
+        linear: its shape.
+        rows: of the argument.
+        act: bytes of an activation.
+        cpu: what computes; None for another device.
+    """
     result = rows * linear.outputs * act
     if kind in FLOATS:
         if FLOATS[kind] == act:
-            return result
-        return _expanding(kind, linear, rows, act)
+            return result + (packing_bytes(linear.inputs, rows) if cpu and act == 2 else 0)
+        return _expanding(kind, linear, rows, act, cpu)
     if library_of(kind) is None:
-        space = workspace_bytes(kind, linear.outputs, linear.inputs, rows, act, linear.bias)
+        space = workspace_bytes(kind, linear.outputs, linear.inputs, rows, act, cpu, linear.bias)
         return result + space
     parts = [
         (1 + (len(linear.parts) > 1)) * rows * outputs * act
-        + workspace_bytes(kind, outputs, linear.inputs, rows, act, linear.bias)
+        + workspace_bytes(kind, outputs, linear.inputs, rows, act, cpu, linear.bias)
         for outputs in linear.parts
     ]
-    return result - rows * linear.parts[0] * act + max(parts) if on_cpu else result + max(parts)
+    return result + max(parts) - (rows * linear.parts[0] * act if cpu else 0)
 
 
-def _expanding(kind: str, linear: Linear, rows: int, act: int) -> int:
+def _expanding(kind: str, linear: Linear, rows: int, act: int, cpu: CpuFeatures | None) -> int:
     """A 16-bit matrix that is multiplied in float32, some of its rows at a time."""
     few = kind == "bf16" and rows <= FEW_ROWS
     result = rows * linear.outputs * act
     if few and rows == 1:
-        return 2 * result
+        packs = cpu is not None and cpu.vectors_of_512_bits
+        return 2 * result + (packing_bytes(linear.inputs, rows) if packs else 0)
     at_once = min(linear.outputs, EXPANDED_FOR_FEW if few else EXPANDED)
     joined = result if at_once < linear.outputs else 0
     rounded = rows * linear.inputs * (2 + act) if few else 0
