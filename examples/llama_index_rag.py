@@ -1,6 +1,6 @@
 """Ask a folder of scans: LlamaIndex finds the page by its caption, SmolVLM looks at it again.
 
-    pip install 'smolvlm-tools[llama-index,pdf]' wordllama
+    pip install '.[llama-index,pdf]' wordllama
     python examples/llama_index_rag.py
 
 Everything runs on this machine, offline: the eyes are the model that ships with this package, and

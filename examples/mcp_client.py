@@ -2,7 +2,7 @@
 
     python examples/mcp_client.py
 
-Needs `pip install 'smolvlm-tools[mcp]'`. The client is the official SDK's; the model is the one
+Needs `pip install '.[mcp]'`. The client is the official SDK's; the model is the one
 that ships with the package.
 """
 

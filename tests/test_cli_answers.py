@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
+from smolvlm_tools.cli.asking import FIELDS_SHOWN
 from smolvlm_tools.cli.run import run
 
 SHAPES = "examples/images/shapes.png"
@@ -45,6 +47,19 @@ def test_extract_prints_json_that_fits_the_schema(capfd, tmp_path):
     schema.write_text(json.dumps({"type": "object", "properties": fields, "required": ["count"]}))
     printed = answer(capfd, "extract", SHAPES, "--schema", str(schema))
     assert isinstance(json.loads(printed)["count"], int)
+
+
+def test_the_confidence_of_fields_is_told_beside_their_values(capfd, tmp_path):
+    schema = tmp_path / "schema.json"
+    for count in (2, FIELDS_SHOWN + 1):
+        names = [f"field{number}" for number in range(count)]
+        fields = dict.fromkeys(names, {"type": "boolean"})
+        schema.write_text(json.dumps({"properties": fields, "required": names}))
+        assert run(["extract", SHAPES, "--schema", str(schema), *EMBEDDED]) == 0
+        told = capfd.readouterr().err
+        assert ("confidence of each field: /field0 " in told) == (count <= FIELDS_SHOWN)
+        assert (f"least certain of {count} fields: " in told) == (count > FIELDS_SHOWN)
+        assert len(re.findall(r"/field\d+ [01]\.\d\d", told)) == min(count, FIELDS_SHOWN)
 
 
 def test_details_layouts_and_context_are_options(capfd):

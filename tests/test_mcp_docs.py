@@ -37,10 +37,9 @@ STDIO = [servers(block) for block in CONFIGS if "command" in servers(block)]
 
 def flags_of(config: dict[str, Any]) -> list[str]:
     """What the server itself is given."""
-    *runner, script = config["args"][:3]
-    assert config["command"] == "uvx" and runner == ["--from", "smolvlm-tools[mcp]"]
+    script = config["command"].removeprefix("/home/me/smolvlm-tools/.venv/bin/")
     assert f"\n{script} = " in (ROOT / "pyproject.toml").read_text()
-    return config["args"][3:]
+    return config["args"]
 
 
 def test_every_stdio_configuration_gives_the_server_a_folder_and_settings_it_knows():
@@ -71,6 +70,13 @@ def test_the_first_configuration_starts_a_server_that_reads_from_its_folder(tmp_
     assert inside.structured_content["handle"] == "img:504b68a3cfeaaeb7"  # as on the page
     assert "img:504b68a3cfeaaeb7" in PAGE
     assert json.loads(outside.content[1].text)["error"].keys() == ERROR.keys()
+
+
+def test_what_needs_a_release_says_so():
+    assert "uvx" in PAGE
+    for paragraph in PAGE.split("\n\n"):
+        if re.search(r"\buvx\b|mcpb pack", paragraph) and not paragraph.startswith("|"):
+            assert re.search(r"[Oo]nce\s+released", paragraph), paragraph
 
 
 def test_the_http_configuration_leads_to_the_server_of_the_command_before_it():

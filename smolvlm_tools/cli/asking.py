@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..engine import SmolVLM
     from ..types import StreamChunk, Usage, VisionResult
     from .wishes import Wish
+
+FIELDS_SHOWN = 10
+"""Most fields whose confidence is told; --json has all."""
 
 NOTES = {
     "truncated": "the reply was cut off at its token limit; raise --max-new-tokens",
@@ -133,8 +136,19 @@ def _show(
     for flag in result.flags:
         note(f"note: {NOTES[flag]}")
     if not asking.as_json:
+        if result.field_confidence:
+            note(_fields(result.field_confidence))
         note(_cost(result))
     return result
+
+
+def _fields(confidence: Mapping[str, float]) -> str:
+    """The confidence of every field, or of the least certain ones where there are many."""
+    shown, intro = list(confidence.items()), "confidence of each field: "
+    if len(shown) > FIELDS_SHOWN:
+        shown = sorted(shown, key=lambda field: field[1])[:FIELDS_SHOWN]
+        intro = f"least certain of {len(confidence)} fields: "
+    return intro + ", ".join(f"{clean(name)} {value:.2f}" for name, value in shown)
 
 
 def _cost(result: VisionResult) -> str:

@@ -43,9 +43,7 @@ Revision: TypeAlias = Annotated[
 ]
 Backend: TypeAlias = Annotated[
     str,
-    typer.Option(
-        metavar="NAME", help="onnx, openvino, torch, or auto: torch on a GPU, else onnx."
-    ),
+    typer.Option(metavar="NAME", help="onnx, openvino, torch, or auto: torch on a GPU, else onnx."),
 ]
 Precision: TypeAlias = Annotated[
     str,
