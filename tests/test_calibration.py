@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import calibration, reliability
-from benchmarks.calibration import Outcome
+from benchmarks import calibration, calibration_samples, reliability
+from benchmarks.calibration import Extracted, Outcome
 from smolvlm_tools import SmolVLM
 
 SHARE = 40
@@ -46,10 +46,12 @@ def test_surer_answers_are_more_often_right(outcomes: list[Outcome]) -> None:
 
 
 def test_a_question_is_asked_the_same_way_every_time() -> None:
-    first, second = (list(calibration.samples(12, calibration.SEED)) for _ in range(2))
+    seed = calibration_samples.SEED
+    first, second = (list(calibration_samples.samples(12, seed)) for _ in range(2))
     assert [one.question for one in first] == [one.question for one in second]
     assert [one.image.tobytes() for one in first] == [one.image.tobytes() for one in second]
-    assert [one.kind for one in first[:4]] == ["count", "colour", "shape", "yes/no"]
+    kinds = ["count", "colour", "shape", "yes/no", "printed number"]
+    assert [one.kind for one in first[:5]] == kinds
 
 
 @pytest.mark.slow
@@ -87,11 +89,24 @@ def test_shortfalls_name_the_kind_and_the_figures() -> None:
         Outcome("count", (0.9, True), (0.9, False)),
         Outcome("shape", (0.9, True), (0.5, True)),
     ]
-    found = calibration.shortfalls(worse)
+    found = calibration.shortfalls(worse, [])
     assert found[0] == "count: typed answers are right in 0.0%, free text in 100.0%"
     assert "AUROC" in found[-1]
     better = [
         Outcome("count", (0.9, True), (0.9, True)),
         Outcome("shape", (0.9, False), (0.5, False)),
     ]
-    assert calibration.shortfalls(better) == []
+    assert calibration.shortfalls(better, []) == []
+    unsure = [Extracted([(0.9, False), (0.1, True)], (0.5, False))]
+    assert calibration.shortfalls(better, unsure) == ["AUROC of all fields is 0.000, below 0.8"]
+
+
+def test_fields_are_judged_one_by_one_and_numbers_as_numbers(vlm: SmolVLM) -> None:
+    extracted = calibration.measure_fields(vlm, 12)
+    forms = list(calibration_samples.forms(12, calibration_samples.SEED))
+    assert [len(each.fields) for each in extracted] == [len(form.fields) for form in forms]
+    for each in extracted:
+        assert each.whole[1] == all(right for _, right in each.fields)
+        assert all(0 <= confidence <= 1 for confidence, _ in each.fields)
+    table = calibration.fields_table(extracted)
+    assert f"| {sum(len(form.fields) for form in forms)} |" in table

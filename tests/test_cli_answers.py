@@ -53,7 +53,7 @@ def test_the_confidence_of_fields_is_told_beside_their_values(capfd, tmp_path):
     schema = tmp_path / "schema.json"
     for count in (2, FIELDS_SHOWN + 1):
         names = [f"field{number}" for number in range(count)]
-        fields = dict.fromkeys(names, {"type": "boolean"})
+        fields = {name: {"type": "boolean"} for name in names}
         schema.write_text(json.dumps({"properties": fields, "required": names}))
         assert run(["extract", SHAPES, "--schema", str(schema), *EMBEDDED]) == 0
         told = capfd.readouterr().err

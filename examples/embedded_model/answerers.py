@@ -1,10 +1,12 @@
-"""Ways to answer with a checkpoint folder; each is called with image, question and task."""
+"""Ways to answer with a checkpoint folder: by transformers' own model, and by `smolvlm_tools`."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from batches import Prompts
@@ -13,11 +15,25 @@ from tiling import auto_n, grid_of, make_tiles
 from tokenizers import Tokenizer
 from transformers import DynamicCache, Idefics3ForConditionalGeneration
 
+from smolvlm_tools.tasks import extract_messages
+
 Answer = Callable[[Image.Image, str, str], str]
+"""To image, question and task (`describe`, `ask` or `transcribe`)."""
+
+Extract = Callable[[Image.Image, dict[str, Any]], dict[str, Any]]
+"""The fields of a JSON schema in an image; none where the answer is not JSON."""
 
 
-def torch_answerer(folder: Path, limit: int = 160) -> Answer:
-    """Greedy answers by transformers' own model, in fp32.
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Greedy answers."""
+
+    answer: Answer
+    extract: Extract
+
+
+def torch_answerer(folder: Path, limit: int = 160) -> Answerer:
+    """Greedy answers by transformers' own model, in fp32, held to no form.
 
     Args:
         folder: A checkpoint folder.
@@ -45,12 +61,20 @@ def torch_answerer(folder: Path, limit: int = 160) -> Answer:
             ids, inputs = torch.tensor([[token]]), {}
         return tokenizer.decode(said).removeprefix(" ")
 
-    return answer
+    def extract(image: Image.Image, schema: dict[str, Any]) -> dict[str, Any]:
+        (message,) = extract_messages(image, schema)
+        try:
+            said = json.loads(answer(image, message.content[-1].text, "transcribe"))
+        except json.JSONDecodeError:
+            return {}
+        return said if isinstance(said, dict) else {}
+
+    return Answerer(answer, extract)
 
 
 def product_answerer(
     folder: Path, backend: str = "auto", precision: str = "auto", limit: int = 160
-) -> Answer:
+) -> Answerer:
     """Greedy answers by `smolvlm_tools` itself, in any backend and precision.
 
     Args:
@@ -69,4 +93,9 @@ def product_answerer(
         result = vlm.ask(image, question, resolution=resolution, max_new_tokens=limit)
         return cast(str, result.text).strip()
 
-    return answer
+    def extract(image: Image.Image, schema: dict[str, Any]) -> dict[str, Any]:
+        resolution = auto_n(image.size, at_least=2)
+        result = vlm.extract(image, schema, resolution=resolution, max_new_tokens=limit)
+        return cast("dict[str, Any]", result.value)
+
+    return Answerer(answer, extract)

@@ -29,6 +29,8 @@ from tokenizers import Tokenizer
 
 TOKENS_PER_TILE = 64
 MAX_PICTURES_WAITING = 24
+LONG_PRINT = (2, 2, 3, 5)
+"""How often print has one line, two, ...: long pages are the hardest."""
 
 
 @dataclass
@@ -153,7 +155,7 @@ def sample_picture(rng: random.Random, kind: str, print_share: float) -> tuple[P
         return (render_blank(rng, size) if blank else render_scene(rng, size)), 1
     if text:
         page = "wide" if kind == "strip" else "page"
-        return render_text(rng, rng.choice(("strip", "strip", page))), 2
+        return render_text(rng, rng.choice(("strip", "strip", page)), counts=LONG_PRINT), 2
     size = strip_size(rng) if kind == "strip" else scene_size(rng, split=True)
     picture = render_blank(rng, size) if rng.random() < 0.02 else render_scene(rng, size)
     return picture, auto_n(size)

@@ -11,14 +11,10 @@ import random
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from answerers import Answer, product_answerer, torch_answerer
-from held_out import SEED, SHORT, printed, scene
+from answerers import Answer, Answerer, Extract, product_answerer, torch_answerer
+from held_out import SEED, SHORT, form, printed, scene, schema_of, wanted_fields
 from metrics import named_objects
-from questions import (
-    Turn,
-    describe,
-    transcribe,
-)
+from questions import Turn, ask_value, describe, transcribe
 from render import Picture
 
 from smolvlm_tools.quality.metrics import edits, f1
@@ -80,18 +76,49 @@ def score_transcription(answer: Answer, count: int, seed: int) -> dict[str, floa
     return {"transcription CER": wrong / total, "transcription exact": exact / count}
 
 
-def evaluate(answer: Answer, count: int = 500, seed: int = SEED) -> dict[str, float]:
+def score_values(answer: Answer, count: int, seed: int) -> dict[str, float]:
+    """Share of printed values, asked by name, that are exactly right."""
+    rng, right = random.Random(seed), list[bool]()
+    while len(right) < count:
+        picture = form(rng)
+        turn = ask_value(rng, picture)
+        if turn is not None:
+            right.append(answer(picture.image, turn.question, "transcribe") == turn.answer)
+    return {"values exact": sum(right) / len(right)}
+
+
+def score_fields(extract: Extract, count: int, seed: int) -> dict[str, float]:
+    """Share of fields that are right, of `count` forms; a number has to be the number."""
+    rng, right, whole = random.Random(seed), list[bool](), list[bool]()
+    for _ in range(count):
+        picture = form(rng)
+        wanted = wanted_fields(rng, picture)
+        said = extract(picture.image, schema_of(wanted))
+        hits = [same(said.get(key), value) for key, value in wanted.items()]
+        right += hits
+        whole.append(all(hits))
+    return {"fields right": sum(right) / len(right), "all fields right": sum(whole) / len(whole)}
+
+
+def same(said: object, wanted: object) -> bool:
+    """Equal, and a number where a number is wanted."""
+    return isinstance(said, str) == isinstance(wanted, str) and said == wanted
+
+
+def evaluate(answerer: Answerer, count: int = 500, seed: int = SEED) -> dict[str, float]:
     """All scores.
 
     Args:
-        answer: Called with image, question and task (`describe`, `ask` or `transcribe`).
+        answerer: What is measured.
         count: Samples per task.
         seed: Start of the held-out seeds.
     """
     return {
-        **score_descriptions(answer, count, seed),
-        **score_short(answer, count, seed + 1),
-        **score_transcription(answer, count, seed + 2),
+        **score_descriptions(answerer.answer, count, seed),
+        **score_short(answerer.answer, count, seed + 1),
+        **score_transcription(answerer.answer, count, seed + 2),
+        **score_values(answerer.answer, count, seed + 4),
+        **score_fields(answerer.extract, count, seed + 5),
     }
 
 
@@ -106,10 +133,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.backend:
-        answer = product_answerer(args.folder, args.backend, args.precision)
+        answerer = product_answerer(args.folder, args.backend, args.precision)
     else:
-        answer = torch_answerer(args.folder)
-    scores = evaluate(answer, args.count, args.seed)
+        answerer = torch_answerer(args.folder)
+    scores = evaluate(answerer, args.count, args.seed)
     if args.json:
         print(json.dumps(scores, indent=2))
         return

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import Idefics3Config, Idefics3ForConditionalGeneration
 
+from smolvlm_tools.backends.cpu_features import this_cpu
+
 
 def build_config(tokenizer: Tokenizer) -> Idefics3Config:
     """SmolVLM's architecture in small: 128-pixel tiles, 64 tokens each."""
@@ -26,7 +28,7 @@ def build_config(tokenizer: Tokenizer) -> Idefics3Config:
         vision_config={
             "hidden_size": 128,
             "intermediate_size": 384,
-            "num_hidden_layers": 3,
+            "num_hidden_layers": 4,
             "num_attention_heads": 4,
             "image_size": 128,
             "patch_size": 8,
@@ -56,6 +58,7 @@ def build_model(tokenizer: Tokenizer, seed: int = 0) -> Idefics3ForConditionalGe
     """A fresh network."""
     torch.manual_seed(seed)
     model = Idefics3ForConditionalGeneration(build_config(tokenizer))
+    model.set_attn_implementation("eager")  # quicker than fused attention at these sizes
     # The library's default of 1.0 would drown the pixels.
     nn.init.normal_(model.model.vision_model.embeddings.position_embedding.weight, std=0.02)
     return model
@@ -80,6 +83,10 @@ class Trainer(nn.Module):
         Returns:
             (T, P, 128), P = 256 for whole tiles.
         """
+        with fast_products():
+            return self._see(tiles, places).float()
+
+    def _see(self, tiles: Tensor, places: Tensor | None) -> Tensor:
         vision = self.model.model.vision_model
         size = vision.patch_size
         side = tiles.shape[1] // size
@@ -126,16 +133,22 @@ class Trainer(nn.Module):
         if features is not None:
             mask = group.ids == self.model.config.image_token_id
             embeds = embeds.masked_scatter(mask[..., None], features)
-        hidden = text(
-            inputs_embeds=embeds,
-            attention_mask=branch_mask(group.branch),
-            position_ids=group.positions,
-            use_cache=False,
-        ).last_hidden_state
+        with fast_products():
+            hidden = text(
+                inputs_embeds=embeds,
+                attention_mask=branch_mask(group.branch),
+                position_ids=group.positions,
+                use_cache=False,
+            ).last_hidden_state.float()
         taught = group.targets >= 0
         logits = self.model.lm_head(hidden[taught])
         targets = group.targets[taught]
         return cross_entropy(logits, targets, reduction="sum"), taught.sum()
+
+
+def fast_products() -> torch.autocast:
+    """Lets products be bfloat16 where the CPU has instructions for it."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=this_cpu().bf16_products)
 
 
 def branch_mask(branch: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from texts import sample_lines
+from texts import LINE_COUNTS, sample_lines
 
 Rgb = tuple[int, int, int]
 
@@ -241,7 +241,12 @@ def largest_font(
     return 0
 
 
-def render_text(rng: random.Random, style: str, lines: list[str] | None = None) -> Picture:
+def render_text(
+    rng: random.Random,
+    style: str,
+    lines: list[str] | None = None,
+    counts: tuple[int, ...] = LINE_COUNTS,
+) -> Picture:
     """Prints 1-4 lines, dark on light, legible after the resize to the model's tiles.
 
     Args:
@@ -249,10 +254,11 @@ def render_text(rng: random.Random, style: str, lines: list[str] | None = None) 
         style: `tile` (at most 128 px, few characters), `page` (a page that the text fills partly),
             `strip` (cropped close around the text), `wide` (twice as long as high).
         lines: What to print; drawn at random when None.
+        counts: How often there are one line, two, ...
     """
     while True:
         longest = 11 if style == "tile" else 24
-        text = lines or sample_lines(rng, longest, max_lines=3 if style == "tile" else 4)
+        text = lines or sample_lines(rng, longest, 3 if style == "tile" else 4, counts)
         picture = _try_text(rng, style, text)
         if picture is not None:
             return picture

@@ -15,10 +15,10 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from held_out import SEED, SHORT, printed, scene
+from held_out import SEED, SHORT, form, printed, scene
 from metrics import OBJECT
 from PIL import Image
-from questions import describe, transcribe
+from questions import ask_value, describe, transcribe
 
 LIGHT = 4_000
 
@@ -58,7 +58,21 @@ def prints(rng: random.Random, count: int) -> Iterator[tuple[Image.Image, list]]
         yield picture.image, [{"task": "transcribe", "answer": answer, "metric": "cer"}]
 
 
-def write(folder: Path, count: int, described: int, printed_count: int, seed: int) -> int:
+def values(rng: random.Random, count: int) -> Iterator[tuple[Image.Image, list]]:
+    """Pictures of forms: a question for a printed value about each."""
+    made = 0
+    while made < count:
+        picture = form(rng)
+        turn = ask_value(rng, picture)
+        if turn is not None:
+            made += 1
+            asked = {"task": "ask", "question": turn.question, "answer": turn.answer}
+            yield picture.image, [{**asked, "metric": "exact"}]
+
+
+def write(
+    folder: Path, count: int, described: int, printed_count: int, forms: int, seed: int
+) -> int:
     """Write the folder; the bytes of all its files."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
@@ -67,6 +81,7 @@ def write(folder: Path, count: int, described: int, printed_count: int, seed: in
     for kind, pictures in (
         ("shapes", scenes(rng, count, described)),
         ("print", prints(rng, printed_count)),
+        ("form", values(rng, forms)),
     ):
         for number, (image, tasks) in enumerate(pictures):
             ending, data = encode(image)
@@ -85,11 +100,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--scenes", type=int, default=60, help="pictures with a short question")
     parser.add_argument("--described", type=int, default=30, help="of these, also described")
-    parser.add_argument("--prints", type=int, default=8, help="pictures of print")
+    parser.add_argument("--prints", type=int, default=10, help="pictures of print")
+    parser.add_argument("--forms", type=int, default=8, help="pictures with a value to ask for")
     parser.add_argument("--seed", type=int, default=SEED + 3)  # `evaluate` has the first
     args = parser.parse_args()
-    size = write(args.folder, args.scenes, args.described, args.prints, args.seed)
-    print(f"{args.scenes + args.prints} pictures, {size / 1000:.0f} kB")
+    size = write(args.folder, args.scenes, args.described, args.prints, args.forms, args.seed)
+    print(f"{args.scenes + args.prints + args.forms} pictures, {size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

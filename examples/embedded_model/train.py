@@ -3,7 +3,8 @@
 First the vision tower alone learns to name what covers each patch, mostly on small windows around
 print, then everything is trained together. State is written every few minutes; the same command
 with `--resume` goes on from it. `torchrun --nproc_per_node 2 train.py --threads 1 …` shares every
-step between two processes, which on two cores is quicker than two threads.
+step between two processes, which on two cores is quicker than two threads. After the schedule's end
+a larger `--minutes` with `--resume` starts a new plateau.
 """
 
 from __future__ import annotations
@@ -26,15 +27,12 @@ from torch.utils.data import DataLoader, IterableDataset
 from windows import Windows, WindowSource
 
 # Scenes first: print is shown rarely until the towers can tell glyphs apart.
-VISION_MIX = Mix(single=2, strip=1, square=0, chats=0.0, windows=160)
-EARLY_MIX = Mix(single=22, strip=1, square=2, print_share=0.06, windows=8)
-LATE_MIX = Mix(single=10, strip=2, square=4, print_share=0.1, windows=8)
+VISION_MIX = Mix(single=4, strip=1, square=0, chats=0.0, windows=192)
+EARLY_MIX = Mix(single=16, strip=5, square=1, print_share=0.5, windows=32)
+LATE_MIX = Mix(single=8, strip=5, square=5, print_share=0.62, windows=16)
 MUON_RATE, ADAM_RATE = 0.02, 2e-3
-PLATEAU, FLOOR, DECAY = (
-    0.7,
-    0.05,
-    0.17,
-)  # of the rates above; DECAY is the last part of the schedule
+PLATEAU, FLOOR = 0.7, 0.05  # of these rates
+DECAY = 0.17  # the last part of the schedule, on the way from one to the other
 
 
 @dataclass
@@ -222,7 +220,7 @@ def run(args: argparse.Namespace) -> None:
         spent += (time.monotonic() - began) / 60
         if rank == 0 and (step % 10 == 0 or step <= 5):
             losses = " ".join(f"{name} {value:.3f}" for name, value in report.items())
-            print(f"step {step} min {spent:.1f} images {images} lr x{factor:.2f} {losses}",
+            print(f"step {step} min {spent:.2f} images {images} lr x{factor:.2f} {losses}",
                   flush=True)  # fmt: skip
         if spent - saved_at >= args.save_every:
             save()
