@@ -22,10 +22,11 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.lean
 
-demo: $(VENV)/.lean  ## Describe, ask and transcribe the example images, offline, in a fresh venv
+demo: $(VENV)/.lean  ## Describe, ask, transcribe and extract, offline, in a fresh venv
 	$(BIN)/smolvlm describe $(EXAMPLES)/shapes.png --model embedded
 	$(BIN)/smolvlm ask $(EXAMPLES)/shapes.png "What color is the circle?" --model embedded
 	$(BIN)/smolvlm transcribe $(EXAMPLES)/receipt.png --model embedded
+	$(BIN)/smolvlm extract $(EXAMPLES)/receipt.png --schema examples/receipt.schema.json --model embedded
 
 install: $(VENV)/.dev  ## Install with everything that development needs
 

@@ -22,6 +22,9 @@ TRANSCRIBE: dict[Layout, str] = {
     "lines": "Transcribe the text in this image. Keep the line breaks.",
     "markdown": "Transcribe the text in this image as Markdown. Keep headings, lists and tables.",
 }
+IN_JSON = "Answer in JSON."
+"""Ends a request whose answer is held to an object: a model that expects JSON reads better."""
+
 _LONGEST_FIELD_LIST = 4000
 
 
@@ -50,7 +53,7 @@ def extract_messages(
     """Ask for the fields of a JSON schema; see `task_messages`."""
     fields = "; ".join(_field_list(schema))[:_LONGEST_FIELD_LIST]
     wanted = f"Read these fields from the image: {fields}." if fields else "Read the image."
-    return _turn(images, f"{wanted} Answer in JSON.", context)
+    return _turn(images, f"{wanted} {IN_JSON}", context)
 
 
 def task_messages(image: Images, task: Task, question: str = "") -> tuple[Message, ...]:

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 
 from smolvlm_tools.backends.fake import FakeBackend
 
-SHAPES = Path(__file__).parents[1] / "examples" / "images" / "shapes.png"
+IMAGES = Path(__file__).parents[1] / "examples" / "images"
+SHAPES, RECEIPT = IMAGES / "shapes.png", IMAGES / "receipt.png"
 
 
 class Counting(FakeBackend):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,25 @@ def check_output(found: str, shown: str) -> None:
 
 def test_the_readme_example_prints_what_the_readme_shows(embedded):
     check_output(run(blocks("README.md", "python")[0]), blocks("README.md", "text")[0])
+
+
+def test_the_demo_prints_what_the_readme_shows(embedded):
+    """Its answers, and how sure of each field it is; what they cost is left out there."""
+    (shown,) = blocks("README.md", "console")
+    rows = re.findall(r"^\$ (smolvlm .*)\n((?:(?!\$ ).*\n)*)", shown, re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text().replace("$(EXAMPLES)", "examples/images")
+    recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    assert recipe and [row[0] for row in rows] == re.findall(r"(smolvlm .*)", recipe[1])
+    for command, printed in rows:
+        done = subprocess.run(
+            [sys.executable, "-m", "smolvlm_tools", *shlex.split(command)[1:]],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        notes = [n for n in done.stderr.splitlines(True) if n.startswith("confidence of")]
+        check_output(done.stdout + "".join(notes), printed)
 
 
 def test_the_guides_typed_answers_are_of_their_types(embedded):

@@ -7,7 +7,6 @@ import base64
 import gc
 import pickle
 from io import BytesIO
-from typing import Literal
 
 import pytest
 
@@ -26,7 +25,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.llms.smolvlm import SmolVLMLLM, to_messages
 from llama_index.readers.smolvlm import EngineMissing
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from smolvlm_tools import (
     BadOptions,
@@ -37,16 +36,16 @@ from smolvlm_tools import (
     UnsupportedFormat,
     UrlNotAllowed,
 )
-from tests.llama_index_scenes import SHAPES
+from tests.llama_index_scenes import RECEIPT, SHAPES
 
 pytest_plugins = ["tests.llama_index_fixtures"]
 QUESTION = "What color is the circle?"
 ENCODED = base64.b64encode(SHAPES.read_bytes())
 
 
-class Circle(BaseModel):
-    color: Literal["red", "green", "blue"]
-    round: bool
+class Receipt(BaseModel):
+    vendor: str = Field(max_length=40)
+    total: float
 
 
 def asked(image, text=QUESTION):
@@ -55,6 +54,10 @@ def asked(image, text=QUESTION):
 
 def about_shapes():
     return asked(ImageBlock(path=SHAPES))
+
+
+def about_receipt():
+    return asked(ImageBlock(path=RECEIPT), "What is the total?")
 
 
 @pytest.fixture(scope="module")
@@ -229,49 +232,49 @@ def test_options_come_with_the_call_over_the_fields(counting):
 
 
 def test_structured_answers_fit_their_class_by_constrained_decoding(llm):
-    messages = about_shapes()
-    found = llm.structured_predict(Circle, ChatPromptTemplate(message_templates=messages))
-    assert isinstance(found, Circle) and found.color == "red"
-    through = llm.as_structured_llm(Circle).chat(messages)
+    messages = about_receipt()
+    found = llm.structured_predict(Receipt, ChatPromptTemplate(message_templates=messages))
+    assert isinstance(found, Receipt) and found.total == 7.5
+    through = llm.as_structured_llm(Receipt).chat(messages)
     assert through.raw == found
-    text_only = llm.structured_predict(Circle, PromptTemplate("A {what}?"), what="circle")
-    assert isinstance(text_only, Circle)
+    text_only = llm.structured_predict(Receipt, PromptTemplate("A {what}?"), what="receipt")
+    assert isinstance(text_only, Receipt)
     (streamed,) = llm.stream_structured_predict(
-        Circle, ChatPromptTemplate(message_templates=messages)
+        Receipt, ChatPromptTemplate(message_templates=messages)
     )
     assert streamed == found
 
 
 def test_stop_texts_of_the_fields_do_not_cut_structured_answers(embedded):
     llm = SmolVLMLLM(model=embedded, stop=['"'])
-    prompt = ChatPromptTemplate(message_templates=about_shapes())
-    assert llm.structured_predict(Circle, prompt).color == "red"
+    prompt = ChatPromptTemplate(message_templates=about_receipt())
+    assert llm.structured_predict(Receipt, prompt).total == 7.5
     with pytest.raises(BadOptions, match="stop"):
-        llm.structured_predict(Circle, prompt, llm_kwargs={"stop": ["x"]})
+        llm.structured_predict(Receipt, prompt, llm_kwargs={"stop": ["x"]})
     llm.close()
 
 
 def test_structured_answers_come_to_loops_too(llm):
-    prompt = ChatPromptTemplate(message_templates=about_shapes())
+    prompt = ChatPromptTemplate(message_templates=about_receipt())
 
     async def predict():
-        found = await llm.astructured_predict(Circle, prompt)
-        stream = await llm.astream_structured_predict(Circle, prompt)
-        through = await llm.as_structured_llm(Circle).achat(about_shapes())
+        found = await llm.astructured_predict(Receipt, prompt)
+        stream = await llm.astream_structured_predict(Receipt, prompt)
+        through = await llm.as_structured_llm(Receipt).achat(about_receipt())
         return [found, through.raw, *[each async for each in stream]]
 
-    assert asyncio.run(predict()) == [llm.structured_predict(Circle, prompt)] * 3
+    assert asyncio.run(predict()) == [llm.structured_predict(Receipt, prompt)] * 3
 
 
 def test_what_a_class_refuses_is_an_error_and_no_instance(llm):
-    class NeverRed(Circle):
-        @field_validator("color")
+    class NeverPaid(Receipt):
+        @field_validator("total")
         @classmethod
-        def _refuse(cls, color):
+        def _refuse(cls, total):
             raise ValueError("not that")
 
     with pytest.raises(ValidationError, match="not that"):
-        llm.structured_predict(NeverRed, ChatPromptTemplate(message_templates=about_shapes()))
+        llm.structured_predict(NeverPaid, ChatPromptTemplate(message_templates=about_receipt()))
 
 
 def test_the_loop_is_free_while_the_model_works_and_leaving_stops_it(talking):

@@ -357,8 +357,8 @@ def turns_for(rng: random.Random, picture: Picture) -> list[Turn]:
         askers: list[Asker] = [ask_count, ask_colour, ask_shape, ask_presence]
         askers += rng.choices((ask_colour, ask_shape, ask_presence, ask_count), k=2)
         turns = [describe(rng, picture), *(asker(rng, picture) for asker in askers)]
-        if rng.random() < 0.4:
-            turns.append(rng.choice((ask_in_json, ask_scene_fields))(rng, picture))
+        turns += [ask_in_json(rng, picture), ask_in_json(rng, picture)]
+        turns.append(ask_scene_fields(rng, picture))
         if rng.random() < 0.1:
             turns.append(rng.choice((transcribe, ask_text))(rng, picture))
     else:

@@ -56,7 +56,8 @@ The model may produce content that looks factual and is not. Misuse includes:
 """
 
 _TOY = """
-This one is a toy for trying things out: it knows coloured shapes and cannot read print."""
+This one is a toy for trying things out: it knows coloured shapes and short
+lines of print, and nothing else."""
 
 _LICENCE = """\
 The SmolVLM checkpoints are released under Apache-2.0 (vision encoder SigLIP, decoder SmolLM2); a

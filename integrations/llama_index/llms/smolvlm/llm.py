@@ -29,7 +29,7 @@ from smolvlm_tools import open_checkpoint
 from smolvlm_tools.request import RequestOptions
 from smolvlm_tools.types import GenerationOptions
 
-from .messages import to_chat_chunk, to_chat_response, to_completion, to_messages
+from .messages import asking_for_json, to_chat_chunk, to_chat_response, to_completion, to_messages
 from .options import by_our_names, for_class
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -152,6 +152,8 @@ class SmolVLMLLM(EngineSettings, LLM):
     ) -> Model:
         """An instance of a pydantic class: decoding allows nothing else.
 
+        The last message is ended by `smolvlm_tools.tasks.IN_JSON`, unless it speaks of JSON itself.
+
         Args:
             output_cls: the class.
             prompt: a template; its messages may hold images.
@@ -162,7 +164,7 @@ class SmolVLMLLM(EngineSettings, LLM):
             ValidationError: the class's own validators refuse what was read.
             SchemaNotSupported: its schema cannot be enforced.
         """
-        messages = self._get_messages(prompt, **prompt_args)
+        messages = asking_for_json(self._get_messages(prompt, **prompt_args))
         response = self.chat(messages, **for_class(output_cls, llm_kwargs))
         return output_cls.model_validate_json(response.message.content or "")
 
@@ -174,7 +176,7 @@ class SmolVLMLLM(EngineSettings, LLM):
         **prompt_args: Any,
     ) -> Model:
         """`structured_predict` for an event loop."""
-        messages = self._get_messages(prompt, **prompt_args)
+        messages = asking_for_json(self._get_messages(prompt, **prompt_args))
         response = await self.achat(messages, **for_class(output_cls, llm_kwargs))
         return output_cls.model_validate_json(response.message.content or "")
 

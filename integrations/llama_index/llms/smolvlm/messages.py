@@ -29,6 +29,7 @@ from llama_index.readers.smolvlm.base64_pieces import decode
 from smolvlm_tools.errors import BadPrompt, UnsupportedFormat, UrlNotAllowed
 from smolvlm_tools.images import ImageSource
 from smolvlm_tools.images.encodings import abbreviate, url_scheme
+from smolvlm_tools.tasks import IN_JSON
 from smolvlm_tools.types import ImagePart, Message, Role, TextPart, VisionResult
 
 _Parts: TypeAlias = list[TextPart | ImagePart]
@@ -153,3 +154,18 @@ def _usage(result: VisionResult) -> dict[str, int]:
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
     }
+
+
+def asking_for_json(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The same messages, the last text of which asks for JSON; its own words for it are enough."""
+    if not messages:
+        return []
+    *before, last = messages
+    blocks = list(last.blocks)
+    for place in reversed(range(len(blocks))):
+        block = blocks[place]
+        if isinstance(block, TextBlock):
+            if "json" not in block.text.lower():
+                blocks[place] = TextBlock(text=f"{block.text.rstrip()} {IN_JSON}")
+            break
+    return [*before, last.model_copy(update={"blocks": blocks})]
