@@ -107,7 +107,8 @@ def test_the_embedded_checkpoint_scores_nearly_as_in_bf16(embedded, kind):
     logits, features, name = scores(embedded, kind)
     exact, seen, _ = scores(embedded, "bf16")
     assert name == kind
-    assert distance(logits, exact) < 0.06
+    assert distance(logits, exact) < (0.25 if "4" in kind else 0.06)  # of a prompt without sense
+    assert logits.argmax() == exact.argmax()
     np.testing.assert_array_equal(features, seen)  # the vision tower is not quantized
 
 
