@@ -201,7 +201,7 @@ def workspace_bytes(
         return act * size + result + packing
     if kind == "torchao-int8-dynamic":
         product = rows * (9 * inputs + 12 * outputs)
-        if cpu and cpu.int8_products and not cpu.amx:  # its columns are summed in 32 bits
+        if cpu and "avx512_vnni" in cpu.flags and not cpu.amx:  # its columns are summed in 32 bits
             return max(product, 4 * size + rows * (3 * inputs + 4 * outputs)) + packing
         return product
     if kind in ("torchao-int4", "quanto-int8"):
