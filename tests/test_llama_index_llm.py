@@ -24,6 +24,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.llms.smolvlm import SmolVLMLLM, to_messages
+from llama_index.llms.smolvlm.messages import asking_for_json
 from llama_index.readers.smolvlm import EngineMissing
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -243,6 +244,18 @@ def test_structured_answers_fit_their_class_by_constrained_decoding(llm):
         Receipt, ChatPromptTemplate(message_templates=messages)
     )
     assert streamed == found
+
+
+def test_a_structured_prompt_asks_for_json_once_and_the_callers_messages_stay_as_they_are():
+    given = about_receipt()
+    asked_for = asking_for_json(given)
+    assert asked_for[-1].blocks[-1].text == "What is the total? Answer in JSON."
+    assert given[-1].blocks[-1].text == "What is the total?"
+    assert asked_for[-1].blocks[0] is given[-1].blocks[0]
+    assert asking_for_json(asked_for) == asked_for
+    picture_only = [ChatMessage(blocks=[ImageBlock(path=RECEIPT)])]
+    assert asking_for_json(picture_only) == picture_only
+    assert asking_for_json([]) == []
 
 
 def test_stop_texts_of_the_fields_do_not_cut_structured_answers(embedded):
