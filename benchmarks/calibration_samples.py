@@ -19,9 +19,10 @@ from benchmarks.files import ROOT
 sys.path.append(str(ROOT / "examples" / "embedded_model"))  # scripts, not a package
 
 from held_out import SHORT, form, scene, schema_of, wanted_fields
-from questions import Turn, fields_of
+from questions_print import fields_of
 from render import COLOURS, SHAPES, Picture
 from texts import NUMBER_KEYS
+from turn import Turn
 
 SEED = 83_000_000
 DEVELOPMENT_SEED = 84_000_000

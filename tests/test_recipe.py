@@ -13,12 +13,11 @@ from benchmarks.files import ROOT
 sys.path.append(str(ROOT / "examples" / "embedded_model"))  # scripts, not a package
 
 from held_out import form, schema_of, wanted_fields
-from questions import (
+from questions import ask_in_json, ask_scene_fields
+from questions_print import (
     ABSENT,
     TITLE_KEYS,
     ask_fields,
-    ask_in_json,
-    ask_scene_fields,
     ask_value,
     fields_of,
     parse_value,

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from questions import ABOUT, CHATS, SYSTEMS, Turn, turns_for
+from questions import ABOUT, CHATS, SYSTEMS, turns_for
 from render import (
     GLYPH_BASE,
     Picture,
@@ -26,6 +26,7 @@ from render import (
 )
 from tiling import auto_n, grid_of, make_tiles, patch_labels
 from tokenizers import Tokenizer
+from turn import Turn
 
 TOKENS_PER_TILE = 64
 MAX_PICTURES_WAITING = 24

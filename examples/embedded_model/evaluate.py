@@ -14,8 +14,10 @@ from pathlib import Path
 from answerers import Answer, Answerer, Extract, product_answerer, torch_answerer
 from held_out import SEED, SHORT, form, printed, scene, schema_of, wanted_fields
 from metrics import named_objects
-from questions import Turn, ask_value, describe, transcribe
+from questions import describe, transcribe
+from questions_print import ask_value
 from render import Picture
+from turn import Turn
 
 from smolvlm_tools.quality.metrics import edits, f1
 

@@ -6,7 +6,8 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
-from questions import ask_colour, ask_count, ask_presence, ask_shape, fields_of, parse_value
+from questions import ask_colour, ask_count, ask_presence, ask_shape
+from questions_print import fields_of, parse_value
 from render import Picture, render_scene, render_text
 from texts import AMOUNT_KEYS, COUNT_KEYS, sample_form
 

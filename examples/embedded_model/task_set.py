@@ -18,7 +18,8 @@ from pathlib import Path
 from held_out import SEED, SHORT, form, printed, scene
 from metrics import OBJECT
 from PIL import Image
-from questions import ask_value, describe, transcribe
+from questions import describe, transcribe
+from questions_print import ask_value
 
 LIGHT = 4_000
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ..backends.torch_names import FLOATS, library_of
 from .footprint import Setup
-from .formats import up
+from .formats import THREADS, up
 from .torch_formats import activation_bytes, held_bytes, product_bytes
 from .torch_shapes import Linear, linears, other_numbers, patch_embedding, patches
 
@@ -189,7 +189,7 @@ class TorchFootprint:
 
     @property
     def _flash(self) -> int:
-        return 2 * FLASH if self._cpu else 0
+        return THREADS * FLASH if self._cpu else 0
 
     @property
     def _workspaces(self) -> int:
