@@ -39,7 +39,7 @@ test-slow: $(VENV)/.dev  ## Run every test but those that need the hub
 test-oldest:  ## Run the adapters' tests on the oldest supported LangChain and LlamaIndex
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet -r tests/oldest.txt -e '.[langchain,llama-index,pdf]'
-	.venv-oldest/bin/python -m pytest -m "not slow" tests/test_langchain_*.py tests/test_llama_index_*.py
+	.venv-oldest/bin/python -m pytest -m "not slow" tests/integrations/langchain tests/integrations/llama_index
 
 lint: $(VENV)/.dev  ## Check style and formatting
 	$(BIN)/ruff check .

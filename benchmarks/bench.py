@@ -20,16 +20,16 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.checkpoints.files import DEFAULT_CONFIG, RESULTS, default_checkpoint, export_plain
+from benchmarks.checkpoints.make import DECODERS
 from benchmarks.command import exit_code
-from benchmarks.engines import FULL_ENGINES, OURS, QUICK_ENGINES, check_engine
-from benchmarks.files import DEFAULT_CONFIG, RESULTS, default_checkpoint, export_plain
 from benchmarks.limits import measure_floors
 from benchmarks.machine import machine_facts
-from benchmarks.make_checkpoint import DECODERS
-from benchmarks.plot import require_matplotlib, write_plot
-from benchmarks.report import as_json, markdown, print_report, write_markdown
-from benchmarks.rows import Column
-from benchmarks.schedule import FULL, QUICK, Record, Schedule, run_benchmark
+from benchmarks.speed.engines import FULL_ENGINES, OURS, QUICK_ENGINES, check_engine
+from benchmarks.speed.plot import require_matplotlib, write_plot
+from benchmarks.speed.report import as_json, markdown, print_report, write_markdown
+from benchmarks.speed.rows import Column
+from benchmarks.speed.schedule import FULL, QUICK, Record, Schedule, run_benchmark
 from smolvlm_tools.errors import BadOptions, ModelNotFound
 
 

@@ -18,9 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.calibration_samples import SEED, TYPES, Form, Sample, forms, samples
-from benchmarks.command import exit_code
-from benchmarks.reliability import (
+from benchmarks.answers.reliability import (
     Scored,
     accuracy,
     auroc,
@@ -28,6 +26,8 @@ from benchmarks.reliability import (
     calibration_error,
     keep,
 )
+from benchmarks.answers.samples import SEED, TYPES, Form, Sample, forms, samples
+from benchmarks.command import exit_code
 from smolvlm_tools import SmolVLM
 
 LEAST_AUROC = 0.8
@@ -207,7 +207,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> int:
     """Measure, print, plot."""
     if args.plot:
-        from benchmarks.plot import require_matplotlib
+        from benchmarks.speed.plot import require_matplotlib
 
         require_matplotlib()
     with SmolVLM.load("embedded", backend=args.backend, precision=args.precision) as vlm:
@@ -218,7 +218,7 @@ def run(args: argparse.Namespace) -> int:
     print(fields_table(extracted), end="\n\n")
     print(thresholds_table(outcomes))
     if args.plot:
-        from benchmarks.reliability_plot import write_reliability
+        from benchmarks.answers.plot import write_reliability
 
         write_reliability(
             args.plot, {k: [e.typed for e in v] for k, v in by_kind(outcomes).items()}

@@ -23,11 +23,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from benchmarks.checkpoints.files import DEFAULT_CONFIG, default_checkpoint
 from benchmarks.command import exit_code
-from benchmarks.files import DEFAULT_CONFIG, default_checkpoint
 from benchmarks.machine import machine_facts
 from smolvlm_tools import SmolVLM
-from smolvlm_tools.memory.meter import resident
+from smolvlm_tools.machine.meter import resident
 
 BAR = 1.15
 FAILED = 1

@@ -24,13 +24,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.checkpoints.files import RESULTS, ROOT, default_checkpoint
 from benchmarks.command import exit_code
-from benchmarks.files import RESULTS, ROOT, default_checkpoint
-from benchmarks.gpu_runs import RUNS, Wanted, all_runs
-from benchmarks.gpu_task import write_pictures
-from benchmarks.gpu_verdicts import Check, judge
+from benchmarks.gpu.runs import RUNS, Wanted, all_runs
+from benchmarks.gpu.task import write_pictures
+from benchmarks.gpu.verdicts import Check, judge
 from benchmarks.machine import machine_facts
-from benchmarks.schedule import Job, Record
+from benchmarks.speed.schedule import Job, Record
 from smolvlm_tools.errors import BackendUnavailable, ModelNotFound
 
 RUN_TIMEOUT_S = 1200
@@ -63,7 +63,7 @@ def check_device(device: str) -> dict[str, Any]:
     """
     import torch
 
-    from smolvlm_tools.backends.torch_backend import pick_device
+    from smolvlm_tools.backends.torch.backend import pick_device
 
     name = pick_device(device)
     if not name.startswith("cuda"):
@@ -93,7 +93,7 @@ def run_all(
 
 def run_once(wanted: Wanted, folder: Path, images: Path, device: str) -> dict[str, Any]:
     """One run in a process of its own: what it measured, or `{"error": text}`."""
-    command = [sys.executable, "-m", "benchmarks.gpu_worker", wanted.group, wanted.argument]
+    command = [sys.executable, "-m", "benchmarks.gpu.worker", wanted.group, wanted.argument]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
     try:
         done = subprocess.run(

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.rows import LONG_CONTEXT
-from smolvlm_tools.model_config import ModelConfig
+from benchmarks.speed.rows import LONG_CONTEXT
+from smolvlm_tools.checkpoint.config import ModelConfig
 
 EDGE = 2048  # of the multiplied matrices: 3 x 16 MB, beyond the caches
 READ_BYTES = 512_000_000
@@ -120,7 +120,7 @@ def _best(run: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    from benchmarks.files import CHECKPOINTS, DEFAULT_CONFIG
+    from benchmarks.checkpoints.files import CHECKPOINTS, DEFAULT_CONFIG
 
     where = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKPOINTS / DEFAULT_CONFIG.name
     print(json.dumps(measure_floors(where), indent=2))

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engines import cores
+from benchmarks.speed.engines import cores
 
 PACKAGES = (
     "onnxruntime",

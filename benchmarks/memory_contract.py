@@ -23,10 +23,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.checkpoints.files import CHECKPOINTS, RESULTS, ROOT
 from benchmarks.command import exit_code
-from benchmarks.files import CHECKPOINTS, RESULTS, ROOT
-from benchmarks.memory_rows import ROWS, SIZES, Row
-from benchmarks.memory_table import Result, as_markdown, as_table
+from benchmarks.memory.rows import ROWS, SIZES, Row
+from benchmarks.memory.table import Result, as_markdown, as_table
 from benchmarks.prompts import write_images
 from smolvlm_tools.errors import BadOptions, ModelNotFound
 
@@ -36,7 +36,7 @@ BROKEN = 1
 
 def measure(row: Row, folder: Path, images: Path) -> Result:
     """Run one row in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.memory_worker", str(folder), str(images)]
+    command = [sys.executable, "-m", "benchmarks.memory.worker", str(folder), str(images)]
     ran = subprocess.run(
         [*command, json.dumps(asdict(row))],
         cwd=ROOT,
@@ -81,7 +81,7 @@ def _folders(rows: Sequence[Row], given: Sequence[str]) -> dict[str, Path]:
         if not (folders[size] / "config.json").is_file():
             raise ModelNotFound(
                 f"there is no {size} checkpoint at {folders[size]}",
-                "Build it with `python -m benchmarks.make_checkpoint CONFIG --out FOLDER --onnx "
+                "Build it with `python -m benchmarks.checkpoints.make CONFIG --out FOLDER --onnx "
                 "fp32,int8,q4`, and name it with --folder SIZE=FOLDER.",
             )
     return folders

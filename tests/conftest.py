@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from smolvlm_tools.backends import cpu_features
-from tests import cpus
-from tests.checkpoints import build_tiny_checkpoint, reference_folder
+from smolvlm_tools.machine import cpu as cpu_features
+from tests.support import cpus
+from tests.support.checkpoints import build_tiny_checkpoint, reference_folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,11 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
 
 RUNTIMES = {"torch", "transformers", "onnxruntime", "openvino", "onnx"}
 NETWORK = {"huggingface_hub", "httpx2", "requests"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from smolvlm_tools import SmolVLM, open_checkpoint
-from tests.test_chat import CONVERSATIONS
-from tests.test_parity import fill
-from tests.test_preprocess import noise
-from tests.transformers_reference import generate
+from tests.backends.test_parity import fill
+from tests.prompt.test_chat import CONVERSATIONS
+from tests.support.transformers_reference import generate
+from tests.vision.test_tiles import noise
 
 pytestmark = pytest.mark.hub
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import smolvlm_tools
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "httpx2", "typer"]
 PUBLIC = """
     ALIASES AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding BadOptions

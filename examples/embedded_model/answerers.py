@@ -15,7 +15,7 @@ from tiling import auto_n, grid_of, make_tiles
 from tokenizers import Tokenizer
 from transformers import DynamicCache, Idefics3ForConditionalGeneration
 
-from smolvlm_tools.tasks import extract_messages
+from smolvlm_tools.prompt.tasks import extract_messages
 
 Answer = Callable[[Image.Image, str, str], str]
 """To image, question and task (`describe`, `ask` or `transcribe`)."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import Idefics3Config, Idefics3ForConditionalGeneration
 
-from smolvlm_tools.backends.cpu_features import this_cpu
+from smolvlm_tools.machine.cpu import this_cpu
 
 
 def build_config(tokenizer: Tokenizer) -> Idefics3Config:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from smolvlm_tools.model_config import ImageConfig
-from smolvlm_tools.resolution import auto_side, plan_grid
+from smolvlm_tools.checkpoint.config import ImageConfig
+from smolvlm_tools.prompt.resolution import auto_side, plan_grid
 
 TILE = 128
 PATCH = 8

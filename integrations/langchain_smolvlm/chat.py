@@ -16,7 +16,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from smolvlm_tools.request import RequestOptions
+from smolvlm_tools.prompt.request import RequestOptions
 from smolvlm_tools.types import Message
 
 from .configured import Configured

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from typing_extensions import Self
 
 from smolvlm_tools import BadOptions, ImagePolicy, SmolVLM, __version__
-from smolvlm_tools.shared import MAX_QUEUE, GivenEngine, SharedEngine
+from smolvlm_tools.engine.shared import MAX_QUEUE, GivenEngine, SharedEngine
 
 from .options import (
     GENERATION,

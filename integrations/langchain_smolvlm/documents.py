@@ -14,9 +14,9 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
 from smolvlm_tools import BadOptions, ImagePolicy, SmolVLM, VisionResult
+from smolvlm_tools.engine.shared import GivenEngine, SharedEngine
 from smolvlm_tools.pages import LONGEST_EDGE, MAX_PAGES, Page, Pages, open_pages
-from smolvlm_tools.request import RequestOptions
-from smolvlm_tools.shared import GivenEngine, SharedEngine
+from smolvlm_tools.prompt.request import RequestOptions
 
 Mode: TypeAlias = Literal["caption", "transcription", "both"]
 _METHODS: Mapping[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from pydantic.fields import FieldInfo
 
-from smolvlm_tools.request import RequestOptions
+from smolvlm_tools.prompt.request import RequestOptions
 
 LOADING = (
     "backend",

@@ -9,8 +9,8 @@ from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from smolvlm_tools import ImagePolicy, SmolVLM
+from smolvlm_tools.engine.shared import GivenEngine, SharedEngine
 from smolvlm_tools.errors import SmolVLMError
-from smolvlm_tools.shared import GivenEngine, SharedEngine
 from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
 
 _MAKING = threading.Lock()

@@ -11,7 +11,7 @@ import anyio
 
 from smolvlm_tools.backends.choose import check_names
 from smolvlm_tools.errors import BadOptions
-from smolvlm_tools.memory.amounts import parse_bytes
+from smolvlm_tools.machine.amounts import parse_bytes
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 
 from .cards import Cards

@@ -10,12 +10,12 @@ import sys
 from ..checkpoint import AdapterFiles, Checkpoint
 from ..errors import BadOptions, ModelNotFound
 from .base import AnyBackend
-from .onnx_files import PRECISIONS as ONNX_PRECISIONS
-from .onnx_files import available_precisions
-from .onnx_plan import choose_plan, parse_precision
-from .precision_names import Precision, is_mixed
-from .torch_names import KINDS as TORCH_PRECISIONS
-from .torch_names import OWN, parse_kinds
+from .onnx.files import PRECISIONS as ONNX_PRECISIONS
+from .onnx.files import available_precisions
+from .onnx.plan import choose_plan, parse_precision
+from .precision import Precision, is_mixed
+from .torch.names import KINDS as TORCH_PRECISIONS
+from .torch.names import OWN, parse_kinds
 
 BACKENDS = ("auto", "onnx", "openvino", "torch")
 PRECISIONS = ("auto", *dict.fromkeys((*TORCH_PRECISIONS, *ONNX_PRECISIONS)))
@@ -55,14 +55,14 @@ def load_backend(
     if backend == "auto":
         backend = choose_backend(checkpoint, precision, device)
     if backend == "torch":
-        from .torch_backend import TorchBackend
+        from .torch.backend import TorchBackend
 
         return TorchBackend.load(checkpoint, precision, device, threads, adapter)
     if backend == "openvino":
-        from .openvino_backend import OpenVinoBackend
+        from .openvino.backend import OpenVinoBackend
 
         return OpenVinoBackend.load(checkpoint, precision, device, threads)
-    from .onnx_backend import OnnxBackend
+    from .onnx.backend import OnnxBackend
 
     return OnnxBackend.load(checkpoint, precision, device, threads)
 

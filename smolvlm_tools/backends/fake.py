@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chat import ChatTemplate, encode_text
 from ..checkpoint import Checkpoint
+from ..checkpoint.config import ModelConfig
 from ..errors import Closed
-from ..model_config import ModelConfig
+from ..prompt.chat import ChatTemplate, encode_text
 from .base import Logits, Tiles, TokenIds
 
 CONFIDENT = 20.0

@@ -6,15 +6,15 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from ..checkpoint import Checkpoint
-from ..memory.footprint import Setup
-from ..memory.onnx_footprint import INLINE_LIMIT
+from ..machine.cpu import this_cpu
 from .choose import has_accelerator, installed
-from .cpu_features import this_cpu
-from .onnx_files import PARTS, component_file
-from .onnx_plan import choose_plan, int8_vision_is_exact, is_own_export, parse_precision
-from .precision_names import Precision
-from .torch_names import defaults
-from .torch_saved import agreed_kinds, read_config, saved_kinds
+from .footprint import Setup
+from .onnx.files import PARTS, component_file
+from .onnx.footprint import INLINE_LIMIT
+from .onnx.plan import choose_plan, int8_vision_is_exact, is_own_export, parse_precision
+from .precision import Precision
+from .torch.names import defaults
+from .torch.saved import agreed_kinds, read_config, saved_kinds
 
 SMALLER_FILES = (("decoder", "q4"), ("embed", "int8"), ("vision", "q4"))
 """What "auto" may become under a memory budget in the ONNX files, one after the other: what costs

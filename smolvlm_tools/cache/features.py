@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..backends.base import Features
-from ..resolution import TileGrid
+from ..prompt.resolution import TileGrid
 
 
 @dataclass(frozen=True, slots=True)

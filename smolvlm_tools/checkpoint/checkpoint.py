@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ModelInvalid, ModelNotFound
-from ..model_config import ModelConfig
+from .config import ModelConfig
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -14,8 +14,8 @@ from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from ..errors import ModelInvalid, ModelNotFound
-from ..model_config import ModelConfig
 from .checkpoint import CONFIG_FILES, Checkpoint, is_usable, list_files
+from .config import ModelConfig
 from .hub_cache import (
     HubSettings,
     cached_commit,

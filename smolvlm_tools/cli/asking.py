@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..errors import BadOptions, OutOfMemoryBudget
-from ..memory.amounts import format_bytes
+from ..machine.amounts import format_bytes
 from .console import Answers, clean, note, report, reserve_stdout, working
 from .images import each_image, finish
 from .options import ModelChoice, parse_resolution
 from .process import NO_MODEL
 
 if TYPE_CHECKING:
-    from ..engine import SmolVLM
+    from ..engine.smolvlm import SmolVLM
     from ..types import StreamChunk, Usage, VisionResult
     from .wishes import Wish
 
@@ -51,7 +51,7 @@ class Asking:
             BadOptions: an impossible value, or --json with --stream.
             BadPrompt: the question is empty.
         """
-        from ..request import parse_min_confidence, parse_options
+        from ..prompt.request import parse_min_confidence, parse_options
 
         if self.as_json and self.stream:
             raise BadOptions("--json and --stream exclude each other", "Leave one of them out.")

@@ -161,7 +161,7 @@ def _try_backend(name: str) -> BackendCheck:
     absent = [package for package in BACKEND_PACKAGES[name] if not installed(package)]
     if absent:
         return BackendCheck(name, False, f"{' and '.join(absent)} not installed")
-    from ..engine import SmolVLM
+    from ..engine.smolvlm import SmolVLM
 
     question: Any = [{"role": "user", "content": "Hello"}]
     try:

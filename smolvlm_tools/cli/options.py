@@ -13,7 +13,7 @@ from ..errors import BadOptions
 from .console import working
 
 if TYPE_CHECKING:
-    from ..engine import SmolVLM
+    from ..engine.smolvlm import SmolVLM
     from ..types import Resolution
 
 DEFAULT_MODEL = "256m"
@@ -145,7 +145,7 @@ class ModelChoice:
                 another backend than torch.
         """
         from ..backends.choose import backend_for_adapter, check_names
-        from ..memory.amounts import parse_bytes
+        from ..machine.amounts import parse_bytes
 
         backend = self.backend if self.adapter is None else backend_for_adapter(self.backend)
         check_names(backend, self.precision, self.device)
@@ -159,7 +159,7 @@ class ModelChoice:
 
     def load(self) -> SmolVLM:
         """Load it; raises what `SmolVLM.load` raises."""
-        from ..engine import SmolVLM
+        from ..engine.smolvlm import SmolVLM
 
         return SmolVLM.load(
             self.model,

@@ -10,14 +10,14 @@ from rich.table import Table
 
 from ..cache import CacheLimits
 from ..checkpoint import open_checkpoint
+from ..engine.loading import largest_request, open_reader, plan_load, this_process
 from ..errors import ModelNotFound
-from ..loading import largest_request, open_reader, plan_load, this_process
-from ..memory.amounts import format_bytes, parse_bytes
+from ..machine.amounts import format_bytes, parse_bytes
 from ..memory.plan import LoadPlan, Process
-from ..reader import Layout, Reader
-from ..request import Request, parse_options, parse_task
-from ..resolution import check_resolution
-from ..tasks import task_messages
+from ..prompt.layout import Layout, Reader
+from ..prompt.request import Request, parse_options, parse_task
+from ..prompt.resolution import check_resolution
+from ..prompt.tasks import task_messages
 from ..types import Resolution
 from .console import Answers, clean, note, reserve_stdout
 from .images import each_image, finish

@@ -18,7 +18,7 @@ def quantize_and_report(
 ) -> None:
     """Quantize, write and print."""
     from ..backends.choose import check_names
-    from ..backends.torch_backend import import_torch
+    from ..backends.torch.backend import import_torch
     from ..checkpoint import find_adapter, open_checkpoint
 
     check_names("torch", precision)  # a typo must not cost a download

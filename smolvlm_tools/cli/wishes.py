@@ -43,7 +43,7 @@ class Wish:
 
 def describing(detail: str, context: str | None) -> Wish:
     """A description."""
-    from ..tasks import describe_messages
+    from ..prompt.tasks import describe_messages
 
     return Wish(partial(describe_messages, detail=cast("Any", detail), context=context), "describe")
 
@@ -51,7 +51,7 @@ def describing(detail: str, context: str | None) -> Wish:
 def transcribing(layout: str, context: str | None) -> Wish:
     """The text."""
     from ..constraints import lines
-    from ..tasks import transcribe_messages
+    from ..prompt.tasks import transcribe_messages
 
     options = {"answer": lines()} if layout == "lines" else {}
     messages = partial(transcribe_messages, layout=cast("Any", layout), context=context)
@@ -64,7 +64,7 @@ def asking_for(question: str, answer: str | None, choices: str | None, context: 
     Raises:
         BadOptions: no such kind of answer, or choices beside one.
     """
-    from ..tasks import ask_messages
+    from ..prompt.tasks import ask_messages
 
     constraint = _constraint(answer, choices)
     options = {} if constraint is None else {"answer": constraint}
@@ -79,7 +79,7 @@ def extracting(path: Path, context: str | None) -> Wish:
         SchemaNotSupported: the schema cannot be enforced.
     """
     from ..constraints import json_schema
-    from ..tasks import extract_messages
+    from ..prompt.tasks import extract_messages
 
     schema = _read_schema(path)
     messages = partial(extract_messages, schema=schema, context=context)

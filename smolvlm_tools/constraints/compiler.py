@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from tokenizers import Tokenizer
 
 from ..errors import SchemaNotSupported
-from ..heap import trim_heap
+from ..machine.heap import trim_heap
 from .deep_stack import on_deep_stack
 from .kinds import Choice, Constraint, Grammar
 from .options import OptionTree
@@ -20,7 +20,7 @@ from .schema.text import PLAIN_RUN
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
 
-    from .matcher import Matcher
+    from ..decoding.matcher import Matcher
 
 LIBRARY, PER_TOKEN = 8 << 20, 600
 """Bytes that llguidance takes, and its tree of tokens for each token of the vocabulary."""
@@ -44,7 +44,7 @@ class CompiledGrammar:
 
     def begin(self) -> Matcher:
         """A matcher for one answer."""
-        from .matcher import Matcher
+        from ..decoding.matcher import Matcher
 
         return Matcher(self.grammar, self.start.deep_copy(), self.tokens)
 

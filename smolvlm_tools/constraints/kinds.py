@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ..decoding.text_stream import UNSAFE
 from ..errors import BadOptions
-from ..text_stream import UNSAFE
 
 SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader takes exactly (RFC 8259, section 6)."""

@@ -17,10 +17,10 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..backends.base import KVCache, Logits
-from ..chat import encode_text
-from ..clock import StageClock
+from ..decoding.clock import StageClock
+from ..engine.scheduler import CheckCancelled, NextToken
 from ..errors import ModelInvalid
-from ..scheduler import CheckCancelled, NextToken
+from ..prompt.chat import encode_text
 from .kinds import Choice
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.onnx_backend import OnnxBackend
-from ..backends.onnx_files import COMPONENTS
+from ..backends.onnx.backend import OnnxBackend
+from ..backends.onnx.files import COMPONENTS
+from ..checkpoint.config import ModelConfig
 from ..errors import ModelInvalid
-from ..model_config import ModelConfig
 from .reference import GREEDY_STEPS, Reference
 from .report import ComponentError
 

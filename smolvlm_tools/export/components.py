@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from ..backends.onnx_files import EXPORTED, component_file
-from ..model_config import ModelConfig
+from ..backends.onnx.files import EXPORTED, component_file
+from ..checkpoint.config import ModelConfig
 from .decoder_graph import build_embedding, build_fused_decoder
 from .graph import GraphBuilder
 from .graph_file import INLINE_LIMIT

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..model_config import ModelConfig
+from ..checkpoint.config import ModelConfig
 from .graph import FLOAT, INT32, INT64, MICROSOFT, GraphBuilder
 from .positions import rope_frequencies
 from .weights import Weights

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..backends.onnx_files import COMPONENTS, FOLDER
+from ..backends.onnx.files import COMPONENTS, FOLDER
 from ..checkpoint import AdapterFiles
+from ..checkpoint.config import ModelConfig
 from ..errors import BadOptions, ModelError, ModelInvalid
-from ..model_config import ModelConfig
 from .components import PRECISIONS, write_component
 from .decoder_graph import fusable
 from .report import ComponentError, ExportedFile, ExportReport

@@ -6,7 +6,7 @@ tests, where it stands in for the hub's own files.
 
 from __future__ import annotations
 
-from ..model_config import ModelConfig
+from ..checkpoint.config import ModelConfig
 from .decoder_graph import HEAD, PREFIX, declare_cache, head_matrix, norm_weight, project
 from .graph import BOOL, FLOAT, INT64, GraphBuilder
 from .positions import rope_frequencies

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 def vision_position_ids(side: int) -> NDArray[np.int64]:
     """Rows of the position table for a full tile of `side` x `side` patches, (side * side,)."""
-    from ..backends import torch_vision
+    from ..backends.torch import vision as torch_vision
 
     return torch_vision.vision_position_ids(side).numpy().astype(np.int64)
 

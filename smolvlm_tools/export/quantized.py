@@ -16,17 +16,17 @@ from typing import Any
 
 import torch
 
-from ..backends.precision_names import Precision
-from ..backends.torch_matrix import Layout, Stored
-from ..backends.torch_model import EMBEDDING, HEAD, TEXT, VISION, AnyWeights, merge_adapter
-from ..backends.torch_names import FLOATS, describe_kinds, parse_kinds
-from ..backends.torch_precision import WEIGHTS, make_plan
-from ..backends.torch_quantized import check_kinds, format_of, quantize_weight
-from ..backends.torch_saved import KEY, quantization_config, read_config, saved_kinds
-from ..backends.torch_weights import SINGLE, TorchWeights, open_weights
+from ..backends.precision import Precision
+from ..backends.torch.build import EMBEDDING, HEAD, TEXT, VISION, AnyWeights, merge_adapter
+from ..backends.torch.formats.choose import check_kinds, format_of, quantize_weight
+from ..backends.torch.formats.matrix import Layout, Stored
+from ..backends.torch.names import FLOATS, describe_kinds, parse_kinds
+from ..backends.torch.plan import WEIGHTS, make_plan
+from ..backends.torch.saved import KEY, quantization_config, read_config, saved_kinds
+from ..backends.torch.weights import SINGLE, TorchWeights, open_weights
 from ..checkpoint import AdapterFiles, Checkpoint
 from ..errors import BadOptions, ModelError, ModelInvalid
-from ..heap import give_back_large_blocks, trim_heap
+from ..machine.heap import give_back_large_blocks, trim_heap
 from .export import COPIED
 from .safetensors_file import write_safetensors
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checkpoint import AdapterFiles
+from ..checkpoint.config import ModelConfig
 from ..errors import BackendUnavailable, ModelInvalid
-from ..model_config import ModelConfig
 from .weights import open_weights
 
 GREEDY_STEPS = 8

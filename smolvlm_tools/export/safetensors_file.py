@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from ..backends.torch_matrix import Layout, Stored
-from ..backends.torch_weights import DTYPES, PACKED
+from ..backends.torch.formats.matrix import Layout, Stored
+from ..backends.torch.weights import DTYPES, PACKED
 
 CODES = {dtype: code for code, dtype in (DTYPES | PACKED).items()}
 ALIGNED = 8

@@ -6,8 +6,8 @@ full tiles, where the attention mask is all true and drops out.
 
 from __future__ import annotations
 
+from ..checkpoint.config import ModelConfig
 from ..errors import ModelInvalid
-from ..model_config import ModelConfig
 from .graph import BOOL, FLOAT, MICROSOFT, GraphBuilder
 from .positions import vision_position_ids
 from .weights import Weights

@@ -15,7 +15,7 @@ from ..checkpoint import AdapterFiles
 from ..errors import ModelInvalid, ModelNotFound
 
 if TYPE_CHECKING:
-    from ..backends.torch_adapter import Adapter
+    from ..backends.torch.lora.adapter import Adapter
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -123,7 +123,7 @@ def open_weights(
 def _open_adapter(files: AdapterFiles | None, names: Container[str]) -> Adapter | None:
     if files is None:
         return None
-    from ..backends.torch_adapter import open_adapter
+    from ..backends.torch.lora.adapter import open_adapter
 
     if HEAD not in names:
         raise ModelInvalid(

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..backends.footprint import Footprint
 from ..cache.limits import CacheLimits
 from ..errors import OutOfMemoryBudget
-from ..resolution import Size
-from .amounts import format_bytes
-from .footprint import Footprint
+from ..machine.amounts import format_bytes
+from ..machine.meter import Meter
+from ..prompt.resolution import Size
+from ..prompt.workload import Workload
 from .image_footprint import pixel_bytes
-from .meter import Meter
 from .predict import Working, working
-from .workload import Workload
 
 
 @dataclass(frozen=True, slots=True)

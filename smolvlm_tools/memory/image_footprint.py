@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..resolution import Size
-from .workload import PlannedImage
+from ..prompt.resolution import Size
+from ..prompt.workload import PlannedImage
 
 PILLOW_RGB = 4
 """Bytes of a pixel of a Pillow image in mode RGB: the fourth is padding."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..backends.onnx_plan import describe_plan
-from ..backends.torch_names import describe_kinds
+from ..backends.footprint import Setup, footprint_of
+from ..backends.onnx.plan import describe_plan
+from ..backends.torch.names import describe_kinds
 from ..cache.limits import CacheLimits
 from ..errors import OutOfMemoryBudget
+from ..machine.amounts import UNITS, format_bytes
+from ..prompt.workload import Workload
 from ..types import Resolution, Value
-from .amounts import UNITS, format_bytes
-from .footprint import Setup, footprint_of
 from .predict import Prediction, predict
-from .workload import Workload
 
 SMALLEST_CACHE = UNITS["MB"]
 """Less than this is not worth keeping anything for."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from ..backends.footprint import Footprint
 from ..cache.limits import CacheLimits
-from .footprint import Footprint
+from ..prompt.workload import Workload
 from .image_footprint import cut_bytes, cutting_bytes
-from .workload import Workload
 
 LOADED_MARGIN, WORKING_MARGIN = 0.025, 0.12
 """Shares that are added to what is loaded and to what a request takes: of two runs of the same

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..backends.base import Logits
 from ..backends.choose import load_backend
 from ..checkpoint import Checkpoint
-from ..engine import SmolVLM
+from ..engine.smolvlm import SmolVLM
 from ..images import ImagePolicy
 from .bounds import can_read
 from .divergence import Comparison, Divergence

@@ -13,7 +13,7 @@ from ..backends.choose import check_names, choose_backend
 from ..checkpoint import Checkpoint
 from ..checkpoint.aliases import EMBEDDED_ID
 from ..errors import BadOptions, BadPrompt
-from ..reader import Reader
+from ..prompt.layout import Reader
 from .bounds import Bounds, all_broken
 from .components import judge_components
 from .engines import EngineChoice, Progress, Reference, Tested, Work, read_engine, read_reference

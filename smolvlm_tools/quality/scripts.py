@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ..backends.base import Tiles, TokenIds
-from ..chat import START, encode_text
-from ..preprocess import make_tiles
-from ..reader import Reader
-from ..request import Request, parse_messages, parse_options
+from ..prompt.chat import START, encode_text
+from ..prompt.layout import Reader
+from ..prompt.request import Request, parse_messages, parse_options
 from ..types import Message, Task
+from ..vision.tiles import make_tiles
 from .tasks import Sample
 
 PASSAGE = Path(__file__).parent / "data" / "passage.txt"

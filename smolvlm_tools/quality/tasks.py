@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine import SmolVLM
+from ..engine.smolvlm import SmolVLM
 from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
-from ..request import TASKS, RequestOptions
-from ..tasks import task_messages
+from ..prompt.request import TASKS, RequestOptions
+from ..prompt.tasks import task_messages
 from ..types import Message, Task
 from .metrics import METRICS, WORDS, loss, score
 

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..speed import Forecast, Speed
+from ..engine.lazy import LazyEngine
 from ..types import GenerationOptions, RequestPlan, Task
 from .images import StoredImage
-from .lazy import LazyEngine
+from .speed import Forecast, Speed
 
 if TYPE_CHECKING:
     from ..memory.plan import LoadPlan
-    from ..reader import Reader
+    from ..prompt.layout import Reader
 
 _NOT_YET = "Unknown until a call has run the model on this machine."
 
@@ -48,11 +48,11 @@ class Unloaded:
 
     def plan(self, sources: Sequence[bytes], task: Task) -> RequestPlan:
         """As `SmolVLM.plan`; raises what that and `SmolVLM.load` raise."""
-        from ..generation import token_budget
-        from ..loading import plan_load, this_process
-        from ..request import Request
-        from ..resolution import check_resolution
-        from ..tasks import task_messages
+        from ..decoding.decode import token_budget
+        from ..engine.loading import plan_load, this_process
+        from ..prompt.request import Request
+        from ..prompt.resolution import check_resolution
+        from ..prompt.tasks import task_messages
 
         reader, loaded = self._open()
         config = reader.checkpoint.config
@@ -93,8 +93,8 @@ class Unloaded:
         from ..backends.choose import backend_for_adapter
         from ..cache import parse_cache
         from ..checkpoint import open_checkpoint
-        from ..loading import largest_request, open_reader, plan_load, this_process
-        from ..memory.amounts import parse_bytes
+        from ..engine.loading import largest_request, open_reader, plan_load, this_process
+        from ..machine.amounts import parse_bytes
 
         options = self._options
         limits = parse_cache(options.get("cache", True))

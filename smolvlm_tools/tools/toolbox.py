@@ -14,21 +14,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ..engine.lazy import LazyEngine
 from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
-from ..speed import Speed
 from ..types import Progress, Stage, VisionResult
 from .arguments import check_arguments
 from .discretion import discreet
 from .images import ImageStore, StoredImage
-from .lazy import LazyEngine
 from .outlook import Outlook, Unloaded
 from .registry import find_tool
 from .schema import ToolOutput
+from .speed import Speed
 from .tool import Asking, Looking
 
 if TYPE_CHECKING:
-    from ..engine import SmolVLM
+    from ..engine.smolvlm import SmolVLM
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
 
@@ -111,7 +111,7 @@ class Toolbox:
         """
 
         def load() -> SmolVLM:
-            from ..engine import SmolVLM
+            from ..engine.smolvlm import SmolVLM
 
             unloaded.forget()  # a budget counts what else is in the process
             return SmolVLM.load(name, **wanted)

@@ -29,7 +29,7 @@ from tests.conformance.judge import (
     judge,
     read_results,
 )
-from tests.mcp_servers import on_http
+from tests.support.mcp_servers import on_http
 
 HERE = Path(__file__).resolve().parent
 MODULES = HERE / "node_modules"

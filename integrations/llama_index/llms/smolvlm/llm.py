@@ -26,7 +26,7 @@ from PIL import Image
 from pydantic import BaseModel, PrivateAttr
 
 from smolvlm_tools import open_checkpoint
-from smolvlm_tools.request import RequestOptions
+from smolvlm_tools.prompt.request import RequestOptions
 from smolvlm_tools.types import GenerationOptions
 
 from .messages import asking_for_json, to_chat_chunk, to_chat_response, to_completion, to_messages

@@ -18,8 +18,8 @@ from smolvlm_tools.errors import (
     SmolVLMError,
 )
 from smolvlm_tools.images import ImageSource
-from smolvlm_tools.request import RequestOptions
-from smolvlm_tools.tasks import ask_messages, describe_messages, transcribe_messages
+from smolvlm_tools.prompt.request import RequestOptions
+from smolvlm_tools.prompt.tasks import ask_messages, describe_messages, transcribe_messages
 from smolvlm_tools.types import Detail, Message, Task, VisionResult
 
 from .engine import EngineSettings

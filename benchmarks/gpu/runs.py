@@ -1,0 +1,198 @@
+"""What is measured on a GPU, one function per process; knows requests, not what is wanted of them.
+
+Each takes a `GpuTask` and gives plain JSON values, which `gpu_verdicts` judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gpu.exhaustion import exhaust
+from benchmarks.gpu.speed import SPEEDS
+from benchmarks.gpu.task import GpuTask, ask, images_message, usage_of
+from smolvlm_tools.errors import BackendUnavailable, BadOptions, OutOfMemoryBudget
+
+NEW_TOKENS = 64
+PARITY_TOKENS = 32
+POSITIONS = 64
+"""Next-token distributions that two precisions are compared on."""
+
+TEXTS = ("Name three colors.", "What is the tallest mountain on earth?", "Count from one to ten.")
+
+
+def memory(task: GpuTask) -> dict[str, Any]:
+    """Load in the precision `task.argument` and describe two pages; the most there ever was."""
+    gpu = task.gpu
+    gpu.reset()
+    with task.load(precision=task.argument) as vlm:
+        found: dict[str, Any] = {"loaded": gpu.allocated(), "peaks": [gpu.peak()]}
+        reserved = [gpu.reserved()]
+        usages: list[dict[str, Any]] = []
+        for page in task.images.pages[:2]:
+            message = images_message("Describe.", [page])
+            usages.append(usage_of(ask(vlm, message, NEW_TOKENS, resolution="native")))
+            found["peaks"].append(gpu.peak())
+            reserved.append(gpu.reserved())
+        driver = gpu.driver()
+        planned = vlm.load_plan.predicted_bytes if vlm.load_plan else None
+    return found | {
+        "reserved": max(reserved),
+        "requests": usages,
+        "planned": planned,
+        "driver": driver.bytes,
+        "driver_source": driver.source,
+    }
+
+
+def budget(task: GpuTask) -> dict[str, Any]:
+    """Load under the budget `task.argument`; where it is refused, under the one that is named."""
+    found: dict[str, Any] = {"refused": None, "needed": None, "allocated_before": 0}
+    task.gpu.reset()
+    allowed: int | str = task.argument
+    try:
+        vlm = task.load(memory_budget=allowed)
+    except OutOfMemoryBudget as error:
+        found |= {"refused": str(error), "needed": error.needed_bytes}
+        found["allocated_before"] = task.gpu.allocated()
+        if error.needed_bytes is None:
+            return found
+        vlm = task.load(memory_budget=error.needed_bytes)
+    with vlm:
+        plan = vlm.load_plan
+        assert plan is not None  # `load` always has one
+        found |= {"budget": plan.budget_bytes, "precision": plan.precision_name}
+        found["given_up"] = list(plan.given_up)
+        peaks, reserved = [task.gpu.peak()], [task.gpu.reserved()]
+        requests: list[dict[str, Any]] = []
+        for images in ([task.square], task.images.pages):
+            message = images_message("Describe.", images)
+            requests.append(_answered(lambda message=message: ask(vlm, message, NEW_TOKENS)))
+            peaks.append(task.gpu.peak())
+            reserved.append(task.gpu.reserved())
+        found["limit_holds"] = task.gpu.refuses(plan.budget_bytes or 0)
+    return found | {"requests": requests, "peak": max(peaks), "reserved": max(reserved)}
+
+
+def _answered(call: Callable[[], Any]) -> dict[str, Any]:
+    try:
+        return usage_of(call())
+    except OutOfMemoryBudget as error:
+        return {"error": str(error)}
+
+
+def parity(task: GpuTask) -> dict[str, Any]:
+    """Greedy tokens in float32 on the GPU, alone, again, together, and on a CPU."""
+    requests = [images_message(text, []) for text in TEXTS]
+    requests.append(images_message("What is this?", [task.images.icon]))
+    options: dict[str, Any] = {"resolution": 1, "logprobs": True}
+
+    def tokens(result: Any) -> list[int]:
+        return [token.id for token in result.tokens]
+
+    def alone(vlm: Any) -> list[list[int]]:
+        return [tokens(ask(vlm, each, PARITY_TOKENS, **options)) for each in requests]
+
+    with task.load(precision="fp32") as vlm:
+        found = {"alone": alone(vlm), "again": alone(vlm)}
+        together = vlm.batch(
+            requests,
+            max_new_tokens=PARITY_TOKENS,
+            ignore_eos=True,
+            repetition_guard=False,
+            **options,
+        )
+        found["together"] = [tokens(result) for result in together]
+    with task.load(precision="fp32", device="cpu") as vlm:
+        found["cpu"] = alone(vlm)
+    return found
+
+
+def kinds(task: GpuTask) -> dict[str, Any]:
+    """Next-token scores of the precision `task.argument` against bf16's on the same tokens."""
+    exact = scores(task, "bf16")
+    try:
+        found = scores(task, task.argument)
+    except BackendUnavailable as error:
+        return {"refused": str(error)}
+    return compare(exact, found)
+
+
+def scores(task: GpuTask, precision: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Logits (POSITIONS, vocab) float32 after each token of a fixed text, by prefill and steps."""
+    from smolvlm_tools import open_checkpoint
+    from smolvlm_tools.backends.choose import load_backend
+
+    checkpoint = open_checkpoint(task.folder)
+    vocabulary = checkpoint.config.text.vocab_size
+    ids = np.random.default_rng(0).integers(0, min(vocabulary, 49152), 2 * POSITIONS)
+    backend = load_backend(checkpoint, "torch", precision, task.device)
+    try:
+        cache = backend.create_cache(len(ids))
+        rows = [backend.forward(ids[:POSITIONS], cache)]
+        for token in ids[POSITIONS:-1]:
+            rows.append(backend.step(np.array([token]), [cache])[0])
+        backend.release_cache(cache)
+    finally:
+        backend.close()
+    return np.stack(rows).astype(np.float32)
+
+
+def compare(exact: np.ndarray[Any, Any], found: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """How often the likeliest token is the same, and the mean cosine of the centred scores."""
+    first, second = (x - x.mean(1, keepdims=True) for x in (exact, found))
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return {
+        "agreement": float((exact.argmax(1) == found.argmax(1)).mean()),
+        "cosine": float(((first * second).sum(1) / lengths).mean()),
+    }
+
+
+RUNS: Mapping[str, Callable[[GpuTask], dict[str, Any]]] = {
+    "memory": memory,
+    "budget": budget,
+    "speed": lambda task: SPEEDS[task.argument](task),
+    "exhaust": exhaust,
+    "kinds": kinds,
+    "parity": parity,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One process to run: a function of `RUNS`, and its argument."""
+
+    group: str
+    argument: str
+
+
+def all_runs(groups: Sequence[str] = ()) -> list[Wanted]:
+    """Every run, or those of some groups, in order.
+
+    Raises:
+        BadOptions: no such group.
+    """
+    from smolvlm_tools.backends.torch.names import FLOATS, KINDS
+
+    unknown = [group for group in groups if group not in RUNS]
+    if unknown:
+        raise BadOptions(f"unknown checks {unknown[0]!r}", f"Choose of: {', '.join(RUNS)}.")
+    quantized = [kind for kind in KINDS if kind not in FLOATS]
+    libraries = [kind for kind in quantized if "-" in kind]
+    arguments = {
+        "memory": ["bf16", *libraries],
+        "budget": ["1GB", "150MB"],
+        "speed": list(SPEEDS),
+        "exhaust": ["bf16"],
+        "kinds": quantized,
+        "parity": ["fp32"],
+    }
+    return [
+        Wanted(group, argument)
+        for group, each in arguments.items()
+        if not groups or group in groups
+        for argument in each
+    ]

@@ -1,0 +1,106 @@
+"""Time to first token and decode speed of a page, ours and transformers' own `generate`.
+
+Both are timed alike, from image file to token ids on the host: a reply of one token, and one of
+`NEW_TOKENS`; the difference is the decode steps. Nothing is reused between two replies.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks.gpu.task import GpuTask, ask, images_message
+from benchmarks.prompts import QUESTION
+from benchmarks.speed.engines import Request
+from smolvlm_tools.errors import BackendUnavailable
+
+WARM_UPS = 2
+RUNS = 7
+NEW_TOKENS = 129
+
+Reply = Callable[[int], int]
+"""Decodes so many tokens; the prompt's length."""
+
+
+def time_replies(reply: Reply, synchronize: Callable[[], None], runs: int = RUNS) -> dict[str, Any]:
+    """Medians over `runs` replies of one and of `NEW_TOKENS` tokens, in turns, after a warm-up."""
+    seconds: dict[int, list[float]] = {1: [], NEW_TOKENS: []}
+    prompt = 0
+    for number in range(WARM_UPS + runs):
+        for count, taken in seconds.items():
+            synchronize()
+            start = time.perf_counter()
+            prompt = reply(count)
+            synchronize()
+            if number >= WARM_UPS:
+                taken.append(time.perf_counter() - start)
+    first, whole = (statistics.median(taken) for taken in seconds.values())
+    return {
+        "prompt_tokens": prompt,
+        "first_token_s": first,
+        "decode_tokens_per_s": (NEW_TOKENS - 1) / max(whole - first, 1e-9),
+        "runs": runs,
+        "seconds": {str(count): taken for count, taken in seconds.items()},
+    }
+
+
+def ours(task: GpuTask) -> dict[str, Any]:
+    """`SmolVLM` in bf16, without caches."""
+    message = images_message(QUESTION, [task.images.pages[0]])
+    with task.load(precision="bf16", cache=False) as vlm:
+
+        def reply(count: int) -> int:
+            result = ask(vlm, message, count, resolution="native")
+            assert result.usage.completion_tokens == count
+            return result.usage.prompt_tokens
+
+        return time_replies(reply, lambda: None)  # tokens are numbers on the host by then
+
+
+def transformers(task: GpuTask) -> dict[str, Any]:
+    """`Idefics3ForConditionalGeneration.generate` in bf16 with sdpa attention, its defaults."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    try:
+        import torch
+        from transformers import AutoModelForImageTextToText, logging
+    except ImportError as error:
+        raise BackendUnavailable(
+            f"transformers is not installed ({error})", "pip install 'smolvlm-tools[export]'"
+        ) from error
+    from benchmarks.speed.transformers import PAD, load_processor, make_inputs
+
+    logging.set_verbosity_error()
+    processor = load_processor(task.folder)
+    model: Any = AutoModelForImageTextToText.from_pretrained(
+        task.folder, dtype=torch.bfloat16, attn_implementation="sdpa"
+    )
+    model = model.eval().to(task.device)
+    model.generation_config.eos_token_id = None  # decode on to the asked length
+    request = Request(QUESTION, (task.images.pages[0],))
+    tile = model.config.vision_config.image_size
+
+    def reply(count: int) -> int:
+        inputs = make_inputs(processor, [request], tile, "pt")
+        inputs = inputs.to(task.device, torch.bfloat16)  # integers keep their type
+        with torch.inference_mode():
+            ids = model.generate(
+                **inputs, max_new_tokens=count, do_sample=False, pad_token_id=PAD
+            ).cpu()
+        prompt = inputs["input_ids"].shape[1]
+        assert ids.shape[1] == prompt + count
+        return int(prompt)
+
+    def synchronize() -> None:
+        if torch.device(task.device).type == "cuda":
+            torch.cuda.synchronize(task.device)
+
+    return time_replies(reply, synchronize)
+
+
+SPEEDS: Mapping[str, Callable[[GpuTask], dict[str, Any]]] = {
+    "ours": ours,
+    "transformers": transformers,
+}

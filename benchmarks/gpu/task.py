@@ -1,0 +1,79 @@
+"""What the GPU checks share: the checkpoint, the pictures, and how this project is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from benchmarks.gpu.memory import Gpu
+from benchmarks.prompts import Images, image_files, write_images
+
+SQUARE = (2048, 2048)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuTask:
+    """One process's work.
+
+    Attributes:
+        folder: a checkpoint in the hub's layout.
+        images: the benchmark's pictures.
+        square: a picture of 2048 x 2048 pixels.
+        device: "cuda:N".
+        argument: what the run is given: a precision, a budget, or an engine.
+        gpu: the device's memory.
+    """
+
+    folder: Path
+    images: Images
+    square: Path
+    device: str
+    argument: str
+    gpu: Gpu
+
+    @classmethod
+    def of(cls, folder: Path, images: Path, device: str, argument: str, gpu: Gpu) -> GpuTask:
+        """A task with the pictures in the folder `images`."""
+        return cls(folder, image_files(images), images / "square.png", device, argument, gpu)
+
+    def load(self, **options: Any) -> Any:
+        """The checkpoint in this project's torch backend; options of `SmolVLM.load`."""
+        from smolvlm_tools import SmolVLM
+
+        return SmolVLM.load(self.folder, **({"backend": "torch", "device": self.device} | options))
+
+
+def write_pictures(folder: Path) -> None:
+    """The pictures of all tasks."""
+    images = write_images(folder)
+    with Image.open(images.pages[0]) as page:
+        page.resize(SQUARE).save(folder / "square.png")
+
+
+def images_message(text: str, images: Sequence[Path]) -> list[dict[str, Any]]:
+    """A conversation of one question, pictures first."""
+    content: list[dict[str, Any]] = [{"type": "image", "image": path} for path in images]
+    return [{"role": "user", "content": [*content, {"type": "text", "text": text}]}]
+
+
+def ask(vlm: Any, message: list[dict[str, Any]], new_tokens: int, **options: Any) -> Any:
+    """A reply of exactly so many tokens."""
+    return vlm.generate(
+        message, max_new_tokens=new_tokens, ignore_eos=True, repetition_guard=False, **options
+    )
+
+
+def usage_of(result: Any) -> dict[str, Any]:
+    """What a result says it took."""
+    usage = result.usage
+    return {
+        "predicted": usage.predicted_bytes,
+        "peak": usage.peak_bytes,
+        "tiles": usage.tiles,
+        "prompt_tokens": usage.prompt_tokens,
+        "flags": list(result.flags),
+    }

@@ -1,0 +1,219 @@
+"""What is wanted of the measurements on a GPU, and whether they give it; measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from benchmarks.gpu.runs import Wanted
+
+GB = 10**9
+PEAK = GB
+MARGIN = 1.25
+"""A prediction may be so many times what is measured, and never less than it."""
+
+FASTER, SOONER = 3.0, 0.6
+"""Decode speed and time to first token, as multiples of transformers'."""
+
+FOUR_BITS, MORE_BITS = (0.0, 0.75), (0.75, 0.98)
+"""Least agreement and cosine with bf16, of kinds with 4 bits and of others.
+
+They tell a kernel that multiplies rightly from one that does not (a cosine of about 0), not good
+precisions from bad ones, which `smolvlm quality` does. On random weights on a CPU, where the
+likeliest tokens are nearly tied, bnb-int8 has 0.88 and 0.996, bnb-nf4 0.25 and 0.85, quanto-int4
+0.00 and 0.83 (8 steps of `gpu_runs.kinds`).
+"""
+
+Answer: TypeAlias = dict[str, Any]
+Answers: TypeAlias = Mapping[Wanted, Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One row of the table.
+
+    Attributes:
+        name: what is looked at.
+        wanted: the bar; "" where there is none.
+        measured: what came out.
+        passed: None where nothing was judged.
+    """
+
+    name: str
+    wanted: str
+    measured: str
+    passed: bool | None
+
+
+def judge(answers: Answers) -> list[Check]:
+    """All rows, in the order of the answers; bars between two answers once both are there."""
+    return [row for wanted in answers for row in _judge_one(wanted, answers)]
+
+
+def _judge_one(wanted: Wanted, answers: Answers) -> Iterator[Check]:
+    answer = answers[wanted]
+    if "error" in answer:
+        # what a library has no kernel for is said at load; everything else must run
+        excused = answer.get("code") == "backend_unavailable" and "-" in wanted.argument
+        name = f"{wanted.group}, {wanted.argument}"
+        yield Check(name, "runs", str(answer["error"]), None if excused else False)
+        return
+    yield from JUDGES[wanted.group](wanted.argument, answer, answers)
+
+
+def _memory(kind: str, answer: Answer, answers: Answers) -> Iterator[Check]:
+    peak = max(answer["peaks"])
+    about = f"loaded {mb(answer['loaded'])}, reserved {mb(answer['reserved'])}"
+    if kind == "bf16":
+        name = "bf16, page: allocator's peak, activations included"
+        yield Check(name, f"< {mb(PEAK)}", f"{mb(peak)} ({about})", peak < PEAK)
+        driver = "unknown" if answer["driver"] is None else mb(answer["driver"])
+        name = "· process by the driver, CUDA context and libraries included"
+        yield Check(name, "", f"{driver} ({answer['driver_source']})", None)
+    else:
+        exact = answers.get(Wanted("memory", "bf16"), {})
+        bar = max(exact["peaks"]) if "peaks" in exact else None
+        wanted = "less than bf16" + (f", {mb(bar)}" if bar else "")
+        lower = None if bar is None else peak < bar
+        yield Check(f"{kind}, page: allocator's peak", wanted, f"{mb(peak)} ({about})", lower)
+    for number, usage in enumerate(answer["requests"], 1):
+        yield _predicted(f"· {kind}, page {number}", usage)
+
+
+def _predicted(name: str, usage: Mapping[str, Any]) -> Check:
+    measured, predicted = usage["peak"], usage["predicted"]
+    return Check(
+        f"{name}: predicted beside measured",
+        f"measured ≤ predicted ≤ {MARGIN} × measured",
+        f"{mb(predicted)} beside {mb(measured)}, {predicted / max(measured, 1):.2f} ×",
+        measured <= predicted <= MARGIN * measured,
+    )
+
+
+def _budget(asked: str, answer: Answer, _: Answers) -> Iterator[Check]:
+    if asked == "150MB":
+        early = answer["refused"] is not None and answer["allocated_before"] == 0
+        measured = answer["refused"] or "accepted"
+        yield Check("budget 150MB", "refused before loading", measured, early)
+        if answer["refused"] is None or answer["needed"] is None:
+            return
+        asked = mb(answer["needed"])
+    else:
+        fits = answer["refused"] is None
+        yield Check(f"budget {asked}", "accepted", answer["refused"] or _plan(answer), fits)
+    limit = answer["budget"]
+    names = (f"· {asked}: picture of 2048×2048", f"· {asked}: four pages in one request")
+    for number, (name, usage) in enumerate(zip(names, answer["requests"], strict=True)):
+        if "error" in usage:  # the smallest budget is for one picture
+            small = number > 0 and answer["needed"] is not None
+            yield Check(name, "answered", usage["error"], None if small else False)
+            continue
+        said = f"{mb(usage['peak'])}, {usage['tiles']} tiles {' '.join(usage['flags'])}"
+        yield Check(name, f"≤ {mb(limit)}", said.strip(), usage["peak"] <= limit)
+    yield Check(
+        f"· {asked}: peak, loading included",
+        f"≤ {mb(limit)}",
+        mb(answer["peak"]),
+        answer["peak"] <= limit,
+    )
+    reserved = answer["reserved"]
+    yield Check(
+        f"· {asked}: taken from the driver", f"≤ {mb(limit)}", mb(reserved), reserved <= limit
+    )
+    holds = answer["limit_holds"]
+    yield Check(
+        f"· {asked}: the allocator refuses more", "refuses", "refuses" if holds else "gives", holds
+    )
+
+
+def _plan(answer: Answer) -> str:
+    return "; ".join([str(answer["precision"]), *answer["given_up"]])
+
+
+def _speed(engine: str, answer: Answer, answers: Answers) -> Iterator[Check]:
+    said = (
+        f"{1000 * answer['first_token_s']:.0f} ms, {answer['decode_tokens_per_s']:.1f} tok/s "
+        f"({answer['prompt_tokens']} tokens, medians of {answer['runs']})"
+    )
+    yield Check(f"{engine}, page, bf16: first token, decode", "", said, None)
+    other = answers.get(Wanted("speed", "ours"), {})
+    if engine != "transformers" or "first_token_s" not in other:
+        return
+    same = other["prompt_tokens"] == answer["prompt_tokens"]
+    yield Check(
+        "· the same prompt", str(answer["prompt_tokens"]), str(other["prompt_tokens"]), same
+    )
+    faster = other["decode_tokens_per_s"] / answer["decode_tokens_per_s"]
+    yield Check(
+        "· decode against transformers", f"≥ {FASTER} ×", f"{faster:.2f} ×", faster >= FASTER
+    )
+    sooner = other["first_token_s"] / answer["first_token_s"]
+    yield Check(
+        "· first token against transformers", f"≤ {SOONER} ×", f"{sooner:.2f} ×", sooner <= SOONER
+    )
+
+
+def _exhaust(_: str, answer: Answer, __: Answers) -> Iterator[Check]:
+    for stage, found in answer["stages"].items():
+        same = found["next_answer_is_the_same"]
+        typed = found["error"] == "OutOfMemoryBudget" or "halved_micro_batch" in found.get(
+            "flags", ()
+        )
+        said = found["error"] or " ".join(found["flags"]) or "did not run out"
+        yield Check(
+            f"memory runs out in: {stage}",
+            "OutOfMemoryBudget or halved; the next answer is right",
+            f"{said}; the next answer is {'right' if same else 'another'}",
+            typed and same,
+        )
+    halved = answer["halved"]
+    if "error" not in halved:
+        said = f"not run: a micro-batch takes {mb(halved['growth'])} only"
+        yield Check("half a micro-batch fits", "halved_micro_batch", said, None)
+        return
+    said = halved.get("reason") or " ".join(halved["flags"]) or "no flag"
+    passed = "halved_micro_batch" in halved.get("flags", ())
+    yield Check("half a micro-batch fits", "halved_micro_batch", said, passed)
+
+
+def _kinds(kind: str, answer: Answer, _: Answers) -> Iterator[Check]:
+    if "refused" in answer:
+        yield Check(
+            f"{kind}: next tokens", "like bf16, or refused by name", answer["refused"], True
+        )
+        return
+    agreement, cosine = FOUR_BITS if kind.endswith(("4", "int4", "nf4")) else MORE_BITS
+    yield Check(
+        f"{kind}: next tokens",
+        f"agreement ≥ {agreement}, cosine ≥ {cosine} with bf16",
+        f"{answer['agreement']:.2f}, {answer['cosine']:.3f}",
+        answer["agreement"] >= agreement and answer["cosine"] >= cosine,
+    )
+
+
+def _parity(_: str, answer: Answer, __: Answers) -> Iterator[Check]:
+    names = {
+        "cpu": "fp32 greedy tokens: GPU and CPU",
+        "again": "· asked again, caches warm",
+        "together": "· in one batch",
+    }
+    alone = answer["alone"]
+    for key, name in names.items():
+        equal = sum(a == b for a, b in zip(alone, answer[key], strict=True))
+        yield Check(name, "the same", f"{equal} of {len(alone)} replies", equal == len(alone))
+
+
+JUDGES: Mapping[str, Callable[[str, Answer, Answers], Iterator[Check]]] = {
+    "memory": _memory,
+    "budget": _budget,
+    "speed": _speed,
+    "exhaust": _exhaust,
+    "kinds": _kinds,
+    "parity": _parity,
+}
+
+
+def mb(count: float) -> str:
+    """Decimal megabytes."""
+    return f"{count / 1e6:.0f} MB"

@@ -1,0 +1,121 @@
+"""The figures the project wants to reach, computed from the columns of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.speed.rows import Column
+
+DEFAULT, LEAN = "auto", "onnx:auto"
+BF16, FP32, LLAMA = "transformers:bf16:sdpa", "transformers:fp32:sdpa", "llama.cpp:q8_0"
+MB = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One wanted figure: `top / bottom <= limit`, or `>=`; `bottom` None is a plain figure.
+
+    Attributes:
+        label: what it says.
+        top, bottom: (engine, row key).
+        limit: the wanted ratio, or the figure itself.
+        at_least: whether more is better.
+        wanted: False for a ratio shown beside, that nobody asked for.
+    """
+
+    label: str
+    top: tuple[str, str]
+    bottom: tuple[str, str] | None
+    limit: float
+    at_least: bool = False
+    wanted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a bar came to.
+
+    Attributes:
+        bar: which.
+        value: None where a column or row is missing.
+        reached: None without a value.
+        estimate: whether a part of it is a sum of parts, not a whole run.
+        runs: samples behind it, the fewer of both sides.
+    """
+
+    bar: Bar
+    value: float | None
+    reached: bool | None
+    estimate: bool
+    runs: int
+
+    @property
+    def verdict(self) -> str:
+        if self.reached is None:
+            return "not measured"
+        if not self.bar.wanted:
+            return "(shown beside)"
+        return "reached" if self.reached else "MISSED"
+
+    def show(self) -> str:
+        """The value as text, with ~ before an estimate."""
+        if self.value is None:
+            return "-"
+        mark = "~" if self.estimate else ""
+        plain = f"{self.value / MB:.0f} MB" if self.bar.bottom is None else f"{self.value:.3f}"
+        return mark + plain
+
+    def show_limit(self) -> str:
+        sign = "≥" if self.bar.at_least else "≤"
+        limit = self.bar.limit
+        return f"{sign} {limit / MB:.0f} MB" if self.bar.bottom is None else f"{sign} {limit:g}"
+
+
+def wanted_bars(columns: Sequence[Column]) -> list[Bar]:
+    """The bars; that of the page depends on whether the default runs on OpenVINO."""
+    plan = next((column.plan for column in columns if column.engine == DEFAULT), "")
+    page = 0.50 if "openvino" in plan else 0.72
+    return [
+        Bar("page, first token ÷ transformers bf16", (DEFAULT, "page"), (BF16, "page"), page),
+        Bar("the same ÷ transformers fp32", (DEFAULT, "page"), (FP32, "page"), page, wanted=False),
+        Bar("page, lean base ÷ transformers bf16", (LEAN, "page"), (BF16, "page"), 0.72),
+        Bar("the same ÷ transformers fp32", (LEAN, "page"), (FP32, "page"), 0.72, wanted=False),
+        Bar("page, first token ÷ llama.cpp", (DEFAULT, "page"), (LLAMA, "page"), 0.35),
+        Bar("page, lean base ÷ llama.cpp", (LEAN, "page"), (LLAMA, "page"), 0.35),
+        Bar("image preparation ÷ first token, page", (DEFAULT, "prepare"), (DEFAULT, "page"), 0.05),
+        _decode("decode after a page ÷ transformers bf16", BF16, 4),
+        _decode("the same ÷ transformers fp32", FP32, 4, wanted=False),
+        _decode("decode after a page ÷ llama.cpp", LLAMA, 1.3),
+        Bar("second question ÷ first, page", (DEFAULT, "second"), (DEFAULT, "page"), 0.03),
+        Bar("512×512 auto ÷ native", (DEFAULT, "icon_auto"), (DEFAULT, "icon_native"), 0.12),
+        Bar("8 together ÷ one by one", (DEFAULT, "together"), (DEFAULT, "one_by_one"), 0.65),
+        Bar("peak RSS, page", (DEFAULT, "peak_page"), None, 700 * MB),
+        Bar("peak RSS ÷ transformers bf16", (DEFAULT, "peak_page"), (BF16, "peak_page"), 0.5),
+        Bar("4 pages ÷ 1, first token", (DEFAULT, "pages"), (DEFAULT, "page"), 4.3),
+        Bar("4 pages ÷ 1, peak RSS", (DEFAULT, "peak_pages"), (DEFAULT, "peak_page"), 1.5),
+    ]
+
+
+def _decode(label: str, peer: str, limit: float, wanted: bool = True) -> Bar:
+    key = "decode_long"
+    return Bar(label, (DEFAULT, key), (peer, key), limit, at_least=True, wanted=wanted)
+
+
+def judge(columns: Sequence[Column]) -> list[Outcome]:
+    """Every bar with what was measured for it."""
+    by_engine = {column.engine: column for column in columns if column.error is None}
+    return [_outcome(bar, by_engine) for bar in wanted_bars(columns)]
+
+
+def _outcome(bar: Bar, columns: dict[str, Column]) -> Outcome:
+    sides = [side for side in (bar.top, bar.bottom) if side is not None]
+    values = [columns[engine].value(key) if engine in columns else None for engine, key in sides]
+    if None in values or values[-1] == 0:
+        return Outcome(bar, None, None, False, 0)
+    value = values[0] if bar.bottom is None else values[0] / values[1]  # type: ignore[operator]
+    assert value is not None
+    reached = value >= bar.limit if bar.at_least else value <= bar.limit
+    estimate = any(columns[engine].is_estimate(key) for engine, key in sides)
+    runs = min(columns[engine].runs(key) for engine, key in sides)
+    return Outcome(bar, value, reached, estimate, runs)

@@ -1,0 +1,86 @@
+"""This project behind the benchmark's calls, through its public API alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.engines import Request, Timing, mean_gap
+
+
+class Ours:
+    """`SmolVLM` with the given backend and precision."""
+
+    def __init__(self, folder: Path, backend: str, precision: str, *, cache: bool) -> None:
+        from smolvlm_tools import SmolVLM
+
+        self._folder = folder
+        self._vlm = SmolVLM.load(
+            folder, backend=backend, precision=precision, device="cpu", cache=cache
+        )
+
+    def prepare(self, image: Path) -> float:
+        from smolvlm_tools.checkpoint.config import ModelConfig
+        from smolvlm_tools.images import ImagePolicy, load_image
+        from smolvlm_tools.prompt.resolution import plan_grid
+        from smolvlm_tools.vision.tiles import make_tiles
+
+        config = ModelConfig.from_folder(self._folder).image
+        policy = ImagePolicy()
+        start = time.perf_counter()
+        loaded = load_image(image, policy)
+        make_tiles(loaded.pixels, plan_grid(loaded.size, config, "native"), config)
+        return time.perf_counter() - start
+
+    def reply(self, request: Request, new_tokens: int) -> Timing:
+        start = time.perf_counter()
+        arrivals: list[float] = []
+        result = None
+        for chunk in self._vlm.stream(
+            _messages(request),
+            max_new_tokens=new_tokens,
+            ignore_eos=True,
+            repetition_guard=False,
+            resolution=request.resolution,
+        ):
+            arrivals.append(time.perf_counter())
+            result = chunk.result
+        assert result is not None  # the last chunk carries it
+        usage = result.usage
+        return Timing(
+            prompt_tokens=usage.prompt_tokens,
+            tiles=usage.tiles,
+            prepare=usage.seconds.preprocess,
+            vision=usage.seconds.vision,
+            prefill=usage.seconds.prefill,
+            first_token=arrivals[0] - start,
+            step=mean_gap(arrivals),
+        )
+
+    def together(self, requests: Sequence[Request], new_tokens: int) -> float:
+        start = time.perf_counter()
+        results = self._vlm.batch(
+            [_messages(request) for request in requests],
+            max_new_tokens=new_tokens,
+            ignore_eos=True,
+            repetition_guard=False,
+            resolution=requests[0].resolution,
+        )
+        seconds = time.perf_counter() - start
+        assert all(result.usage.completion_tokens == new_tokens for result in results)
+        return seconds
+
+    @property
+    def plan(self) -> str:
+        """The backend and precision that were chosen."""
+        return repr(self._vlm)
+
+    def close(self) -> None:
+        self._vlm.close()
+
+
+def _messages(request: Request) -> list[dict[str, Any]]:
+    content: list[dict[str, Any]] = [{"type": "image", "image": path} for path in request.images]
+    return [{"role": "user", "content": [*content, {"type": "text", "text": request.text}]}]

@@ -1,0 +1,1 @@
+"""OpenVINO as a backend, over the same ONNX files."""

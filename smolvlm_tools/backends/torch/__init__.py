@@ -1,0 +1,1 @@
+"""PyTorch as a backend, on CPU, CUDA and MPS."""

@@ -1,0 +1,296 @@
+"""Builds decoder and vision tower out of a checkpoint's tensors, one layer in memory at a time.
+
+Knows the tensors' names in the hub's files and what of config.json changes the computation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import torch
+import torch.nn.functional as F
+
+from ...checkpoint import AdapterFiles, Checkpoint
+from ...checkpoint.config import ModelConfig
+from ...errors import ModelInvalid
+from ...machine.heap import trim_heap
+from .decoder import Decoder, DecoderWeights, Layer
+from .formats.choose import check_kinds, format_of
+from .formats.linear import make_matrix, make_together, restore_matrix
+from .formats.matrix import Joined, Matrix
+from .lora.adapter import open_adapter
+from .lora.merged import MergedWeights
+from .names import FLOATS, library_of
+from .plan import WEIGHTS, Plan
+from .saved import read_config, saved_kinds
+from .vision import Norm, Vision, VisionLayer, VisionWeights, vision_position_ids
+from .weights import TorchWeights, open_weights
+
+TEXT = "model.text_model."
+VISION = "model.vision_model."
+EMBEDDING = f"{TEXT}embed_tokens.weight"
+HEAD = "lm_head.weight"
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "gelu_pytorch_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+}
+AnyWeights: TypeAlias = TorchWeights | MergedWeights
+
+
+def load_model(
+    checkpoint: Checkpoint, plan: Plan, adapter: AdapterFiles | None = None
+) -> tuple[Decoder, Vision]:
+    """Read a checkpoint's weights into the formats of `plan`.
+
+    Args:
+        checkpoint: opened; its weights are fetched here.
+        plan: number formats.
+        adapter: to merge into the weights first.
+
+    Raises:
+        ModelNotFound: it has no safetensors.
+        ModelInvalid: they are damaged, do not fit the configuration, it asks for a computation that
+            is not known here, or the adapter cannot be merged into them.
+        BackendUnavailable: the library of a quantized precision cannot run it here.
+    """
+    raw = read_config(checkpoint.folder)
+    weights: AnyWeights = open_weights(checkpoint)
+    if adapter is not None:
+        weights = merge_adapter(weights, adapter, raw)
+    with torch.inference_mode():
+        check_kinds(plan.kinds.values(), plan.device, plan.activations)
+        builder = Builder(weights, checkpoint.config, plan, raw)
+        decoder = builder.decoder()
+        trim_heap()  # of what quantizing left between the weights, before more are read
+        model = decoder, builder.vision()
+    _check_all_read(weights.unread)
+    if isinstance(weights, MergedWeights):
+        weights.check_all_used()
+    return model
+
+
+def merge_adapter(
+    weights: TorchWeights, adapter: AdapterFiles, raw: dict[str, Any]
+) -> MergedWeights:
+    """The weights of a checkpoint with config.json `raw`, changed by an adapter.
+
+    Raises:
+        ModelInvalid: the adapter is damaged, cannot be merged, or is one of another checkpoint.
+    """
+    if saved_kinds(raw) is not None:
+        raise ModelInvalid(
+            "an adapter cannot be merged into weights that are quantized",
+            "Use the checkpoint before quantization: `smolvlm quantize --adapter DIR`.",
+        )
+    tied = bool(raw.get("tie_word_embeddings", False))
+    return MergedWeights(weights, open_adapter(adapter), EMBEDDING, HEAD, tied)
+
+
+class Builder:
+    """Makes the parts of one model.
+
+    Args:
+        weights: the tensors.
+        config: the checkpoint's numbers.
+        plan: number formats.
+        raw: config.json.
+    """
+
+    def __init__(
+        self, weights: AnyWeights, config: ModelConfig, plan: Plan, raw: dict[str, Any]
+    ) -> None:
+        self._weights, self._config, self._plan = weights, config, plan
+        self._text: dict[str, Any] = raw.get("text_config") or {}
+        self._vision: dict[str, Any] = raw.get("vision_config") or {}
+        self._tied = bool(raw.get("tie_word_embeddings", False))
+        self._saved = saved_kinds(raw) is not None
+
+    def decoder(self) -> Decoder:
+        """The decoder; its largest matrix is read while there is the most room."""
+        text, plan = self._config.text, self._plan
+        shape = (text.vocab_size, text.hidden_size)
+        if plan.device == "cpu":
+            table = self._weights.map(EMBEDDING, shape)
+        else:
+            dtype = WEIGHTS.get(plan.kinds["decoder"], plan.activations)
+            table = self._weights.get(EMBEDDING, shape).to(plan.device, dtype)
+        cos, sin = rope_tables(
+            _rope_scale(self._text), text.rope_theta, text.head_dim, text.context_length
+        )
+        weights = DecoderWeights(
+            table=table,
+            head=self._head(table, shape),
+            layers=[self._decoder_layer(f"{TEXT}layers.{n}.") for n in range(text.layers)],
+            norm=self._vector(f"{TEXT}norm.weight", text.hidden_size),
+            cos=cos.to(plan.device, plan.activations),
+            sin=sin.to(plan.device, plan.activations),
+            activation=_activation(self._text, "silu"),
+            mapped=self._table_is_file,
+        )
+        return Decoder(weights, text, plan)
+
+    @property
+    def _table_is_file(self) -> bool:
+        """Whether the token table is the file itself, and not the output matrix too."""
+        untied = HEAD in self._weights or not self._tied
+        return self._plan.device == "cpu" and untied and isinstance(self._weights, TorchWeights)
+
+    def vision(self) -> Vision:
+        """The vision tower and connector."""
+        vision, plan = self._config.vision, self._plan
+        if self._vision.get("num_channels", 3) != 3:
+            raise _unknown("vision_config.num_channels", self._vision["num_channels"], "3")
+        hidden, patch = vision.hidden_size, vision.patch_size
+        side = vision.image_size // patch
+        name = f"{VISION}embeddings.patch_embedding"
+        kernel = self._weights.get(f"{name}.weight", (hidden, 3, patch, patch)).reshape(hidden, -1)
+        table = self._weights.get(
+            f"{VISION}embeddings.position_embedding.weight", (side * side, hidden)
+        )
+        wide = hidden * self._config.scale_factor**2
+        weights = VisionWeights(
+            patch=make_matrix(
+                kernel, self._weights.get(f"{name}.bias", (hidden,)), plan.patches, plan
+            ),
+            positions=table[vision_position_ids(side)].to(plan.device, plan.activations),
+            layers=[
+                self._vision_layer(f"{VISION}encoder.layers.{n}.") for n in range(vision.layers)
+            ],
+            norm=self._norm(f"{VISION}post_layernorm", hidden),
+            connector=self._linear(
+                ["model.connector.modality_projection.proj"],
+                [self._config.text.hidden_size],
+                wide,
+                plan.kinds["connector"],
+            ),
+            activation=_activation(self._vision, "gelu_pytorch_tanh"),
+        )
+        return Vision(weights, self._config)
+
+    def _head(self, table: torch.Tensor, shape: tuple[int, int]) -> Matrix:
+        kind = self._plan.kinds["lm_head"]
+        quantized = self._saved and kind not in FLOATS
+        if quantized or HEAD in self._weights or not self._tied:
+            return self._linear([HEAD.removesuffix(".weight")], [shape[0]], shape[1], kind)
+        return make_matrix(table, None, kind, self._plan, shared=True)
+
+    def _decoder_layer(self, prefix: str) -> Layer:
+        text, kind = self._config.text, self._plan.kinds["decoder"]
+        hidden, middle, queries = (
+            text.hidden_size,
+            text.intermediate_size,
+            text.heads * text.head_dim,
+        )
+        keys = text.kv_heads * text.head_dim
+        attention, mlp = f"{prefix}self_attn.", f"{prefix}mlp."
+        qkv = [f"{attention}{letter}_proj" for letter in "qkv"]
+        return Layer(
+            norm1=self._vector(f"{prefix}input_layernorm.weight", hidden),
+            qkv=self._linear(qkv, [queries, keys, keys], hidden, kind),
+            out=self._linear([f"{attention}o_proj"], [hidden], queries, kind),
+            norm2=self._vector(f"{prefix}post_attention_layernorm.weight", hidden),
+            gate_up=self._linear(
+                [f"{mlp}gate_proj", f"{mlp}up_proj"], [middle, middle], hidden, kind
+            ),
+            down=self._linear([f"{mlp}down_proj"], [hidden], middle, kind),
+        )
+
+    def _vision_layer(self, prefix: str) -> VisionLayer:
+        hidden, middle = self._config.vision.hidden_size, self._config.vision.intermediate_size
+        attention, kind = f"{prefix}self_attn.", self._plan.kinds["vision"]
+        return VisionLayer(
+            norm1=self._norm(f"{prefix}layer_norm1", hidden),
+            qkv=self._linear([f"{attention}{x}_proj" for x in "qkv"], [hidden] * 3, hidden, kind),
+            out=self._linear([f"{attention}out_proj"], [hidden], hidden, kind),
+            norm2=self._norm(f"{prefix}layer_norm2", hidden),
+            up=self._linear([f"{prefix}mlp.fc1"], [middle], hidden, kind),
+            down=self._linear([f"{prefix}mlp.fc2"], [hidden], middle, kind),
+        )
+
+    def _linear(self, names: list[str], outputs: list[int], inputs: int, kind: str) -> Matrix:
+        """Linear layers that share an argument as one; a bias where the files have one."""
+        pairs = list(zip(names, outputs, strict=True))
+        biases: list[torch.Tensor] = []
+        if any(f"{name}.bias" in self._weights for name in names):
+            biases = [self._weights.get(f"{name}.bias", (n,)) for name, n in pairs]
+        if self._saved and kind not in FLOATS:
+            return self._restore(pairs, biases, inputs, kind)
+        weights = [self._weights.get(f"{name}.weight", (n, inputs)) for name, n in pairs]
+        return make_together(weights, biases, kind, self._plan)
+
+    def _restore(
+        self, pairs: list[tuple[str, int]], biases: list[torch.Tensor], inputs: int, kind: str
+    ) -> Matrix:
+        """The same out of tensors that are quantized already."""
+        made = format_of(kind)
+        assert isinstance(self._weights, TorchWeights)  # an adapter was refused
+        parts = [self._weights.stored(name, made.layout(kind, n, inputs)) for name, n in pairs]
+        if library_of(kind) is None:
+            stored = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+            bias = torch.cat(biases) if biases else None
+            shape = (sum(n for _, n in pairs), inputs)
+            return restore_matrix(stored, bias, kind, shape, self._plan)
+        matrices = [
+            restore_matrix(part, biases[n] if biases else None, kind, (outputs, inputs), self._plan)
+            for n, (part, (_, outputs)) in enumerate(zip(parts, pairs, strict=True))
+        ]
+        return matrices[0] if len(matrices) == 1 else Joined(matrices, [n for _, n in pairs])
+
+    def _norm(self, name: str, width: int) -> Norm:
+        return Norm(self._vector(f"{name}.weight", width), self._vector(f"{name}.bias", width))
+
+    def _vector(self, name: str, width: int) -> torch.Tensor:
+        return self._weights.get(name, (width,)).to(self._plan.device, self._plan.activations)
+
+
+def rope_tables(
+    scale: float, theta: float, head_dim: int, context: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines (context, head_dim), by transformers' float32 formula.
+
+    The sines of the first half are negated, so that rotating is x * cos + roll(x, half) * sin.
+    """
+    exponents = torch.arange(0, head_dim, 2, dtype=torch.float) / head_dim
+    frequencies = 1.0 / (theta**exponents) / scale
+    angles = torch.arange(context, dtype=torch.float)[:, None] * frequencies
+    return torch.cat([angles.cos()] * 2, 1), torch.cat([-angles.sin(), angles.sin()], 1)
+
+
+def _rope_scale(text: dict[str, Any]) -> float:
+    """By what positions are divided: 1, or the factor of linear scaling."""
+    rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if kind not in ("default", "linear"):
+        raise _unknown("text_config.rope_type", kind, "default, linear")
+    return float(rope.get("factor", 1.0)) if kind == "linear" else 1.0
+
+
+def _activation(config: dict[str, Any], default: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    name = config.get("hidden_act", default)
+    if name not in ACTIVATIONS:
+        raise _unknown("hidden_act", name, ", ".join(ACTIVATIONS))
+    return ACTIVATIONS[name]
+
+
+def _unknown(key: str, value: object, known: str) -> ModelInvalid:
+    return ModelInvalid(
+        f"config.json has {key} = {value!r}", f"The torch backend computes only: {known}."
+    )
+
+
+def _check_all_read(unread: set[str]) -> None:
+    """Refuse tensors that the computation would leave out without a word."""
+    left = sorted(
+        name
+        for name in unread
+        if name.startswith((TEXT, VISION)) and not name.endswith(("inv_freq", "position_ids"))
+    )
+    if left:
+        raise ModelInvalid(
+            f"the weights hold {len(left)} tensors that no SmolVLM layer uses, such as {left[0]}",
+            "config.json and the weights do not belong together.",
+        )

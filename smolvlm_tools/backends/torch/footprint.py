@@ -1,0 +1,232 @@
+"""What the torch backend takes, from a checkpoint's shapes; pure arithmetic, no torch.
+
+Counts the tensors that `backends/torch_*` hold at once, line by line as they are there. What torch
+itself takes on a CPU cannot be counted and was measured (docs/memory.md has the command), on Linux
+x86-64 with torch 2.13's CPU build and two threads. On a GPU the numbers are those of torch's
+allocator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..footprint import Setup
+from .formats.products import activation_bytes, held_bytes, product_bytes
+from .formats.sizes import THREADS, up
+from .names import FLOATS, library_of
+from .shapes import Linear, linears, other_numbers, patch_embedding, patches
+
+MB = 10**6
+
+TORCH = 232 * MB
+"""Resident by torch once it has answered: 194 MB by its import, 12 MB of code that the kernels of a
+request are, 14 MB that the libraries for products of matrices keep to rearrange them in, and 12 MB
+for CPUs with other kernels."""
+
+IMPORTS: Mapping[str, int] = {
+    "bitsandbytes": 126 * MB,
+    "torchao": 90 * MB,
+    "optimum.quanto": 130 * MB,
+}
+"""Resident by importing each, with torch there already."""
+
+CUBLAS = 2 * 33_554_432
+"""Of cuBLAS on each of two streams: requests, and the capture of graphs. 32 MiB on H100,
+8 MiB on older GPUs (cuBLAS documentation, "cublasSetWorkspace")."""
+
+CHUNK = 2048
+"""Tokens that go through the layers at once; see `torch_decoder`."""
+
+LOOKED_UP, AROUND = 64, 65_536
+"""Tokens looked up at a time in the mapped table, and bytes of it that each makes resident."""
+
+SMALLEST = 512
+"""An arena's rows hold a multiple of so many positions; see `torch_cache`."""
+
+QUANTIZED_AT_ONCE = 1 << 20
+"""Numbers; see `torch_matrix.AT_ONCE`."""
+
+PER_NUMBER = 24
+"""Bytes that quantizing takes per number of a part, at most."""
+
+PREFILL_BUFFERS = 20 * MB
+"""More of those that a decoder's products leave behind: 7 MB in the 256M, 22 MB in the 2.2B."""
+
+SPARE = 1.1
+"""Working memory for each counted byte: blocks are rounded up, and small ones lie apart."""
+
+FLASH = 1_200_000
+"""Of torch's attention on a CPU for a thread: a block of 256 queries by 512 keys in float32."""
+
+PAGE = 4096
+"""Bytes; each layer's and head's keys begin on one of their own."""
+
+
+class TorchFootprint:
+    """See `Footprint`."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup, self._config, self._kinds = setup, setup.config, setup.precision
+        self._cpu = setup.on_host
+        self._features = setup.cpu if self._cpu else None
+        self._act = activation_bytes(setup.precision, self._features)
+        decoder = setup.precision["decoder"]
+        self._cache = FLOATS.get(decoder, 2 if self._cpu else self._act)
+
+    @property
+    def libraries(self) -> Mapping[str, int]:
+        if not self._cpu:
+            return {}
+        names = {library_of(kind) for kind in self._kinds.values()} - {None}
+        return {"torch": TORCH} | {name: IMPORTS[name] for name in IMPORTS if name in names}
+
+    @property
+    def weights(self) -> Mapping[str, int]:
+        config, text = self._config, self._config.text
+        parts = {name: self._held(name)[0] for name in linears(config)}
+        patch = patch_embedding(config)
+        parts["vision"] += held_bytes(self._patch_kind, patch, self._setup.device).weights
+        for name in parts:
+            parts[name] += other_numbers(config, name) * self._act
+        table = text.vocab_size * text.hidden_size
+        if self._cpu:
+            return parts  # the table is a mapped file; see `prefill`
+        return parts | {"token table": table * FLOATS.get(self._kinds["decoder"], self._act)}
+
+    @property
+    def metadata(self) -> int:
+        return sum(self._held(name)[1] for name in linears(self._config))
+
+    @property
+    def loading(self) -> int:
+        """Parts are loaded one after the other, so an early part's peak may be no peak at all."""
+        highest = sum_so_far = 0
+        for name, members in linears(self._config).items():
+            sum_so_far += self.weights[name] + self._held(name)[1]
+            making = max(_making(self._kinds[name], linear) for linear in members)
+            highest = max(highest, sum_so_far + making)
+        return max(0, highest - sum(self.weights.values()) - self.metadata)
+
+    def vision(self, tiles: int) -> int:
+        vision, act = self._config.vision, self._act
+        rows = tiles * patches(self._config)
+        pixels = tiles * 3 * vision.image_size**2
+        x = rows * vision.hidden_size * act
+        qkv, out, widen, down = linears(self._config)["vision"]
+        (connector,) = linears(self._config)["connector"]
+        shuffled = tiles * self._config.image.tokens_per_tile
+        middle = rows * vision.intermediate_size * act
+        cut = pixels * act + self._product(self._patch_kind, patch_embedding(self._config), rows)
+        moments = (
+            cut + x,
+            2 * x + self._product(self._kinds["vision"], qkv, rows),
+            2 * x + 3 * x + 2 * x + self._flash,
+            3 * x + self._product(self._kinds["vision"], out, rows),
+            2 * x + self._product(self._kinds["vision"], widen, rows),
+            2 * x + 2 * middle,
+            2 * x + middle + self._product(self._kinds["vision"], down, rows),
+            3 * x + self._product(self._kinds["connector"], connector, shuffled),
+        )
+        given = pixels * (4 if self._cpu else 0) + (pixels * act if act != 4 else 0)
+        return int(SPARE * (given + max(moments)))
+
+    def features(self, tiles: int) -> int:
+        image, text = self._config.image, self._config.text
+        return tiles * image.tokens_per_tile * text.hidden_size * self._act
+
+    def kv(self, tokens: int) -> int:
+        """On a CPU what the tokens fill, in pages; on CUDA a row of the arena."""
+        text = self._config.text
+        token = 2 * text.layers * text.kv_heads * text.head_dim * self._cache
+        if self._setup.kind == "cuda":
+            return token * up(tokens, SMALLEST)
+        return token * tokens + self._cpu * 2 * text.layers * text.kv_heads * PAGE
+
+    def prefill(self, tokens: int, before: int = 0) -> int:
+        text, act = self._config.text, self._act
+        rows = min(tokens, CHUNK)
+        x, q = rows * text.hidden_size * act, rows * text.heads * text.head_dim
+        k = rows * text.kv_heads * text.head_dim
+        qkv, out, gate_up, down = linears(self._config)["decoder"]
+        middle = rows * text.intermediate_size * act
+        keys = 2 * (tokens + before) * text.heads * text.head_dim * self._cache
+        mixed = q * self._cache
+        moments = (
+            2 * x + self._product(self._kinds["decoder"], qkv, rows),
+            2 * x + (q + 2 * k) * act + 3 * (q + k) * act,
+            2 * x + (2 * q + 3 * k) * act + 2 * keys + 3 * mixed + self._flash,  # keys, and packed
+            3 * x + mixed + self._product(self._kinds["decoder"], out, rows),
+            2 * x + self._product(self._kinds["decoder"], gate_up, rows),
+            2 * x + 3 * middle,
+            2 * x + 3 * middle + self._product(self._kinds["decoder"], down, rows),
+        )
+        mask = rows * (tokens + before) * self._cache if tokens > CHUNK or before else 0
+        given = 2 * tokens * text.hidden_size * act
+        counted = given + mask + max(*moments, self._head(1))
+        buffers = PREFILL_BUFFERS if self._cpu else self._workspaces
+        return int(SPARE * counted) + self._looking_up(tokens) + buffers
+
+    def logits(self, rows: int) -> int:
+        """Float32 scores, and six times as much for one sequence at a time to sample from."""
+        vocab = self._config.text.vocab_size
+        return (rows + 6) * vocab * 4
+
+    def step(self, rows: int, tokens: int) -> int:
+        text, act = self._config.text, self._act
+        members = linears(self._config)["decoder"]
+        product = max(self._product(self._kinds["decoder"], each, rows) for each in members)
+        x = rows * (4 * text.hidden_size + 3 * text.intermediate_size) * act
+        gathered = 0
+        if self._setup.kind == "cuda":  # a layer's keys and values; and the arena before it grew
+            gathered = 2 * rows * up(tokens, SMALLEST) * text.kv_heads * text.head_dim
+            gathered = 2 * gathered * self._cache + (rows - 1) * self.kv(tokens)
+        working = x + gathered + max(product, self._head(rows))
+        return working + self._looking_up(rows) + self._workspaces
+
+    @property
+    def _patch_kind(self) -> str:
+        return self._kinds["vision"] if self._kinds["vision"] in FLOATS else "bf16"
+
+    @property
+    def _flash(self) -> int:
+        return THREADS * FLASH if self._cpu else 0
+
+    @property
+    def _workspaces(self) -> int:
+        return CUBLAS if self._setup.kind == "cuda" else 0
+
+    def _held(self, name: str) -> tuple[int, int]:
+        """Weights and metadata of a component's matrices."""
+        kind = self._kinds[name]
+        if name == "lm_head" and self._setup.tied and kind in FLOATS and not self._cpu:
+            return 0, 0
+        held = [
+            (linear.count, held_bytes(kind, linear, self._setup.device))
+            for linear in linears(self._config)[name]
+        ]
+        return sum(n * each.weights for n, each in held), sum(n * each.metadata for n, each in held)
+
+    def _product(self, kind: str, linear: Linear, rows: int) -> int:
+        return product_bytes(kind, linear, rows, self._act, self._features)
+
+    def _head(self, rows: int) -> int:
+        """Of the output matrix's product, its results apart."""
+        (head,) = linears(self._config)["lm_head"]
+        return self._product(self._kinds["lm_head"], head, rows)
+
+    def _looking_up(self, tokens: int) -> int:
+        return min(tokens, LOOKED_UP) * AROUND if self._cpu else 0
+
+
+def _making(kind: str, linear: Linear) -> int:
+    """What making one linear layer takes beside it: it as stored, joined, and being quantized.
+
+    Files are taken to hold 16 bits per number, as those of all published checkpoints but one.
+    """
+    stored = 2 * linear.numbers
+    joined = stored if len(linear.parts) > 1 and library_of(kind) is None else 0
+    if kind == "fp32":
+        return stored + joined + (4 * linear.numbers if not linear.bias else 0) // 2
+    if kind in FLOATS:
+        return joined
+    return stored + joined + PER_NUMBER * min(linear.numbers, QUANTIZED_AT_ONCE)

@@ -1,0 +1,1 @@
+"""Number formats of torch's matrices: ours and three libraries'."""

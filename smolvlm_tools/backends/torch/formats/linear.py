@@ -1,0 +1,154 @@
+"""Matrices that are not quantized, times rows of activations; and which class makes which kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from ..names import library_of
+from ..plan import WEIGHTS, Plan
+from .choose import format_of, quantize_weight, typed_errors
+from .matrix import Joined, Matrix, Stored
+from .packed import FEW_ROWS
+
+EXPANDED = 8192
+"""Most output rows of a 16-bit matrix that are float32 at one time, for many rows."""
+
+EXPANDED_FOR_FEW = 1024
+"""The same for few rows, where expanding costs more than multiplying and should stay in cache."""
+
+
+def make_matrix(
+    weight: torch.Tensor, bias: torch.Tensor | None, kind: str, plan: Plan, shared: bool = False
+) -> Matrix:
+    """A linear layer out of a weight (outputs, inputs) and a bias (outputs,) of any float dtype.
+
+    Args:
+        weight: as in the checkpoint.
+        bias: None where there is none.
+        kind: one of `torch_names.KINDS`.
+        plan: of the model.
+        shared: whether someone else holds the weight, so that a second copy would cost memory.
+
+    Raises:
+        BackendUnavailable: the kind's library cannot quantize this weight.
+    """
+    if kind not in WEIGHTS:
+        stored = quantize_weight(weight.to(plan.device), kind)
+        return restore_matrix(stored, bias, kind, weight.shape, plan)
+    if bias is not None:
+        bias = bias.to(plan.device, plan.activations)
+    weight = weight.to(plan.device, WEIGHTS[kind])
+    if weight.dtype != plan.activations:
+        return StoredMatrix(weight, bias, plan)
+    wide = plan.device == "cpu" and weight.dtype == torch.float32 and len(weight) > weight.shape[1]
+    if wide and not shared and bias is None:
+        return TransposedMatrix(weight)
+    return DenseMatrix(weight, bias)
+
+
+def restore_matrix(
+    stored: Stored,
+    bias: torch.Tensor | None,
+    kind: str,
+    shape: Sequence[int],
+    plan: Plan,
+) -> Matrix:
+    """A linear layer out of quantized tensors; see `make_matrix`.
+
+    Args:
+        stored: what `quantize_weight` gave, or a file had.
+        bias: None where there is none.
+        kind: a quantized one.
+        shape: (outputs, inputs) of the weight.
+        plan: of the model.
+
+    Raises:
+        BackendUnavailable: the kind's library cannot take them.
+    """
+    if bias is not None:
+        bias = bias.to(plan.device, plan.activations)
+    outputs, inputs = shape
+    stored = {name: tensor.to(plan.device) for name, tensor in stored.items()}
+    with typed_errors(kind, plan.device):
+        return format_of(kind).matrix(stored, kind, (outputs, inputs), bias, plan.activations)
+
+
+def make_together(
+    weights: Sequence[torch.Tensor],
+    biases: Sequence[torch.Tensor],
+    kind: str,
+    plan: Plan,
+) -> Matrix:
+    """Linear layers that share an argument, as one; raises what `make_matrix` does.
+
+    Ours are one matrix. The libraries' stay apart, as their files have them.
+
+    Args:
+        weights: of each.
+        biases: of each, or none at all.
+        kind: one of `torch_names.KINDS`.
+        plan: of the model.
+    """
+    if len(weights) == 1:
+        return make_matrix(weights[0], biases[0] if biases else None, kind, plan)
+    if library_of(kind):
+        parts = [
+            make_matrix(weight, biases[n] if biases else None, kind, plan)
+            for n, weight in enumerate(weights)
+        ]
+        return Joined(parts, [len(weight) for weight in weights])
+    return make_matrix(
+        torch.cat(list(weights)), torch.cat(list(biases)) if biases else None, kind, plan
+    )
+
+
+class DenseMatrix:
+    """Weights in the dtype that activations are multiplied in."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        self.weight, self._bias = weight, bias
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x.to(self.weight.dtype), self.weight, self._bias)
+
+
+class TransposedMatrix:
+    """float32 weights as (inputs, outputs): one row times a wide matrix is 1.7 times as fast."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        self._weight = weight.t().contiguous()
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return x.to(self._weight.dtype) @ self._weight
+
+
+class StoredMatrix:
+    """16-bit weights for a CPU that multiplies float32 faster.
+
+    One row of bfloat16 is multiplied as stored, where memory is the limit. More rows go through
+    float32, and few of them are rounded as one row would be, so that it has the same result in
+    company.
+    """
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, plan: Plan) -> None:
+        self._weight, self._bias, self._many = weight, bias, plan.activations
+        self._alone = weight.dtype == torch.bfloat16
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        stored, few = self._weight.dtype, self._alone and len(x) <= FEW_ROWS
+        x = x.to(stored) if few else x
+        if few and len(x) == 1:
+            y = F.linear(x, self._weight)
+        else:
+            y = self._expanded(x.to(self._many), EXPANDED_FOR_FEW if few else EXPANDED)
+            y = y.to(stored) if few else y
+        return y if self._bias is None else y + self._bias
+
+    def _expanded(self, x: torch.Tensor, outputs: int) -> torch.Tensor:
+        """The product, `outputs` rows of the matrix at a time."""
+        if len(self._weight) <= outputs:
+            return F.linear(x, self._weight.to(x.dtype))
+        return torch.cat([F.linear(x, w.to(x.dtype)) for w in self._weight.split(outputs)], 1)

@@ -1,0 +1,1 @@
+"""LoRA adapters, merged into the weights at load."""

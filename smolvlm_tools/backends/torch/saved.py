@@ -1,0 +1,114 @@
+"""What config.json says of a checkpoint that `smolvlm quantize` wrote; imports no torch.
+
+`quantization_config` is that of the one library in it, as transformers writes it, or has the method
+"smolvlm-tools"; its key `smolvlm_tools` says what each component is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...errors import BadOptions, ModelInvalid
+from ..precision import Precision
+from .names import COMPONENTS, FLOATS, KINDS, describe_kinds, library_of, parse_kinds
+
+KEY, OURS, VERSION = "quantization_config", "smolvlm_tools", 1
+
+SKIPPED: Mapping[str, str] = {
+    "vision": "model.vision_model",
+    "connector": "model.connector",
+    "decoder": "model.text_model",
+    "lm_head": "lm_head",
+}
+"""Components by the names of their modules."""
+
+
+def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
+    """The precision of each component in a quantized checkpoint; None of one that is not.
+
+    Args:
+        raw: config.json.
+
+    Raises:
+        ModelInvalid: it was quantized by something else, or what it says is not known here.
+    """
+    about = raw.get(KEY)
+    if about is None:
+        return None
+    ours = about.get(OURS) if isinstance(about, dict) else None
+    if not isinstance(ours, dict):
+        method = about.get("quant_method") if isinstance(about, dict) else about
+        raise ModelInvalid(
+            f"the checkpoint was quantized by something else (quant_method {method!r})",
+            "Use the checkpoint before quantization, or quantize it with `smolvlm quantize`.",
+        )
+    kinds: Any = ours.get("components")
+    known = (
+        ours.get("version") == VERSION
+        and isinstance(kinds, dict)
+        and set(kinds) == set(COMPONENTS)
+        and all(kind in KINDS for kind in kinds.values())
+    )
+    if not known:
+        raise ModelInvalid(
+            f"config.json describes the quantized components as {ours!r}",
+            "Quantize the checkpoint again with this version's `smolvlm quantize`.",
+        )
+    return {name: kinds[name] for name in COMPONENTS}
+
+
+def agreed_kinds(asked: Precision, saved: dict[str, str] | None, auto: str) -> dict[str, str]:
+    """The precision of each component: what is asked for, which a quantized checkpoint must be.
+
+    Args:
+        asked: by the user; see `torch_names.parse_kinds`.
+        saved: see `saved_kinds`.
+        auto: what "auto" is where nothing is saved.
+
+    Raises:
+        BadOptions: no such precision, or another one than the checkpoint's.
+    """
+    if saved is None:
+        return parse_kinds(asked, auto)
+    if asked != "auto" and parse_kinds(asked, saved["decoder"]) != saved:
+        raise BadOptions(
+            f"the checkpoint is quantized as {describe_kinds(saved)}, not {asked}",
+            "Use precision 'auto', or the checkpoint before quantization.",
+        )
+    return saved
+
+
+def quantization_config(kinds: Mapping[str, str]) -> dict[str, Any]:
+    """What to write into config.json; readable by transformers where one library did it all."""
+    quantized = [kind for kind in kinds.values() if kind not in FLOATS]
+    about: dict[str, Any] = {"quant_method": "smolvlm-tools"}
+    if len(set(quantized)) == 1 and library_of(quantized[0]) == "bitsandbytes":
+        skipped = [SKIPPED[name] for name, kind in kinds.items() if kind in FLOATS]
+        about = {
+            "quant_method": "bitsandbytes",
+            "load_in_8bit": quantized[0] == "bnb-int8",
+            "load_in_4bit": quantized[0] == "bnb-nf4",
+            "llm_int8_threshold": 6.0,
+            "llm_int8_skip_modules": skipped,
+            "bnb_4bit_quant_type": "nf4",
+            "bnb_4bit_use_double_quant": True,
+            "bnb_4bit_compute_dtype": "bfloat16",
+        }
+    return about | {OURS: {"version": VERSION, "components": dict(kinds)}}
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json as it is.
+
+    Raises:
+        ModelInvalid: it is not readable.
+    """
+    try:
+        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelInvalid(
+            f"config.json is not readable JSON ({error})", "Fetch the checkpoint again."
+        ) from error

@@ -1,0 +1,104 @@
+"""Which token may come next in one answer, and how it ends; knows a grammar and logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer
+from numpy.typing import NDArray
+
+from ..backends.base import Logits
+from ..constraints.completion import shortest_completion
+from ..constraints.kinds import Grammar
+from ..errors import SchemaNotSupported
+from .sampling import Sampler
+
+
+class Matcher:
+    """One answer in the making.
+
+    Args:
+        grammar: what it has to be.
+        state: llguidance's, at the beginning; owned by this.
+        tokens: the tokenizer that `state` was made with.
+
+    Attributes:
+        completion: what was appended because the answer had to end early; empty otherwise.
+    """
+
+    def __init__(self, grammar: Grammar, state: LLMatcher, tokens: LLTokenizer) -> None:
+        self.grammar = grammar
+        self.completion = b""
+        self._state, self._tokens = state, tokens
+        self._mask = np.zeros(-(-tokens.vocab_size // 32), np.uint32)
+        self._written = bytearray()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer is complete and nothing can follow."""
+        return self._state.is_stopped()
+
+    @property
+    def text(self) -> str:
+        """The answer without its leading space."""
+        return (bytes(self._written) + self.completion).decode().removeprefix(" ")
+
+    def pick(self, logits: Logits, sampler: Sampler) -> tuple[int, float, bool]:
+        """Choose the next token among those the grammar allows, and take it.
+
+        Args:
+            logits: (vocab,) float32.
+            sampler: chooses.
+
+        Returns:
+            The token; its natural log-probability among the allowed ones; whether it was forced.
+
+        Raises:
+            SchemaNotSupported: the grammar is too complex to go on with.
+        """
+        allowed = self._allowed(len(logits))
+        token, logprob = sampler.pick(np.where(allowed, logits, np.float32(-np.inf)))
+        self._take(token)
+        return token, logprob, bool(np.count_nonzero(allowed) == 1)
+
+    def forced(self, most: int) -> Sequence[int]:
+        """Take the tokens that have to come next, `most` at most, but for the last of them.
+
+        That one is left to `pick`, so that an answer always ends there.
+        """
+        tokens = self._state.compute_ff_tokens()[:-1][: max(most, 0)]
+        for token in tokens:
+            self._take(token)
+        return tokens
+
+    def complete(self) -> Sequence[int]:
+        """End the answer with the fewest bytes that the grammar allows; their tokens."""
+        if not self._state.is_accepting():
+            self.completion = shortest_completion(self.grammar.lark, bytes(self._written))
+        return self._tokens.tokenize_bytes(self.completion)
+
+    def written(self, token: int) -> bytes:
+        """What a token writes; nothing for one that ends the reply."""
+        return b"" if token in self._tokens.eos_tokens else self._tokens.decode_bytes([token])
+
+    def _allowed(self, vocabulary: int) -> NDArray[np.bool_]:
+        """(vocabulary,): which tokens may come."""
+        self._state.unsafe_compute_mask_ptr(self._mask.ctypes.data, self._mask.nbytes)
+        if self._state.is_error():
+            raise _too_complex(self._state)
+        bits = np.unpackbits(self._mask.view(np.uint8), bitorder="little")
+        return bits[:vocabulary].astype(np.bool_)
+
+    def _take(self, token: int) -> None:
+        if not self._state.consume_token(token):
+            raise _too_complex(self._state)
+        self._written += self.written(token)
+
+
+def _too_complex(state: LLMatcher) -> SchemaNotSupported:
+    return SchemaNotSupported(
+        f"the answer's grammar became too complex ({state.get_error()[:120]})",
+        "Use a simpler schema or pattern.",
+        "grammar",
+    )

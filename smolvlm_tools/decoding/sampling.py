@@ -1,0 +1,71 @@
+"""Logits → one token; knows options and random numbers, not models or text."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends.base import Logits
+from ..errors import ModelInvalid
+from ..types import GenerationOptions
+
+
+class Sampler:
+    """Chooses tokens by temperature, top-k and top-p; greedy at temperature 0."""
+
+    def __init__(self, options: GenerationOptions) -> None:
+        self._options = options
+        self._random = np.random.default_rng(options.seed)
+
+    def pick(self, logits: Logits) -> tuple[int, float]:
+        """Choose the next token.
+
+        Args:
+            logits: (vocab,) float32.
+
+        Returns:
+            The token id and its natural log-probability under the unmodified distribution.
+
+        Raises:
+            ModelInvalid: the logits are not finite.
+        """
+        peak = float(logits.max())
+        if not np.isfinite(peak):
+            raise ModelInvalid(
+                "the model produced logits that are not numbers",
+                "The weights are damaged or overflow in this precision: try precision='fp32'.",
+            )
+        shifted = logits - peak
+        log_total = float(np.log(np.exp(shifted).sum(dtype=np.float64)))
+        greedy = self._options.temperature == 0
+        token = int(shifted.argmax()) if greedy else self._draw(shifted)
+        return token, float(shifted[token]) - log_total
+
+    def _draw(self, shifted: Logits) -> int:
+        options = self._options
+        tokens = _largest(shifted, options.top_k)
+        weights = np.exp(shifted[tokens].astype(np.float64) / options.temperature)
+        if options.top_p < 1:
+            nucleus = _nucleus(weights, options.top_p)
+            tokens, weights = tokens[nucleus], weights[nucleus]
+        return int(self._random.choice(tokens, p=weights / weights.sum()))
+
+
+def _largest(values: Logits, count: int) -> NDArray[np.intp]:
+    """Places of the `count` largest values, the earlier ones of equals; of all when 0."""
+    if not 0 < count < len(values):
+        return np.arange(len(values))
+    least = np.partition(values, -count)[-count]
+    places = np.flatnonzero(values >= least)
+    return places[np.argsort(-values[places], kind="stable")[:count]]
+
+
+def _nucleus(weights: NDArray[np.float64], share: float) -> NDArray[np.intp]:
+    """Places of the fewest weights that together reach `share` of the sum, the largest first."""
+    total = weights.sum()
+    # All weights below this one together stay below 1 - share, so none of them is needed; to sort
+    # the rest is quick.
+    places = np.flatnonzero(weights >= (1 - share) * total / len(weights))
+    places = places[np.argsort(-weights[places], kind="stable")]
+    before = np.cumsum(weights[places]) - weights[places]
+    return places[before < share * total]  # the first is always among them

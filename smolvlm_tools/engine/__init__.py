@@ -1,0 +1,1 @@
+"""One loaded model: its queue, its worker, its memory, and the methods people call."""

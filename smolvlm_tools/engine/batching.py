@@ -1,0 +1,74 @@
+"""Many requests at once, in order; knows replies and a full queue, not models."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from ..errors import Busy, SmolVLMError
+from ..types import VisionResult
+from .reply import ReplyStream
+
+Outcomes = list[VisionResult | SmolVLMError]
+
+
+def answer_all(starts: Sequence[Callable[[], ReplyStream]], *, return_exceptions: bool) -> Outcomes:
+    """Start every request as soon as the queue has room and collect the results in order.
+
+    Raises:
+        SmolVLMError: the first failure, unless they are to be returned; the others are stopped.
+    """
+    outcomes: Outcomes = []
+    running: deque[ReplyStream] = deque()
+
+    def collect() -> None:
+        try:
+            outcomes.append(running.popleft().result())
+        except SmolVLMError as error:
+            if not return_exceptions:
+                raise
+            outcomes.append(error)
+
+    try:
+        for start in starts:
+            while True:
+                try:
+                    running.append(start())
+                    break
+                except Busy:
+                    if not running:  # it is others who fill the queue
+                        raise
+                    collect()
+        while running:
+            collect()
+    finally:
+        for reply in running:
+            reply.close()
+    return outcomes
+
+
+async def answer_all_async(
+    starts: Sequence[Callable[[], Awaitable[VisionResult]]],
+    *,
+    at_once: int,
+    return_exceptions: bool,
+) -> Outcomes:
+    """`answer_all` for an event loop, with `at_once` requests in the engine at most."""
+    room = asyncio.Semaphore(at_once)
+
+    async def answer(start: Callable[[], Awaitable[VisionResult]]) -> VisionResult | SmolVLMError:
+        async with room:
+            try:
+                return await start()
+            except SmolVLMError as error:
+                if not return_exceptions:
+                    raise
+                return error
+
+    tasks = [asyncio.ensure_future(answer(start)) for start in starts]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,193 @@
+"""The ready-made tasks of an engine, each with its twin for event loops; knows wordings and types.
+
+How a conversation is answered is the engine's business.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
+
+from pydantic import BaseModel
+from typing_extensions import Unpack
+
+from ..prompt.request import RequestOptions
+from ..prompt.tasks import (
+    Images,
+    ask_messages,
+    describe_messages,
+    extract_messages,
+    transcribe_messages,
+)
+from ..types import Detail, Layout, MessageLike, Task, VisionResult
+from .reply import ReplyStream
+
+Model = TypeVar("Model", bound=BaseModel)
+Schema: TypeAlias = Mapping[str, Any] | type[Model]
+_Job: TypeAlias = tuple[Sequence[MessageLike], RequestOptions, Task]
+
+
+class TaskMethods(ABC):
+    """Describe, ask, transcribe, extract.
+
+    Every `image` may be several, as a list or tuple. `context` is text that surrounds the image,
+    such as a caption or the paragraph it stands in; the model reads it before the task. The other
+    options are those of `RequestOptions`.
+    """
+
+    @abstractmethod
+    def _start(
+        self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None = None
+    ) -> ReplyStream: ...
+
+    @abstractmethod
+    async def _aanswer(
+        self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None = None
+    ) -> VisionResult: ...
+
+    def describe(
+        self,
+        image: Images,
+        *,
+        detail: Detail = "normal",
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> VisionResult:
+        """Say in words what an image shows; `detail` is "brief", "normal" or "detailed"."""
+        return self._start(*_describe(image, detail, context, options)).result()
+
+    def ask(
+        self,
+        image: Images,
+        question: str,
+        *,
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> VisionResult:
+        """Answer a question about an image.
+
+        With `answer=bool`, `int`, `float`, `datetime.date`, `Literal[...]`, `list[str]` or a
+        pydantic model (see `RequestOptions`) the reply is of that type, always, and is the
+        result's `value`.
+        """
+        return self._start(*_ask(image, question, context, options)).result()
+
+    def transcribe(
+        self,
+        image: Images,
+        *,
+        layout: Layout = "plain",
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> VisionResult:
+        """Read the text in an image.
+
+        An image that is blank by its pixels has none: the model is not asked.
+
+        Args:
+            image: any source `load_image` takes, or several.
+            layout: "plain" text with line breaks; "lines", where the result's `value` is a list of
+                non-empty lines; "markdown".
+            context: see the class.
+            options: see the class.
+        """
+        return self._start(*_transcribe(image, layout, context, options)).result()
+
+    def extract(
+        self,
+        image: Images,
+        schema: Schema[Model],
+        *,
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> VisionResult:
+        """Fill in the fields of a schema from an image.
+
+        Args:
+            image: any source `load_image` takes, or several.
+            schema: a JSON-schema dict, for a `value` of plain JSON data, or a pydantic class, for
+                an instance. Descriptions of the top fields are shown to the model.
+            context: see the class.
+            options: see the class.
+
+        Returns:
+            A result whose `value` always fits the schema, unless it abstained, and whose
+            `field_confidence` tells how sure the model was of each value.
+
+        Raises:
+            SchemaNotSupported: the schema cannot be enforced while decoding.
+        """
+        return self._start(*_extract(image, schema, context, options)).result()
+
+    async def adescribe(
+        self,
+        image: Images,
+        *,
+        detail: Detail = "normal",
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> VisionResult:
+        """`describe` for an event loop."""
+        return await self._aanswer(*_describe(image, detail, context, options))
+
+    async def aask(
+        self,
+        image: Images,
+        question: str,
+        *,
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> VisionResult:
+        """`ask` for an event loop."""
+        return await self._aanswer(*_ask(image, question, context, options))
+
+    async def atranscribe(
+        self,
+        image: Images,
+        *,
+        layout: Layout = "plain",
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> VisionResult:
+        """`transcribe` for an event loop."""
+        return await self._aanswer(*_transcribe(image, layout, context, options))
+
+    async def aextract(
+        self,
+        image: Images,
+        schema: Schema[Model],
+        *,
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> VisionResult:
+        """`extract` for an event loop."""
+        return await self._aanswer(*_extract(image, schema, context, options))
+
+
+def _describe(image: Images, detail: Detail, context: str | None, options: RequestOptions) -> _Job:
+    return describe_messages(image, detail, context), options, "describe"
+
+
+def _ask(image: Images, question: str, context: str | None, options: RequestOptions) -> _Job:
+    return ask_messages(image, question, context), options, "ask"
+
+
+def _transcribe(
+    image: Images, layout: Layout, context: str | None, options: RequestOptions
+) -> _Job:
+    messages = transcribe_messages(image, layout, context)
+    if layout == "lines":
+        from ..constraints import lines
+
+        options = {**options, "answer": lines()}
+    return messages, options, "transcribe"
+
+
+def _extract(
+    image: Images, schema: Schema[Any], context: str | None, options: RequestOptions
+) -> _Job:
+    from ..constraints.answers import schema_of
+
+    messages = extract_messages(image, schema_of(schema), context)
+    return messages, {**options, "answer": cast("Any", schema)}, "ask"

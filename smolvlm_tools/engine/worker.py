@@ -1,0 +1,155 @@
+"""One thread that works replies off a bounded queue; knows threads and replies, not models.
+
+The model is driven by this one thread only, so neither it nor its caches need locks.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+from ..errors import BadOptions, Busy, Cancelled, Closed
+from .reply import Channel
+from .scheduler import CheckCancelled, DecodeStep, Deliver, Job, Outcome, Reply, Scheduler
+
+Run: TypeAlias = Callable[[Deliver, CheckCancelled], Reply]
+"""Makes one reply; called and driven on the worker's thread."""
+
+
+_NEWEST = 0.3
+"""Weight of the last request in what requests usually take."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    run: Run
+    channel: Channel
+
+
+class Worker:
+    """Makes replies, up to `batch_size` of them together.
+
+    Args:
+        decode_step: runs the model for several sequences.
+        batch_size: most replies that decode together.
+        max_queue: most requests that may wait besides those; more raise `Busy`.
+    """
+
+    def __init__(self, decode_step: DecodeStep, batch_size: int, max_queue: int) -> None:
+        for name, value in (("batch_size", batch_size), ("max_queue", max_queue)):
+            if value < 1:
+                raise BadOptions(f"{name} {value} is too small", "Use 1 or more.")
+        self._decode_step = decode_step
+        self._batch_size = batch_size
+        self._max_queue = max_queue
+        self._waiting: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._running = 0
+        self._usual_seconds = 1.0
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="smolvlm", daemon=True)
+        self._thread.start()
+        # A thread that computes while the interpreter goes away would abort the process.
+        atexit.register(self.close)
+
+    def submit(self, run: Run, channel: Channel) -> None:
+        """Queue a request; its chunks or its failure arrive through `channel`.
+
+        Raises:
+            Busy: the queue is full.
+            Closed: the engine was closed.
+        """
+        with self._changed:
+            if self._closing:
+                raise _closed()
+            if not self._thread.is_alive():
+                raise Closed("the engine's thread is gone", "Load the model after a fork.")
+            if self._is_full():
+                self._drop_cancelled()
+            if self._is_full():
+                seconds = self._usual_seconds / max(1, self._running)
+                raise Busy(
+                    f"{self._max_queue} requests are waiting already",
+                    f"Try again in about {max(seconds, 0.1):.1f} s, or load the model with a "
+                    "larger max_queue.",
+                    retry_after=max(seconds, 0.1),
+                )
+            self._waiting.append(_Waiting(run, channel))
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Stop the running requests and the waiting ones (`Closed`), and end the thread."""
+        atexit.unregister(self.close)
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _is_full(self) -> bool:
+        # What the thread is about to take waits for nobody.
+        about_to_start = max(0, self._batch_size - self._running)
+        return len(self._waiting) - about_to_start >= self._max_queue
+
+    def _drop_cancelled(self) -> None:
+        """Free the places of requests that nobody waits for any more."""
+        kept: deque[_Waiting] = deque()
+        for waiting in self._waiting:
+            try:
+                waiting.channel.check_cancelled()
+            except Cancelled as error:
+                waiting.channel.deliver(error)
+            else:
+                kept.append(waiting)
+        self._waiting = kept
+
+    def _work(self) -> None:
+        scheduler = Scheduler(self._decode_step, self._batch_size)
+        while True:
+            if scheduler.has_room:
+                waiting = self._take(wait=scheduler.idle)
+                if waiting:
+                    scheduler.add(self._job(waiting))
+                    del waiting  # a request's images must not outlive it
+                elif scheduler.idle:
+                    return
+            scheduler.turn()
+
+    def _take(self, *, wait: bool) -> _Waiting | None:
+        """The next request; None when there is none, or, if asked to wait, at the end."""
+        with self._changed:
+            while wait and not self._waiting and not self._closing:
+                self._changed.wait()
+            if not self._waiting:
+                return None
+            self._running += 1
+            return self._waiting.popleft()
+
+    def _job(self, waiting: _Waiting) -> Job:
+        channel = waiting.channel
+
+        def check_cancelled() -> None:
+            if self._closing:
+                raise _closed()
+            channel.check_cancelled()
+
+        finish = partial(self._finish, channel, time.monotonic())
+        return Job(waiting.run(channel.deliver, check_cancelled), finish)
+
+    def _finish(self, channel: Channel, began: float, outcome: Outcome) -> None:
+        with self._changed:
+            self._running -= 1
+            if not isinstance(outcome, BaseException):
+                seconds = time.monotonic() - began
+                self._usual_seconds += _NEWEST * (seconds - self._usual_seconds)
+        channel.deliver(outcome)  # who has an answer may ask again at once
+
+
+def _closed() -> Closed:
+    return Closed("the engine is closed", "Load the model again.")

@@ -1,0 +1,1 @@
+"""This machine: processor, memory, heap, amounts of bytes. Knows no model."""

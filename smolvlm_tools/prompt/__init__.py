@@ -1,0 +1,1 @@
+"""A request, and how it becomes tile grids and token ids."""

@@ -1,0 +1,174 @@
+r"""Messages + tile grids → token ids with image placeholders; knows a tokenizer, not weights.
+
+The text is that of SmolVLM's chat template and of transformers' `Idefics3Processor` (5.23):
+
+    <|im_start|>User:<image>Can you describe this image?<end_of_utterance>\nAssistant:
+
+with every `<image>` expanded to its tiles. Special tokens are placed by id; whatever a person
+wrote is encoded as plain text, so it can never become one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from ..backends.base import TokenIds
+from ..errors import BadPrompt, ModelInvalid
+from ..types import ImagePart, Message
+from .resolution import TileGrid
+
+START = "<|im_start|>"
+END_OF_UTTERANCE = "<end_of_utterance>"
+IMAGE = "<image>"
+AROUND_IMAGE = "<fake_token_around_image>"
+GLOBAL_TILE = "<global-img>"
+
+Segment: TypeAlias = str | int
+"""Plain text still to be encoded, or the id of a special token."""
+
+
+def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Encode what a person wrote; special-token strings in it stay plain text.
+
+    Raises:
+        BadPrompt: the vocabulary cannot represent the text (some bytes have no token).
+    """
+    tokenizer.encode_special_tokens = True
+    try:
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+    except (UnicodeEncodeError, TypeError):  # lone surrogates
+        raise BadPrompt("the text is not valid Unicode", "Remove unpaired surrogates.") from None
+    kept = tokenizer.decode(ids, skip_special_tokens=False)
+    if kept != text:
+        same = (a == b for a, b in zip(text, kept, strict=False))
+        at = next((i for i, equal in enumerate(same) if not equal), len(kept))
+        raise BadPrompt(
+            f"the model's vocabulary cannot represent {text[at : at + 1]!a}",
+            "Remove or replace that character.",
+        )
+    return ids
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A conversation as the decoder reads it.
+
+    Attributes:
+        token_ids: (L,) int64.
+        image_tokens: how many of them are placeholders for image features.
+    """
+
+    token_ids: TokenIds
+    image_tokens: int
+
+
+class ChatTemplate:
+    """SmolVLM's chat format over one checkpoint's tokenizer.
+
+    Args:
+        tokenizer: of the checkpoint.
+        image_token_id: the placeholder's id, from the checkpoint's configuration.
+
+    Raises:
+        ModelInvalid: the tokenizer lacks a structural token, or names another image token.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, image_token_id: int) -> None:
+        self._tokenizer = tokenizer
+        self._special = {
+            token.content: token_id
+            for token_id, token in tokenizer.get_added_tokens_decoder().items()
+            if token.special
+        }
+        missing = {START, END_OF_UTTERANCE, IMAGE, AROUND_IMAGE} - set(self._special)
+        if missing:
+            raise ModelInvalid(
+                f"tokenizer.json has no special token {', '.join(sorted(missing))}",
+                "Use the tokenizer.json that belongs to the SmolVLM checkpoint.",
+            )
+        if self._special[IMAGE] != image_token_id:
+            raise ModelInvalid(
+                f"{IMAGE} is token {self._special[IMAGE]} in tokenizer.json "
+                f"but {image_token_id} in config.json",
+                "Use the tokenizer.json that belongs to the SmolVLM checkpoint.",
+            )
+        self.image_token_id = image_token_id
+
+    @property
+    def end_of_utterance_id(self) -> int:
+        return self._special[END_OF_UTTERANCE]
+
+    def build(self, messages: Sequence[Message], grids: Sequence[TileGrid]) -> Prompt:
+        """Lay out a conversation and the opening of the assistant's turn.
+
+        Args:
+            messages: the turns so far.
+            grids: of the messages' images, in the order they stand there.
+
+        Raises:
+            BadPrompt: as many grids as images are needed; or unrepresentable text.
+        """
+        images = sum(isinstance(part, ImagePart) for turn in messages for part in turn.content)
+        if images != len(grids):
+            raise BadPrompt(f"{len(grids)} tile grids for {images} images", "Pass one for each.")
+        remaining = iter(grids)
+        segments: list[Segment] = [self._special[START]]
+        for message in messages:
+            segments.extend(self._turn(message, remaining))
+        segments.append("Assistant:")
+        return self._encode(segments)
+
+    def count_image(self, grid: TileGrid) -> int:
+        """Tokens one image takes in a prompt, markers and line breaks included."""
+        return len(self._encode(self._image(grid)).token_ids)
+
+    def _turn(self, message: Message, grids: Iterable[TileGrid]) -> list[Segment]:
+        remaining = iter(grids)
+        role = message.role.capitalize()
+        opens_with_image = isinstance(message.content[0], ImagePart)
+        segments: list[Segment] = [f"{role}:" if opens_with_image else f"{role}: "]
+        for part in message.content:
+            if isinstance(part, ImagePart):
+                segments.extend(self._image(next(remaining)))
+            else:
+                segments.append(part.text)
+        return [*segments, self._special[END_OF_UTTERANCE], "\n"]
+
+    def _image(self, grid: TileGrid) -> list[Segment]:
+        around = self._special[AROUND_IMAGE]
+        tile = [self.image_token_id] * grid.tokens_per_tile
+        segments: list[Segment] = []
+        for row in range(1, grid.rows + 1):
+            for col in range(1, grid.cols + 1):
+                segments += [around, self._marker(f"<row_{row}_col_{col}>"), *tile]
+            segments.append("\n")
+        if grid.split:
+            segments.append("\n")
+        return [*segments, around, self._marker(GLOBAL_TILE), *tile, around]
+
+    def _marker(self, name: str) -> Segment:
+        """Position markers are special tokens in most checkpoints, plain text in 2.2B v1."""
+        return self._special.get(name, name)
+
+    def _encode(self, segments: Iterable[Segment]) -> Prompt:
+        """Each run of text between two special tokens is encoded in one piece."""
+        ids: list[int] = []
+        run = ""
+        for segment in segments:
+            if isinstance(segment, str):
+                run += segment
+                continue
+            ids += self._encode_run(run)
+            ids.append(segment)
+            run = ""
+        ids += self._encode_run(run)
+        token_ids = np.asarray(ids, dtype=np.int64)
+        return Prompt(token_ids, int(np.count_nonzero(token_ids == self.image_token_id)))
+
+    def _encode_run(self, run: str) -> list[int]:
+        return encode_text(self._tokenizer, run) if run else []

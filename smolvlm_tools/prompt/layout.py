@@ -1,0 +1,157 @@
+"""Lays requests out: images, tile grids and prompt; needs no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from tokenizers import Tokenizer
+
+from ..checkpoint import Checkpoint
+from ..images import ImagePolicy, KnownImages, LoadedImage, load_image
+from ..types import ImagePart, ImagePlan, RequestPlan
+from .chat import ChatTemplate, Prompt
+from .request import Request
+from .resolution import Size, TileGrid, plan_grid, size_to_decode
+from .workload import PlannedImage, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A request as the model will see it; the tuples are in prompt order.
+
+    Attributes:
+        max_side: most tiles along the longest edge that it was cut with under "auto"; None for the
+            checkpoint's own.
+    """
+
+    images: tuple[LoadedImage, ...]
+    grids: tuple[TileGrid, ...]
+    prompt: Prompt
+    max_side: int | None = None
+
+    @property
+    def tiles(self) -> int:
+        return sum(grid.tiles for grid in self.grids)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Knows a checkpoint's tokenizer, template and image rules.
+
+    Attributes:
+        max_side: most tiles along the longest edge under "auto"; None for the checkpoint's own.
+    """
+
+    checkpoint: Checkpoint
+    tokenizer: Tokenizer
+    chat: ChatTemplate
+    policy: ImagePolicy
+    known: KnownImages | None = None
+    max_side: int | None = None
+
+    @classmethod
+    def open(cls, checkpoint: Checkpoint, policy: ImagePolicy, *, remember: bool = False) -> Reader:
+        """Read a checkpoint's tokenizer.
+
+        `remember` spares an image's decoding where an earlier request has told enough of it.
+        """
+        tokenizer = checkpoint.tokenizer()
+        chat = ChatTemplate(tokenizer, checkpoint.config.image_token_id)
+        return cls(checkpoint, tokenizer, chat, policy, KnownImages() if remember else None)
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Tokens that end a reply."""
+        return self.checkpoint.config.eos_token_ids | {self.chat.end_of_utterance_id}
+
+    def lay_out(
+        self, request: Request, check_pixels: Callable[[Size], None] | None = None
+    ) -> Layout:
+        """Load a request's images, cut them on paper and write its prompt; see `load_image`."""
+        wanted = partial(
+            size_to_decode,
+            image=self.checkpoint.config.image,
+            resolution=request.resolution,
+            task=request.task,
+            max_side=self.max_side,
+        )
+        images = tuple(
+            load_image(
+                part.image,
+                self.policy,
+                reduce_to=wanted,
+                check_pixels=check_pixels,
+                known=self.known,
+            )
+            for message in request.messages
+            for part in message.content
+            if isinstance(part, ImagePart)
+        )
+        return self.cut(request, images, self.max_side)
+
+    def coarser(self, request: Request, layout: Layout) -> Layout | None:
+        """The same images in fewer tiles, as few fewer as can be; None where that may not be."""
+        if request.resolution != "auto":
+            return None
+        # At odd tile sizes N tiles may come out as N + 1, so the next N may change nothing.
+        for side in range((layout.max_side or self.checkpoint.config.image.max_side) - 1, 0, -1):
+            found = self.cut(request, layout.images, side)
+            if found.tiles < layout.tiles:
+                return found
+        return None
+
+    def is_reduced(self, request: Request, layout: Layout) -> bool:
+        """Whether an image is cut coarser than the checkpoint alone would have it."""
+        full = self._cut_grids(request, layout.images, None)
+        return full != layout.grids
+
+    def workload(self, layout: Layout, new_tokens: int) -> Workload:
+        """What a laid-out request asks of the memory."""
+        images = tuple(
+            PlannedImage(image.decoded_size, grid)
+            for image, grid in zip(layout.images, layout.grids, strict=True)
+        )
+        return Workload(images, len(layout.prompt.token_ids), new_tokens)
+
+    def cut(
+        self, request: Request, images: tuple[LoadedImage, ...], max_side: int | None = None
+    ) -> Layout:
+        """Lay out a request whose images are there, with at most `max_side` tiles under "auto"."""
+        grids = self._cut_grids(request, images, max_side)
+        return Layout(images, grids, self.chat.build(request.messages, grids), max_side)
+
+    def _cut_grids(
+        self, request: Request, images: tuple[LoadedImage, ...], max_side: int | None
+    ) -> tuple[TileGrid, ...]:
+        config = self.checkpoint.config.image
+        return tuple(
+            plan_grid(image.size, config, request.resolution, request.task, max_side)
+            for image in images
+        )
+
+    def describe(self, layout: Layout, predicted_bytes: int | None = None) -> RequestPlan:
+        """Tiles and tokens of a laid-out request."""
+        return RequestPlan(
+            images=tuple(
+                ImagePlan(
+                    width=image.size[0],
+                    height=image.size[1],
+                    resized_width=grid.steps[-1][0],
+                    resized_height=grid.steps[-1][1],
+                    rows=grid.rows,
+                    cols=grid.cols,
+                    tiles=grid.tiles,
+                    tokens=self.chat.count_image(grid),
+                    image_tokens=grid.image_tokens,
+                )
+                for image, grid in zip(layout.images, layout.grids, strict=True)
+            ),
+            tiles=sum(grid.tiles for grid in layout.grids),
+            image_tokens=layout.prompt.image_tokens,
+            prompt_tokens=len(layout.prompt.token_ids),
+            context_length=self.checkpoint.config.text.context_length,
+            model=self.checkpoint.id,
+            predicted_bytes=predicted_bytes,
+        )

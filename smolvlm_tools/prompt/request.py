@@ -1,0 +1,263 @@
+"""One request: a conversation, how to see its images, how to decode the reply. Checks, no work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from pydantic import ValidationError
+
+from ..checkpoint.config import ImageConfig
+from ..errors import BadOptions, BadPrompt
+from ..types import GenerationOptions, Message, MessageLike, Progress, Resolution, Task
+from .resolution import check_resolution
+
+if TYPE_CHECKING:
+    from ..constraints.compiler import Compiled
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A checked request.
+
+    Attributes:
+        answer: what the reply is constrained to; None for free text.
+        text_value: whether the free text is the value that was asked for.
+        min_confidence: below it the value is held back.
+        report: told how far the request has come.
+    """
+
+    messages: tuple[Message, ...]
+    options: GenerationOptions
+    resolution: Resolution
+    task: Task | None = None
+    cancel: threading.Event | None = None
+    answer: Compiled | None = None
+    text_value: bool = False
+    min_confidence: float | None = None
+    report: Callable[[Progress], None] | None = None
+
+    @property
+    def least_tokens(self) -> int:
+        """Tokens after the prompt for which there has to be room."""
+        return getattr(self.answer, "depth", 1)
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens after the prompt that there may be; options are read to their ends."""
+        return max(self.options.max_new_tokens, self.least_tokens)
+
+
+TASKS: tuple[Task, ...] = ("describe", "ask", "transcribe")
+
+
+class RequestOptions(TypedDict, total=False):
+    """Keywords of every asking method.
+
+    Attributes:
+        resolution: "auto", "native" or N tiles; the engine's own by default.
+        task: what the request is for; it may raise the resolution under "auto".
+        cancel: setting this event ends the request with `Cancelled`.
+        answer: what the reply has to be: bool, int, float, str, datetime.date, Literal[...], an
+            Enum, list[str], a pydantic model or another type that pydantic knows, a JSON schema, or
+            a constraint of `smolvlm_tools.constraints`.
+        min_confidence: hold the value back (`abstained`) where the confidence is below, 0 to 1.
+        on_progress: called with a `Progress` after every unit of work, on the engine's thread: be
+            quick. What it raises ends the request.
+
+    The others are the fields of `GenerationOptions`.
+    """
+
+    max_new_tokens: int
+    temperature: float
+    top_p: float
+    top_k: int
+    seed: int | None
+    stop: str | Sequence[str]
+    repetition_guard: bool
+    ignore_eos: bool
+    logprobs: bool
+    resolution: Resolution | None
+    task: Task | None
+    cancel: threading.Event | None
+    answer: Any
+    min_confidence: float | None
+    on_progress: Callable[[Progress], None] | None
+
+
+def parse_task(task: object) -> Task | None:
+    """Return `task` if it is one, or None.
+
+    Raises:
+        BadOptions: an unknown task.
+    """
+    for known in (None, *TASKS):
+        if task == known:
+            return known
+    raise BadOptions(f"unknown task {task!r}", f"Use one of {', '.join(TASKS)}.")
+
+
+def parse_cancel(cancel: object) -> threading.Event | None:
+    """Return `cancel` if it can be asked whether it is set.
+
+    Raises:
+        BadOptions: it is not an event.
+    """
+    if cancel is None or callable(getattr(cancel, "is_set", None)):
+        return cast("threading.Event | None", cancel)
+    raise BadOptions(f"cancel={cancel!r} is not an event", "Pass a threading.Event.")
+
+
+def parse_min_confidence(share: object) -> float | None:
+    """Return `share` if it is a probability, or None.
+
+    Raises:
+        BadOptions: it is not.
+    """
+    if share is None:
+        return None
+    if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
+        return float(share)
+    raise BadOptions(f"min_confidence={share!r} is no probability", "Use a number from 0 to 1.")
+
+
+def parse_on_progress(report: object) -> Callable[[Progress], None] | None:
+    """Return `report` if it can be called, or None.
+
+    Raises:
+        BadOptions: it cannot.
+    """
+    if report is None or callable(report):
+        return cast("Callable[[Progress], None] | None", report)
+    raise BadOptions(f"on_progress={report!r} cannot be called", "Pass a function of a Progress.")
+
+
+def _check_goes_with_answer(options: GenerationOptions) -> None:
+    if options.stop:
+        raise BadOptions("a stop text could cut a typed answer", "Leave `stop` or `answer` out.")
+    if options.ignore_eos:
+        raise BadOptions("a typed answer ends by itself", "Leave `ignore_eos` or `answer` out.")
+
+
+def parse_options(options: Mapping[str, Any]) -> GenerationOptions:
+    """Check generation options given by name.
+
+    Raises:
+        BadOptions: an unknown name or an impossible value.
+    """
+    unknown = sorted(set(options) - set(GenerationOptions.model_fields))
+    if unknown:
+        raise BadOptions(
+            f"unknown option {', '.join(map(repr, unknown))}",
+            f"Options are {', '.join(GenerationOptions.model_fields)}.",
+        )
+    try:
+        return GenerationOptions.model_validate(dict(options))
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = str(problem["loc"][0])
+        raise BadOptions(
+            f"option {name}={repr(options[name])[:60]}: {problem['msg']}",
+            "See `GenerationOptions` for the ranges.",
+        ) from None
+
+
+def make_request(
+    messages: Sequence[MessageLike],
+    options: RequestOptions,
+    task: Task | None,
+    resolution: Resolution,
+    image: ImageConfig,
+    compile_answer: Callable[[object], Compiled | None],
+) -> Request:
+    """Check all of a request that can be checked without its images.
+
+    Args:
+        messages: the conversation.
+        options: of the caller.
+        task: what the method is for; an option of that name wins.
+        resolution: where the options have none.
+        image: the checkpoint's image configuration.
+        compile_answer: makes the wished type of answer ready; None where any text will do.
+
+    Raises:
+        BadOptions, BadPrompt: see `parse_options`, `parse_messages` and `check_resolution`.
+        SchemaNotSupported: the answer's type cannot be enforced.
+    """
+    rest: dict[str, Any] = dict(options)
+    cancel = parse_cancel(rest.pop("cancel", None))
+    task = parse_task(rest.pop("task", None)) or task
+    wanted = rest.pop("resolution", None)
+    wished = rest.pop("answer", None)
+    min_confidence = parse_min_confidence(rest.pop("min_confidence", None))
+    report = parse_on_progress(rest.pop("on_progress", None))
+    parsed = parse_options(rest)
+    answer = compile_answer(wished)
+    if answer is not None:
+        _check_goes_with_answer(parsed)
+    return Request(
+        messages=parse_messages(messages),
+        options=parsed,
+        resolution=check_resolution(resolution if wanted is None else wanted, image),
+        task=task,
+        cancel=cancel,
+        answer=answer,
+        text_value=wished is str,
+        min_confidence=min_confidence,
+        report=report,
+    )
+
+
+def each_options(
+    count: int, each: Sequence[RequestOptions] | None, common: RequestOptions
+) -> list[RequestOptions]:
+    """Options of `count` conversations: the common ones and, over them, each one's own.
+
+    Raises:
+        BadOptions: there are more or fewer of them.
+    """
+    if each is None:
+        return [common] * count
+    if len(each) != count:
+        raise BadOptions(
+            f"{len(each)} sets of options for {count} conversations",
+            "Give `each` one set for each conversation.",
+        )
+    return [{**common, **own} for own in each]
+
+
+_MESSAGES_FORM = 'Pass [{"role": "user", "content": [...]}].'
+
+
+def parse_messages(messages: Sequence[MessageLike]) -> tuple[Message, ...]:
+    """Check a conversation given as typed messages or as transformers-style dicts.
+
+    Raises:
+        BadPrompt: no message, an unknown role or content type, a part without its content.
+    """
+    if isinstance(messages, (str, bytes, Mapping, Message)):
+        raise BadPrompt(
+            f"messages must be a list, not a single {type(messages).__name__}", _MESSAGES_FORM
+        )
+    try:
+        turns = list(messages)
+    except TypeError:
+        what = type(messages).__name__
+        raise BadPrompt(f"messages must be a list, not {what}", _MESSAGES_FORM) from None
+    if not turns:
+        raise BadPrompt("the conversation is empty", "Pass at least one message.")
+    try:
+        return tuple(Message.model_validate(turn) for turn in turns)
+    except ValidationError as error:
+        raise BadPrompt(
+            f"a message is malformed: {_first_problem(error)}",
+            'Content parts are {"type": "text", "text": …} and {"type": "image", "image": SOURCE}.',
+        ) from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(step) for step in problem["loc"])
+    return f"{place}: {problem['msg']}" if place else problem["msg"]

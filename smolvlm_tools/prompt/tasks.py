@@ -1,0 +1,108 @@
+"""The wording of each ready-made task; knows messages, not models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+from ..errors import BadOptions, BadPrompt
+from ..images import ImageSource
+from ..types import Detail, ImagePart, Layout, Message, Task, TextPart
+
+Images: TypeAlias = ImageSource | Sequence[ImageSource]
+"""An image, or a list or tuple of images."""
+
+DESCRIBE: dict[Detail, str] = {
+    "brief": "Describe this image briefly.",
+    "normal": "Can you describe this image?",
+    "detailed": "Describe this image in detail.",
+}
+TRANSCRIBE: dict[Layout, str] = {
+    "plain": "Transcribe the text in this image. Keep the line breaks.",
+    "lines": "Transcribe the text in this image. Keep the line breaks.",
+    "markdown": "Transcribe the text in this image as Markdown. Keep headings, lists and tables.",
+}
+IN_JSON = "Answer in JSON."
+"""Ends a request whose answer is held to an object: a model that expects JSON reads better."""
+
+_LONGEST_FIELD_LIST = 4000
+
+
+def describe_messages(
+    images: Images, detail: Detail = "normal", context: str | None = None
+) -> tuple[Message, ...]:
+    """Ask for a description; see `task_messages`."""
+    return _turn(images, _chosen("detail", detail, DESCRIBE), context)
+
+
+def ask_messages(images: Images, question: str, context: str | None = None) -> tuple[Message, ...]:
+    """Ask `question`; see `task_messages`."""
+    return _turn(images, _text("question", question), context)
+
+
+def transcribe_messages(
+    images: Images, layout: Layout = "plain", context: str | None = None
+) -> tuple[Message, ...]:
+    """Ask for the text; see `task_messages`."""
+    return _turn(images, _chosen("layout", layout, TRANSCRIBE), context)
+
+
+def extract_messages(
+    images: Images, schema: Mapping[str, Any], context: str | None = None
+) -> tuple[Message, ...]:
+    """Ask for the fields of a JSON schema; see `task_messages`."""
+    fields = "; ".join(_field_list(schema))[:_LONGEST_FIELD_LIST]
+    wanted = f"Read these fields from the image: {fields}." if fields else "Read the image."
+    return _turn(images, f"{wanted} {IN_JSON}", context)
+
+
+def task_messages(image: Images, task: Task, question: str = "") -> tuple[Message, ...]:
+    """The conversation of a ready-made task: images, then a text.
+
+    Args:
+        image: any source `load_image` takes, or several.
+        task: "describe" and "transcribe" bring their own wording.
+        question: what to ask, for "ask".
+
+    Raises:
+        BadPrompt: the question is empty or no text, or there is no image.
+    """
+    if task == "describe":
+        return describe_messages(image)
+    return transcribe_messages(image) if task == "transcribe" else ask_messages(image, question)
+
+
+def _turn(images: Images, text: str, context: str | None) -> tuple[Message, ...]:
+    several = isinstance(images, (list, tuple))
+    sources = cast("Sequence[ImageSource]", images if several else [images])
+    if not sources:
+        raise BadPrompt("there is no image", "Pass one image or more.")
+    if context is not None:
+        text = f"Context: {_text('context', context)}\n{text}"
+    parts = [ImagePart(image=source) for source in sources]
+    return (Message(role="user", content=(*parts, TextPart(text=text))),)
+
+
+def _text(name: str, text: object) -> str:
+    if not isinstance(text, str):
+        raise BadPrompt(f"the {name} is {type(text).__name__}, not text", "Pass a str.")
+    if not text.strip():
+        remedy = "Ask something about the image." if name == "question" else "Leave it out."
+        raise BadPrompt(f"the {name} is empty", remedy)
+    return text
+
+
+def _chosen(name: str, choice: str, wordings: Mapping[Any, str]) -> str:
+    if choice not in wordings:
+        raise BadOptions(f"unknown {name} {choice!r}", f"Use one of {', '.join(wordings)}.")
+    return wordings[choice]
+
+
+def _field_list(schema: Mapping[str, Any]) -> Iterable[str]:
+    """`name` or `name (what it is)` of every property at the top."""
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping):
+        return
+    for name, about in cast("Mapping[str, Any]", properties).items():
+        told = cast("Mapping[str, Any]", about).get("description") if about else None
+        yield f"{name} ({told})" if isinstance(told, str) else name

@@ -1,0 +1,78 @@
+"""How long a request will take on this machine, from how long the last ones took.
+
+Knows the usage of results, nothing of models. Every stage is a rate: seconds for a tile, for a
+prompt token that had to be read, for a new token. A rate is the sum of seconds over the sum of
+pieces of the last requests, so long ones count for more, and a cached piece for nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from ..types import Usage
+
+REMEMBERED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a request is expected to take.
+
+    Attributes:
+        seconds: until the reply is complete.
+        first_token: until it begins.
+        new_tokens: length of reply that `seconds` counts on, the mean of the last ones.
+        requests: how many requests it was learnt from.
+    """
+
+    seconds: float
+    first_token: float
+    new_tokens: int
+    requests: int
+
+
+class Speed:
+    """Learns rates from finished requests; safe between threads.
+
+    Args:
+        remembered: requests that count; older ones are forgotten.
+    """
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._runs: deque[Usage] = deque(maxlen=remembered)
+        self._lock = threading.Lock()
+
+    def observe(self, usage: Usage) -> None:
+        """Learn from a finished request."""
+        with self._lock:
+            self._runs.append(usage)
+
+    def expect(self, tiles: int, prompt_tokens: int) -> Forecast | None:
+        """What a request with nothing cached would take; None before anything like it has run.
+
+        Args:
+            tiles: of all its images.
+            prompt_tokens: image tokens included.
+        """
+        with self._lock:
+            runs = list(self._runs)
+        look = _rate([(u.seconds.vision, u.tiles - u.cached_tiles) for u in runs])
+        read = _rate([(u.seconds.prefill, u.prompt_tokens - u.cached_tokens) for u in runs])
+        # The first new token comes out of the prefill.
+        write = _rate([(u.seconds.decode, u.completion_tokens - 1) for u in runs])
+        if read is None or (look is None and tiles):
+            return None
+        prepare = _rate([(u.seconds.preprocess, u.tiles) for u in runs]) or 0.0
+        length = round(sum(u.completion_tokens for u in runs) / len(runs))
+        first = tiles * (prepare + (look or 0.0)) + prompt_tokens * read
+        return Forecast(first + max(0, length - 1) * (write or 0.0), first, length, len(runs))
+
+
+def _rate(runs: list[tuple[float, int]]) -> float | None:
+    """Seconds a piece, of the runs that had any; None if none had."""
+    done = [(seconds, pieces) for seconds, pieces in runs if pieces > 0]
+    if not done:
+        return None
+    return sum(seconds for seconds, _ in done) / sum(pieces for _, pieces in done)

@@ -1,0 +1,338 @@
+"""Export: contract, honesty of the check, and nothing left behind on failure."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smolvlm_tools.errors import BackendUnavailable, BadOptions, ModelInvalid, ModelNotFound
+from smolvlm_tools.export import components, export_checkpoint, graph, reference
+from smolvlm_tools.export import export as export_module
+from smolvlm_tools.export.positions import rope_frequencies, vision_position_ids
+from smolvlm_tools.export.quantize import BLOCK, quantize_blocks, quantize_rows
+from tests.support import checkpoints
+from tests.support.checkpoints import SHAPES, build_tiny_checkpoint
+from tests.support.onnx_exports import greedy, load, make_prompt, torch_greedy
+
+HUB_INPUTS = {
+    "vision_encoder": {
+        "pixel_values": "tensor(float)",
+        "pixel_attention_mask": "tensor(bool)",
+    },
+    "embed_tokens": {"input_ids": "tensor(int64)"},
+    "decoder_model_merged": {
+        "inputs_embeds": "tensor(float)",
+        "attention_mask": "tensor(int64)",
+        "position_ids": "tensor(int64)",
+        **{f"past_key_values.{n}.{k}": "tensor(float)" for n in range(3) for k in ("key", "value")},
+    },
+}
+HUB_OUTPUTS = {
+    "vision_encoder": ["image_features"],
+    "embed_tokens": ["inputs_embeds"],
+    "decoder_model_merged": [
+        "logits",
+        *(f"present.{n}.{k}" for n in range(3) for k in ("key", "value")),
+    ],
+}
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+@pytest.fixture(scope="module", params=["fp32", "int8", "q4"])
+def plain(
+    request: pytest.FixtureRequest, tiny_a: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    out = tmp_path_factory.mktemp("plain")
+    export_checkpoint(tiny_a, out, (request.param,), fused=False)
+    return out, request.param
+
+
+def test_the_plain_form_has_exactly_the_hubs_inputs_and_outputs(plain: tuple[Path, str]) -> None:
+    import onnxruntime
+
+    folder, precision = plain
+    suffix = "" if precision == "fp32" else f"_{precision}"
+    for component, inputs in HUB_INPUTS.items():
+        path = folder / "onnx" / f"{component}{suffix}.onnx"
+        session = onnxruntime.InferenceSession(path)
+        assert {item.name: item.type for item in session.get_inputs()} == inputs
+        assert sorted(i.name for i in session.get_outputs()) == sorted(HUB_OUTPUTS[component])
+        ranks = {item.name: len(item.shape) for item in session.get_inputs()}
+        assert ranks.get("pixel_values", 5) == 5
+        assert ranks.get("past_key_values.0.key", 4) == 4
+
+
+def test_the_plain_form_is_made_of_standard_operators_in_fp32(tiny_a: Path, tmp_path: Path) -> None:
+    import onnx
+
+    export_checkpoint(tiny_a, tmp_path, ("fp32",), fused=False)
+    for path in (tmp_path / "onnx").iterdir():
+        model = onnx.load(path)
+        onnx.checker.check_model(model, full_check=True)
+        assert {node.domain for node in model.graph.node} == {""}
+
+
+def test_the_report_lists_files_and_errors(tiny: Path, tmp_path: Path) -> None:
+    steps: list[str] = []
+    report = export_checkpoint(
+        tiny, tmp_path / "out", ("fp32", "int8", "q4"), progress=steps.append
+    )
+    assert report.form == "fused" and report.notes == ()
+    assert len(report.errors) == 9 and len(steps) == 9 + 1 + 3
+    for error in report.errors:
+        assert 0 <= error.mean_relative < (1e-5 if error.precision == "fp32" else 0.6)
+    assert report.same_greedy_tokens["fp32"] == report.greedy_steps
+    sizes = {file.name: file.size for file in report.files}
+    assert sizes["onnx/vision_encoder_q4.onnx"] < sizes["onnx/vision_encoder.onnx"]
+    for name, size in sizes.items():
+        assert (tmp_path / "out" / name).stat().st_size == size
+    for name in ("config.json", "tokenizer.json", "preprocessor_config.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (tiny / name).read_bytes()
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_an_export_into_the_checkpoints_own_folder_adds_only_onnx_files(
+    tiny_a: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(tiny_a, folder)
+    before = snapshot(folder)
+    export_checkpoint(folder, folder, ("q4",))
+    after = snapshot(folder)
+    assert {name: after[name] for name in before} == before
+    assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"onnx"}
+
+
+def test_equal_checkpoints_give_equal_bytes(tiny_a: Path, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        export_checkpoint(tiny_a, tmp_path / name, ("fp32", "int8"))
+    assert snapshot(tmp_path / "first") == snapshot(tmp_path / "second")
+
+
+def test_fp16_storage_halves_the_files_and_computes_the_rounded_weights(
+    tiny_a: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    rounded = tmp_path / "rounded"
+    shutil.copytree(tiny_a, rounded)
+    tensors = load_file(rounded / "model.safetensors")
+    halves = {name: value.half().float() for name, value in tensors.items()}
+    save_file(halves, rounded / "model.safetensors", metadata={"format": "pt"})
+    full = export_checkpoint(tiny_a, tmp_path / "full")
+    half = export_checkpoint(tiny_a, tmp_path / "half", weights="fp16")
+    sizes = [sum(f.size for f in r.files if f.name.startswith("onnx/")) for r in (full, half)]
+    assert sizes[1] < 0.6 * sizes[0]
+    backend = load(tmp_path / "half")
+    assert backend.precision == "fp32"
+    ids, tiles = make_prompt(backend.config, 2)
+    assert greedy(backend, ids, tiles, 8) == torch_greedy(rounded, ids, tiles, 8)
+
+
+def test_weights_beyond_the_limit_go_to_a_data_file_beside_the_graph(
+    tiny_a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(components, "INLINE_LIMIT", 200_000)
+    report = export_checkpoint(tiny_a, tmp_path / "out")
+    names = {file.name for file in report.files}
+    assert "onnx/decoder_model_merged.onnx_data" in names
+    assert "onnx/embed_tokens.onnx_data" not in names
+    assert not any(name.endswith(".part") for name in names)
+    ids, tiles = make_prompt(load(tmp_path / "out").config, 1)
+    assert greedy(load(tmp_path / "out"), ids, tiles, 8) == torch_greedy(tiny_a, ids, tiles, 8)
+
+
+def test_heads_outside_the_fused_operators_get_the_plain_form_and_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = replace(SHAPES["a"], text=(64, 2, 1, 24, 3, 112))
+    monkeypatch.setitem(checkpoints.SHAPES, "narrow", narrow)
+    folder = build_tiny_checkpoint(tmp_path / "narrow", "narrow")
+    report = export_checkpoint(folder, folder)
+    assert report.form == "plain" and "24" in report.notes[0]
+    with pytest.raises(BadOptions, match="24"):
+        export_checkpoint(folder, folder, fused=True)
+
+
+def test_an_odd_grid_uses_transformers_bucketed_positions() -> None:
+    odd = vision_position_ids(19)
+    assert (odd != np.arange(19 * 19)).any()
+    for side in (27, 32):
+        assert (vision_position_ids(side) == np.arange(side * side)).all()
+
+
+def test_position_formulas_equal_transformers() -> None:
+    import torch
+    from transformers import Idefics3VisionConfig, LlamaConfig
+    from transformers.models.idefics3.modeling_idefics3 import Idefics3VisionEmbeddings
+    from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
+    for side in range(1, 65):
+        config = Idefics3VisionConfig(hidden_size=1, image_size=side, patch_size=1)
+        module = Idefics3VisionEmbeddings(config)
+        with torch.inference_mode():
+            module.patch_embedding.weight.zero_()
+            module.patch_embedding.bias.zero_()
+            module.position_embedding.weight.copy_(torch.arange(side * side)[:, None])
+            mask = torch.ones(1, side, side, dtype=torch.bool)
+            found = module(torch.zeros(1, 3, side, side), mask)[0, :, 0].long().numpy()
+        np.testing.assert_array_equal(vision_position_ids(side), found)
+    config = LlamaConfig(
+        hidden_size=64,
+        num_attention_heads=1,
+        head_dim=64,
+        rope_parameters={"rope_type": "default", "rope_theta": 273768.0},
+    )
+    expected = LlamaRotaryEmbedding(config).inv_freq.numpy()
+    np.testing.assert_array_equal(rope_frequencies(273768.0, 64), expected)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_block_quantization_is_within_half_a_step_and_meets_the_peak(bits: int) -> None:
+    weight = np.random.default_rng(0).standard_normal((7, 80)).astype(np.float32)
+    blocks = quantize_blocks(weight, bits)
+    levels = blocks.packed
+    if bits == 4:
+        levels = np.stack([levels & 15, levels >> 4], -1).reshape(7, -1, BLOCK)
+    scales = blocks.scales.reshape(7, -1, 1)
+    restored = ((levels.astype(np.float32) - (1 << (bits - 1))) * scales).reshape(7, -1)[:, :80]
+    step = np.repeat(np.abs(scales[..., 0]), BLOCK, axis=1)[:, :80]
+    assert (np.abs(restored - weight) <= step * 1.001).all()
+    peaks = np.abs(weight[:, :BLOCK]).argmax(1)
+    rows = np.arange(7)
+    np.testing.assert_allclose(restored[rows, peaks], weight[rows, peaks], rtol=1e-5)
+
+
+def test_rows_of_zeros_quantize_to_zeros() -> None:
+    levels, scales = quantize_rows(np.zeros((2, 4), np.float32))
+    assert not levels.any() and (scales > 0).all()
+    assert (quantize_blocks(np.zeros((2, 32), np.float32), 4).scales == 0).all()
+
+
+def test_int8_products_do_not_saturate_on_loud_inputs(tmp_path: Path) -> None:
+    import onnxruntime
+
+    rng = np.random.default_rng(0)
+    x = (rng.random((1, 16, 256)) + 9).astype(np.float32)
+    weight = (rng.random((32, 256)) * 0.2 + 0.8).astype(np.float32)
+    builder = graph.GraphBuilder(tmp_path / "x.onnx", "rows8", half=False, external=False)
+    y = builder.linear(builder.input("x", graph.FLOAT, [1, "L", 256]), "w", weight)
+    builder.output(y, graph.FLOAT, [1, "L", 32])
+    builder.save()
+    found = onnxruntime.InferenceSession(tmp_path / "x.onnx").run(None, {"x": x})[0]
+    np.testing.assert_allclose(found, x @ weight.T, rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ({"text_config": {"hidden_act": "gelu"}}, "hidden_act"),
+        ({"text_config": {"rope_scaling": {"rope_type": "linear", "factor": 2}}}, "rope_type"),
+        ({"text_config": {"intermediate_size": 111}}, "111"),
+        ({"model_type": "llava"}, "llava"),
+    ],
+)
+def test_a_contradictory_configuration_is_refused(
+    tiny_a: Path, tmp_path: Path, change: dict[str, Any], text: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_a, folder)
+    config = json.loads((folder / "config.json").read_text())
+    for key, value in change.items():
+        config[key] = config[key] | value if isinstance(value, dict) else value
+    (folder / "config.json").write_text(json.dumps(config))
+    before = snapshot(folder)
+    with pytest.raises(ModelInvalid, match=text):
+        export_checkpoint(folder, folder)
+    assert snapshot(folder) == before
+
+
+def test_missing_or_damaged_weights_are_typed_errors(tiny_a: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_a, folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(ModelInvalid, match="damaged"):
+        export_checkpoint(folder, tmp_path / "out")
+    weights.unlink()
+    with pytest.raises(ModelNotFound, match=r"model\.safetensors"):
+        export_checkpoint(folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_options_name_the_known_ones(tiny_a: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadOptions, match=r"'int2'.*fp32, int8, q4"):
+        export_checkpoint(tiny_a, tmp_path / "out", ("fp32", "int2"))
+    with pytest.raises(BadOptions, match="none"):
+        export_checkpoint(tiny_a, tmp_path / "out", ())
+    with pytest.raises(BadOptions, match="bf16"):
+        export_checkpoint(tiny_a, tmp_path / "out", weights="bf16")
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_packages_name_the_extra(
+    tiny_a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference, "PACKAGES", ("onnx", "no_such_package"))
+    with pytest.raises(BackendUnavailable, match=r"no_such_package.*smolvlm-tools\[export\]"):
+        export_checkpoint(tiny_a, tmp_path / "out")
+
+
+def test_an_export_that_does_not_match_torch_fails_and_leaves_nothing(
+    tiny_a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "kept.txt").write_text("kept")
+    wrong = replace_positions()
+    monkeypatch.setattr("smolvlm_tools.export.vision_graph.vision_position_ids", wrong)
+    with pytest.raises(ModelInvalid, match=r"vision_encoder \(fp32\)"):
+        export_checkpoint(tiny_a, out)
+    assert snapshot(out) == {"kept.txt": b"kept"}
+
+
+def replace_positions() -> Any:
+    return lambda side: np.zeros(side * side, np.int64)
+
+
+@pytest.mark.parametrize("step", ["writing decoder_model_merged (fp32)", "running torch"])
+def test_ctrl_c_leaves_nothing_behind(tiny_a: Path, tmp_path: Path, step: str) -> None:
+    def interrupt(line: str) -> None:
+        if line == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_checkpoint(tiny_a, tmp_path / "out", progress=interrupt)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tensor_that_no_layer_uses_is_refused(tiny_a: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_a, folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.text_model.layers.0.self_attn.q_proj.bias"] = tensors["lm_head.weight"][
+        :1
+    ].clone()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelInvalid, match=r"q_proj\.bias"):
+        export_checkpoint(folder, tmp_path / "out")
+
+
+def test_the_shape_of_the_256m_is_fused_by_default(reference: Path) -> None:
+    from smolvlm_tools.checkpoint.config import ModelConfig
+
+    for name in ("SmolVLM-256M-Instruct", "SmolVLM2-2.2B-Instruct"):
+        assert export_module.fusable(ModelConfig.from_folder(reference / name))

@@ -1,0 +1,414 @@
+"""`ChatSmolVLM` beside its messages: options, sharing, caches, cancelling, structure, metadata."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from tests.support.paths import ROOT
+
+pytest.importorskip("langchain_core", reason="the extra `langchain` is not installed")
+
+from langchain_core.caches import InMemoryCache
+from langchain_core.messages import HumanMessage
+from langchain_core.rate_limiters import InMemoryRateLimiter
+from langchain_core.runnables import ConfigurableField
+from langchain_smolvlm import ChatSmolVLM
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from smolvlm_tools import BadOptions, SchemaNotSupported, SmolVLM, open_checkpoint
+from smolvlm_tools.backends.fake import FakeBackend
+
+SHAPES = ROOT / "examples" / "images" / "shapes.png"
+
+
+def ask(question="What color is the circle?"):
+    return [
+        HumanMessage([{"type": "image", "path": str(SHAPES)}, {"type": "text", "text": question}])
+    ]
+
+
+class Scripted(FakeBackend):
+    """Counts what it computes; once armed, every decode step waits for the test's leave."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.steps, self.prompts = 0, 0
+        self.entered, self.leave = threading.Semaphore(0), threading.Semaphore(0)
+        self.armed = False
+
+    def forward(self, token_ids, cache, features=()):
+        if cache.prompt is None:
+            self.prompts += 1
+        return super().forward(token_ids, cache, features)
+
+    def step(self, token_ids, caches):
+        self.steps += 1
+        if self.armed:
+            self.entered.release()
+            self.leave.acquire()
+        return super().step(token_ids, caches)
+
+
+@pytest.fixture
+def scripted(tiny_a):
+    """An engine that says nine words, its backend, and a chat model over it."""
+    checkpoint = open_checkpoint(tiny_a)
+    backend = Scripted.saying(checkpoint, " one two three four five six seven eight nine")
+    with SmolVLM(checkpoint, backend) as vlm:
+        yield vlm, backend
+
+
+@pytest.fixture(scope="module")
+def chat(embedded):
+    model = ChatSmolVLM(model=embedded)
+    yield model
+    model.close()
+
+
+def test_a_reply_carries_usage_and_the_fields_of_the_result(chat):
+    reply = chat.invoke(ask(), logprobs=True)
+    usage, metadata = reply.usage_metadata, reply.response_metadata
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+    assert 0 < usage["input_token_details"]["image"] < usage["input_tokens"]
+    assert metadata["model_name"] == "smolvlm-embedded"
+    assert metadata["model_provider"] == "smolvlm"
+    assert metadata["finish_reason"] == "stop"
+    assert 0 < metadata["confidence"] <= 1
+    assert metadata["backend"] == "onnx"
+    assert metadata["usage"]["tiles"] == 5
+    tokens = [token["token"] for token in metadata["logprobs"]["content"]]
+    assert "".join(tokens[:-1]).strip() == reply.text
+    assert tokens[-1] == "<end_of_utterance>"
+    assert "logprobs" not in chat.invoke(ask()).response_metadata
+
+
+def test_a_stream_ends_with_one_chunk_that_holds_all_metadata(chat):
+    chunks = list(chat.stream(ask("Can you describe this image?")))
+    assert len(chunks) > 5
+    assert [bool(chunk.usage_metadata) for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert chunks[-1].chunk_position == "last"
+    full = sum(chunks[1:], chunks[0])
+    assert full.response_metadata["model_name"] == "smolvlm-embedded"
+    assert full.text == chat.invoke(ask("Can you describe this image?")).text
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_the_output_version_decides_what_content_is(version, streaming, embedded):
+    chat = ChatSmolVLM(model=embedded, output_version=version, streaming=streaming)
+    reply = chat.invoke(ask())
+    blocks = [dict(block) for block in reply.content] if version == "v1" else reply.content
+    if version == "v1":
+        assert [(block["type"], block["text"]) for block in blocks] == [("text", "red")]
+    else:
+        assert blocks == "red"
+    assert chat.invoke([*ask(), reply, HumanMessage("And the square?")]).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "call", "words"),
+    [
+        ({"max_new_tokens": 2}, {}, 2),
+        ({"max_tokens": 2}, {}, 2),
+        ({"max_tokens": 2, "max_new_tokens": 3}, {}, 3),
+        ({"max_tokens": 5, "max_new_tokens": 6}, {"max_tokens": 4}, 4),
+        ({}, {"max_tokens": 2, "max_new_tokens": 3}, 3),
+        ({"max_new_tokens": 2}, {"max_new_tokens": None}, 2),
+    ],
+)
+def test_max_tokens_is_an_alias_that_max_new_tokens_beats(fields, call, words, scripted):
+    chat = ChatSmolVLM(engine=scripted[0], **fields)
+    assert chat.invoke("count", **call).usage_metadata["output_tokens"] == words
+
+
+def test_stop_texts_come_from_the_call_or_else_from_the_model(scripted):
+    whole = ChatSmolVLM(engine=scripted[0]).invoke("count").text
+    assert whole == "one two three four five six seven eight nine"
+    chat = ChatSmolVLM(engine=scripted[0], stop=["seven"])
+    assert chat.invoke("count").text.strip() == "one two three four five six"
+    assert chat.invoke("count", stop=["four"]).text.strip() == "one two three"
+    assert chat.bind(stop="two").invoke("count").text.strip() == "one"
+
+
+def test_an_option_that_nobody_knows_is_told(scripted):
+    chat = ChatSmolVLM(engine=scripted[0])
+    with pytest.raises(BadOptions, match="'temprature'"):
+        chat.invoke("count", temprature=1)
+    with pytest.raises(BadOptions, match="temperature"):
+        chat.invoke("count", temperature=-1)
+    with pytest.warns(UserWarning, match="no option 'temprature'"):
+        ChatSmolVLM(temprature=1)
+    ChatSmolVLM(timeout=60, max_retries=2, api_key="x")
+
+
+def test_models_configured_alike_share_one_engine(embedded):
+    alike = {"model": embedded, "load_options": {"batch_size": 3}}
+    one, other = ChatSmolVLM(**alike), ChatSmolVLM(**alike, temperature=0.5)
+    apart = ChatSmolVLM(model=embedded, load_options={"batch_size": 2})
+    for model in (one, other, apart):
+        model.invoke("Hello", max_tokens=1)
+    engines = [model._source({}).get() for model in (one, other, apart)]
+    assert engines[0] is engines[1]
+    assert engines[0] is not engines[2]
+    one.close()
+    assert other.invoke("Hello", max_tokens=1).usage_metadata["output_tokens"] == 1
+    for model in (one, other, apart):
+        model.close()
+        model.close()
+    assert one._source({}).loaded is None
+
+
+@pytest.mark.parametrize("again", [pickle.dumps, None], ids=["pickled", "copied"])
+def test_a_pickled_or_copied_model_finds_its_engine_again(again, chat):
+    engine = chat._source({}).get()
+    twin = pickle.loads(again(chat)) if again else chat.model_copy()
+    assert twin._source({}).get() is engine
+    assert twin.invoke(ask()).text == "red"
+
+
+def test_configurable_fields_rebuild_the_model_over_the_same_engine(chat):
+    flexible = chat.configurable_fields(
+        max_new_tokens=ConfigurableField(id="longest"), stop=ConfigurableField(id="stop")
+    )
+    short = flexible.with_config(configurable={"longest": 1})
+    assert short.invoke("Hello").usage_metadata["output_tokens"] == 1
+    assert flexible.invoke("Hello").usage_metadata["output_tokens"] > 1
+
+
+def test_an_engine_of_ones_own_is_used_and_refuses_to_be_pickled(scripted):
+    chat = ChatSmolVLM(engine=scripted[0])
+    assert chat.invoke("count").text.strip()
+    assert chat.configurable_fields(seed=ConfigurableField(id="seed")).invoke("count").text
+    with pytest.raises(BadOptions, match="cannot be pickled"):
+        pickle.dumps(chat)
+    chat.close()
+    assert chat.invoke("count").text.strip()
+
+
+def test_making_a_model_loads_nothing():
+    code = (
+        "import sys, langchain_smolvlm as l; l.ChatSmolVLM(model='none such');"
+        "print([m for m in ('onnxruntime', 'torch', 'pypdfium2') if m in sys.modules])"
+    )
+    path = f"{ROOT}:{ROOT / 'integrations'}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": path, "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_caches_keep_apart_what_differs_and_find_what_does_not(scripted):
+    vlm, backend = scripted
+    cache = InMemoryCache()
+    cold, warm = (ChatSmolVLM(engine=vlm, cache=cache, temperature=t) for t in (0.0, 1.0))
+
+    def runs(chat, *arguments, **options):
+        before = backend.prompts
+        chat.invoke(*arguments, **options)
+        return backend.prompts - before
+
+    assert [runs(cold, "count"), runs(cold, "count")] == [1, 0]
+    assert [runs(warm, "count"), runs(warm, "count", max_tokens=3)] == [1, 1]
+    blocks = [
+        {"type": "image", "base64": "iVBORw0KGgo" + data, "id": id_}
+        for data, id_ in (("A", "lc_1"), ("A", "lc_2"), ("B", "lc_3"))
+    ]
+    prompts = [cold._convert_input([HumanMessage([block])]).to_messages() for block in blocks]
+    assert prompts[0][0].content == prompts[1][0].content != prompts[2][0].content
+    assert cold._identifying_params["temperature"] == 0.0
+
+
+def test_a_batch_is_decoded_together(tiny_a):
+    """The backend waits until all four are in the queue, and then sees all four in one step."""
+    all_there = threading.Event()
+    barrier = threading.Barrier(4, action=all_there.set)
+
+    class Together(SmolVLM):
+        def generate(self, messages, **options):
+            reply = self.stream(messages, **options)
+            barrier.wait()
+            return reply.result()
+
+    class Waiting(FakeBackend):
+        widest = 0
+
+        def forward(self, *arguments):
+            all_there.wait()
+            return super().forward(*arguments)
+
+        def step(self, token_ids, caches):
+            self.widest = max(self.widest, len(caches))
+            return super().step(token_ids, caches)
+
+    checkpoint = open_checkpoint(tiny_a)
+    backend = Waiting.saying(checkpoint, " one two three four")
+    with Together(checkpoint, backend) as vlm:
+        replies = ChatSmolVLM(engine=vlm).batch(["a", "b", "c", "d"])
+    assert {reply.text for reply in replies} == {"one two three four"}
+    assert backend.widest == 4
+
+
+def test_more_inputs_than_the_queue_holds_are_answered_all(scripted):
+    chat = ChatSmolVLM(engine=scripted[0])
+    inputs = [f"count {i}" for i in range(90)]
+    assert len(chat.batch(inputs)) == 90
+    assert len(asyncio.run(chat.abatch(inputs))) == 90
+    assert len(chat.batch(inputs, [{"tags": [str(i)]} for i in range(90)])) == 90
+
+
+def test_a_rate_limiter_is_asked_before_every_call(scripted):
+    class Limiter(InMemoryRateLimiter):
+        asked = 0
+
+        def acquire(self, *, blocking: bool = True) -> bool:
+            Limiter.asked += 1
+            return True
+
+    chat = ChatSmolVLM(engine=scripted[0], rate_limiter=Limiter())
+    chat.invoke("count")
+    list(chat.stream("count"))
+    assert Limiter.asked == 2
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_cancelling_a_task_stops_the_engine_within_two_steps(streaming, scripted):
+    vlm, backend = scripted
+    chat = ChatSmolVLM(engine=vlm, max_new_tokens=500, repetition_guard=False, streaming=streaming)
+
+    async def cancel() -> int:
+        backend.armed = True
+        task = asyncio.create_task(chat.ainvoke("count", ignore_eos=True))
+        for _ in range(3):
+            await asyncio.to_thread(backend.entered.acquire)
+            backend.leave.release()
+        await asyncio.to_thread(backend.entered.acquire)  # inside the fourth step
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        at = backend.steps
+        backend.armed = False
+        backend.leave.release()
+        after = ChatSmolVLM(engine=vlm, max_new_tokens=1)
+        await after.ainvoke("count")  # waits in the engine behind what is left of the first
+        return backend.steps - at
+
+    assert asyncio.run(cancel()) <= 2
+
+
+def test_leaving_a_stream_stops_the_engine_within_two_steps(scripted):
+    vlm, backend = scripted
+    chat = ChatSmolVLM(engine=vlm, max_new_tokens=500, repetition_guard=False)
+
+    async def leave() -> int:
+        stream = chat.astream("count", ignore_eos=True)
+        async for _ in stream:
+            break
+        backend.armed = True
+        await asyncio.to_thread(backend.entered.acquire)
+        await stream.aclose()
+        at = backend.steps
+        backend.armed = False
+        backend.leave.release()
+        await ChatSmolVLM(engine=vlm, max_new_tokens=1).ainvoke("count")
+        return backend.steps - at
+
+    assert asyncio.run(leave()) <= 2
+
+
+class Circle(BaseModel):
+    """A circle in a picture."""
+
+    color: str = Field(description="of the circle", max_length=12)
+    count: int = Field(ge=0, le=9)
+
+
+class CircleDict(TypedDict):
+    """A circle in a picture."""
+
+    color: str
+    count: int
+
+
+SCHEMAS: dict[str, Any] = {
+    "pydantic": Circle,
+    "TypedDict": CircleDict,
+    "JSON schema": Circle.model_json_schema(),
+    "OpenAI": {
+        "name": "circle",
+        "description": "A circle.",
+        "parameters": {k: v for k, v in Circle.model_json_schema().items() if k != "description"},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_structured_output_fits_its_schema_by_every_way(kind, method, chat):
+    model = chat.with_structured_output(SCHEMAS[kind], method=method).bind(max_new_tokens=40)
+    values = [model.invoke(ask()), asyncio.run(model.ainvoke(ask())), list(model.stream(ask()))[-1]]
+    for value in values:
+        data = value.model_dump() if kind == "pydantic" else value
+        assert isinstance(value, Circle if kind == "pydantic" else dict)
+        assert set(data) == {"color", "count"}
+        assert isinstance(data["count"], int)
+
+
+def test_structured_output_with_the_raw_message(chat):
+    model = chat.with_structured_output(Circle, include_raw=True)
+    found = model.invoke(ask())
+    assert isinstance(found["parsed"], Circle)
+    assert found["parsing_error"] is None
+    assert found["raw"].response_metadata["field_confidence"].keys() == {"/color", "/count"}
+
+
+def test_structured_output_without_a_schema_is_some_json_object(chat):
+    assert isinstance(chat.with_structured_output(max_new_tokens=40).invoke(ask()), dict)
+
+
+def test_what_cannot_be_enforced_is_said(chat):
+    recursive = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(?=x)y"}}}
+    with pytest.raises(SchemaNotSupported):
+        chat.with_structured_output(recursive).invoke(ask())
+    with pytest.raises(BadOptions, match="unknown method"):
+        chat.with_structured_output(Circle, method="guess")
+    with pytest.raises(NotImplementedError):
+        chat.bind_tools([Circle])
+
+
+def test_an_answer_of_a_type_may_be_asked_for_with_any_call(chat):
+    reply = chat.invoke(ask("Is there a circle?"), answer=bool)
+    assert reply.response_metadata["value"] is True
+    assert set(reply.response_metadata["probabilities"]) == {"yes", "no"}
+
+
+def test_the_model_tells_tracers_what_it_is(chat):
+    bound = ChatSmolVLM(model="embedded", max_tokens=7, stop=["x"])
+    params = bound._get_ls_params(temperature=0.5)
+    assert params["ls_provider"] == "smolvlm"
+    assert params["ls_model_name"] == "embedded"
+    assert params["ls_temperature"] == 0.5
+    assert params["ls_max_tokens"] == 7
+    assert params["ls_stop"] == ["x"]
+    assert bound._get_ls_params(stop=["y"], model="256m")["ls_model_name"] == "256m"
+
+
+@pytest.mark.skipif(
+    not hasattr(ChatSmolVLM, "_set_model_profile"),
+    reason="this langchain-core knows no profiles of models",
+)
+def test_the_profile_tells_what_the_model_can_do(chat):
+    assert chat.profile["image_inputs"] is True
+    assert chat.profile["structured_output"] is True
+    assert chat.profile["tool_calling"] is False

@@ -1,0 +1,357 @@
+"""`SmolVLMLLM`: messages with images, streams, structured answers, and each on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import pickle
+from io import BytesIO
+
+import pytest
+
+pytest.importorskip("llama_index.core", reason="llama-index-core, the extra, is not installed")
+
+from llama_index.core.base.llms import types
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    CachePoint,
+    ChatMessage,
+    DocumentBlock,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+)
+from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
+from llama_index.llms.smolvlm import SmolVLMLLM, to_messages
+from llama_index.llms.smolvlm.messages import asking_for_json
+from llama_index.readers.smolvlm import EngineMissing
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from smolvlm_tools import (
+    BadOptions,
+    BadPrompt,
+    ImagePolicy,
+    PathNotAllowed,
+    SmolVLM,
+    UnsupportedFormat,
+    UrlNotAllowed,
+)
+from tests.support.llama_index_scenes import RECEIPT, SHAPES
+
+pytest_plugins = ["tests.support.llama_index_fixtures"]
+QUESTION = "What color is the circle?"
+ENCODED = base64.b64encode(SHAPES.read_bytes())
+
+
+class Receipt(BaseModel):
+    vendor: str = Field(max_length=40)
+    total: float
+
+
+def asked(image, text=QUESTION):
+    return [ChatMessage(blocks=[image, TextBlock(text=text)])]
+
+
+def about_shapes():
+    return asked(ImageBlock(path=SHAPES))
+
+
+def about_receipt():
+    return asked(ImageBlock(path=RECEIPT), "What is the total?")
+
+
+@pytest.fixture(scope="module")
+def llm(embedded):
+    made = SmolVLMLLM(model=embedded)
+    yield made
+    made.close()
+
+
+def test_it_is_an_llm_by_its_base_classes():
+    names = [base.__name__ for base in SmolVLMLLM.__mro__]
+    assert {"LLM", "BaseLLM", "BaseComponent"} <= set(names)
+    assert not {"CustomLLM", "FunctionCallingLLM", "MultiModalLLM"} & set(names)
+
+
+def test_metadata_are_known_without_loading_weights(embedded):
+    metadata = SmolVLMLLM(model=embedded, max_new_tokens=7, load_options={"threads": 3}).metadata
+    assert metadata.context_window == 8192 and metadata.num_output == 7
+    assert metadata.is_chat_model and not metadata.is_function_calling_model
+    assert metadata.model_name == embedded
+
+
+def test_metadata_of_a_given_engine_are_its_own(counting):
+    _, vlm = counting
+    assert SmolVLMLLM(engine=vlm).metadata.context_window == 8192
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        ImageBlock(path=SHAPES),
+        ImageBlock(image=SHAPES.read_bytes()),
+        ImageBlock(image=ENCODED),
+        ImageBlock(url="data:image/png;base64," + ENCODED.decode()),
+        DocumentBlock(data=SHAPES.read_bytes(), document_mimetype="image/png"),
+    ],
+    ids=["path", "bytes", "base64", "data-uri", "document"],
+)
+def test_every_image_block_gives_what_the_core_gives(llm, embedded, block):
+    for _ in range(2):  # a block may be sent again
+        response = llm.chat(asked(block))
+    with SmolVLM.load(embedded) as vlm:
+        core = vlm.ask(SHAPES, QUESTION)
+    assert response.message.content == core.text == "red"
+    assert response.message.role == MessageRole.ASSISTANT
+    assert response.raw["usage"]["prompt_tokens"] == core.usage.prompt_tokens
+    assert response.raw["image_sha256"] == list(core.image_sha256)
+    assert response.additional_kwargs["image_tokens"] == core.usage.image_tokens
+
+
+@pytest.mark.skipif(
+    "IOBase" not in str(ImageBlock.model_fields["image"].annotation),
+    reason="blocks of this llama-index-core take no file objects",
+)
+def test_a_file_object_is_rewound_so_that_its_block_can_be_sent_again(llm):
+    block = ImageBlock(image=BytesIO(SHAPES.read_bytes()))
+    assert [llm.chat(asked(block)).message.content for _ in range(2)] == ["red", "red"]
+
+
+@pytest.mark.skipif(
+    not hasattr(types, "ToolCallBlock"), reason="this llama-index-core has no such blocks"
+)
+def test_calls_of_tools_become_text_and_thoughts_stay_unsaid():
+    blocks = [
+        types.ThinkingBlock(content="hm"),
+        types.ToolCallBlock(tool_name="look", tool_kwargs={"at": "it"}),
+    ]
+    (message,) = to_messages([ChatMessage(role="assistant", blocks=blocks)])
+    assert [part.text for part in message.content] == ['Tool call: look({"at": "it"})']
+
+
+def test_images_and_texts_keep_their_order():
+    (message,) = to_messages(
+        [
+            ChatMessage(
+                blocks=[
+                    TextBlock(text="one"),
+                    ImageBlock(path=SHAPES),
+                    TextBlock(text="two"),
+                    ImageBlock(path=SHAPES),
+                ]
+            )
+        ]
+    )
+    assert [part.type for part in message.content] == ["text", "image", "text", "image"]
+
+
+def test_every_role_has_its_place():
+    roles = [to_messages([ChatMessage(role=role, content="x")])[0].role for role in MessageRole]
+    assert set(roles) == {"system", "user", "assistant"}
+    (told,) = to_messages([ChatMessage(role="tool", blocks=[ImageBlock(path=SHAPES)])])
+    assert told.role == "user" and [part.type for part in told.content] == ["text", "image"]
+
+
+def test_a_mark_for_a_cache_is_no_content():
+    mark = CachePoint(cache_control={"type": "ephemeral"})
+    (message,) = to_messages([ChatMessage(blocks=[mark, TextBlock(text="x")])])
+    assert [part.text for part in message.content] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("block", "error"),
+    [
+        (AudioBlock(audio=b"RIFF"), UnsupportedFormat),
+        (DocumentBlock(data=b"%PDF-1.4", document_mimetype="application/pdf"), UnsupportedFormat),
+        (ImageBlock(), BadPrompt),
+        (ImageBlock(url=SHAPES.as_uri()), UrlNotAllowed),
+        (ImageBlock(url="ftp://host/a.png"), UrlNotAllowed),
+    ],
+    ids=["audio", "pdf", "empty", "file-url", "ftp"],
+)
+def test_a_block_that_cannot_be_shown_is_an_error(llm, block, error):
+    with pytest.raises(error):
+        llm.chat(asked(block))
+
+
+def test_the_policy_holds_for_blocks(embedded, tmp_path):
+    narrow = SmolVLMLLM(model=embedded, policy=ImagePolicy(allowed_roots=(tmp_path,)))
+    with pytest.raises(PathNotAllowed):
+        narrow.chat(about_shapes())
+    narrow.close()
+
+
+def test_streams_are_cumulative_and_end_with_the_result(llm):
+    chunks = list(llm.stream_chat(asked(ImageBlock(path=SHAPES), "Describe this image.")))
+    text = ""
+    for chunk in chunks:
+        text += chunk.delta
+        assert chunk.message.content == text
+    assert "red circle" in text
+    assert chunks[-1].raw["text"] == text and chunks[-1].additional_kwargs["total_tokens"] > 0
+    assert all(chunk.raw is None for chunk in chunks[:-1])
+
+
+def test_completions_are_chats_of_one_turn(llm):
+    whole = llm.complete("Hello")
+    chunks = list(llm.stream_complete("Hello"))
+    assert whole.text == chunks[-1].text == "".join(chunk.delta for chunk in chunks)
+    assert whole.text == llm.chat([ChatMessage(content="Hello")]).message.content
+
+
+def test_every_async_twin_says_the_same(llm):
+    async def all_of_them():
+        assert (await llm.achat(about_shapes())).message.content == "red"
+        chunks = [chunk async for chunk in await llm.astream_chat(about_shapes())]
+        assert chunks[-1].message.content == "red" and chunks[-1].raw["finish_reason"] == "stop"
+        whole = await llm.acomplete("Hello")
+        parts = [part async for part in await llm.astream_complete("Hello")]
+        assert whole.text == parts[-1].text == llm.complete("Hello").text
+
+    asyncio.run(all_of_them())
+
+
+def test_options_come_with_the_call_over_the_fields(counting):
+    _, vlm = counting
+
+    def said(fields, **call):
+        llm = SmolVLMLLM(engine=vlm, **fields)
+        return llm.complete("Hello", **call).additional_kwargs["completion_tokens"]
+
+    whole = said({})
+    assert whole > 2
+    assert said({"max_new_tokens": 1}) == said({"max_tokens": 1}) == said({}, max_tokens=1) == 1
+    assert said({"max_new_tokens": 1, "max_tokens": 2}) == 1
+    assert said({"max_new_tokens": 1}, max_tokens=2) == said({"max_tokens": 1}, max_new_tokens=2)
+    assert said({"max_new_tokens": 1}, max_new_tokens=None) == 1
+    stopped = SmolVLMLLM(engine=vlm, stop=["shape"]).complete("Hello")
+    assert stopped.text.strip() == "a"
+    assert len(SmolVLMLLM(engine=vlm).complete("Hello", logprobs=True).raw["tokens"]) == whole
+    with pytest.raises(BadOptions, match="max_token_s"):
+        SmolVLMLLM(engine=vlm).complete("Hello", max_token_s=1)
+
+
+def test_structured_answers_fit_their_class_by_constrained_decoding(llm):
+    messages = about_receipt()
+    found = llm.structured_predict(Receipt, ChatPromptTemplate(message_templates=messages))
+    assert isinstance(found, Receipt) and found.total == 7.5
+    through = llm.as_structured_llm(Receipt).chat(messages)
+    assert through.raw == found
+    text_only = llm.structured_predict(Receipt, PromptTemplate("A {what}?"), what="receipt")
+    assert isinstance(text_only, Receipt)
+    (streamed,) = llm.stream_structured_predict(
+        Receipt, ChatPromptTemplate(message_templates=messages)
+    )
+    assert streamed == found
+
+
+def test_a_structured_prompt_asks_for_json_once_and_the_callers_messages_stay_as_they_are():
+    given = about_receipt()
+    asked_for = asking_for_json(given)
+    assert asked_for[-1].blocks[-1].text == "What is the total? Answer in JSON."
+    assert given[-1].blocks[-1].text == "What is the total?"
+    assert asked_for[-1].blocks[0] is given[-1].blocks[0]
+    assert asking_for_json(asked_for) == asked_for
+    picture_only = [ChatMessage(blocks=[ImageBlock(path=RECEIPT)])]
+    assert asking_for_json(picture_only) == picture_only
+    assert asking_for_json([]) == []
+
+
+def test_stop_texts_of_the_fields_do_not_cut_structured_answers(embedded):
+    llm = SmolVLMLLM(model=embedded, stop=['"'])
+    prompt = ChatPromptTemplate(message_templates=about_receipt())
+    assert llm.structured_predict(Receipt, prompt).total == 7.5
+    with pytest.raises(BadOptions, match="stop"):
+        llm.structured_predict(Receipt, prompt, llm_kwargs={"stop": ["x"]})
+    llm.close()
+
+
+def test_structured_answers_come_to_loops_too(llm):
+    prompt = ChatPromptTemplate(message_templates=about_receipt())
+
+    async def predict():
+        found = await llm.astructured_predict(Receipt, prompt)
+        stream = await llm.astream_structured_predict(Receipt, prompt)
+        through = await llm.as_structured_llm(Receipt).achat(about_receipt())
+        return [found, through.raw, *[each async for each in stream]]
+
+    assert asyncio.run(predict()) == [llm.structured_predict(Receipt, prompt)] * 3
+
+
+def test_what_a_class_refuses_is_an_error_and_no_instance(llm):
+    class NeverPaid(Receipt):
+        @field_validator("total")
+        @classmethod
+        def _refuse(cls, total):
+            raise ValueError("not that")
+
+    with pytest.raises(ValidationError, match="not that"):
+        llm.structured_predict(NeverPaid, ChatPromptTemplate(message_templates=about_receipt()))
+
+
+def test_the_loop_is_free_while_the_model_works_and_leaving_stops_it(talking):
+    backend, vlm = talking
+    llm = SmolVLMLLM(engine=vlm)
+
+    async def leave():
+        task = asyncio.create_task(llm.achat(about_shapes()))
+        assert await asyncio.to_thread(backend.entered.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(leave())
+    assert free_within_two_steps(backend, vlm)
+
+
+def test_leaving_a_stream_stops_the_engine(talking):
+    backend, vlm = talking
+    llm = SmolVLMLLM(engine=vlm)
+
+    async def leave():
+        backend.gate.release(3)
+        async for chunk in await llm.astream_chat(about_shapes()):
+            assert chunk.delta
+            break
+        gc.collect()
+
+    asyncio.run(leave())
+    assert free_within_two_steps(backend, vlm)
+    for chunk in llm.stream_chat(about_shapes()):
+        assert chunk.delta
+        break
+    del chunk
+    gc.collect()
+    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
+
+
+def free_within_two_steps(backend, vlm):
+    steps = backend.steps
+    backend.gate.release(100_000)
+    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
+    return backend.steps - steps <= 2 + 3
+
+
+def test_it_survives_pickling_and_dicts(llm):
+    tuned = SmolVLMLLM(model=llm.model, max_new_tokens=5, temperature=0.0, stop=["x"])
+    tuned.chat(about_shapes())  # with an engine behind it
+    for copy in (
+        pickle.loads(pickle.dumps(tuned)),
+        SmolVLMLLM.from_dict(tuned.to_dict()),
+        SmolVLMLLM.from_json(tuned.to_json()),
+    ):
+        assert copy.to_dict() == tuned.to_dict() and copy.max_new_tokens == 5
+        assert copy.chat(about_shapes()).message.content == "red"
+
+
+def test_llms_of_one_configuration_share_an_engine(embedded):
+    one, other = SmolVLMLLM(model=embedded), SmolVLMLLM(model=embedded, temperature=0.5)
+    one.complete("Hello", max_new_tokens=1)
+    assert one._shared().loaded is other._shared().loaded is not None
+    one.close()
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(EngineMissing, match="no model"):
+        SmolVLMLLM(model=str(tmp_path / "no model")).complete("Hello")

@@ -1,0 +1,130 @@
+"""`SmolVLMToolSpec`: the registry's tools as LlamaIndex's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+pytest.importorskip("llama_index.core", reason="llama-index-core, the extra, is not installed")
+
+from llama_index.core.tools import FunctionTool
+from llama_index.core.tools.calling import acall_tool, call_tool
+from llama_index.tools.smolvlm import SmolVLMToolSpec
+
+from smolvlm_tools import BadArguments, BadOptions, PathNotAllowed, UnknownTool
+from smolvlm_tools.tools import TOOLS, ImageStore, agent_policy
+from tests.support.llama_index_scenes import SHAPES
+from tests.tools.test_calls import CALLS
+
+pytest_plugins = ["tests.support.llama_index_fixtures"]
+ASK = {"image": str(SHAPES), "question": "What color is the circle?"}
+
+
+@pytest.fixture(scope="module")
+def spec(embedded):
+    with SmolVLMToolSpec(embedded, policy=agent_policy([SHAPES.parent])) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tools(spec):
+    return {tool.metadata.name: tool for tool in spec.to_tool_list()}
+
+
+def test_it_is_a_tool_spec_by_its_base_classes():
+    assert "BaseToolSpec" in [base.__name__ for base in SmolVLMToolSpec.__mro__]
+
+
+def test_every_tool_of_the_registry_is_there_in_its_words(tools):
+    assert list(tools) == list(TOOLS)
+    for name, tool in tools.items():
+        assert isinstance(tool, FunctionTool)
+        said = tool.metadata.to_openai_tool()["function"]
+        assert said["description"] == TOOLS[name].description
+        assert said["parameters"] == TOOLS[name].input_schema()
+        assert json.loads(tool.metadata.fn_schema_str) == TOOLS[name].input_schema()
+
+
+@pytest.mark.parametrize("name", list(TOOLS))
+def test_every_tool_gives_json_and_the_output_model_to_both_worlds(tools, name):
+    here = tools[name].call(**CALLS[name])
+    there = asyncio.run(tools[name].acall(**CALLS[name]))
+    for output in (here, there):
+        assert type(output.raw_output) is TOOLS[name].output
+        assert json.loads(output.content) == output.raw_output.model_dump(mode="json")
+        assert output.tool_name == name and not output.is_error
+
+
+def test_a_typed_answer_has_its_type(tools):
+    output = tools["answer_question"].call(**ASK, answer_type="choice", choices=["red", "blue"])
+    assert output.raw_output.value == "red"
+
+
+def test_a_handle_stands_for_an_image_of_an_earlier_call(tools):
+    handle = tools["load_image"].call(image=str(SHAPES)).raw_output.handle
+    assert tools["answer_question"].call(**{**ASK, "image": handle}).raw_output.value == "red"
+
+
+def test_some_tools_may_be_picked_by_name(spec):
+    (tool,) = spec.to_tool_list(["plan_image"])
+    assert tool.metadata.name == "plan_image"
+    with pytest.raises(UnknownTool):
+        spec.to_tool_list(["paint_image"])
+
+
+@pytest.mark.skipif(
+    not hasattr(SmolVLMToolSpec, "to_tool_list_async"),
+    reason="this llama-index-core has no such method",
+)
+def test_a_loop_gets_the_same_list(spec):
+    assert len(asyncio.run(spec.to_tool_list_async())) == len(TOOLS)
+
+
+def test_errors_are_raised_and_agents_get_them_as_output(tools):
+    with pytest.raises(BadArguments, match="question"):
+        tools["answer_question"].call(image=str(SHAPES))
+    told = call_tool(tools["answer_question"], {"image": str(SHAPES)})
+    assert told.is_error and "question" in told.content
+    told = asyncio.run(acall_tool(tools["describe_image"], {"image": "/etc/passwd"}))
+    assert told.is_error and "/etc/passwd" in told.content
+
+
+def test_files_outside_the_folders_are_not_read(tools, tmp_path):
+    (tmp_path / "a.png").write_bytes(SHAPES.read_bytes())
+    with pytest.raises(PathNotAllowed):
+        tools["load_image"].call(image=str(tmp_path / "a.png"))
+
+
+def test_cancelling_a_call_frees_the_engine_within_two_steps(talking):
+    backend, vlm = talking
+    (tool,) = SmolVLMToolSpec(engine=vlm).to_tool_list(["describe_image"])
+
+    async def leave():
+        task = asyncio.create_task(tool.acall(image=str(SHAPES)))
+        assert await asyncio.to_thread(backend.entered.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(leave())
+    steps = backend.steps
+    backend.gate.release(100_000)
+    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
+    assert backend.steps - steps <= 2 + 3
+
+
+def test_what_contradicts_itself_is_refused(counting):
+    _, vlm = counting
+    with pytest.raises(BadOptions):
+        SmolVLMToolSpec("embedded", engine=vlm)
+    with pytest.raises(BadOptions):
+        SmolVLMToolSpec(policy=agent_policy(), store=ImageStore())
+
+
+def test_closing_a_spec_leaves_a_given_engine_open(counting):
+    _, vlm = counting
+    with SmolVLMToolSpec(engine=vlm):
+        pass
+    assert vlm.describe(SHAPES).text

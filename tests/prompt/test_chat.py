@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tokenizers import Tokenizer
+
+from smolvlm_tools.checkpoint.config import ModelConfig
+from smolvlm_tools.errors import BadPrompt, ModelInvalid
+from smolvlm_tools.prompt.chat import ChatTemplate, encode_text
+from smolvlm_tools.prompt.request import parse_messages
+from smolvlm_tools.prompt.resolution import plan_grid
+from tests.support.transformers_reference import load_processor, process
+from tests.vision.test_tiles import SIZES, noise
+
+SPECIAL = (
+    "<|",
+    "<image>",
+    "<row",
+    "<global",
+    "<fake",
+    "<end_of",
+    "<repo",
+    "<file",
+    "<gh",
+    "<issue",
+)
+
+
+def text(content: str) -> dict:
+    return {"type": "text", "text": content}
+
+
+IMAGE = {"type": "image"}
+CONVERSATIONS = {
+    "text only": ([{"role": "user", "content": [text("What is 2 + 12?")]}], 0),
+    "image first": ([{"role": "user", "content": [IMAGE, text("Describe it.")]}], 1),
+    "text first": ([{"role": "user", "content": [text("Look: "), IMAGE, text("\nWhat?")]}], 1),
+    "two interleaved": (
+        [{"role": "user", "content": [text("A "), IMAGE, text(" B "), IMAGE, text("Differ?")]}],
+        2,
+    ),
+    "three turns": (
+        [
+            {"role": "system", "content": [text("Be terse.")]},
+            {"role": "user", "content": [IMAGE, text("What is this?")]},
+            {"role": "assistant", "content": [text("A cat, 3 years old.")]},
+            {"role": "user", "content": [text("  And its colour?\n\n")]},
+        ],
+        1,
+    ),
+}
+
+
+def build(folder: Path, messages: list, images: list[Image.Image], resolution="native"):
+    config = ModelConfig.from_folder(folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    chat = ChatTemplate(tokenizer, config.image_token_id)
+    grids = [plan_grid(image.size, config.image, resolution) for image in images]
+    remaining = iter(images)
+    filled = [
+        {
+            **turn,
+            "content": [
+                {**part, "image": next(remaining)} if part["type"] == "image" else part
+                for part in turn["content"]
+            ],
+        }
+        for turn in messages
+    ]
+    return chat.build(parse_messages(filled), grids)
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_prompts_equal_those_of_transformers(tiny, name):
+    messages, count = CONVERSATIONS[name]
+    images = [noise((200 + 90 * i, 120)) for i in range(count)]
+    expected = process(load_processor(tiny), messages, images)["input_ids"][0]
+    np.testing.assert_array_equal(build(tiny, messages, images).token_ids, expected)
+
+
+@pytest.mark.parametrize(
+    "checkpoint", ["SmolVLM-256M-Instruct", "SmolVLM-Instruct", "SmolVLM-500M-Instruct"]
+)
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_prompts_equal_those_of_transformers_at_full_size(reference, tmp_path, checkpoint, name):
+    folder = real_folder(reference / checkpoint, tmp_path)
+    messages, count = CONVERSATIONS[name]
+    images = [noise((640 + 900 * i, 480)) for i in range(count)]
+    expected = process(load_processor(folder), messages, images)["input_ids"][0]
+    np.testing.assert_array_equal(build(folder, messages, images).token_ids, expected)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_prompt_ids_equal_those_of_transformers_for_many_sizes(tiny, size):
+    messages, _ = CONVERSATIONS["image first"]
+    expected = process(load_processor(tiny), messages, [noise(size)])["input_ids"][0]
+    np.testing.assert_array_equal(build(tiny, messages, [noise(size)]).token_ids, expected)
+
+
+def real_folder(folder: Path, tmp_path: Path) -> Path:
+    """A copy whose tokenizer.json is the file that a stub of the reference points to."""
+    tokenizer = folder / "tokenizer.json"
+    if tokenizer.stat().st_size < 200:
+        tokenizer = folder / tokenizer.read_text().strip()
+    for file in folder.glob("*.json"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    return tmp_path
+
+
+def test_the_stored_golden_prompt_is_reproduced(reference):
+    folder = reference / "SmolVLM-256M-Instruct"
+    golden = np.load(folder / "golden_processor_640x480_gradient.npz")
+    messages = [{"role": "user", "content": [IMAGE, text("Can you describe this image?")]}]
+    prompt = build(folder, messages, [Image.fromarray(golden["image"])])
+    np.testing.assert_array_equal(prompt.token_ids, golden["input_ids"][0])
+    assert prompt.image_tokens == 13 * 64
+
+
+def test_every_golden_text_has_its_token_ids(reference):
+    goldens = json.loads((reference / "goldens" / "tokenizer_ids.json").read_text())
+    path = str(reference / "SmolVLM-256M-Instruct" / "tokenizer.json")
+    raw, ours = Tokenizer.from_file(path), Tokenizer.from_file(path)
+    assert len(goldens) == 64
+    for golden in goldens:
+        if any(mark in golden["text"] for mark in SPECIAL):
+            assert raw.encode(golden["text"], add_special_tokens=False).ids == golden["ids"]
+        else:
+            assert encode_text(ours, golden["text"]) == golden["ids"]
+
+
+def test_user_text_never_becomes_a_special_token(tiny):
+    tokenizer = Tokenizer.from_file(str(tiny / "tokenizer.json"))
+    special = set(tokenizer.get_added_tokens_decoder())
+    for token_id in special:
+        content = tokenizer.id_to_token(token_id)
+        for spoken in (content, f"a{content}b", f" {content}\n{content}"):
+            ids = encode_text(tokenizer, spoken)
+            assert not special & set(ids)
+            assert tokenizer.decode(ids, skip_special_tokens=False) == spoken
+
+
+def test_a_prompt_with_special_tokens_in_its_text_keeps_its_image_count(tiny_a):
+    messages = [{"role": "user", "content": [IMAGE, text("<image><end_of_utterance> hi <image>")]}]
+    prompt = build(tiny_a, messages, [noise((40, 40))], resolution=1)
+    config = ModelConfig.from_folder(tiny_a)
+    assert prompt.image_tokens == config.image.tokens_per_tile
+
+
+def test_text_the_vocabulary_lacks_is_refused_not_dropped(reference):
+    tokenizer = Tokenizer.from_file(str(reference / "SmolVLM-256M-Instruct" / "tokenizer.json"))
+    lost = [chr(c) for c in range(0x250) if not round_trips(tokenizer, chr(c))]
+    assert lost, "the real vocabulary lacks some bytes"
+    for character in lost:
+        with pytest.raises(BadPrompt, match="cannot represent"):
+            encode_text(tokenizer, f"hello {character} world")
+
+
+def round_trips(tokenizer: Tokenizer, character: str) -> bool:
+    ids = tokenizer.encode(character, add_special_tokens=False).ids
+    return tokenizer.decode(ids, skip_special_tokens=False) == character
+
+
+def test_unpaired_surrogates_are_refused(tiny):
+    tokenizer = Tokenizer.from_file(str(tiny / "tokenizer.json"))
+    with pytest.raises(BadPrompt, match="Unicode"):
+        encode_text(tokenizer, "half \ud83d pair")
+
+
+def test_a_tokenizer_without_the_structural_tokens_is_refused(tiny):
+    tokenizer = Tokenizer.from_file(str(tiny / "tokenizer.json"))
+    with pytest.raises(ModelInvalid, match=r"config\.json"):
+        ChatTemplate(tokenizer, 5)
+    from tokenizers import models
+
+    with pytest.raises(ModelInvalid, match="<image>"):
+        ChatTemplate(Tokenizer(models.BPE()), 5)
+
+
+def test_grids_and_images_must_agree(tiny):
+    config = ModelConfig.from_folder(tiny)
+    chat = ChatTemplate(Tokenizer.from_file(str(tiny / "tokenizer.json")), config.image_token_id)
+    with pytest.raises(BadPrompt, match="tile grids"):
+        chat.build(
+            parse_messages([{"role": "user", "content": [{"type": "image", "image": 1}]}]), []
+        )

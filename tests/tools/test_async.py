@@ -1,0 +1,165 @@
+"""`Toolbox.acall`: many callers on one loop, and what happens to those who leave."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from smolvlm_tools import BadArguments, Busy, Cancelled, ModelNotFound, SmolVLM, open_checkpoint
+from smolvlm_tools.backends.fake import FakeBackend
+from smolvlm_tools.tools import TOOLS, Toolbox
+from tests.tools.test_calls import CALLS, SHAPES
+
+DESCRIBE = {"image": SHAPES}
+
+
+class Gated(FakeBackend):
+    """Talks without end; decodes only as often as it is let."""
+
+    def __init__(self, config, let=0):
+        super().__init__(config, [5])
+        self.entered, self.gate = threading.Event(), threading.Semaphore(let)
+        self.steps = 0
+
+    def forward(self, *arguments):
+        self.entered.set()
+        self.gate.acquire()
+        self.steps += 1
+        return super().forward(*arguments)
+
+
+@pytest.fixture
+def checkpoint(embedded):
+    return open_checkpoint("embedded")
+
+
+@pytest.fixture
+def gated(checkpoint):
+    """A gated backend and an engine that runs it with room for one call and one that waits."""
+    backend = Gated(checkpoint.config)
+    vlm = SmolVLM(checkpoint, backend, batch_size=1, max_queue=1)
+    yield backend, vlm
+    backend.gate.release(100_000)
+    vlm.close()
+
+
+def entered(backend):
+    return asyncio.to_thread(backend.entered.wait, 20)
+
+
+def test_every_tool_returns_the_same_to_a_loop(embedded):
+    async def both(toolbox):
+        for name, arguments in CALLS.items():
+            there = await toolbox.acall(name, arguments)
+            here = await asyncio.to_thread(toolbox.call, name, arguments)
+            assert type(there) is TOOLS[name].output
+            different = {"usage", "predicted_bytes", "seconds", "basis"}
+            different |= {"confidence", "field_confidence"}  # equal but for the last bits
+            assert there.model_dump(exclude=different) == here.model_dump(exclude=different)
+
+    with Toolbox.load("embedded", backend="onnx", precision="fp32") as toolbox:
+        asyncio.run(both(toolbox))
+
+
+def test_errors_reach_a_loop_as_they_reach_a_thread(checkpoint, tmp_path):
+    async def ask():
+        with pytest.raises(BadArguments):
+            await Toolbox.load("embedded").acall("describe_image", {})
+        with pytest.raises(ModelNotFound) as caught:
+            await Toolbox.load(tmp_path / "nothing").acall("describe_image", DESCRIBE)
+        assert str(tmp_path) not in str(caught.value)
+
+    asyncio.run(ask())
+
+
+def test_cancelling_a_call_frees_the_engine_within_two_steps(gated):
+    backend, vlm = gated
+
+    async def leave():
+        task = asyncio.create_task(Toolbox(vlm).acall("describe_image", DESCRIBE))
+        await entered(backend)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(leave())
+    steps = backend.steps
+    backend.gate.release(100_000)
+    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
+    assert backend.steps - steps <= 2 + 3
+
+
+def test_an_event_ends_a_call_of_a_loop(gated):
+    backend, vlm = gated
+
+    async def leave():
+        cancel = threading.Event()
+        call = Toolbox(vlm).acall("describe_image", DESCRIBE, cancel=cancel)
+        task = asyncio.create_task(call)
+        await entered(backend)
+        cancel.set()
+        backend.gate.release(2)
+        with pytest.raises(Cancelled):
+            await task
+
+    asyncio.run(leave())
+
+
+def test_who_finds_the_queue_full_is_told_to_come_back(gated):
+    backend, vlm = gated
+
+    async def crowd():
+        toolbox = Toolbox(vlm)
+        first = asyncio.create_task(toolbox.acall("describe_image", DESCRIBE))
+        await entered(backend)
+        waiting = [asyncio.create_task(toolbox.acall("describe_image", DESCRIBE)) for _ in range(4)]
+        done: set[asyncio.Task] = set()
+        while len(done) < 3:  # one finds room
+            more, _ = await asyncio.wait({*waiting} - done, return_when=asyncio.FIRST_COMPLETED)
+            done |= more
+        assert all(isinstance(task.exception(), Busy) for task in done)
+        assert all(task.exception().retry_after > 0 for task in done)
+        backend.gate.release(100_000)
+        outcomes = await asyncio.gather(first, *waiting, return_exceptions=True)
+        assert sum(isinstance(outcome, Busy) for outcome in outcomes) == 3
+
+    asyncio.run(crowd())
+
+
+def test_loading_blocks_neither_the_loop_nor_other_callers(checkpoint):
+    go, loads = threading.Event(), []
+
+    def load():
+        loads.append(1)
+        assert go.wait(20)
+        return SmolVLM(checkpoint, FakeBackend.saying(checkpoint, " a shape"))
+
+    async def arrive():
+        calls = [asyncio.create_task(toolbox.acall("describe_image", DESCRIBE)) for _ in range(12)]
+        loaded = await toolbox.acall("load_image", DESCRIBE)  # while the others wait
+        calls[0].cancel()
+        go.set()
+        first, *rest = await asyncio.gather(*calls, return_exceptions=True)
+        assert isinstance(first, asyncio.CancelledError)
+        return loaded, rest
+
+    with Toolbox.load("embedded") as toolbox:
+        toolbox._engine._load = load
+        loaded, rest = asyncio.run(arrive())
+    assert loaded.tiles == 5 and len(loads) == 1
+    assert {reply.text for reply in rest} == {"a shape"}
+
+
+def test_progress_comes_to_a_loop_in_order(checkpoint):
+    told = []
+    with Toolbox(
+        lambda: SmolVLM(checkpoint, FakeBackend.saying(checkpoint, " a shape"))
+    ) as toolbox:
+        asyncio.run(toolbox.acall("describe_image", DESCRIBE, on_progress=told.append))
+    stages = list(dict.fromkeys(event.stage for event in told))
+    assert stages == ["load", "preprocess", "vision", "prefill", "decode"]
+    for stage in stages:
+        done = [event.done for event in told if event.stage == stage]
+        assert done == sorted(done)
