@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Logits, Tiles, TokenIds
 from ..checkpoint import Checkpoint
 from ..checkpoint.config import ModelConfig
 from ..errors import Closed
 from ..prompt.chat import ChatTemplate, encode_text
-from .base import Logits, Tiles, TokenIds
 
 CONFIDENT = 20.0
 """Logit of the scripted token; every other token has 0."""

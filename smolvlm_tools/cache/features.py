@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..backends.base import Features
+from ..arrays import Features
 from ..prompt.resolution import TileGrid
 
 

@@ -9,7 +9,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import TokenIds
+from ..arrays import TokenIds
 from .features import ImageKey
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import KVBlock
+from ..arrays import KVBlock
 
 Identity = NDArray[np.int64]
 """(L,) numbers from `Identities`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import sys
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from ..unsafe import UNSAFE_ON_A_LINE
 from .process import FAILED
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _RED, _DIM = "31", "2"
 _ESCAPE = "backslashreplace"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def _say(head: str, text: str, colour: str) -> None:
 
 def clean(text: str) -> str:
     """A name for showing: what could steer a terminal is replaced."""
-    return _CONTROL.sub("�", text)
+    return UNSAFE_ON_A_LINE.sub("�", text)
 
 
 def working(text: str) -> AbstractContextManager[Any]:

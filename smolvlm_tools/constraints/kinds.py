@@ -12,27 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..decoding.text_stream import UNSAFE
 from ..errors import BadOptions
-
-SAFE_INTEGER = 2**53 - 1
-"""Largest integer that every JSON reader takes exactly (RFC 8259, section 6)."""
+from ..unsafe import ON_A_LINE, UNSAFE
+from .schema.text import DATE, SAFE_INTEGER
 
 LINES = "lines"
 """Name of the grammar of `lines`."""
 
-_YEAR = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
-_LEAP = (
-    "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"  # Gregorian
-)
-DATE = (
-    f"(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
-    "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
-    f"|{_LEAP}-02-29)"
-)
-"""Every day of the calendar from 0001-01-01 to 9999-12-31, in the form of RFC 3339, no other."""
-
-_CHARACTER = r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+_CHARACTER = f"[^{ON_A_LINE}]"
 _INK = _CHARACTER.replace("[^", r"[^\s")
 
 

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..backends.base import KVCache, Logits
+from ..arrays import Logits
+from ..backends.base import KVCache
 from ..decoding.clock import StageClock
 from ..engine.scheduler import CheckCancelled, NextToken
 from ..errors import ModelInvalid

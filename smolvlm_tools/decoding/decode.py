@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tokenizers import Tokenizer
 
-from ..backends.base import KVCache, Logits
+from ..arrays import Logits
+from ..backends.base import KVCache
 from ..engine.scheduler import CheckCancelled, NextToken
 from ..errors import BadPrompt
 from ..prompt.chat import Prompt

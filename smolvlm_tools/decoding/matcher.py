@@ -8,7 +8,7 @@ import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 from numpy.typing import NDArray
 
-from ..backends.base import Logits
+from ..arrays import Logits
 from ..constraints.completion import shortest_completion
 from ..constraints.kinds import Grammar
 from ..errors import SchemaNotSupported

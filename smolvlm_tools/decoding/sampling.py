@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import Logits
+from ..arrays import Logits
 from ..errors import ModelInvalid
 from ..types import GenerationOptions
 

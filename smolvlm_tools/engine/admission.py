@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import KVBlock
+from ..arrays import KVBlock
 from ..cache import ImageKey, Kept
 from ..decoding.decode import token_budget
 from ..machine.heap import trim_heap

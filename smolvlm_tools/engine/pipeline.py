@@ -14,7 +14,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import AnyBackend, Features, KVCache, Logits
+from ..arrays import Features, Logits
+from ..backends.base import AnyBackend, KVCache
 from ..cache import Kept
 from ..constraints.compiler import CompiledGrammar, ConstraintCompiler
 from ..constraints.kinds import LINES

@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import KVCache, Logits
+from ..arrays import Logits
+from ..backends.base import KVCache
 from ..types import StreamChunk
 
 

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..backends.base import TokenIds
+from ..arrays import TokenIds
 from ..errors import BadPrompt, ModelInvalid
 from ..types import ImagePart, Message
 from .resolution import TileGrid

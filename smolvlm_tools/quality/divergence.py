@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import Logits
+from ..arrays import Logits
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..backends.base import Logits
+from ..arrays import Logits
 from ..backends.choose import load_backend
 from ..checkpoint import Checkpoint
 from ..engine.smolvlm import SmolVLM

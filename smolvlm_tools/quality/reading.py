@@ -13,7 +13,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.base import AnyBackend, Features, Logits, Tiles, TokenIds
+from ..arrays import Features, Logits, Tiles, TokenIds
+from ..backends.base import AnyBackend
 from ..errors import ModelInvalid
 from .scripts import Script
 

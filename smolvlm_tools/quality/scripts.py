@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backends.base import Tiles, TokenIds
+from ..arrays import Tiles, TokenIds
 from ..prompt.chat import START, encode_text
 from ..prompt.layout import Reader
 from ..prompt.request import Request, parse_messages, parse_options

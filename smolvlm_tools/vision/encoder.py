@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.base import AnyBackend, Features
+from ..arrays import Features
+from ..backends.base import AnyBackend
 from ..cache import ImageKey, Kept
 from ..checkpoint.config import ModelConfig
 from ..decoding.clock import StageClock

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..backends.base import Tiles
+from ..arrays import Tiles
 from ..checkpoint.config import ImageConfig
 from ..prompt.resolution import TileGrid
 

@@ -104,7 +104,7 @@ def test_a_grammar_refuses_what_is_not_of_its_kind(compiler, grammar, text):
 
 
 def test_every_day_of_the_calendar_is_a_date_and_no_other_text_is():
-    from smolvlm_tools.constraints.kinds import DATE
+    from smolvlm_tools.constraints.schema.text import DATE
 
     pattern = re.compile(DATE)
     for year in (1, 4, 99, 100, 400, 1900, 2000, 2023, 2024, 2100, 9999):

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Features, Logits, Tiles, TokenIds
 from ...checkpoint.config import ModelConfig
 from ...errors import Closed, ModelError, ModelInvalid
 from ...machine.cpu import this_cpu
 from ...machine.heap import give_back_large_blocks
-from ..base import Features, Logits, Tiles, TokenIds
 from .cache import OnnxCache, check_room
 from .decoder import ELEMENTS, Decoder
 from .files import PARTS, component_file, needed_files

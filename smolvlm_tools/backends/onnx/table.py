@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import TokenIds
 from ...errors import ModelError
 from ...machine.mapped_pages import forget_pages, is_unwritten
-from ..base import TokenIds
 from .files import data_file
 from .session import releasing, runtime_errors
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Logits, Tiles, TokenIds
 from ...checkpoint import AdapterFiles, Checkpoint
 from ...errors import BackendUnavailable, Closed, ModelError
 from ...machine.heap import give_back_large_blocks, trim_heap
-from ..base import Logits, Tiles, TokenIds
 from ..precision import Precision
 from .saved import agreed_kinds, read_config, saved_kinds
 

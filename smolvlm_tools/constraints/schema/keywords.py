@@ -14,8 +14,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NoReturn, cast
 
-from ...decoding.text_stream import UNSAFE
 from ...errors import SchemaNotSupported
+from ...unsafe import UNSAFE
 from .patterns import PatternError, pattern_regex
 from .shapes import (
     Array,

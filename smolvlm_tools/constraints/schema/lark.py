@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from itertools import combinations
 
-from ...decoding.text_stream import UNSAFE
+from ...unsafe import UNSAFE
 from ..expressions import has_members
 from .keywords import MOST_ITEMS, refuse
 from .members import Entry, TooManyStates, items, members

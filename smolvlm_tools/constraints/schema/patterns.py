@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-UNWRITABLE = r"\x00-\x1f\x7f-\x9f\u{61c}\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}"
-"""Control and bidi characters: no string gets them, but for `\n` and `\t`, which are escaped."""
-PLAIN = rf'[^"\\{UNWRITABLE}]'
+from ...unsafe import ON_A_LINE
+
+PLAIN = rf'[^"\\{ON_A_LINE}]'
 """One character that stands for itself in a JSON string."""
 CHARACTER = rf'(?:{PLAIN}|\\["\\nt])'
 """One character of a string in the only form in which it is written."""

@@ -12,11 +12,24 @@ import math
 import re
 from fractions import Fraction
 
-from ..kinds import DATE, SAFE_INTEGER
 from .patterns import CHARACTER, PLAIN, pattern_regex
 
 PLAIN_RUN = PLAIN + "{1,30}"
 """Runs of characters that any string may hold: for llguidance's slices of a vocabulary."""
+
+SAFE_INTEGER = 2**53 - 1
+"""Largest integer that every JSON reader takes exactly (RFC 8259, section 6)."""
+
+_YEAR = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_LEAP = (
+    "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"  # Gregorian
+)
+DATE = (
+    f"(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    f"|{_LEAP}-02-29)"
+)
+"""Every day of the calendar from 0001-01-01 to 9999-12-31, in the form of RFC 3339, no other."""
 
 _FRACTION = 6  # digits after the point, where the bounds do not need more
 _DIGITS = 15  # significant, that a double keeps (IEEE 754)
