@@ -26,7 +26,6 @@ from smolvlm_tools.checkpoint import open_checkpoint
 from smolvlm_tools.engine.loading import open_reader, this_process
 from smolvlm_tools.images import LoadedImage
 from smolvlm_tools.memory.predict import predict
-from smolvlm_tools.prompt.layout import Reader
 from smolvlm_tools.prompt.request import Request, parse_options
 from smolvlm_tools.prompt.tasks import task_messages
 
@@ -35,7 +34,7 @@ CPU_TORCH = ("fp32", "bf16", "int8", "q4", "bnb-int8", "bnb-nf4", "torchao-int8"
 CUDA_TORCH = ("fp32", "bf16", "bnb-int8", "bnb-nf4", "torchao-int8", "quanto-int8")
 
 
-def setups(reader: Reader) -> Iterator[Setup]:
+def setups(reader: RequestLayouter) -> Iterator[Setup]:
     """Every way that the table has."""
     config = reader.checkpoint.config
     for name in ("fp32", "int8", "q4"):
@@ -53,7 +52,7 @@ def rows(size: str, folder: Path, process: int) -> Iterator[tuple[str, ...]]:
         yield setup.device, size, f"{setup.backend} {_name(setup.precision)}", *peaks
 
 
-def _peak(reader: Reader, setup: Setup, size: tuple[int, int], process: int) -> int:
+def _peak(reader: RequestLayouter, setup: Setup, size: tuple[int, int], process: int) -> int:
     request = Request(task_messages("", "ask", QUESTION), parse_options({}), "auto", "ask")
     layout = reader.cut(request, (LoadedImage(_no_pixels, "", size),))
     load = reader.workload(layout, request.options.max_new_tokens)

@@ -1,25 +1,20 @@
-"""Which runtime runs a checkpoint; each is imported only when it is chosen."""
+"""Which backend runs a checkpoint; each is imported only when it is chosen."""
 
 from __future__ import annotations
-
-import ctypes
-import importlib.util
-import platform
-import sys
 
 from ..checkpoint import AdapterFiles, Checkpoint
 from ..errors import BadOptions, ModelNotFound
 from .base import AnyBackend
-from .onnx.files import PRECISIONS as ONNX_PRECISIONS
 from .onnx.files import available_precisions
-from .onnx.plan import choose_plan, parse_precision
 from .precision import Precision, is_mixed
-from .torch.names import KINDS as TORCH_PRECISIONS
-from .torch.names import OWN, parse_kinds
+from .registry import SPECS, spec_of
 
-BACKENDS = ("auto", "onnx", "openvino", "torch")
-PRECISIONS = ("auto", *dict.fromkeys((*TORCH_PRECISIONS, *ONNX_PRECISIONS)))
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def precisions() -> tuple[str, ...]:
+    """All names of precisions, "auto" first."""
+    return ("auto", *dict.fromkeys(name for spec in SPECS.values() for name in spec.precisions))
 
 
 def load_backend(
@@ -30,22 +25,22 @@ def load_backend(
     threads: int | None = None,
     adapter: AdapterFiles | None = None,
 ) -> AnyBackend:
-    """Load a checkpoint's weights into the runtime asked for.
+    """Load a checkpoint's weights into the backend asked for.
 
     Args:
         checkpoint: an opened one.
-        backend: one of `BACKENDS`.
-        precision: one of `PRECISIONS`, or one for each component, as {"vision": "int8", "decoder":
-            "q4"} or "vision=int8,decoder=q4": vision, embed and decoder of ONNX files, or vision,
-            connector, decoder and lm_head of torch.
+        backend: "auto" or a name of `registry.SPECS`.
+        precision: one of `precisions()`, or one for each component, as {"vision": "int8",
+            "decoder": "q4"} or "vision=int8,decoder=q4": vision, embed and decoder of ONNX files,
+            or vision, connector, decoder and lm_head of torch.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        threads: CPU threads; None leaves it to the runtime.
-        adapter: a LoRA adapter to merge into the weights. Only torch can: "auto" is torch then.
+        threads: CPU threads; None leaves it to the backend.
+        adapter: a LoRA adapter to merge into the weights; only some backends can.
 
     Raises:
         BadOptions: an unknown name, or a precision the backend does not have, or an adapter for a
             backend that cannot merge it.
-        BackendUnavailable: the runtime is not installed or lacks the device.
+        BackendUnavailable: the backend's library is not installed or lacks the device.
         ModelNotFound: the checkpoint has no files for it.
         ModelInvalid: its files are damaged.
     """
@@ -54,57 +49,43 @@ def load_backend(
     check_names(backend, precision, device, threads)
     if backend == "auto":
         backend = choose_backend(checkpoint, precision, device)
-    if backend == "torch":
-        from .torch.backend import TorchBackend
-
-        return TorchBackend.load(checkpoint, precision, device, threads, adapter)
-    if backend == "openvino":
-        from .openvino.backend import OpenVinoBackend
-
-        return OpenVinoBackend.load(checkpoint, precision, device, threads)
-    from .onnx.backend import OnnxBackend
-
-    return OnnxBackend.load(checkpoint, precision, device, threads)
+    return spec_of(backend).load(checkpoint, precision, device, threads, adapter)
 
 
 def backend_for_adapter(backend: str) -> str:
-    """The backend that merges a LoRA adapter: torch, where the choice is left to us.
+    """The backend that merges a LoRA adapter: the one named, or under "auto" one that can.
 
     Raises:
-        BadOptions: another one was asked for.
+        BadOptions: the one named cannot.
     """
-    if backend in ("auto", "torch"):
-        return "torch"
+    able = [name for name, spec in SPECS.items() if spec.merges_adapters]
+    if backend == "auto":
+        return able[0]
+    if backend in able:
+        return backend
     raise BadOptions(
         f"the {backend} backend cannot merge a LoRA adapter: its graphs hold the finished weights",
-        "Use backend='torch', or run `smolvlm export CHECKPOINT --adapter ADAPTER --out DIR` and "
-        "load DIR.",
+        f"Use backend={able[0]!r}, or run `smolvlm export CHECKPOINT --adapter ADAPTER --out DIR` "
+        "and load DIR.",
     )
 
 
 def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) -> str:
     """The installed backend that suits the device and whose files are there.
 
-    Torch on an accelerator; on a CPU onnx, else torch. OpenVINO is for those who ask for it, so
-    that installing it changes nothing by itself (docs/adr/0003 has the reasons).
+    Torch on an accelerator; on a CPU onnx, else torch (docs/adr/0003 has the reasons).
 
     Raises:
         BadOptions: no such precision exists.
         ModelNotFound: none can run this checkpoint in this precision; it says what would help.
     """
-    on_cpu = device == "cpu" or (device == "auto" and not has_accelerator())
-    torch_runs = (
-        installed("torch")
-        and _torch_takes(precision, on_cpu)
-        and any(name.endswith(".safetensors") for name in checkpoint.files)
-    )
-    onnx_runs = installed("onnxruntime") and _has_files(checkpoint, precision)
-    if torch_runs and not on_cpu:
-        return "torch"
-    if onnx_runs and device != "mps":
-        return "onnx"
-    if torch_runs:
-        return "torch"
+    check_names(precision=precision)
+    ranks = {name: spec.auto_rank(device) for name, spec in SPECS.items()}
+    ranked = sorted((rank, name) for name, rank in ranks.items() if rank is not None)
+    for _, name in ranked:
+        spec = SPECS[name]
+        if not spec.missing and spec.can_run(checkpoint, precision, device):
+            return name
     wanted = "" if precision == "auto" else f" in {precision}"
     present = available_precisions(checkpoint.files)
     have = f"; it has ONNX files in {', '.join(present)}" if present else ""
@@ -113,49 +94,6 @@ def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) ->
         f"Run `smolvlm export {checkpoint.id} --out DIR` on a machine with "
         "`pip install 'smolvlm-tools[export]'`, or install 'smolvlm-tools[torch]' here.",
     )
-
-
-def _has_files(checkpoint: Checkpoint, precision: Precision) -> bool:
-    """Whether the checkpoint has the ONNX files of a precision."""
-    if precision in TORCH_PRECISIONS and precision not in ONNX_PRECISIONS:
-        return False
-    try:
-        parse_precision(precision)
-    except BadOptions:
-        parse_kinds(precision)  # then it is one of torch's
-        return False
-    try:
-        choose_plan(checkpoint.files, precision, checkpoint.id)
-    except ModelNotFound:
-        return False
-    return True
-
-
-def _torch_takes(precision: Precision, on_cpu: bool) -> bool:
-    """Whether the torch backend has a precision on a CPU or else on an accelerator."""
-    try:
-        kinds = parse_kinds(precision)
-    except BadOptions:
-        return False
-    return on_cpu or not any(kind in OWN for kind in kinds.values())
-
-
-def installed(*modules: str) -> bool:
-    """Whether modules can be imported, without importing them."""
-    return all(importlib.util.find_spec(module) is not None for module in modules)
-
-
-def has_accelerator() -> bool:
-    """Whether this machine has a GPU that torch may use, without importing torch."""
-    if sys.platform == "darwin":
-        return platform.machine() == "arm64"
-    try:
-        cuda = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return False
-    count = ctypes.c_int(0)
-    found = cuda.cuInit(0) == 0 and cuda.cuDeviceGetCount(ctypes.byref(count)) == 0
-    return found and count.value > 0
 
 
 def check_names(
@@ -169,46 +107,39 @@ def check_names(
     Raises:
         BadOptions: an unknown name, or a precision that the backend does not have.
     """
-    _check("backend", backend, BACKENDS)
-    mixed = is_mixed(precision)
-    if mixed:
+    spec = None if backend == "auto" else spec_of(backend)
+    if is_mixed(precision):
         _check_components(backend, precision)
     else:
-        _check("precision", str(precision), PRECISIONS)
+        _check("precision", str(precision), precisions())
+        if spec and precision not in ("auto", *spec.precisions):
+            able = next(name for name, other in SPECS.items() if precision in other.precisions)
+            raise BadOptions(
+                f"the {backend} backend has no precision {precision!r}",
+                f"Use one of {', '.join(spec.precisions)}, or backend={able!r}.",
+            )
     kind, colon, number = str(device).partition(":")
     if colon and not (kind == "cuda" and number.isdecimal()):
         kind = device
     _check("device", kind, DEVICES)
     if threads is not None and not (str(threads).isdecimal() and int(threads) > 0):
         raise BadOptions(f"threads {threads!r} is not a number above 0", "Use 1 or more.")
-    if mixed:
-        return
-    if backend == "torch" and precision not in ("auto", *TORCH_PRECISIONS):
-        raise BadOptions(
-            f"the torch backend has no precision {precision!r}",
-            f"Use one of {', '.join(TORCH_PRECISIONS)}, or backend='onnx'.",
-        )
-    if backend in ("onnx", "openvino") and precision not in ("auto", *ONNX_PRECISIONS):
-        raise BadOptions(
-            f"the {backend} backend has no precision {precision!r}",
-            f"Use one of {', '.join(ONNX_PRECISIONS)}, or backend='torch'.",
-        )
 
 
 def _check_components(backend: str, precision: Precision) -> None:
-    """Check a precision for each component: of the backend's, or of either."""
-    if backend == "torch":
-        parse_kinds(precision)
+    """Check a precision for each component: it has to be one of the backend's, or of any."""
+    if backend != "auto":
+        spec_of(backend).check_precision(precision)
         return
-    try:
-        parse_precision(precision)
-    except BadOptions as error:
-        if backend != "auto":
-            raise
+    refusals: list[BadOptions] = []
+    for spec in SPECS.values():
         try:
-            parse_kinds(precision)
-        except BadOptions:
-            raise error from None
+            spec.check_precision(precision)
+        except BadOptions as error:
+            refusals.append(error)
+        else:
+            return
+    raise refusals[0]
 
 
 def _check(what: str, value: str, known: tuple[str, ...]) -> None:

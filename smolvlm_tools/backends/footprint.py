@@ -1,6 +1,6 @@
-"""The parts of memory that one way of running a checkpoint takes; pure arithmetic, no runtime.
+"""The parts of memory that one way of running a checkpoint takes; arithmetic on shapes alone.
 
-`footprint_of(setup)` gives the `Footprint` of a backend; `predict` adds the parts up by stage.
+`registry.footprint_of(setup)` gives them; `memory.predict` adds them up by stage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Setup:
 
     Attributes:
         config: the checkpoint's numbers.
-        backend: "onnx", "openvino" or "torch".
+        backend: its name.
         device: "cpu", "cuda", "cuda:N" or "mps".
         precision: of each component, never "auto". onnx and openvino: vision, embed, decoder.
             torch: vision, connector, decoder, lm_head.
@@ -96,18 +96,3 @@ class Footprint(Protocol):
     def step(self, rows: int, tokens: int) -> int:
         """Working memory of a decode step of `rows` sequences of up to `tokens` tokens."""
         ...
-
-
-def footprint_of(setup: Setup) -> Footprint:
-    """The footprint of a setup's backend; nothing for a backend that is not known here."""
-    if setup.backend == "torch":
-        from .torch.footprint import TorchFootprint
-
-        return TorchFootprint(setup)
-    if setup.backend in ("onnx", "openvino"):
-        from .onnx.footprint import OnnxFootprint
-
-        return OnnxFootprint(setup)
-    from .no_footprint import NoFootprint
-
-    return NoFootprint()

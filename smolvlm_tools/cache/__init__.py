@@ -1,17 +1,19 @@
 """What is kept between requests: image features and the keys and values of prompt beginnings."""
 
+from .engine_caches import EngineCaches
 from .features import FeatureCache, ImageKey
 from .identity import Identities
-from .kept import Kept
+from .known import Known
 from .limits import CacheLimits, parse_cache
 from .prefix import PrefixCache
 
 __all__ = [
     "CacheLimits",
+    "EngineCaches",
     "FeatureCache",
     "Identities",
     "ImageKey",
-    "Kept",
+    "Known",
     "PrefixCache",
     "parse_cache",
 ]

@@ -10,9 +10,11 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from ..backends.choose import has_accelerator, installed
+from ..backends.registry import SPECS
 from ..checkpoint import list_models
 from ..errors import ModelNotFound, SmolVLMError
+from ..machine.accelerator import accelerator
+from ..machine.packages import installed
 from .console import Answers, reserve_stdout, working
 from .process import NO_MODEL
 
@@ -26,16 +28,6 @@ PACKAGES = (
     "pillow",
     "huggingface-hub",
 )
-BACKEND_PACKAGES = {
-    "onnx": ("onnxruntime",),
-    "openvino": ("onnxruntime", "openvino"),
-    "torch": ("torch",),
-}
-BACKEND_EXTRA = {
-    "onnx": "onnxruntime",
-    "openvino": "'smolvlm-tools[openvino]'",
-    "torch": "'smolvlm-tools[torch]'",
-}
 OPTIONAL = {
     ("torch", "transformers", "onnx"): ("smolvlm export", "'smolvlm-tools[export]'"),
     ("flash_attn",): ("faster attention on CUDA", "flash-attn"),
@@ -115,21 +107,21 @@ def print_doctor(as_json: bool) -> None:
 def diagnose() -> Diagnosis:
     """Look around, and try every backend."""
     with working("trying the backends"):
-        checks = [_try_backend(name) for name in BACKEND_PACKAGES]
+        checks = [_try_backend(name) for name in SPECS]
     missing = {
-        f"the {name} backend": f"pip install {BACKEND_EXTRA[name]}"
-        for name, modules in BACKEND_PACKAGES.items()
-        if not installed(*modules)
+        f"the {name} backend": f"pip install {spec.install}"
+        for name, spec in SPECS.items()
+        if spec.missing
     }
     for modules, (what, extra) in OPTIONAL.items():
         if not installed(*modules):
             missing[what] = f"pip install {extra}"
-    if not has_accelerator():
+    if accelerator() is None:
         missing.pop("faster attention on CUDA", None)
     return Diagnosis(
         python=platform.python_version(),
         platform=platform.platform(),
-        accelerator=has_accelerator(),
+        accelerator=accelerator() is not None,
         packages={name: _version(name) for name in PACKAGES},
         backends=checks,
         missing=missing,
@@ -158,8 +150,7 @@ def _version(package: str) -> str | None:
 
 def _try_backend(name: str) -> BackendCheck:
     """Put a question to the embedded checkpoint."""
-    absent = [package for package in BACKEND_PACKAGES[name] if not installed(package)]
-    if absent:
+    if absent := SPECS[name].missing:
         return BackendCheck(name, False, f"{' and '.join(absent)} not installed")
     from ..engine.smolvlm import SmolVLM
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rich.markup import escape
@@ -10,11 +10,11 @@ from rich.table import Table
 
 from ..cache import CacheLimits
 from ..checkpoint import open_checkpoint
-from ..engine.loading import largest_request, open_reader, plan_load, this_process
+from ..engine.planner import Planner, open_layouter
 from ..errors import ModelNotFound
-from ..machine.amounts import format_bytes, parse_bytes
-from ..memory.plan import LoadPlan, Process
-from ..prompt.layout import Layout, Reader
+from ..machine.amounts import format_bytes
+from ..memory.plan import LoadPlan
+from ..prompt.layout import RequestLayouter
 from ..prompt.request import Request, parse_options, parse_task
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import task_messages
@@ -42,27 +42,19 @@ def print_plans(images: list[str], choice: ModelChoice, wish: Wish, as_json: boo
     """
     choice.check()
     task = parse_task(wish.task) or "describe"
-    resolution = parse_resolution(wish.resolution)
     limits = {} if wish.max_new_tokens is None else {"max_new_tokens": wish.max_new_tokens}
     options = parse_options(limits)
     with reserve_stdout() as answers:
-        checkpoint = open_checkpoint(
-            choice.model, revision=choice.revision, local_files_only=choice.offline
-        )
-        chosen = check_resolution(resolution, checkpoint.config.image)
-        reader = open_reader(checkpoint, None, CacheLimits())
-        process = this_process()
-        loaded = _plan_loading(reader, chosen, choice, process)
-        if loaded is not None:
-            reader = replace(reader, max_side=loaded.max_side)
+        resolution = parse_resolution(wish.resolution)
+        layouter, planner = _open(choice, resolution)
+        chosen = check_resolution(resolution, layouter.checkpoint.config.image)
 
         def plan(image: str, source: str | bytes) -> dict[str, Any]:
             request = Request(task_messages(source, task, "?"), options, chosen, task)
-            if loaded is None:
-                return reader.describe(reader.lay_out(request)).model_dump(mode="json")
-            layout, own = _plan_request(reader, request, loaded, wish.batch, process)
-            entry = reader.describe(layout, own.predicted_bytes).model_dump(mode="json")
-            return entry | {"memory": own.model_dump(mode="json")}
+            if planner is None:
+                return layouter.describe(layouter.lay_out(request)).model_dump(mode="json")
+            found, memory = planner.plan(request, wish.batch)
+            return found.model_dump(mode="json") | {"memory": memory.model_dump(mode="json")}
 
         entries = each_image(images, plan)
         named = [(n, e) for n, e in zip(images, entries, strict=True) if "error" not in e]
@@ -71,57 +63,35 @@ def print_plans(images: list[str], choice: ModelChoice, wish: Wish, as_json: boo
         finish(answers, entries, as_json)
 
 
-def _plan_loading(
-    reader: Reader, resolution: Resolution, choice: ModelChoice, process: Process
-) -> LoadPlan | None:
-    """How the model would be loaded; None, and a word why, where nothing here could run it.
+def _open(choice: ModelChoice, resolution: Resolution) -> tuple[RequestLayouter, Planner | None]:
+    """What plans requests. Without a planner, and a note why, where nothing can run the model.
 
     Raises:
         OutOfMemoryBudget: it does not fit.
-        ModelNotFound: what was chosen cannot run.
+        ModelNotFound: there is no such model, or what was chosen cannot run it.
     """
-    budget = None if choice.memory_budget is None else parse_bytes(choice.memory_budget)
     try:
-        return plan_load(
-            reader,
-            *largest_request(reader, resolution),
+        planner = Planner.open(
+            choice.model,
             backend=choice.backend,
             precision=choice.precision,
             device=choice.device,
-            budget=budget,
-            process=process,
+            memory_budget=choice.memory_budget,
+            resolution=resolution,
+            revision=choice.revision,
+            local_files_only=choice.offline,
+            adapter=choice.adapter,
         )
     except ModelNotFound as error:
-        if budget or {choice.backend, choice.precision, choice.device} != {"auto"}:
+        pinned = {choice.backend, choice.precision, choice.device} != {"auto"}
+        if choice.memory_budget or choice.adapter or pinned:
             raise
+        checkpoint = open_checkpoint(
+            choice.model, revision=choice.revision, local_files_only=choice.offline
+        )
         note(f"memory is not predicted: {error}")
-        return None
-
-
-def _plan_request(
-    reader: Reader, request: Request, loaded: LoadPlan, batch: int, process: Process
-) -> tuple[Layout, LoadPlan]:
-    """How a request would be cut by a model so loaded, and what it would take.
-
-    Raises:
-        OutOfMemoryBudget: it does not fit.
-    """
-    layout = reader.lay_out(request)
-    own = plan_load(
-        reader,
-        request,
-        layout,
-        backend=loaded.backend,
-        precision=loaded.precision_name,
-        device=loaded.device,
-        caches=loaded.cache,
-        batch=batch,
-        budget=loaded.budget_bytes,
-        process=process,
-    )
-    if own.max_side is not None:
-        layout = reader.cut(request, layout.images, own.max_side)
-    return layout, own.model_copy(update={"given_up": loaded.given_up + own.given_up})
+        return open_layouter(checkpoint, None, CacheLimits()), None
+    return planner.layouter, planner
 
 
 def _print_tables(answers: Answers, named: list[tuple[str, dict[str, Any]]]) -> None:

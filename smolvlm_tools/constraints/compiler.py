@@ -20,8 +20,6 @@ from .schema.text import PLAIN_RUN
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
 
-    from ..decoding.matcher import Matcher
-
 LIBRARY, PER_TOKEN = 8 << 20, 600
 """Bytes that llguidance takes, and its tree of tokens for each token of the vocabulary."""
 
@@ -42,11 +40,10 @@ class CompiledGrammar:
     start: LLMatcher
     tokens: LLTokenizer
 
-    def begin(self) -> Matcher:
-        """A matcher for one answer."""
-        from ..decoding.matcher import Matcher
-
-        return Matcher(self.grammar, self.start.deep_copy(), self.tokens)
+    @property
+    def least_tokens(self) -> int:
+        """Tokens for which there has to be room: a cut answer is completed without the model."""
+        return 1
 
 
 Compiled: TypeAlias = CompiledGrammar | OptionTree

@@ -1,37 +1,39 @@
-"""Which token may come next in one answer, and how it ends; knows a grammar and logits."""
+"""Holds one answer to its grammar: which token may come next, and how a cut answer ends."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from llguidance import LLMatcher, LLTokenizer
 from numpy.typing import NDArray
 
 from ..arrays import Logits
+from ..constraints.compiler import CompiledGrammar
 from ..constraints.completion import shortest_completion
-from ..constraints.kinds import Grammar
 from ..errors import SchemaNotSupported
 from .sampling import Sampler
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
 
 
 class Matcher:
     """One answer in the making.
 
     Args:
-        grammar: what it has to be.
-        state: llguidance's, at the beginning; owned by this.
-        tokens: the tokenizer that `state` was made with.
+        answer: what it has to be.
 
     Attributes:
+        grammar: of the answer.
         completion: what was appended because the answer had to end early; empty otherwise.
     """
 
-    def __init__(self, grammar: Grammar, state: LLMatcher, tokens: LLTokenizer) -> None:
-        self.grammar = grammar
+    def __init__(self, answer: CompiledGrammar) -> None:
+        self.grammar = answer.grammar
         self.completion = b""
-        self._state, self._tokens = state, tokens
-        self._mask = np.zeros(-(-tokens.vocab_size // 32), np.uint32)
+        self._state, self._tokens = answer.start.deep_copy(), answer.tokens
+        self._mask = np.zeros(-(-self._tokens.vocab_size // 32), np.uint32)
         self._written = bytearray()
 
     @property

@@ -1,4 +1,4 @@
-"""Logits → one token; knows options and random numbers, not models or text."""
+"""Logits → one token."""
 
 from __future__ import annotations
 
@@ -29,13 +29,7 @@ class Sampler:
         Raises:
             ModelInvalid: the logits are not finite.
         """
-        peak = float(logits.max())
-        if not np.isfinite(peak):
-            raise ModelInvalid(
-                "the model produced logits that are not numbers",
-                "The weights are damaged or overflow in this precision: try precision='fp32'.",
-            )
-        shifted = logits - peak
+        shifted = logits - _checked_peak(logits)
         log_total = float(np.log(np.exp(shifted).sum(dtype=np.float64)))
         greedy = self._options.temperature == 0
         token = int(shifted.argmax()) if greedy else self._draw(shifted)
@@ -49,6 +43,26 @@ class Sampler:
             nucleus = _nucleus(weights, options.top_p)
             tokens, weights = tokens[nucleus], weights[nucleus]
         return int(self._random.choice(tokens, p=weights / weights.sum()))
+
+
+def log_softmax(logits: Logits) -> NDArray[np.float64]:
+    """Natural log-probabilities (vocab,).
+
+    Raises:
+        ModelInvalid: the logits are not finite.
+    """
+    shifted = logits.astype(np.float64) - _checked_peak(logits)
+    return shifted - np.log(np.exp(shifted).sum())
+
+
+def _checked_peak(logits: Logits) -> float:
+    peak = float(logits.max())
+    if not np.isfinite(peak):
+        raise ModelInvalid(
+            "the model produced logits that are not numbers",
+            "The weights are damaged or overflow in this precision: try precision='fp32'.",
+        )
+    return peak
 
 
 def _largest(values: Logits, count: int) -> NDArray[np.intp]:

@@ -1,46 +1,26 @@
 """Shares the model between replies: a unit of preparation, a decode step for all, and again.
 
 Continuous batching: a reply joins the others after its prefill and leaves at its end, between two
-steps. Knows replies as generators; not how they are made, and nothing of threads.
+steps. Threads are `worker`'s business.
 """
 
 from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Logits
-from ..backends.base import KVCache
+from ..decoding.protocol import NextToken, ReplySteps
 from ..types import StreamChunk
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NextToken:
-    """What a reply waits for while it decodes: the logits after `token_id` is put in `cache`."""
-
-    token_id: int
-    cache: KVCache
-
-
-Reply: TypeAlias = Generator[NextToken | None, Any, StreamChunk]
-"""A reply in the making. It yields None after each unit of preparation, which bounds how long the
-others wait, and `NextToken` for each decode step, which is answered with logits (vocab,). It
-returns its last chunk; the others it hands out itself."""
-
 Outcome: TypeAlias = StreamChunk | BaseException
-
-Deliver: TypeAlias = Callable[[StreamChunk], None]
-"""Hands a chunk to the caller."""
-
-CheckCancelled: TypeAlias = Callable[[], None]
-"""Raises when the caller no longer wants the reply."""
 
 DecodeStep: TypeAlias = Callable[[Sequence[NextToken]], NDArray[np.float32]]
 """One run of the model for several sequences: (B, vocab)."""
@@ -50,7 +30,7 @@ DecodeStep: TypeAlias = Callable[[Sequence[NextToken]], NDArray[np.float32]]
 class Job:
     """A reply and who is told of its end."""
 
-    reply: Reply
+    reply: ReplySteps
     finish: Callable[[Outcome], None]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -12,22 +11,21 @@ from types import TracebackType
 from typing_extensions import Unpack
 
 from ..backends.base import AnyBackend
-from ..backends.choose import backend_for_adapter, check_names
+from ..backends.choose import check_names
 from ..cache import CacheLimits, parse_cache
-from ..checkpoint import Checkpoint, find_adapter, open_checkpoint
+from ..checkpoint import Checkpoint
 from ..constraints.answers import parse_answer
 from ..constraints.compiler import Compiled
 from ..images import ImagePolicy
-from ..machine.amounts import parse_bytes
 from ..memory.plan import LoadPlan
-from ..prompt.layout import Reader
 from ..prompt.request import Request, RequestOptions, each_options, make_request
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import Images, task_messages
 from ..types import MessageLike, RequestPlan, Resolution, Task, VisionResult
 from .batching import Outcomes, answer_all, answer_all_async
-from .loading import guard_for, largest_request, load_planned, open_reader, plan_load, this_process
+from .loading import guard_for, load_weights
 from .pipeline import Pipeline
+from .planner import LoadOptions, Planner, open_layouter
 from .reply import AsyncReplyStream, ReplyStream
 from .task_methods import TaskMethods
 from .worker import Worker
@@ -60,19 +58,19 @@ class SmolVLM(TaskMethods):
         max_queue: int = 32,
         batch_size: int = 8,
         cache: bool | CacheLimits = True,
-        reader: Reader | None = None,
-        plan: LoadPlan | None = None,
+        planner: Planner | None = None,
     ) -> None:
         """Join an opened checkpoint and a loaded backend; `load` does both, by a plan.
 
-        `reader` is one that has been opened for the checkpoint before.
+        `planner` is the one that the backend was loaded by; its policy and caches hold then.
         """
         self._resolution: Resolution = check_resolution(resolution, checkpoint.config.image)
-        limits = plan.cache if plan else parse_cache(cache)
-        if reader is None:
-            reader = open_reader(checkpoint, policy, limits)
-        self.load_plan = plan
-        self._pipeline = Pipeline(reader, backend, guard_for(reader, backend, limits, plan))
+        self._planner = planner
+        self.load_plan: LoadPlan | None = planner.load_plan if planner else None
+        limits = self.load_plan.cache if self.load_plan else parse_cache(cache)
+        layouter = planner.layouter if planner else open_layouter(checkpoint, policy, limits)
+        guard = guard_for(checkpoint, backend, limits, self.load_plan)
+        self._pipeline = Pipeline(layouter, backend, guard)
         self._max_queue = max_queue
         self._worker = Worker(self._pipeline.step, batch_size, max_queue)
 
@@ -130,38 +128,42 @@ class SmolVLM(TaskMethods):
                 loaded, with the smallest budget that would do.
             BadOptions: an unknown backend, precision, device, resolution or amount of memory.
         """
-        if adapter is not None:
-            backend = backend_for_adapter(backend)
-        check_names(backend, precision, device, threads)  # a typo must not cost a download
-        limits = parse_cache(cache)
-        budget = None if memory_budget is None else parse_bytes(memory_budget)
-        found = None
-        if adapter is not None:
-            found = find_adapter(adapter, local_files_only=local_files_only)
-        checkpoint = open_checkpoint(name, revision=revision, local_files_only=local_files_only)
-        check_resolution(resolution, checkpoint.config.image)
-        reader = open_reader(checkpoint, policy, limits)
-        plan = plan_load(
-            reader,
-            *largest_request(reader, resolution),
-            backend=backend,
-            precision=precision,
-            device=device,
-            caches=None if cache is True else limits,
-            budget=budget,
-            process=this_process(),
+        check_names(threads=threads)
+        options: LoadOptions = {
+            "backend": backend,
+            "precision": precision,
+            "resolution": resolution,
+            "device": device,
+            "memory_budget": memory_budget,
+            "revision": revision,
+            "local_files_only": local_files_only,
+            "policy": policy,
+            "cache": cache,
+            "adapter": adapter,
+        }
+        planner = Planner.open(name, **options)
+        return cls.load_planned(
+            planner, max_queue=max_queue, batch_size=batch_size, threads=threads
         )
-        loaded = load_planned(checkpoint, plan, threads, found)
-        if found is not None:
-            checkpoint = replace(checkpoint, id=f"{checkpoint.id}+{found.id}")
+
+    @classmethod
+    def load_planned(
+        cls,
+        planner: Planner,
+        *,
+        max_queue: int = 32,
+        batch_size: int = 8,
+        threads: int | None = None,
+    ) -> SmolVLM:
+        """Load the checkpoint that a planner has opened, as it has planned; see `load`."""
+        planner = planner.up_to_date()
         return cls(
-            checkpoint,
-            loaded,
-            resolution=resolution,
+            planner.layouter.checkpoint,
+            load_weights(planner, threads),
+            resolution=planner.resolution,
             max_queue=max_queue,
             batch_size=batch_size,
-            reader=replace(reader, checkpoint=checkpoint, max_side=plan.max_side),
-            plan=plan,
+            planner=planner,
         )
 
     def generate(
@@ -254,9 +256,11 @@ class SmolVLM(TaskMethods):
         messages = task_messages(image, task, question or "?")
         options: RequestOptions = {"resolution": resolution, "task": task}
         request = self._request(messages, options, task)
+        if self._planner:
+            return self._planner.plan(request)[0]
         layout, grown = self._pipeline.admission.lay_out(request)
         predicted = self._pipeline.admission.forecast(request, layout, grown).predicted
-        return self._pipeline.reader.describe(layout, predicted)
+        return self._pipeline.layouter.describe(layout, predicted)
 
     def close(self) -> None:
         """Stop the running requests, refuse the waiting ones and free the weights."""
@@ -277,7 +281,7 @@ class SmolVLM(TaskMethods):
     def __repr__(self) -> str:
         backend = self._pipeline.backend
         return (
-            f"SmolVLM({self._pipeline.reader.checkpoint.id!r}, backend={backend.name!r}, "
+            f"SmolVLM({self._pipeline.layouter.checkpoint.id!r}, backend={backend.name!r}, "
             f"precision={backend.precision!r}, device={backend.device!r})"
         )
 
@@ -330,7 +334,7 @@ class SmolVLM(TaskMethods):
     def _request(
         self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None
     ) -> Request:
-        image = self._pipeline.reader.checkpoint.config.image
+        image = self._pipeline.layouter.checkpoint.config.image
         return make_request(messages, options, task, self._resolution, image, self._compile)
 
     def _compile(self, answer: object) -> Compiled | None:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+from ..decoding.protocol import CheckCancelled, Deliver, ReplySteps
 from ..errors import BadOptions, Busy, Cancelled, Closed
 from .reply import Channel
-from .scheduler import CheckCancelled, DecodeStep, Deliver, Job, Outcome, Reply, Scheduler
+from .scheduler import DecodeStep, Job, Outcome, Scheduler
 
-Run: TypeAlias = Callable[[Deliver, CheckCancelled], Reply]
+Run: TypeAlias = Callable[[Deliver, CheckCancelled], ReplySteps]
 """Makes one reply; called and driven on the worker's thread."""
 
 
@@ -148,7 +149,7 @@ class Worker:
             if not isinstance(outcome, BaseException):
                 seconds = time.monotonic() - began
                 self._usual_seconds += _NEWEST * (seconds - self._usual_seconds)
-        channel.deliver(outcome)  # who has an answer may ask again at once
+        channel.deliver(outcome)  # last: the caller may submit again immediately
 
 
 def _closed() -> Closed:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from ..backends.onnx.files import EXPORTED, component_file
+from ..backends.onnx.files import EXPORTED, INLINE_LIMIT, component_file
 from ..checkpoint.config import ModelConfig
 from .decoder_graph import build_embedding, build_fused_decoder
 from .graph import GraphBuilder
-from .graph_file import INLINE_LIMIT
 from .plain_decoder_graph import build_plain_decoder
 from .vision_graph import build_vision
 from .weights import Weights

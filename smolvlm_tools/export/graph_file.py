@@ -16,10 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 MODEL_GRAPH, GRAPH_INITIALIZER, TENSOR_RAW_DATA = 7, 5, 9
-INLINE_LIMIT = 32_000_000
-"""Bytes of weights above which they go to a file of their own. That file is mapped: it loads in
-less than half the time and what is not touched takes no memory, whereas a graph is parsed and
-copied. (Protobuf itself ends at 2 GiB.)"""
 ALIGNMENT = 4096
 SMALL = 1024
 """Arrays below this many bytes always stay in the graph."""

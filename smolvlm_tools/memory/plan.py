@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..backends.footprint import Setup, footprint_of
-from ..backends.onnx.plan import describe_plan
-from ..backends.torch.names import describe_kinds
+from ..backends.footprint import Setup
+from ..backends.registry import describe_precision, footprint_of
 from ..cache.limits import CacheLimits
 from ..errors import OutOfMemoryBudget
 from ..machine.amounts import UNITS, format_bytes
@@ -79,8 +78,7 @@ class LoadPlan(Value):
     @property
     def precision_name(self) -> str:
         """The precision as `SmolVLM.load` takes it and results state it."""
-        describe = describe_kinds if self.backend == "torch" else describe_plan
-        return describe(self.precision)
+        return describe_precision(self.backend, self.precision)
 
     @property
     def loaded_bytes(self) -> int:
@@ -262,8 +260,7 @@ def _given_up(best: Rung, rung: Rung, wanted: CacheLimits, caches: CacheLimits) 
 
 
 def _names(setup: Setup) -> str:
-    describe = describe_kinds if setup.backend == "torch" else describe_plan
-    return describe(setup.precision)
+    return describe_precision(setup.backend, setup.precision)
 
 
 def _too_small(model: str, rung: Rung, needed: int, budget: int) -> OutOfMemoryBudget:

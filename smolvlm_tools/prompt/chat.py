@@ -67,6 +67,22 @@ class Prompt:
     image_tokens: int
 
 
+def token_budget(prompt: Prompt, wanted: int, context_length: int, least: int = 1) -> int:
+    """How many tokens may be generated: `wanted`, or what the context has room for.
+
+    Raises:
+        BadPrompt: there is room for fewer than `least`.
+    """
+    room = context_length - len(prompt.token_ids)
+    if room < least:
+        raise BadPrompt(
+            f"the prompt is {len(prompt.token_ids)} tokens long and the model's context "
+            f"{context_length}",
+            "Shorten the text, send fewer images, or lower `resolution`.",
+        )
+    return min(wanted, room)
+
+
 class ChatTemplate:
     """SmolVLM's chat format over one checkpoint's tokenizer.
 

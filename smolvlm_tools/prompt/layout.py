@@ -1,4 +1,4 @@
-"""Lays requests out: images, tile grids and prompt; needs no weights."""
+"""Request → images, tile grids and prompt; needs no weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .workload import PlannedImage, Workload
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RequestLayout:
     """A request as the model will see it; the tuples are in prompt order.
 
     Attributes:
@@ -37,7 +37,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class RequestLayouter:
     """Knows a checkpoint's tokenizer, template and image rules.
 
     Attributes:
@@ -52,7 +52,9 @@ class Reader:
     max_side: int | None = None
 
     @classmethod
-    def open(cls, checkpoint: Checkpoint, policy: ImagePolicy, *, remember: bool = False) -> Reader:
+    def open(
+        cls, checkpoint: Checkpoint, policy: ImagePolicy, *, remember: bool = False
+    ) -> RequestLayouter:
         """Read a checkpoint's tokenizer.
 
         `remember` spares an image's decoding where an earlier request has told enough of it.
@@ -68,7 +70,7 @@ class Reader:
 
     def lay_out(
         self, request: Request, check_pixels: Callable[[Size], None] | None = None
-    ) -> Layout:
+    ) -> RequestLayout:
         """Load a request's images, cut them on paper and write its prompt; see `load_image`."""
         wanted = partial(
             size_to_decode,
@@ -91,8 +93,8 @@ class Reader:
         )
         return self.cut(request, images, self.max_side)
 
-    def coarser(self, request: Request, layout: Layout) -> Layout | None:
-        """The same images in fewer tiles, as few fewer as can be; None where that may not be."""
+    def coarser(self, request: Request, layout: RequestLayout) -> RequestLayout | None:
+        """Cut the same images one step coarser; None if that is not allowed."""
         if request.resolution != "auto":
             return None
         # At odd tile sizes N tiles may come out as N + 1, so the next N may change nothing.
@@ -102,12 +104,12 @@ class Reader:
                 return found
         return None
 
-    def is_reduced(self, request: Request, layout: Layout) -> bool:
+    def is_reduced(self, request: Request, layout: RequestLayout) -> bool:
         """Whether an image is cut coarser than the checkpoint alone would have it."""
         full = self._cut_grids(request, layout.images, None)
         return full != layout.grids
 
-    def workload(self, layout: Layout, new_tokens: int) -> Workload:
+    def workload(self, layout: RequestLayout, new_tokens: int) -> Workload:
         """What a laid-out request asks of the memory."""
         images = tuple(
             PlannedImage(image.decoded_size, grid)
@@ -117,10 +119,10 @@ class Reader:
 
     def cut(
         self, request: Request, images: tuple[LoadedImage, ...], max_side: int | None = None
-    ) -> Layout:
+    ) -> RequestLayout:
         """Lay out a request whose images are there, with at most `max_side` tiles under "auto"."""
         grids = self._cut_grids(request, images, max_side)
-        return Layout(images, grids, self.chat.build(request.messages, grids), max_side)
+        return RequestLayout(images, grids, self.chat.build(request.messages, grids), max_side)
 
     def _cut_grids(
         self, request: Request, images: tuple[LoadedImage, ...], max_side: int | None
@@ -131,7 +133,7 @@ class Reader:
             for image in images
         )
 
-    def describe(self, layout: Layout, predicted_bytes: int | None = None) -> RequestPlan:
+    def describe(self, layout: RequestLayout, predicted_bytes: int | None = None) -> RequestPlan:
         """Tiles and tokens of a laid-out request."""
         return RequestPlan(
             images=tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import Any, Protocol, TypedDict, cast
 
 from pydantic import ValidationError
 
@@ -14,8 +14,14 @@ from ..errors import BadOptions, BadPrompt
 from ..types import GenerationOptions, Message, MessageLike, Progress, Resolution, Task
 from .resolution import check_resolution
 
-if TYPE_CHECKING:
-    from ..constraints.compiler import Compiled
+
+class Answer(Protocol):
+    """A type of answer that is ready for decoding; `constraints` makes them."""
+
+    @property
+    def least_tokens(self) -> int:
+        """Tokens after the prompt for which there has to be room."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Request:
     resolution: Resolution
     task: Task | None = None
     cancel: threading.Event | None = None
-    answer: Compiled | None = None
+    answer: Answer | None = None
     text_value: bool = False
     min_confidence: float | None = None
     report: Callable[[Progress], None] | None = None
@@ -42,7 +48,7 @@ class Request:
     @property
     def least_tokens(self) -> int:
         """Tokens after the prompt for which there has to be room."""
-        return getattr(self.answer, "depth", 1)
+        return self.answer.least_tokens if self.answer else 1
 
     @property
     def most_tokens(self) -> int:
@@ -170,7 +176,7 @@ def make_request(
     task: Task | None,
     resolution: Resolution,
     image: ImageConfig,
-    compile_answer: Callable[[object], Compiled | None],
+    compile_answer: Callable[[object], Answer | None],
 ) -> Request:
     """Check all of a request that can be checked without its images.
 

@@ -13,7 +13,7 @@ from ..backends.choose import check_names, choose_backend
 from ..checkpoint import Checkpoint
 from ..checkpoint.aliases import EMBEDDED_ID
 from ..errors import BadOptions, BadPrompt
-from ..prompt.layout import Reader
+from ..prompt.layout import RequestLayouter
 from .bounds import Bounds, all_broken
 from .components import judge_components
 from .engines import EngineChoice, Progress, Reference, Tested, Work, read_engine, read_reference
@@ -110,7 +110,7 @@ def _prepare(
     folder = SHIPPED if tasks is None else tasks
     samples = read_tasks(folder)
     policy = policy_for(folder)
-    reader = Reader.open(checkpoint, policy)
+    reader = RequestLayouter.open(checkpoint, policy)
     texts = [*passage_scripts(reader, positions), *text_scripts(reader)] if "text" in parts else []
     seen = image_inputs(reader, samples) if "images" in parts else Inputs((), ())
     scripts = (*texts, *seen.scripts)

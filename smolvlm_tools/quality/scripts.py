@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Tiles, TokenIds
 from ..prompt.chat import START, encode_text
-from ..prompt.layout import Reader
+from ..prompt.layout import RequestLayouter
 from ..prompt.request import Request, parse_messages, parse_options
 from ..types import Message, Task
 from ..vision.tiles import make_tiles
@@ -71,7 +71,7 @@ class Inputs:
     pictures: tuple[Tiles, ...]
 
 
-def passage_scripts(reader: Reader, positions: int) -> list[Script]:
+def passage_scripts(reader: RequestLayouter, positions: int) -> list[Script]:
     """The passage's first `positions` tokens, one by one and as prefixes in one pass.
 
     The two ways take different kernels: those of decoding and those of prefill.
@@ -90,7 +90,7 @@ def passage_scripts(reader: Reader, positions: int) -> list[Script]:
     ]
 
 
-def text_scripts(reader: Reader) -> list[Script]:
+def text_scripts(reader: RequestLayouter) -> list[Script]:
     """`PROMPTS`, each to be followed by the reference's reply."""
     scripts: list[Script] = []
     for text in PROMPTS:
@@ -99,7 +99,7 @@ def text_scripts(reader: Reader) -> list[Script]:
     return scripts
 
 
-def image_inputs(reader: Reader, samples: Sequence[Sample]) -> Inputs:
+def image_inputs(reader: RequestLayouter, samples: Sequence[Sample]) -> Inputs:
     """Some of the samples' images: each followed by the reference's reply, and by the answer."""
     end = reader.chat.end_of_utterance_id
     scripts: list[Script] = []
@@ -121,7 +121,9 @@ def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
     return [samples[round(at * (len(samples) - 1) / max(1, count - 1))] for at in range(count)]
 
 
-def lay_out(reader: Reader, messages: Sequence[Message], task: Task) -> tuple[TokenIds, Tiles]:
+def lay_out(
+    reader: RequestLayouter, messages: Sequence[Message], task: Task
+) -> tuple[TokenIds, Tiles]:
     """A request's prompt (L,) and the tiles of its one image."""
     request = Request(tuple(messages), parse_options({}), "auto", task)
     layout = reader.lay_out(request)

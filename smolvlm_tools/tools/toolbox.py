@@ -21,7 +21,7 @@ from ..types import Progress, Stage, VisionResult
 from .arguments import check_arguments
 from .discretion import discreet
 from .images import ImageStore, StoredImage
-from .outlook import Outlook, Unloaded
+from .outlook import LazyPlanner, Outlook
 from .registry import find_tool
 from .schema import ToolOutput
 from .speed import Speed
@@ -109,17 +109,9 @@ class Toolbox:
             store: see the class.
             options: other keywords of `SmolVLM.load`, which are checked when it is called.
         """
-
-        def load() -> SmolVLM:
-            from ..engine.smolvlm import SmolVLM
-
-            unloaded.forget()  # a budget counts what else is in the process
-            return SmolVLM.load(name, **wanted)
-
-        toolbox = cls(load, policy=policy, store=store)
-        wanted: dict[str, Any] = {**options, "policy": toolbox.store.policy}
-        unloaded = Unloaded(name, wanted)
-        toolbox._outlook = toolbox._outlook.before(unloaded)
+        toolbox = cls(lambda: planner.load(), policy=policy, store=store)
+        planner = LazyPlanner(name, {**options, "policy": toolbox.store.policy})
+        toolbox._outlook = Outlook(toolbox._engine, toolbox.speed, planner)
         return toolbox
 
     @property

@@ -1,23 +1,18 @@
-"""Images of a request → features: cut, normalised and encoded a micro-batch of tiles at a time.
-
-Knows which features are kept already and what to do when memory runs out; not what they are for.
-"""
+"""Images of a request → features: cut, normalised and encoded a micro-batch of tiles at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Features
 from ..backends.base import AnyBackend
-from ..cache import ImageKey, Kept
+from ..cache import EngineCaches, ImageKey
 from ..checkpoint.config import ModelConfig
 from ..decoding.clock import StageClock
-from ..engine.admission import Admitted
-from ..engine.scheduler import CheckCancelled
+from ..decoding.running import RunningReply
 from ..errors import ModelInvalid, SmolVLMError
 from ..images import LoadedImage
 from ..machine.exhaustion import ran_out
@@ -25,101 +20,77 @@ from ..machine.heap import trim_heap
 from .tiles import Frames, cut_frames, normalise
 
 
-@dataclass(slots=True)
-class Encoding:
-    """What became of a request's images.
+class VisionEncoder:
+    """Encodes the images of one engine's requests.
 
-    Attributes:
-        features: of the image tokens that have to be read, in prompt order.
-        cached_tiles: tiles that did not have to be encoded.
-        tiles: whose features are there.
-        halved: whether memory ran out once and the micro-batch was halved.
+    Args:
+        backend: has the vision tower.
+        config: of the checkpoint.
+        caches: features are taken from there and kept there.
+        tiles_per_batch: most tiles of a micro-batch.
     """
 
-    features: list[Features] = field(default_factory=list[Features])
-    cached_tiles: int = 0
-    tiles: int = 0
-    halved: bool = False
-
-
-class VisionEncoder:
-    """Encodes the images of one engine's requests."""
-
     def __init__(
-        self, backend: AnyBackend, config: ModelConfig, kept: Kept, tiles_per_batch: int
+        self, backend: AnyBackend, config: ModelConfig, caches: EngineCaches, tiles_per_batch: int
     ) -> None:
-        self._backend, self._config, self._kept = backend, config, kept
+        self._backend, self._config, self._caches = backend, config, caches
         self._tiles_per_batch = tiles_per_batch
 
-    def encode(
-        self,
-        admitted: Admitted,
-        check_cancelled: CheckCancelled,
-        clock: StageClock,
-        report: Callable[[int], None],
-    ) -> Generator[None, Any, Encoding]:
-        """Features of the image tokens that are not known; yields after each micro-batch.
-
-        `report` is told how many tiles are done.
+    def encode(self, reply: RunningReply) -> Generator[None, Any, None]:
+        """Give a reply the features that it has to read; yields after each micro-batch.
 
         One micro-batch of tiles exists at a time, and one image's tiles as bytes.
 
         Raises:
             OutOfMemoryBudget: memory ran out, and again with half as many tiles.
         """
-        layout, keys, known = admitted.layout, admitted.known.keys, admitted.known.tokens
-        places = np.flatnonzero(layout.prompt.token_ids == self._config.image_token_id)
-        done = Encoding()
-        end = 0
-        for image, key in zip(layout.images, keys, strict=True):
+        known = reply.known.tokens
+        places = np.flatnonzero(reply.prompt.token_ids == self._config.image_token_id)
+        features: list[Features] = []
+        tiles = end = 0
+        for image, key in zip(reply.layout.images, reply.known.keys, strict=True):
             end += key.grid.image_tokens
-            parts = self._kept.features.get(key)
-            if places[end - 1] < known or parts is not None:
-                done.cached_tiles += key.grid.tiles
-                done.tiles += key.grid.tiles
-                report(done.tiles)
-            if places[end - 1] < known:
-                continue
-            if parts is None:
-                parts = yield from self._encode_image(
-                    image, key, done, check_cancelled, clock, report
-                )
-                self._kept.features.put(key, parts)
-            first = end - key.grid.image_tokens
-            done.features += _without_rows(parts, int(np.count_nonzero(places[first:end] < known)))
-        return done
+            parts = self._caches.features.get(key)
+            is_read = bool(places[end - 1] < known)
+            if is_read or parts is not None:
+                reply.cached_tiles += key.grid.tiles
+                reply.report("vision", tiles + key.grid.tiles, reply.tiles)
+            elif parts is None:
+                parts = yield from self._encode_image(reply, image, key, tiles)
+                self._caches.features.put(key, parts)
+            tiles += key.grid.tiles
+            if not is_read and parts is not None:
+                first = end - key.grid.image_tokens
+                features += _without_rows(parts, int(np.count_nonzero(places[first:end] < known)))
+        reply.features = features
 
     def _encode_image(
-        self,
-        image: LoadedImage,
-        key: ImageKey,
-        done: Encoding,
-        check_cancelled: CheckCancelled,
-        clock: StageClock,
-        report: Callable[[int], None],
+        self, reply: RunningReply, image: LoadedImage, key: ImageKey, before: int
     ) -> Generator[None, Any, tuple[Features, ...]]:
-        with clock.stage("preprocess"):
+        """Features of an image whose tiles come after `before` others."""
+        with reply.clock.stage("preprocess"):
             frames = cut_frames(image.pixels, key.grid, self._config.image)
         parts: list[Features] = []
-        size = self._tiles_per_batch // 2 if done.halved else self._tiles_per_batch
+        size = self._tiles_per_batch
+        if "halved_micro_batch" in reply.flags:
+            size //= 2
         start = 0
         while start < len(frames):
-            check_cancelled()
+            reply.check_cancelled()
+            batch = frames[start : start + size]
             try:
-                batch = frames[start : start + size]
-                parts.append(self._encode_tiles(batch, clock))
+                parts.append(self._encode_tiles(batch, reply.clock))
             except (MemoryError, SmolVLMError) as error:
-                if done.halved or size == 1 or not ran_out(error):
+                if "halved_micro_batch" in reply.flags or size == 1 or not ran_out(error):
                     raise
             else:
-                start += size
-                done.tiles += len(batch)
-                report(done.tiles)
+                start += len(batch)
+                reply.report("vision", before + start, reply.tiles)
                 yield
                 continue
-            done.halved = True
+            reply.flags.append("halved_micro_batch")
             size //= 2
-            self._kept.clear()
+            self._caches.clear()
             trim_heap()
         self._check_rows(parts, key)
         return tuple(parts)

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from smolvlm_tools import BadOptions, ModelNotFound, SmolVLM, open_checkpoint
-from smolvlm_tools.backends import choose
 from smolvlm_tools.backends.choose import check_names, choose_backend
+from smolvlm_tools.backends.torch import spec
+from smolvlm_tools.machine import packages
 
 COMPONENTS = ("vision_encoder", "embed_tokens", "decoder_model_merged")
 WEIGHTS = ["model.safetensors"]
@@ -27,8 +28,8 @@ def machine(monkeypatch):
     """Set what is installed and whether there is an accelerator."""
 
     def be(*modules, accelerator=False):
-        monkeypatch.setattr(choose, "installed", lambda *names: set(names) <= set(modules))
-        monkeypatch.setattr(choose, "has_accelerator", lambda: accelerator)
+        monkeypatch.setattr(packages, "installed", lambda *names: set(names) <= set(modules))
+        monkeypatch.setattr(spec, "accelerator", lambda: "cuda" if accelerator else None)
 
     be(*ALL)
     return be

@@ -135,7 +135,7 @@ def load(checkpoint, monkeypatch):
                 found.footprint, found.meter, 0, found.limits, found.tiles_per_batch, room
             )
 
-        monkeypatch.setattr("smolvlm_tools.engine.guard_for", guard)
+        monkeypatch.setattr("smolvlm_tools.engine.smolvlm.guard_for", guard)
         backend = backend or FakeBackend.saying(checkpoint, " a red circle")
         return SmolVLM(checkpoint, backend, **options)
 
@@ -170,7 +170,7 @@ def test_the_caches_are_given_up_before_the_resolution(load):
     limits = CacheLimits(vision_bytes=20 * MB, kv_bytes=0)
     with load(45 * MB, cache=limits) as vlm:
         first = vlm.generate(looking_at(picture(128)), max_new_tokens=40)
-        kept = vlm._pipeline.kept
+        kept = vlm._pipeline.caches
         kept.features.nbytes += 19 * MB  # as if the features were as large as they are said to be
         second = vlm.generate(looking_at(picture(128, seed=1)), max_new_tokens=40)
         assert first.flags == second.flags == ()
@@ -266,7 +266,7 @@ def test_memory_that_runs_out_is_a_typed_error_and_leaves_the_engine_usable(chec
         backend.arm(stage, 1)
         with pytest.raises(OutOfMemoryBudget, match="memory ran out"):
             vlm.generate(looking_at(picture(64, seed=1)))
-        assert vlm._pipeline.kept.nbytes == 0
+        assert vlm._pipeline.caches.nbytes == 0
         assert vlm.generate(looking_at(picture(64))).text == expected.text
         assert vlm.generate(looking_at(picture(64))).usage.cached_tiles == expected.usage.tiles
 

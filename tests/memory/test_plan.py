@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from smolvlm_tools import BadOptions, OutOfMemoryBudget, open_checkpoint
-from smolvlm_tools.backends.footprint import Setup, footprint_of
+from smolvlm_tools.backends.footprint import Setup
+from smolvlm_tools.backends.registry import footprint_of
 from smolvlm_tools.cache import CacheLimits
 from smolvlm_tools.checkpoint.config import ModelConfig
-from smolvlm_tools.engine.loading import largest_request, open_reader
+from smolvlm_tools.engine.planner import largest_request, open_layouter
 from smolvlm_tools.machine.amounts import format_bytes, parse_bytes
 from smolvlm_tools.memory import plan as planning
 from smolvlm_tools.memory.plan import Choices, Process, View, choose_load_plan
@@ -218,7 +219,7 @@ def test_planning_imports_no_runtime():
 
 def test_every_step_down_has_fewer_tiles_at_odd_tile_sizes_too(tiny):
     checkpoint = open_checkpoint(tiny)
-    reader = open_reader(checkpoint, None, CacheLimits())
+    reader = open_layouter(checkpoint, None, CacheLimits())
     request, layout = largest_request(reader, "auto")
     tiles = [layout.tiles]
     while layout := reader.coarser(request, layout):

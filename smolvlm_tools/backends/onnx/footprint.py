@@ -1,4 +1,4 @@
-"""Memory of the onnx and openvino backends, from a checkpoint's shapes alone; knows no runtime.
+"""Memory of the onnx and openvino backends, from a checkpoint's shapes alone.
 
 The forms are those of `smolvlm export` in ONNX Runtime 1.32 on x86: matrices are copied into its
 own layout, which keeps a scale and a sum of every block; the mapped files are let go afterwards.
@@ -13,18 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..footprint import Setup
+from .backend import CHUNK
+from .files import INLINE_LIMIT
 from .shapes import Shapes
+from .table import PIECE, READ_AHEAD
 
 MB = 1_000_000
-CHUNK = 512
-"""Tokens a decoder call gets; see backends.onnx_backend."""
-
-INLINE_LIMIT = 32_000_000
-"""A token table below it is read into memory whole; see export.graph_file."""
-
-PIECE = 64 * 65_536
-"""Of a mapped table: the 64 kB around each of the rows between two letting go; see onnx_table."""
-
 BLOCK = 32
 MATRIX_BITS: Mapping[str, float] = {
     "fp32": 32,
@@ -179,7 +173,7 @@ class OnnxFootprint:
         precision, table = self._precision["embed"], self._shapes.table
         each = {"int8": 1, "uint8": 1, "quantized": 1, "fp16": 2, "q4f16": 2}.get(precision, 4)
         mapped = self._on_host and not self._foreign and table * each > INLINE_LIMIT
-        return PIECE if mapped else table * each
+        return PIECE * READ_AHEAD if mapped else table * each
 
 
 def _matrices(count: int, precision: str) -> int:

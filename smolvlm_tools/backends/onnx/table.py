@@ -1,6 +1,6 @@
-"""Looks token ids up in the token table; knows a session and its mapped file, not prompts.
+"""Looks token ids up in the token table.
 
-A table above `export.graph_file.INLINE_LIMIT` is mapped, and each row that is read brings the 64 kB
+A table above `INLINE_LIMIT` is mapped, and each row that is read brings the 64 kB
 around it into the process's memory. So the rows of a long prompt are read in pieces, and the pages
 of a piece are let go before the next.
 """
@@ -19,8 +19,8 @@ from ...machine.mapped_pages import forget_pages, is_unwritten
 from .files import data_file
 from .session import releasing, runtime_errors
 
-PIECE = 64
-"""Rows between two letting go: 4 MB at the very most."""
+PIECE, READ_AHEAD = 64, 65_536
+"""Rows between two letting go, and bytes of the file that each makes resident: 4 MB at most."""
 
 
 class TokenTable:

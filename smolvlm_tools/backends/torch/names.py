@@ -21,6 +21,9 @@ from ..precision import Precision, read_parts
 
 COMPONENTS = ("vision", "connector", "decoder", "lm_head")
 
+TILES_PER_BATCH: Mapping[str, int] = {"cpu": 1, "cuda": 16, "mps": 4}
+"""Tiles of a micro-batch by the device's kind."""
+
 FLOATS: Mapping[str, int] = {"fp32": 4, "bf16": 2, "fp16": 2}
 """Bytes of a weight that is not quantized."""
 

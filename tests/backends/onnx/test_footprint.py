@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from smolvlm_tools.backends.footprint import Setup, footprint_of
+from smolvlm_tools.backends.footprint import Setup
 from smolvlm_tools.backends.onnx import footprint as onnx_footprint
 from smolvlm_tools.backends.onnx.backend import CHUNK as DECODED_TOGETHER
 from smolvlm_tools.backends.onnx.shapes import Shapes
 from smolvlm_tools.backends.onnx.table import PIECE as ROWS
+from smolvlm_tools.backends.registry import footprint_of
 from smolvlm_tools.checkpoint.config import ImageConfig, ModelConfig, TextConfig, VisionConfig
 from smolvlm_tools.export.graph_file import INLINE_LIMIT as INLINE
 from smolvlm_tools.export.quantize import BLOCK as WEIGHTS_OF_A_SCALE

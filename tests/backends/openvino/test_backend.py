@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smolvlm_tools.backends import choose
 from smolvlm_tools.backends.choose import choose_backend
 from smolvlm_tools.backends.onnx.backend import OnnxBackend
 from smolvlm_tools.backends.onnx.files import COMPONENTS, component_file
 from smolvlm_tools.backends.openvino.backend import OpenVinoBackend
 from smolvlm_tools.cache import CacheLimits
 from smolvlm_tools.checkpoint import open_checkpoint
-from smolvlm_tools.engine.loading import largest_request, open_reader, plan_load
+from smolvlm_tools.engine.planner import LoadWish, largest_request, open_layouter, plan_load
 from smolvlm_tools.errors import (
     BackendUnavailable,
     ModelInvalid,
@@ -26,6 +25,7 @@ from smolvlm_tools.errors import (
 )
 from smolvlm_tools.export import export_checkpoint
 from smolvlm_tools.machine import cpu as cpu_features
+from smolvlm_tools.machine import packages
 from smolvlm_tools.machine.amounts import parse_bytes
 from smolvlm_tools.machine.mapped_pages import MAPS, forget_pages
 from smolvlm_tools.memory.plan import LoadPlan, Process
@@ -34,7 +34,7 @@ from tests.support.onnx_exports import exported, greedy, make_prompt, torch_gree
 PROCESS = Process(80_000_000)
 FORMS = {"fused": True, "plain": False}
 needs_openvino = pytest.mark.skipif(
-    not choose.installed("openvino"), reason="the openvino extra is not installed"
+    not packages.installed("openvino"), reason="the openvino extra is not installed"
 )
 
 
@@ -164,7 +164,7 @@ def test_installing_openvino_changes_nothing_by_itself(
     export_checkpoint(tiny_a, tmp_path / "out", ("fp32", "int8"))
     checkpoint = open_checkpoint(tmp_path / "out")
     for there in (True, False):
-        monkeypatch.setattr(choose, "installed", lambda *names: there or "openvino" not in names)  # noqa: B023
+        monkeypatch.setattr(packages, "installed", lambda *names: there or "openvino" not in names)  # noqa: B023
         assert choose_backend(checkpoint, precision, "cpu") == "onnx"
 
 
@@ -188,13 +188,13 @@ def test_under_a_budget_plans_with_openvino_installed_are_the_lean_ones(
     for component in COMPONENTS:  # only their names are looked at
         for precision in ("fp32", "int8", "q4"):
             (folder / component_file(component, precision)).touch()
-    reader = open_reader(open_checkpoint(folder), None, CacheLimits())
+    reader = open_layouter(open_checkpoint(folder), None, CacheLimits())
     plans: list[LoadPlan | int | None] = []
     for there in (True, False):
-        monkeypatch.setattr(choose, "installed", lambda *names: there or "openvino" not in names)  # noqa: B023
+        monkeypatch.setattr(packages, "installed", lambda *names: there or "openvino" not in names)  # noqa: B023
         try:
             request = largest_request(reader, "auto")
-            plan = plan_load(reader, *request, budget=parse_bytes(budget), process=PROCESS)
+            plan = plan_load(reader, *request, LoadWish(budget=parse_bytes(budget)), PROCESS)
             assert plan.backend == "onnx"
             plans.append(plan)
         except OutOfMemoryBudget as error:

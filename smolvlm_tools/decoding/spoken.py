@@ -1,4 +1,4 @@
-"""What was generated → the result: value, confidence, flags; knows tokens and constraints."""
+"""What a reply said → its text, typed value, confidence and flags."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..prompt.request import Request
 from ..types import Flag
-from .decode import Step
+from .protocol import Step
 
 if TYPE_CHECKING:
-    from ..constraints.options import Chosen, OptionTree
+    from ..constraints.options import OptionTree
+    from .choice import Chosen
     from .matcher import Matcher
 
 

@@ -8,7 +8,7 @@ from .limits import CacheLimits
 from .prefix import PrefixCache
 
 
-class Kept:
+class EngineCaches:
     """The caches of one engine. Not thread-safe."""
 
     def __init__(self, limits: CacheLimits) -> None:

@@ -1,0 +1,42 @@
+"""The backends there are. A new one is added here, by one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import BadOptions
+from .footprint import Footprint, Setup
+from .no_footprint import NoFootprint
+from .onnx.spec import OnnxSpec
+from .openvino.spec import OpenVinoSpec
+from .spec import BackendSpec
+from .torch.spec import TorchSpec
+
+SPECS: dict[str, BackendSpec] = {
+    "onnx": OnnxSpec(),
+    "openvino": OpenVinoSpec(),
+    "torch": TorchSpec(),
+}
+
+
+def spec_of(name: str) -> BackendSpec:
+    """What is known of a backend.
+
+    Raises:
+        BadOptions: there is no such backend.
+    """
+    if name not in SPECS:
+        known = ", ".join(("auto", *SPECS))
+        raise BadOptions(f"unknown backend {name!r}", f"Use one of {known}.")
+    return SPECS[name]
+
+
+def footprint_of(setup: Setup) -> Footprint:
+    """What a setup takes; nothing for backends that are not listed, as the fake one."""
+    spec = SPECS.get(setup.backend)
+    return spec.footprint(setup) if spec else NoFootprint()
+
+
+def describe_precision(backend: str, precision: Mapping[str, str]) -> str:
+    """The precision of every component as one text; see `BackendSpec.describe`."""
+    return spec_of(backend).describe(precision)

@@ -1,0 +1,85 @@
+"""The probability of every option of a closed choice.
+
+The options' tokens form a tree. Its root's logits are those after the prompt; every other inner
+node is a prefix of some option and takes one forward pass. An option's probability is the product
+of its tokens' along the way, divided by the sum of all options'. An option that is the beginning of
+another ends where none of the longer ones goes on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ..arrays import Logits
+from ..backends.base import KVCache
+from ..constraints.options import Node, OptionTree
+from .protocol import NextToken
+from .sampling import log_softmax
+
+if TYPE_CHECKING:
+    from .running import RunningReply
+
+
+class Truncate(Protocol):
+    """Forgets a cache's last tokens."""
+
+    def __call__(self, cache: Any, length: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The outcome.
+
+    Attributes:
+        option: index of the likeliest option.
+        probabilities: of all options; they sum to 1.
+    """
+
+    option: int
+    probabilities: tuple[float, ...]
+
+
+def weigh_options(
+    tree: OptionTree, logits: Logits, cache: KVCache, truncate: Truncate, reply: RunningReply
+) -> Generator[NextToken, Any, Chosen]:
+    """Compute every option's probability.
+
+    Args:
+        tree: the options.
+        logits: (vocab,) after the prompt.
+        cache: holds the prompt, and again when this is done; has room for `tree.depth` tokens.
+        truncate: of the backend.
+        reply: asked before every forward pass whether it is still wanted.
+    """
+    scores = np.full(len(tree.choice.options), -np.inf)
+
+    def add(option: int, score: float) -> None:
+        scores[option] = np.logaddexp(scores[option], score)
+
+    def visit(node: Node, logits: Logits, score: float) -> Generator[NextToken, Any, None]:
+        logprobs = log_softmax(logits)
+        if node.option is not None:
+            going_on = sum(math.exp(logprobs[token]) for token in node.children)
+            add(node.option, score + math.log(max(1 - going_on, 1e-12)))
+        for token, child in node.children.items():
+            reached = score + float(logprobs[token])
+            if not child.children:
+                if child.option is not None:
+                    add(child.option, reached)
+                continue
+            reply.check_cancelled()
+            length = cache.length
+            with reply.clock.stage("decode"):
+                after = yield NextToken(token, cache)
+            yield from visit(child, after, reached)
+            truncate(cache, length)
+
+    yield from visit(tree.root, logits, 0.0)
+    weights = np.exp(scores - scores.max())
+    probabilities = weights / weights.sum()
+    return Chosen(int(probabilities.argmax()), tuple(map(float, probabilities)))

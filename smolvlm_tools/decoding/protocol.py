@@ -1,0 +1,50 @@
+"""What passes between a reply in the making, the scheduler that drives it and its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..backends.base import KVCache
+from ..types import FinishReason, StreamChunk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NextToken:
+    """What a reply waits for while it decodes: the logits after `token_id` is put in `cache`."""
+
+    token_id: int
+    cache: KVCache
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One generated token.
+
+    Attributes:
+        token_id: the token.
+        logprob: its natural log-probability, before temperature; under a constraint, among the
+            tokens it allows.
+        text: what became certain with it.
+        finish_reason: why the reply ends here; None while it goes on.
+        forced: whether a constraint left no other token.
+    """
+
+    token_id: int
+    logprob: float
+    text: str
+    finish_reason: FinishReason | None
+    forced: bool = False
+
+
+ReplySteps: TypeAlias = Generator[NextToken | None, Any, StreamChunk]
+"""A reply in the making. It yields None after each unit of preparation, which bounds how long the
+others wait, and `NextToken` for each decode step, which is answered with logits (vocab,). It
+returns its last chunk; the others it delivers itself."""
+
+Deliver: TypeAlias = Callable[[StreamChunk], None]
+"""Hands a chunk to the caller."""
+
+CheckCancelled: TypeAlias = Callable[[], None]
+"""Raises when the caller no longer wants the reply."""

@@ -1,0 +1,121 @@
+"""The state of one reply while it is made: what was asked, what was said, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Features
+from ..cache import Known
+from ..machine.meter import Span
+from ..prompt.chat import Prompt
+from ..prompt.layout import RequestLayout
+from ..prompt.request import Request
+from ..types import Flag, Progress, Stage, StreamChunk, Usage
+from .clock import StageClock
+from .protocol import CheckCancelled, Deliver, Step
+from .spoken import Spoken
+
+
+@dataclass(slots=True, eq=False)
+class RunningReply:
+    """One reply. The stages fill it in, in the order of the attributes.
+
+    Attributes:
+        request: what was asked.
+        deliver: hands chunks to the caller.
+        check_cancelled: raises when nobody wants the reply any more.
+        span: measures the peak of memory.
+        clock: measures the stages.
+        flags: of the result, besides those that follow from what was said.
+        layout: images and prompt; dropped with the pixels once they are encoded.
+        prompt: of the layout.
+        image_sha256: of each image.
+        tiles: of all images.
+        known: what earlier requests have left; dropped once the prompt is read.
+        identity: of the prompt's positions; see `Known`.
+        max_new_tokens: longest reply that is made and has room in the cache.
+        predicted_bytes: expected peak.
+        features: of the image tokens to be read; dropped once they are.
+        cached_tiles, cached_tokens: what was not computed again.
+        spoken: the reply itself.
+    """
+
+    request: Request
+    deliver: Deliver
+    check_cancelled: CheckCancelled
+    span: Span
+    clock: StageClock = field(default_factory=StageClock)
+    flags: list[Flag] = field(default_factory=list[Flag])
+    layout: RequestLayout = field(init=False)
+    prompt: Prompt = field(init=False)
+    image_sha256: tuple[str, ...] = ()
+    tiles: int = 0
+    known: Known = field(init=False)
+    identity: NDArray[np.int64] = field(init=False)
+    max_new_tokens: int = 0
+    predicted_bytes: int | None = None
+    features: Sequence[Features] = ()
+    cached_tiles: int = 0
+    cached_tokens: int = 0
+    spoken: Spoken = field(default_factory=Spoken)
+
+    def see(self, layout: RequestLayout) -> None:
+        """Take in how the images were cut."""
+        self.layout = layout
+        self.prompt = layout.prompt
+        self.image_sha256 = tuple(image.sha256 for image in layout.images)
+        self.tiles = layout.tiles
+
+    def know(self, known: Known) -> None:
+        """Take in what earlier requests have left."""
+        self.known = known
+        self.identity = known.identity
+        self.cached_tokens = known.tokens
+
+    def drop_images(self) -> None:
+        """Free the pixels."""
+        del self.layout
+
+    def drop_inputs(self) -> None:
+        """Free the features, and the copies of keys and values."""
+        self.features = ()
+        del self.known
+
+    def said(self) -> NDArray[np.int64]:
+        """The prompt's identity with the generated tokens after it."""
+        return np.append(self.identity, [step.token_id for step in self.spoken.steps])
+
+    def report(self, stage: Stage, done: int, total: int) -> None:
+        """Tell the caller how far the request has come."""
+        if self.request.report:
+            self.request.report(Progress(stage=stage, done=done, total=total))
+
+    def emit(self, step: Step) -> None:
+        """Add a token; all but the last are delivered here, the last with the result."""
+        self.spoken.steps.append(step)
+        if not step.finish_reason:
+            self.deliver(StreamChunk(token_id=step.token_id, text=step.text))
+        self.report("decode", len(self.spoken.steps), self.most_steps)
+
+    @property
+    def most_steps(self) -> int:
+        """Most tokens of the reply; options that are weighed may need more room than that."""
+        return min(self.request.options.max_new_tokens, self.max_new_tokens)
+
+    def usage(self) -> Usage:
+        """What it cost; ends the measurement of memory."""
+        return Usage(
+            prompt_tokens=len(self.prompt.token_ids),
+            image_tokens=self.prompt.image_tokens,
+            completion_tokens=len(self.spoken.steps),
+            tiles=self.tiles,
+            cached_tokens=self.cached_tokens,
+            cached_tiles=self.cached_tiles,
+            seconds=self.clock.seconds(),
+            predicted_bytes=self.predicted_bytes,
+            peak_bytes=self.span.end(),
+        )

@@ -1,0 +1,78 @@
+"""A finished reply → the result that its caller gets."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backends.base import AnyBackend
+from ..constraints.compiler import CompiledGrammar
+from ..decoding.protocol import Step
+from ..decoding.running import RunningReply
+from ..decoding.spoken import judge
+from ..prompt.chat import Prompt
+from ..prompt.layout import RequestLayouter
+from ..types import StreamChunk, Token, Usage, VisionResult
+
+
+class Results:
+    """Makes the results of one engine.
+
+    Args:
+        layouter: has the checkpoint's name and tokenizer.
+        backend: has computed the replies.
+    """
+
+    def __init__(self, layouter: RequestLayouter, backend: AnyBackend) -> None:
+        self._layouter, self._backend = layouter, backend
+
+    def last_chunk(self, reply: RunningReply) -> StreamChunk:
+        """The chunk that ends a reply."""
+        last = reply.spoken.steps[-1]
+        result = self._result(reply, reply.usage())
+        return StreamChunk(token_id=last.token_id, text=last.text, result=result)
+
+    def nothing_to_read(self, reply: RunningReply) -> StreamChunk:
+        """The transcription of images that are blank by their pixels: the model is not asked."""
+        answer = reply.request.answer
+        if isinstance(answer, CompiledGrammar):
+            from ..decoding.matcher import Matcher
+
+            reply.spoken.matcher = Matcher(answer)
+        end = min(self._layouter.end_ids)
+        reply.spoken.steps.append(Step(end, 0.0, "", "stop", forced=True))
+        reply.prompt, reply.tiles = Prompt(np.empty(0, np.int64), 0), 0
+        usage = reply.usage().model_copy(update={"completion_tokens": 0})
+        return StreamChunk(token_id=end, text="", result=self._result(reply, usage))
+
+    def _result(self, reply: RunningReply, usage: Usage) -> VisionResult:
+        spoken, verdict = reply.spoken, judge(reply.request, reply.spoken)
+        checkpoint, backend = self._layouter.checkpoint, self._backend
+        return VisionResult(
+            text=spoken.text,
+            value=verdict.value,
+            abstained=verdict.abstained,
+            finish_reason=spoken.steps[-1].finish_reason or "stop",
+            usage=usage,
+            confidence=spoken.confidence,
+            probabilities=spoken.probabilities,
+            field_confidence=spoken.field_confidence,
+            flags=(*spoken.flags, *reply.flags, *verdict.flags),
+            image_sha256=reply.image_sha256,
+            model=checkpoint.id,
+            revision=checkpoint.revision,
+            backend=backend.name,
+            device=backend.device,
+            precision=backend.precision,
+            tokens=self._tokens(reply) if reply.request.options.logprobs else None,
+        )
+
+    def _tokens(self, reply: RunningReply) -> tuple[Token, ...]:
+        decode = self._layouter.tokenizer.decode
+        return tuple(
+            Token(
+                id=step.token_id,
+                text=decode([step.token_id], skip_special_tokens=False),
+                logprob=step.logprob,
+            )
+            for step in reply.spoken.steps
+        )
