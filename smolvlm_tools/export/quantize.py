@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 32
-"""Weights that share one scale along the input axis (the hub's q4 files use 32)."""
+from ..backends.onnx.files import BLOCK
 
 FloatArray = NDArray[np.float32]
 

@@ -32,6 +32,9 @@ EXPORTED = ("fp32", "int8", "q4")
 
 FOLDER = "onnx"
 
+BLOCK = 32
+"""Weights along the input axis that share one scale, in precisions that scale blocks."""
+
 INLINE_LIMIT = 32_000_000
 """Bytes of weights above which they go to a file of their own. That file is mapped: it loads in
 less than half the time and what is not touched takes no memory, whereas a graph is parsed and

@@ -14,12 +14,11 @@ from collections.abc import Mapping
 
 from ..footprint import Setup
 from .backend import CHUNK
-from .files import INLINE_LIMIT
+from .files import BLOCK, INLINE_LIMIT
 from .shapes import Shapes
 from .table import PIECE, READ_AHEAD
 
 MB = 1_000_000
-BLOCK = 32
 MATRIX_BITS: Mapping[str, float] = {
     "fp32": 32,
     "fp16": 48,

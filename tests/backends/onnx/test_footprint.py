@@ -10,14 +10,10 @@ from dataclasses import replace
 import pytest
 
 from smolvlm_tools.backends.footprint import Setup
-from smolvlm_tools.backends.onnx import footprint as onnx_footprint
-from smolvlm_tools.backends.onnx.backend import CHUNK as DECODED_TOGETHER
 from smolvlm_tools.backends.onnx.shapes import Shapes
-from smolvlm_tools.backends.onnx.table import PIECE as ROWS
+from smolvlm_tools.backends.onnx.table import PIECE, READ_AHEAD
 from smolvlm_tools.backends.registry import footprint_of
 from smolvlm_tools.checkpoint.config import ImageConfig, ModelConfig, TextConfig, VisionConfig
-from smolvlm_tools.export.graph_file import INLINE_LIMIT as INLINE
-from smolvlm_tools.export.quantize import BLOCK as WEIGHTS_OF_A_SCALE
 from smolvlm_tools.memory.image_footprint import cut_bytes, cutting_bytes, pixel_bytes
 from smolvlm_tools.prompt.resolution import plan_grid
 from smolvlm_tools.prompt.workload import PlannedImage
@@ -55,13 +51,6 @@ def test_the_256m_has_the_matrices_that_its_model_card_counts() -> None:
     assert shapes.decoder == 106_203_456 - norms + 28_385_280
 
 
-def test_constants_are_those_of_the_code_whose_memory_they_predict() -> None:
-    assert onnx_footprint.CHUNK == DECODED_TOGETHER
-    assert onnx_footprint.PIECE == ROWS * 65_536
-    assert onnx_footprint.INLINE_LIMIT == INLINE
-    assert onnx_footprint.BLOCK == WEIGHTS_OF_A_SCALE
-
-
 def test_fewer_bits_take_less_memory() -> None:
     assert loaded("q4") < loaded("int8") < loaded("fp32") < loaded("fp16")
 
@@ -72,7 +61,7 @@ def test_a_token_of_the_256m_takes_46_kilobytes_of_keys_and_values() -> None:
 
 
 def test_a_mapped_token_table_counts_only_what_is_read_at_once() -> None:
-    assert footprint_of(setup("fp32")).weights["embed"] == onnx_footprint.PIECE
+    assert footprint_of(setup("fp32")).weights["embed"] == PIECE * READ_AHEAD
     assert footprint_of(setup("int8")).weights["embed"] == 28_385_280
 
 
@@ -137,7 +126,7 @@ def test_the_embedded_checkpoint_takes_no_more_than_predicted(precision: str) ->
 
 def test_predicting_imports_no_runtime() -> None:
     code = (
-        "import sys; from smolvlm_tools.memory import onnx_footprint; "
+        "import sys; from smolvlm_tools.backends.onnx import footprint; "
         "assert not {'onnxruntime', 'torch', 'openvino'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
