@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,29 +18,15 @@ from ..arrays import Logits
 from ..backends.base import KVCache
 from ..constraints.options import Node, OptionTree
 from .protocol import NextToken
+from .running import RunningReply
 from .sampling import log_softmax
-
-if TYPE_CHECKING:
-    from .running import RunningReply
+from .spoken import Chosen
 
 
 class Truncate(Protocol):
     """Forgets a cache's last tokens."""
 
     def __call__(self, cache: Any, length: int) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The outcome.
-
-    Attributes:
-        option: index of the likeliest option.
-        probabilities: of all options; they sum to 1.
-    """
-
-    option: int
-    probabilities: tuple[float, ...]
 
 
 def weigh_options(

@@ -13,8 +13,20 @@ from .protocol import Step
 
 if TYPE_CHECKING:
     from ..constraints.options import OptionTree
-    from .choice import Chosen
     from .matcher import Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The outcome of a closed choice.
+
+    Attributes:
+        option: index of the likeliest option.
+        probabilities: of all options; they sum to 1.
+    """
+
+    option: int
+    probabilities: tuple[float, ...]
 
 
 @dataclass(slots=True)

@@ -1,14 +1,11 @@
-"""`SmolVLM`: the package's front door; knows requests and results, not how they are computed."""
+"""`SmolVLM`: the package's front door."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-
-from typing_extensions import Unpack
 
 from ..backends.base import AnyBackend
 from ..backends.choose import check_names
@@ -18,20 +15,19 @@ from ..constraints.answers import parse_answer
 from ..constraints.compiler import Compiled
 from ..images import ImagePolicy
 from ..memory.plan import LoadPlan
-from ..prompt.request import Request, RequestOptions, each_options, make_request
+from ..prompt.request import Request, RequestOptions, make_request
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import Images, task_messages
-from ..types import MessageLike, RequestPlan, Resolution, Task, VisionResult
-from .batching import Outcomes, answer_all, answer_all_async
+from ..types import MessageLike, RequestPlan, Resolution, Task
+from .conversations import Conversations
 from .loading import guard_for, load_weights
 from .pipeline import Pipeline
 from .planner import LoadOptions, Planner, open_layouter
-from .reply import AsyncReplyStream, ReplyStream
-from .task_methods import TaskMethods
+from .reply import Channel
 from .worker import Worker
 
 
-class SmolVLM(TaskMethods):
+class SmolVLM(Conversations):
     """A loaded SmolVLM: images and text in, text out.
 
     Safe to call from many threads: one worker prepares the requests in their order and decodes
@@ -71,7 +67,7 @@ class SmolVLM(TaskMethods):
         layouter = planner.layouter if planner else open_layouter(checkpoint, policy, limits)
         guard = guard_for(checkpoint, backend, limits, self.load_plan)
         self._pipeline = Pipeline(layouter, backend, guard)
-        self._max_queue = max_queue
+        self._at_once = max_queue
         self._worker = Worker(self._pipeline.step, batch_size, max_queue)
 
     @classmethod
@@ -166,84 +162,6 @@ class SmolVLM(TaskMethods):
             planner=planner,
         )
 
-    def generate(
-        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
-    ) -> VisionResult:
-        """Answer a conversation.
-
-        Args:
-            messages: `Message` objects, or transformers' dict form:
-                `{"role": "user", "content": [{"type": "image", "image": SOURCE},
-                {"type": "text", "text": "…"}]}`.
-            options: see the class.
-        """
-        return self._start(messages, options).result()
-
-    def stream(
-        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
-    ) -> ReplyStream:
-        """Answer a conversation chunk by chunk: one `StreamChunk` per generated token."""
-        return self._start(messages, options)
-
-    def batch(
-        self,
-        conversations: Sequence[Sequence[MessageLike]],
-        *,
-        each: Sequence[RequestOptions] | None = None,
-        return_exceptions: bool = False,
-        **options: Unpack[RequestOptions],
-    ) -> Outcomes:
-        """Answer many conversations, decoding up to `batch_size` of them together.
-
-        A reply is the same as alone. However many there are, no more than the queue holds wait in
-        the engine.
-
-        Args:
-            conversations: one list of messages for each reply; see `generate`.
-            each: options of the single conversations, which win over the common ones.
-            return_exceptions: put a failed conversation's error in its place instead of raising
-                the first one.
-            options: common to all; see the class.
-
-        Returns:
-            One result for each conversation, in their order.
-        """
-        requests = self._requests(conversations, each, options)
-        return answer_all(
-            [partial(self._start_request, request) for request in requests],
-            return_exceptions=return_exceptions,
-        )
-
-    async def abatch(
-        self,
-        conversations: Sequence[Sequence[MessageLike]],
-        *,
-        each: Sequence[RequestOptions] | None = None,
-        return_exceptions: bool = False,
-        **options: Unpack[RequestOptions],
-    ) -> Outcomes:
-        """`batch` for an event loop."""
-        return await answer_all_async(
-            [
-                partial(self._answer_request, request)
-                for request in self._requests(conversations, each, options)
-            ],
-            at_once=self._max_queue,
-            return_exceptions=return_exceptions,
-        )
-
-    async def agenerate(
-        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
-    ) -> VisionResult:
-        """`generate` for an event loop; cancelling the task stops the engine."""
-        return await self._aanswer(messages, options)
-
-    def astream(
-        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
-    ) -> AsyncReplyStream:
-        """`stream` for an event loop: `async for chunk in vlm.astream(messages)`."""
-        return self._astart_request(self._request(messages, options, None))
-
     def plan(
         self,
         image: Images,
@@ -285,51 +203,8 @@ class SmolVLM(TaskMethods):
             f"precision={backend.precision!r}, device={backend.device!r})"
         )
 
-    def _start(
-        self,
-        messages: Sequence[MessageLike],
-        options: RequestOptions,
-        task: Task | None = None,
-    ) -> ReplyStream:
-        return self._start_request(self._request(messages, options, task))
-
-    async def _aanswer(
-        self,
-        messages: Sequence[MessageLike],
-        options: RequestOptions,
-        task: Task | None = None,
-    ) -> VisionResult:
-        if options.get("answer") is None:
-            request = self._request(messages, options, task)
-        else:  # a grammar can take a second to compile
-            request = await asyncio.to_thread(self._request, messages, options, task)
-        return await self._answer_request(request)
-
-    def _start_request(self, request: Request) -> ReplyStream:
-        reply = ReplyStream(request.cancel)
-        self._worker.submit(partial(self._pipeline.run, request), reply.channel)
-        return reply
-
-    def _astart_request(self, request: Request) -> AsyncReplyStream:
-        reply = AsyncReplyStream(request.cancel)
-        self._worker.submit(partial(self._pipeline.run, request), reply.channel)
-        return reply
-
-    async def _answer_request(self, request: Request) -> VisionResult:
-        return await self._astart_request(request).result()
-
-    def _requests(
-        self,
-        conversations: Sequence[Sequence[MessageLike]],
-        each: Sequence[RequestOptions] | None,
-        options: RequestOptions,
-    ) -> list[Request]:
-        return [
-            self._request(messages, own, None)
-            for messages, own in zip(
-                conversations, each_options(len(conversations), each, options), strict=True
-            )
-        ]
+    def _submit(self, request: Request, channel: Channel) -> None:
+        self._worker.submit(partial(self._pipeline.run, request), channel)
 
     def _request(
         self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None
