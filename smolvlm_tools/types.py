@@ -1,4 +1,4 @@
-"""The frozen values that cross the package's surface; knows no engine, model or file."""
+"""The frozen values that cross the package's surface."""
 
 from __future__ import annotations
 

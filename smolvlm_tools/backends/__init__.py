@@ -1,1 +1,1 @@
-"""The runtimes that hold weights; `choose.load_backend` picks one."""
+"""The backends that hold weights; `registry` lists them and `choose.load_backend` picks one."""

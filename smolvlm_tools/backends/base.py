@@ -1,4 +1,4 @@
-"""What the decode loop asks of a runtime; knows arrays and caches, not prompts or tools."""
+"""What the engine asks of a backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The footprint of a backend that holds nothing: the fake one."""
+"""The footprint of a backend that holds nothing, as the fake one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a precision is asked for: one name for all components, or one each; knows no backend.
+"""How a precision is asked for: one name for all components, or one each.
 
 A precision is one name ("int8"), a mapping ({"vision": "int8", "decoder": "q4"}) or the same in
 text ("vision=int8,decoder=q4").
@@ -49,7 +49,7 @@ def read_parts(
             )
         if precision != "auto" and precision not in known:
             raise BadOptions(
-                f"the {backend} backend knows no precision {precision!r}",
+                f"the {backend} backend has no precision {precision!r}",
                 f"Use one of: auto, {', '.join(known)}.",
             )
         plan[part] = precision

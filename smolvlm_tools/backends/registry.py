@@ -1,4 +1,4 @@
-"""The backends there are. A new one is added here, by one line."""
+"""The backends. A new one takes one line here."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What is known of a backend while none of its libraries is imported.
 
-A new backend is a folder with a `spec.py` that has such an object, a `Backend`, and a line in
-`registry.py`.
+A new backend is a folder with a `BackendSpec` and a `base.Backend`, and a line in `registry.py`.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from ..errors import ModelNotFound
 from ..machine.amounts import format_bytes
 from ..memory.plan import LoadPlan
 from ..prompt.layout import RequestLayouter
-from ..prompt.request import Request, parse_options, parse_task
+from ..prompt.request import Request, parse_options
 from ..prompt.resolution import check_resolution
-from ..prompt.tasks import task_messages
+from ..prompt.tasks import parse_task, task_messages
 from ..types import Resolution
 from .console import Answers, clean, note, reserve_stdout
 from .images import each_image, finish

@@ -4,12 +4,11 @@ r"""What an answer may be, enforced while it is decoded: grammars over tokens, a
     answers     a Python type -> a constraint
     schema/     a JSON schema -> a grammar, or refused
     compiler    a constraint + a tokenizer -> what the decode loop asks
-    matcher     which token may come next
-    options     the probability of every choice
+    options     a closed choice as a tree of tokens
     completion  the shortest end of a cut answer (lark_text, expressions, byte_matcher)
     fields      which tokens wrote which JSON value
 
-Knows tokenizers and logits; not backends, images or tools. Grammars run on llguidance
+`decoding` has the loop that obeys them. Grammars run on llguidance
 (https://github.com/guidance-ai/llguidance).
 """
 

@@ -1,4 +1,4 @@
-"""A Python type → the constraint that yields its values; knows types, not tokens."""
+"""A Python type → the constraint that yields its values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grammars over single bytes instead of a model's tokens; knows llguidance and nothing else."""
+"""Grammars over single bytes instead of a model's tokens, on llguidance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
 
 END = 256
-"""The one token that is no byte."""
+"""The one token that is not a byte."""
 
 
 class _Bytes:

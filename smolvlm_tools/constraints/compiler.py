@@ -1,4 +1,4 @@
-"""A constraint + a checkpoint's tokenizer → what the decode loop asks; knows no weights."""
+"""A constraint + a checkpoint's tokenizer → what the decode loop asks."""
 
 from __future__ import annotations
 

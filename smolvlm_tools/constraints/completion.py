@@ -1,4 +1,4 @@
-"""The shortest end of an answer that was cut; knows grammars over bytes, no vocabulary or weights.
+"""The shortest end of an answer that was cut.
 
 The answer so far is read along the grammar's rules, every way it can be read; what each way still
 has to write is known exactly: the rest of the terminal it stands in, and the shortest text of every

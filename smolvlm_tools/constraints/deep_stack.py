@@ -1,4 +1,4 @@
-"""Runs what recurses deeply on a thread whose stack is deep enough; knows threads only.
+"""Runs what recurses deeply on a thread whose stack is deep enough.
 
 llguidance compiles grammars recursively in native code, where a full stack kills the process.
 Stacks are as small as 1 MB on some systems, and a caller's may be nearly used up.

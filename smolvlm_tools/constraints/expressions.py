@@ -1,6 +1,6 @@
 """Terminals of a Lark grammar by themselves: where they may end, and their shortest members.
 
-Knows regular expressions through llguidance, over bytes; not grammars around them. The shortest
+Regular expressions over bytes, by llguidance. The shortest
 member is found by asking for members of at most n characters: llguidance decides exactly whether an
 intersection is empty, so every byte it then allows leads to an end within the bound.
 """

@@ -1,4 +1,4 @@
-"""How sure the model was of every value of a JSON document; knows JSON text and token bytes."""
+"""How sure the model was of every value of a JSON document."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The constraints: each a grammar or a closed choice, and how its text becomes a value.
 
-Knows no tokenizer. Every grammar begins with one space, because that is how a reply begins after
-"Assistant:" in SmolVLM's chat format; it is no part of the value.
+Every grammar begins with one space, because that is how a reply begins after
+"Assistant:" in SmolVLM's chat format; it is not part of the value.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def choices(options: Sequence[str] | Mapping[str, Any]) -> Choice:
         raise BadOptions("there is nothing to choose from", "Give one choice or more.")
     for text, _ in pairs:
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise BadOptions(f"the choice {text!r} is no text", "Pass a list of texts.")
+            raise BadOptions(f"the choice {text!r} is not text", "Pass a list of texts.")
         if not text or text != text.strip() or UNSAFE.search(text) or "\n" in text:
             raise BadOptions(
                 f"{text!r} cannot be a choice",

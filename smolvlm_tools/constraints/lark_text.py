@@ -1,6 +1,6 @@
-"""The text of a Lark grammar → its rules as trees; knows the syntax that this package writes.
+"""The text of a Lark grammar → its rules as trees.
 
-That is a part of llguidance's Lark form
+It reads the syntax that this package writes, a part of llguidance's Lark form
 (https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md): rules, strings, terminals of
 regular expressions, groups, `?`, `*`, `+`, `{m,n}` and `%json` for scalars. Terminals do not refer
 to one another.

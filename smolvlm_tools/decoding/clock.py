@@ -5,20 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Literal
+from typing import get_args
 
-from ..types import StageSeconds
-
-Stage = Literal["preprocess", "vision", "prefill", "decode"]
+from ..types import Stage, StageSeconds
 
 
 class StageClock:
-    """Adds up the time spent inside each stage; time between stages is nobody's."""
+    """Adds up the time spent inside each stage; time between stages is not counted."""
 
     def __init__(self) -> None:
-        self._seconds: dict[Stage, float] = dict.fromkeys(
-            ("preprocess", "vision", "prefill", "decode"), 0.0
-        )
+        self._seconds: dict[Stage, float] = dict.fromkeys(get_args(Stage), 0.0)
 
     @contextmanager
     def stage(self, name: Stage) -> Generator[None]:

@@ -1,4 +1,4 @@
-"""Notices a reply that loops; knows token ids only."""
+"""Notices a reply that loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token ids → the text that is certain so far; knows a tokenizer and stop texts, not models."""
+"""Token ids → the text that is certain so far."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which request may begin: what it will take is known first, and made to fit, or refused.
+"""Decides which request may begin: its memory is predicted, and the request refused if need be.
 
-What does not fit is made to, in this order: the caches are emptied, the requests that decode are
-waited for, images under "auto" are cut coarser. Knows amounts, not how anything is computed.
+Before that, room is made, in this order: empty the caches, wait for requests that are decoding, cut
+images under "auto" coarser.
 """
 
 from __future__ import annotations

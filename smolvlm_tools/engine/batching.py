@@ -1,4 +1,4 @@
-"""Many requests at once, in order; knows replies and a full queue, not models."""
+"""Many requests at once; their results in order, never more than the queue holds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""An engine that is loaded when it is first needed, once, however many callers wait for it.
-
-Knows threads and loops, not models.
-"""
+"""An engine that is loaded when it is first needed, once, however many callers wait for it."""
 
 from __future__ import annotations
 

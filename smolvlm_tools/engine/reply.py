@@ -1,4 +1,4 @@
-"""A reply on its way from the worker's thread to its caller; knows chunks, not models."""
+"""A reply on its way from the worker's thread to its caller, chunk by chunk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One engine for everybody in the process who wants the same one; knows configurations, not use.
+"""One engine for everybody in the process who wants the same one.
 
 Frameworks copy, pickle and rebuild the objects that users make, and every copy would load weights
 of its own. Here an adapter holds a `SharedEngine`, which is only a name with options: the engine

@@ -1,7 +1,4 @@
-"""The ready-made tasks of an engine, each with its twin for event loops; knows wordings and types.
-
-How a conversation is answered is the engine's business.
-"""
+"""The ready-made tasks of an engine, each with its twin for event loops."""
 
 from __future__ import annotations
 

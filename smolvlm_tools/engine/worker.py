@@ -1,4 +1,4 @@
-"""One thread that works replies off a bounded queue; knows threads and replies, not models.
+"""One thread that works replies off a bounded queue.
 
 The model is driven by this one thread only, so neither it nor its caches need locks.
 """

@@ -1,7 +1,4 @@
-"""Keeps a loaded model's requests to its budget: says what each will take, and what it took.
-
-Knows amounts and the meter; not how a request is made, nor what a cache holds.
-"""
+"""Keeps a loaded model's requests to its budget: says what each will take, and what it took."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request's images take while they are read, cut and encoded; knows sizes, not pixels."""
+"""What a request's images take while they are read, cut and encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which way of running a checkpoint fits a budget. Pure arithmetic: imports no runtime.
+"""Chooses a way of running a checkpoint that fits a budget. Arithmetic; no backend is imported.
 
 Things are given up in this order, each only as far as it takes: caches, tiles per micro-batch,
 precision, resolution. What the caller named is pinned and never given up.

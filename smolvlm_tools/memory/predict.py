@@ -1,4 +1,4 @@
-"""What a workload takes, stage by stage: adds the parts of a footprint up. Pure arithmetic."""
+"""What a workload takes, stage by stage: the parts of a footprint added up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Messages + tile grids → token ids with image placeholders; knows a tokenizer, not weights.
+r"""Messages + tile grids → token ids with image placeholders.
 
 The text is that of SmolVLM's chat template and of transformers' `Idefics3Processor` (5.23):
 

@@ -1,4 +1,4 @@
-"""One request: a conversation, how to see its images, how to decode the reply. Checks, no work."""
+"""One request, checked: a conversation, how to see its images, how to decode the reply."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..checkpoint.config import ImageConfig
 from ..errors import BadOptions, BadPrompt
 from ..types import GenerationOptions, Message, MessageLike, Progress, Resolution, Task
 from .resolution import check_resolution
+from .tasks import parse_task
 
 
 class Answer(Protocol):
@@ -52,11 +53,8 @@ class Request:
 
     @property
     def most_tokens(self) -> int:
-        """Tokens after the prompt that there may be; options are read to their ends."""
+        """Upper bound on generated tokens; a closed choice may exceed max_new_tokens."""
         return max(self.options.max_new_tokens, self.least_tokens)
-
-
-TASKS: tuple[Task, ...] = ("describe", "ask", "transcribe")
 
 
 class RequestOptions(TypedDict, total=False):
@@ -93,18 +91,6 @@ class RequestOptions(TypedDict, total=False):
     on_progress: Callable[[Progress], None] | None
 
 
-def parse_task(task: object) -> Task | None:
-    """Return `task` if it is one, or None.
-
-    Raises:
-        BadOptions: an unknown task.
-    """
-    for known in (None, *TASKS):
-        if task == known:
-            return known
-    raise BadOptions(f"unknown task {task!r}", f"Use one of {', '.join(TASKS)}.")
-
-
 def parse_cancel(cancel: object) -> threading.Event | None:
     """Return `cancel` if it can be asked whether it is set.
 
@@ -126,7 +112,7 @@ def parse_min_confidence(share: object) -> float | None:
         return None
     if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
         return float(share)
-    raise BadOptions(f"min_confidence={share!r} is no probability", "Use a number from 0 to 1.")
+    raise BadOptions(f"min_confidence={share!r} is not a probability", "Use a number from 0 to 1.")
 
 
 def parse_on_progress(report: object) -> Callable[[Progress], None] | None:

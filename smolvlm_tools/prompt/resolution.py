@@ -1,4 +1,4 @@
-"""Image size, wish and checkpoint → tile grid and token count. Pure: knows no pixels.
+"""Image size, resolution and checkpoint → tile grid and token count. Arithmetic only.
 
 The arithmetic is that of transformers' `Idefics3ImageProcessor` (5.23, PIL path): the longest
 edge is resized to a multiple of the tile, the short side follows the aspect ratio, then is rounded
@@ -14,15 +14,13 @@ from typing import TypeAlias
 from ..checkpoint.config import ImageConfig
 from ..errors import BadDimensions, BadOptions
 from ..types import Resolution, Task
+from .tasks import TASKS
 
 Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""
 
 MAX_EDGE = 4096
 """Longest edge transformers' processor ever resizes to, whatever the configuration says."""
-
-MIN_SIDE = {"transcribe": 2}
-"""Fewest tiles along the longest edge under "auto": print needs more pixels than a scene."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def check_resolution(resolution: object, image: ImageConfig) -> Resolution:
         return "native"
     if isinstance(resolution, bool) or not isinstance(resolution, int):
         raise BadOptions(
-            f"resolution {resolution!r} is not one",
+            f"resolution {resolution!r} is not a resolution",
             'Use "auto", "native" or a number of tiles such as 2.',
         )
     limit = MAX_EDGE // image.tile_size
@@ -87,7 +85,7 @@ def auto_side(
     `max_side`; so an image is never enlarged by a whole tile or more, but for a task's minimum.
     """
     side = math.ceil(max(size) / image.tile_size)
-    return min(max(side, MIN_SIDE.get(task or "", 1)), max_side or image.max_side)
+    return min(max(side, TASKS[task].min_side if task else 1), max_side or image.max_side)
 
 
 def plan_grid(

@@ -1,8 +1,9 @@
-"""The wording of each ready-made task; knows messages, not models."""
+"""The wording of each ready-made task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from ..errors import BadOptions, BadPrompt
@@ -56,6 +57,42 @@ def extract_messages(
     return _turn(images, f"{wanted} {IN_JSON}", context)
 
 
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A ready-made task.
+
+    Attributes:
+        messages: the conversation about images, given a question that the task may ignore.
+        min_side: fewest tiles along the longest edge under resolution "auto".
+    """
+
+    messages: Callable[[Images, str], tuple[Message, ...]]
+    min_side: int = 1
+
+
+TASKS: dict[str, TaskSpec] = {
+    "describe": TaskSpec(lambda images, _: describe_messages(images)),
+    "ask": TaskSpec(ask_messages),
+    "transcribe": TaskSpec(
+        lambda images, _: transcribe_messages(images),
+        min_side=2,  # print needs more pixels than a scene
+    ),
+}
+"""The tasks by name. A new one takes one line here, and its name in `types.Task` for type checkers;
+a method of its own, if it wants one, goes to `engine.task_methods`."""
+
+
+def parse_task(task: object) -> Task | None:
+    """Return `task` if it is one, or None.
+
+    Raises:
+        BadOptions: an unknown task.
+    """
+    if task is None or (isinstance(task, str) and task in TASKS):
+        return cast("Task | None", task)
+    raise BadOptions(f"unknown task {task!r}", f"Use one of {', '.join(TASKS)}.")
+
+
 def task_messages(image: Images, task: Task, question: str = "") -> tuple[Message, ...]:
     """The conversation of a ready-made task: images, then a text.
 
@@ -65,18 +102,17 @@ def task_messages(image: Images, task: Task, question: str = "") -> tuple[Messag
         question: what to ask, for "ask".
 
     Raises:
-        BadPrompt: the question is empty or no text, or there is no image.
+        BadOptions: an unknown task.
+        BadPrompt: the question is empty or not text, or there is no image.
     """
-    if task == "describe":
-        return describe_messages(image)
-    return transcribe_messages(image) if task == "transcribe" else ask_messages(image, question)
+    return TASKS[parse_task(task) or "describe"].messages(image, question)
 
 
 def _turn(images: Images, text: str, context: str | None) -> tuple[Message, ...]:
     several = isinstance(images, (list, tuple))
     sources = cast("Sequence[ImageSource]", images if several else [images])
     if not sources:
-        raise BadPrompt("there is no image", "Pass one image or more.")
+        raise BadPrompt("there is no image", "Pass at least one.")
     if context is not None:
         text = f"Context: {_text('context', context)}\n{text}"
     parts = [ImagePart(image=source) for source in sources]

@@ -1,4 +1,4 @@
-"""What has to fit into memory at once: the images and tokens of one request, and how many such."""
+"""What has to fit into memory at once: one request's images and tokens, and how many requests."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ from typing import Any
 from ..engine.smolvlm import SmolVLM
 from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
-from ..prompt.request import TASKS, RequestOptions
-from ..prompt.tasks import task_messages
+from ..prompt.request import RequestOptions
+from ..prompt.tasks import TASKS, task_messages
 from ..types import Message, Task
 from .metrics import METRICS, WORDS, loss, score
 

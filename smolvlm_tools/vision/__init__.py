@@ -1,1 +1,1 @@
-"""Images and grids to features."""
+"""Images and tile grids → features."""

@@ -1,4 +1,4 @@
-"""Images of a request → features: cut, normalised and encoded a micro-batch of tiles at a time."""
+"""Images of a request → features, a micro-batch of tiles at a time."""
 
 from __future__ import annotations
 

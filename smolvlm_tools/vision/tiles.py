@@ -1,4 +1,4 @@
-"""RGB image + tile grid → tiles as bytes → normalised tiles; knows pixels, not checkpoints.
+"""RGB image + tile grid → tiles as bytes → normalised tiles.
 
 For an exact grid ("native" and numbers of tiles) the result is bit-exact with transformers'
 `Idefics3ImageProcessorPil` (5.23), in Pillow and numpy alone.

@@ -1,4 +1,4 @@
-"""Keys and values of the ONNX decoder's sequences; knows arrays, not graphs."""
+"""Keys and values of the ONNX decoder's sequences."""
 
 from __future__ import annotations
 

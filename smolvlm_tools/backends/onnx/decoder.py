@@ -1,4 +1,4 @@
-"""Runs a decoder graph of any of the known forms; knows its inputs and caches, not token ids.
+"""Runs a decoder graph of any of the known forms.
 
 Two forms of cache exist. Every graph can return its keys and values one call longer (`growing`).
 Graphs made of GroupQueryAttention whose lengths come from the attention mask can also work on a

@@ -1,4 +1,4 @@
-"""Which ONNX files a precision consists of; knows the hub's names, not what is in the files."""
+"""Which ONNX files a precision consists of, under the hub's names."""
 
 from __future__ import annotations
 

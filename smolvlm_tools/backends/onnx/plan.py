@@ -1,6 +1,6 @@
-"""Which precision each component of the ONNX files runs in; knows names, not what is computed.
+"""Which precision each component of the ONNX files runs in.
 
-Components that are not named (`precision_names` says how they are), and "auto", take what `AUTO`
+Components that are not named (`backends.precision` says how they are), and "auto", take what `AUTO`
 says.
 """
 

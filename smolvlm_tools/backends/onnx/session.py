@@ -1,4 +1,4 @@
-"""The one place where ONNX Runtime sessions are made; knows providers and errors, not models."""
+"""The one place where ONNX Runtime sessions are made."""
 
 from __future__ import annotations
 

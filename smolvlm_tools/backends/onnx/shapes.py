@@ -1,4 +1,4 @@
-"""How many weights and values the ONNX graphs hold; knows layers, not bytes."""
+"""How many weights and values the ONNX graphs hold."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Looks token ids up in the token table.
 
-A table above `INLINE_LIMIT` is mapped, and each row that is read brings the 64 kB
-around it into the process's memory. So the rows of a long prompt are read in pieces, and the pages
-of a piece are let go before the next.
+A table above `INLINE_LIMIT` is mapped, and each row that is read brings the 64 kB around it into
+the process's memory. So the rows of a long prompt are read in pieces, and the pages of a piece are
+let go before the next.
 """
 
 from __future__ import annotations

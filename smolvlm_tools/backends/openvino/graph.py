@@ -1,4 +1,4 @@
-"""Reads a vision graph into OpenVINO; knows ONNX operators and OpenVINO's, not tiles or sessions.
+"""Reads a vision graph into OpenVINO.
 
 OpenVINO quantizes activations by itself, row by row, where a product's weights are small integers
 with a scale each and the CPU multiplies such integers quickly. So the exported int8 file needs no

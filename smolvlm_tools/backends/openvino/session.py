@@ -1,4 +1,4 @@
-"""A vision graph in OpenVINO, called as an ONNX Runtime session is; knows no decoder."""
+"""A vision graph in OpenVINO, called as an ONNX Runtime session is."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A JSON schema → a grammar all of whose texts validate, or a typed refusal that names the keyword.
 
-Knows no model and no vocabulary. The schema is read here rather than by llguidance's own JSON
+The schema is read here rather than by llguidance's own JSON
 compiler, whose numbers pass through doubles, whose patterns follow another dialect and whose dates
 include the 30th of February. What cannot be enforced exactly is narrowed or refused, never ignored.
 """

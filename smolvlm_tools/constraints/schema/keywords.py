@@ -1,4 +1,4 @@
-"""The keywords of one schema object that speak of one kind of value → shapes; knows no others.
+"""The keywords of one schema object that speak of one kind of value → shapes.
 
 Sizes are bounded: what is larger cannot be written by a model anyway. A larger maximum is lowered,
 which lets no value in; a larger minimum is refused.
@@ -16,6 +16,7 @@ from typing import Any, NoReturn, cast
 
 from ...errors import SchemaNotSupported
 from ...unsafe import UNSAFE
+from .json_values import as_fraction
 from .patterns import PatternError, pattern_regex
 from .shapes import (
     Array,
@@ -27,7 +28,6 @@ from .shapes import (
     Read,
     Shape,
     Text,
-    as_fraction,
     meet,
 )
 from .text import FORMATS

@@ -1,4 +1,4 @@
-"""Shapes of values → a Lark grammar of their JSON texts; knows no keywords of schemas.
+"""Shapes of values → a Lark grammar of their JSON texts.
 
 Layout: ", " between members and items, ": " after names, as Python's json writes it. Members come
 in the order of the schema. Recursive schemas are unrolled to a few levels, so that every text can
@@ -13,11 +13,12 @@ from itertools import combinations
 
 from ...unsafe import UNSAFE
 from ..expressions import has_members
+from .json_values import same
 from .keywords import MOST_ITEMS, refuse
 from .members import Entry, TooManyStates, items, members
-from .numbers import number_right
+from .numbers import number_rule
 from .reader import SchemaReader
-from .shapes import Array, Literal, Number, Object, Places, Text, item, join, same
+from .shapes import Array, Literal, Number, Object, Places, Text, item, join
 from .text import has_format, text_terminal
 
 LEVELS = 6
@@ -85,7 +86,7 @@ class LarkWriter:
         for shape in shapes:
             right: str | None = None
             if isinstance(shape, Number):
-                right = number_right(shape)
+                right = number_rule(shape)
                 if right is not None and right.startswith(("/", "(")):
                     right = self._rule(right, "T")
             elif isinstance(shape, Text):

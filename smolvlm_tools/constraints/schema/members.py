@@ -1,4 +1,4 @@
-"""Members or items one after the other, their number bounded → a Lark expression; knows no values.
+"""Members or items one after the other, their number bounded → a Lark expression.
 
 Every function returns what stands between the brackets, or None where the bounds leave nothing.
 """

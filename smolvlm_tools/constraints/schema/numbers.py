@@ -1,4 +1,4 @@
-"""Shapes of numbers → Lark: a terminal, listed values or a rule; knows `multipleOf`."""
+"""Shapes of numbers → Lark: a terminal, listed values or a rule."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 from fractions import Fraction
 from math import ceil, floor, lcm
 
+from .json_values import as_fraction, divides
 from .keywords import refuse
-from .shapes import Number, as_fraction, divides
+from .shapes import Number
 from .text import decimal_terminal, integer_terminal, interoperable
 
 _MOST_LISTED = 1000
 _MOST_STEP = 1000
 
 
-def number_right(shape: Number) -> str | None:
+def number_rule(shape: Number) -> str | None:
     """The right side of a rule for the numbers of `shape`; None where none can be written.
 
     Raises:

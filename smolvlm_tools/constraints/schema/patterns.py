@@ -1,6 +1,6 @@
 r"""A JSON Schema `pattern` → a regular expression over the JSON text of the strings it finds.
 
-Knows the syntax of patterns; not schemas. JSON Schema's patterns are ECMA 262 and are searched, not
+JSON Schema's patterns are ECMA 262 and are searched, not
 matched (draft 2020-12, validation, 6.3.3); validators in Python run them on `re`. What is written
 here is the part on which both agree: where `\d` means different characters the narrower set is
 taken, so every text that the result accepts is one that either dialect finds the pattern in.

@@ -1,6 +1,6 @@
 """A JSON schema's keywords → the shapes a value may have, or which keyword cannot be enforced.
 
-Knows JSON Schema (https://json-schema.org/draft/2020-12, and draft 7); not grammars. A schema that
+JSON Schema is https://json-schema.org/draft/2020-12, and draft 7. A schema that
 names no type but uses keywords of one is taken to mean that type; an object that names properties
 without speaking of additional ones has no others. Both leave values out and let none in.
 """
@@ -117,7 +117,7 @@ class SchemaReader:
             yield self._at(self._target(value, place))
             return
         if not isinstance(value, list) or not value:
-            refuse(keyword, place, "is no list of schemas", "Correct the schema.")
+            refuse(keyword, place, "is not a list of schemas", "Correct the schema.")
         count = len(cast("list[Any]", value))
         branches = [self._at(f"{place}/{keyword}/{index}") for index in range(count)]
         if keyword == "allOf":

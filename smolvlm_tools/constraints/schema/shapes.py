@@ -1,7 +1,7 @@
 """What a JSON value may be, one kind at a time, and when two such shapes share values.
 
 A schema is read as a union of shapes. A shape's parts are named by places: JSON pointers of
-subschemas that must all hold. Knows sets of values; not keywords of schemas, and not grammars.
+subschemas that must all hold.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeAlias, TypeVar, cast
+
+from .json_values import as_fraction, divides, same
 
 Places: TypeAlias = tuple[str, ...]
 """Pointers of subschemas that hold together; none: any value."""
@@ -235,13 +237,6 @@ def _lies(value: float, shape: Number) -> bool:
     )
 
 
-def divides(multiple: Fraction, value: float) -> bool:
-    """Whether validators that divide doubles find `value` a multiple too."""
-    if multiple.denominator == 1 and isinstance(value, int):
-        return value % multiple.numerator == 0
-    return (value / float(multiple)).is_integer()
-
-
 def _holds_items(value: list[Any], shape: Array, read: Read) -> bool:
     if not _counts(len(value), shape.low, shape.high):
         return False
@@ -260,24 +255,6 @@ def _holds_members(value: dict[str, Any], shape: Object, read: Read) -> bool:
 
 def _counts(count: int, low: int, high: int | None) -> bool:
     return low <= count and (high is None or count <= high)
-
-
-def same(one: Any, two: Any) -> bool:
-    """Equality of JSON values: 1 is 1.0, true is not 1."""
-    if isinstance(one, bool) or isinstance(two, bool):
-        return one is two
-    if isinstance(one, list) and isinstance(two, list):
-        first, second = cast("list[Any]", one), cast("list[Any]", two)
-        return len(first) == len(second) and all(map(same, first, second))
-    if isinstance(one, dict) and isinstance(two, dict):
-        left, right = cast("dict[str, Any]", one), cast("dict[str, Any]", two)
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    return bool(one == two)
-
-
-def as_fraction(value: float) -> Fraction:
-    """The number as it is written in JSON, exactly."""
-    return Fraction(value) if isinstance(value, int) else Fraction(repr(value))
 
 
 def disjoint(one: Shape, two: Shape, read: Read, depth: int = 4) -> bool:

@@ -1,4 +1,4 @@
-r"""Strings and numbers of JSON → terminals of a Lark grammar; knows values' bounds, not schemas.
+r"""Strings and numbers of JSON, with their bounds → terminals of a Lark grammar.
 
 A terminal is the right side of a rule in llguidance's Lark form: regular expressions joined by `&`
 (and) and `|`. Strings are written in one form only: `\"`, `\\`, `\n`, `\t`, every other character
