@@ -1,8 +1,8 @@
 """A JSON schema → a grammar all of whose texts validate, or a typed refusal that names the keyword.
 
-The schema is read here rather than by llguidance's own JSON
-compiler, whose numbers pass through doubles, whose patterns follow another dialect and whose dates
-include the 30th of February. What cannot be enforced exactly is narrowed or refused, never ignored.
+The schema is read here rather than by llguidance's own JSON compiler, whose numbers pass through
+doubles and whose patterns follow another dialect. What cannot be enforced exactly is narrowed or
+refused, never ignored.
 """
 
 from __future__ import annotations
