@@ -6,7 +6,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import TracebackType
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TypeAlias
 
 from ..errors import Cancelled
@@ -42,21 +42,20 @@ class Channel:
             raise Cancelled("the request was cancelled", "Ask again.")
 
 
-class ReplyStream(Iterator[StreamChunk]):
-    """The chunks of one reply as they come; closing or dropping it stops the decoding.
+class _CallersEnd:
+    """What both kinds of stream do with a reply."""
 
-    A context manager. To be iterated by one thread at a time.
-    """
+    channel: Channel
+    _result: VisionResult | None = None
 
-    def __init__(self, cancel: threading.Event | None = None) -> None:
-        self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        self._result: VisionResult | None = None
-        self.channel = Channel(self._items.put, threading.Event(), cancel)
+    def close(self) -> None:
+        """Give up the rest; the engine stops within one token or one batch of tiles."""
+        self.channel.closed.set()
 
-    def __next__(self) -> StreamChunk:
-        if self.channel.closed.is_set():
-            raise StopIteration
-        item = self._items.get()
+    def __del__(self) -> None:
+        self.close()
+
+    def _take(self, item: Item) -> StreamChunk:
         if isinstance(item, BaseException):
             self.close()
             try:
@@ -68,6 +67,27 @@ class ReplyStream(Iterator[StreamChunk]):
             self.close()
         return item
 
+    def _finished(self) -> VisionResult:
+        if self._result is None:
+            raise Cancelled("the reply was closed before its end", "Ask again.")
+        return self._result
+
+
+class ReplyStream(_CallersEnd, Iterator[StreamChunk], AbstractContextManager["ReplyStream"]):
+    """The chunks of one reply as they come; closing or dropping it stops the decoding.
+
+    A context manager. To be iterated by one thread at a time.
+    """
+
+    def __init__(self, cancel: threading.Event | None = None) -> None:
+        self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self.channel = Channel(self._items.put, threading.Event(), cancel)
+
+    def __next__(self) -> StreamChunk:
+        if self.channel.closed.is_set():
+            raise StopIteration
+        return self._take(self._items.get())
+
     def result(self) -> VisionResult:
         """Wait for the end of the reply, or look back at it.
 
@@ -77,30 +97,15 @@ class ReplyStream(Iterator[StreamChunk]):
         with self:
             for _ in self:
                 pass
-        if self._result is None:
-            raise Cancelled("the reply was closed before its end", "Ask again.")
-        return self._result
+        return self._finished()
 
-    def close(self) -> None:
-        """Give up the rest; the engine stops within one token or one batch of tiles."""
-        self.channel.closed.set()
-
-    def __enter__(self) -> ReplyStream:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-class AsyncReplyStream(AsyncIterator[StreamChunk]):
+class AsyncReplyStream(
+    _CallersEnd, AsyncIterator[StreamChunk], AbstractAsyncContextManager["AsyncReplyStream"]
+):
     """`ReplyStream` for an event loop: waiting never blocks the loop, cancelling stops the engine.
 
     To be made inside the running loop that iterates it.
@@ -110,7 +115,6 @@ class AsyncReplyStream(AsyncIterator[StreamChunk]):
         closed = threading.Event()
         items: asyncio.Queue[Item] = asyncio.Queue()
         self._items = items
-        self._result: VisionResult | None = None
 
         def deliver(item: Item) -> None:
             try:
@@ -125,20 +129,10 @@ class AsyncReplyStream(AsyncIterator[StreamChunk]):
         if self.channel.closed.is_set():
             raise StopAsyncIteration
         try:
-            item = await self._items.get()
+            return self._take(await self._items.get())
         except asyncio.CancelledError:
             self.close()
             raise
-        if isinstance(item, BaseException):
-            self.close()
-            try:
-                raise item
-            finally:
-                del item  # as in `ReplyStream`
-        if item.result is not None:
-            self._result = item.result
-            self.close()
-        return item
 
     async def result(self) -> VisionResult:
         """Wait for the end of the reply, or look back at it.
@@ -149,28 +143,11 @@ class AsyncReplyStream(AsyncIterator[StreamChunk]):
         async with self:
             async for _ in self:
                 pass
-        if self._result is None:
-            raise Cancelled("the reply was closed before its end", "Ask again.")
-        return self._result
-
-    def close(self) -> None:
-        """Give up the rest; the engine stops within one token or one batch of tiles."""
-        self.channel.closed.set()
+        return self._finished()
 
     async def aclose(self) -> None:
         """`close`, under the name async generators use."""
         self.close()
 
-    async def __aenter__(self) -> AsyncReplyStream:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()
