@@ -49,7 +49,8 @@ def load_backend(
     check_names(backend, precision, device, threads)
     if backend == "auto":
         backend = choose_backend(checkpoint, precision, device)
-    return spec_of(backend).load(checkpoint, precision, device, threads, adapter)
+    more = {} if adapter is None else {"adapter": adapter}
+    return spec_of(backend).loader()(checkpoint, precision, device, threads, **more)
 
 
 def backend_for_adapter(backend: str) -> str:

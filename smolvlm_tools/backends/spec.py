@@ -6,9 +6,9 @@ A new backend is a folder with a `BackendSpec` and a `base.Backend`, and a line 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from ..checkpoint import AdapterFiles, Checkpoint
+from ..checkpoint import Checkpoint
 from ..machine import packages
 from ..machine.meter import Meter, resident
 from .base import AnyBackend
@@ -97,12 +97,9 @@ class BackendSpec(ABC):
         """What a setup takes."""
 
     @abstractmethod
-    def load(
-        self,
-        checkpoint: Checkpoint,
-        precision: Precision,
-        device: str,
-        threads: int | None,
-        adapter: AdapterFiles | None,
-    ) -> AnyBackend:
-        """Load the weights; see `choose.load_backend`."""
+    def loader(self) -> Callable[..., AnyBackend]:
+        """Import the backend; the function to load it with.
+
+        It takes a checkpoint, precision, device and threads as `choose.load_backend` does, and
+        `adapter` if it merges adapters.
+        """

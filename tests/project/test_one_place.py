@@ -43,10 +43,13 @@ class ToySpec(BackendSpec):
         footprint.weights = {"toy": 7_000_000}
         return footprint
 
-    def load(self, checkpoint, precision, device, threads, adapter):
-        backend = FakeBackend.saying(checkpoint, " a toy")
-        backend.name, backend.precision = "toy", precision
-        return backend
+    def loader(self):
+        def load(checkpoint, precision, device, threads):
+            backend = FakeBackend.saying(checkpoint, " a toy")
+            backend.name, backend.precision = "toy", precision
+            return backend
+
+        return load
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...checkpoint.config import ModelConfig
 from ..footprint import Setup
 from .backend import CHUNK
 from .files import BLOCK, INLINE_LIMIT
-from .shapes import Shapes
 from .table import PIECE, READ_AHEAD
 
 MB = 1_000_000
@@ -63,11 +63,34 @@ KEPT = 12 * MB
 500M."""
 
 
+class Shapes:
+    """How many weights and values the graphs hold."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        text, vision = config.text, config.vision
+        self.hidden, self.wide = text.hidden_size, text.intermediate_size
+        self.tower_hidden, self.tower_wide = vision.hidden_size, vision.intermediate_size
+        self.heads, self.vocabulary = text.heads, text.vocab_size
+        self.tile_tokens = config.image.tokens_per_tile
+        self.pixels = 3 * vision.image_size**2  # of one tile, as the next
+        self.patches = (vision.image_size // vision.patch_size) ** 2
+        self.cached = 2 * text.layers * text.kv_heads * text.head_dim  # keys and values of a token
+        # Weights in matrices: tower and connector; the patches' convolution and their positions.
+        layer = 4 * self.tower_hidden**2 + 2 * self.tower_hidden * self.tower_wide
+        connector = self.tower_hidden * config.scale_factor**2 * self.hidden
+        self.tower = vision.layers * layer + connector
+        self.patch_weights = self.tower_hidden * (3 * vision.patch_size**2 + self.patches)
+        # The token table, which is the size of the output's matrix; the decoder with the latter.
+        self.table = self.vocabulary * self.hidden
+        attention = 2 * (text.heads + text.kv_heads) * text.head_dim
+        self.decoder = text.layers * self.hidden * (attention + 3 * self.wide) + self.table
+
+
 class OnnxFootprint:
     """See `Footprint`."""
 
     def __init__(self, setup: Setup) -> None:
-        self._shapes = Shapes.of(setup.config)
+        self._shapes = Shapes(setup.config)
         self._precision = setup.precision
         self._on_host = setup.on_host
         self._foreign = setup.foreign

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from ...checkpoint import AdapterFiles, Checkpoint
+from ...checkpoint import Checkpoint
 from ...errors import BadOptions, ModelNotFound
 from ...machine.cpu import this_cpu
 from ..base import AnyBackend
@@ -53,17 +53,10 @@ class OnnxSpec(BackendSpec):
 
         return OnnxFootprint(setup)
 
-    def load(
-        self,
-        checkpoint: Checkpoint,
-        precision: Precision,
-        device: str,
-        threads: int | None,
-        adapter: AdapterFiles | None,
-    ) -> AnyBackend:
+    def loader(self) -> Callable[..., AnyBackend]:
         from .backend import OnnxBackend
 
-        return OnnxBackend.load(checkpoint, precision, device, threads)
+        return OnnxBackend.load
 
 
 def _plans(checkpoint: Checkpoint, precision: Precision) -> Iterator[Mapping[str, str]]:

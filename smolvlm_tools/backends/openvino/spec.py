@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...checkpoint import AdapterFiles, Checkpoint
+from collections.abc import Callable
+
 from ..base import AnyBackend
 from ..onnx.spec import OnnxSpec
-from ..precision import Precision
 
 
 class OpenVinoSpec(OnnxSpec):
@@ -18,14 +18,7 @@ class OpenVinoSpec(OnnxSpec):
     def auto_rank(self, device: str) -> int | None:
         return None  # for those who ask for it: docs/adr/0003
 
-    def load(
-        self,
-        checkpoint: Checkpoint,
-        precision: Precision,
-        device: str,
-        threads: int | None,
-        adapter: AdapterFiles | None,
-    ) -> AnyBackend:
+    def loader(self) -> Callable[..., AnyBackend]:
         from .backend import OpenVinoBackend
 
-        return OpenVinoBackend.load(checkpoint, precision, device, threads)
+        return OpenVinoBackend.load

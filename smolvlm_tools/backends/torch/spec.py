@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from ...checkpoint import AdapterFiles, Checkpoint
+from ...checkpoint import Checkpoint
 from ...errors import BadOptions
 from ...machine import packages
 from ...machine.accelerator import accelerator
@@ -84,17 +84,10 @@ class TorchSpec(BackendSpec):
 
         return TorchFootprint(setup)
 
-    def load(
-        self,
-        checkpoint: Checkpoint,
-        precision: Precision,
-        device: str,
-        threads: int | None,
-        adapter: AdapterFiles | None,
-    ) -> AnyBackend:
+    def loader(self) -> Callable[..., AnyBackend]:
         from .backend import TorchBackend
 
-        return TorchBackend.load(checkpoint, precision, device, threads, adapter)
+        return TorchBackend.load
 
 
 def _kind(device: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from smolvlm_tools.backends.footprint import Setup
-from smolvlm_tools.backends.onnx.shapes import Shapes
+from smolvlm_tools.backends.onnx.footprint import Shapes
 from smolvlm_tools.backends.onnx.table import PIECE, READ_AHEAD
 from smolvlm_tools.backends.registry import footprint_of
 from smolvlm_tools.checkpoint.config import ImageConfig, ModelConfig, TextConfig, VisionConfig
@@ -45,7 +45,7 @@ def loaded(precision: str) -> int:
 
 
 def test_the_256m_has_the_matrices_that_its_model_card_counts() -> None:
-    shapes = Shapes.of(CONFIG)
+    shapes = Shapes(CONFIG)
     assert shapes.table == 28_385_280
     norms = 61 * 576
     assert shapes.decoder == 106_203_456 - norms + 28_385_280
