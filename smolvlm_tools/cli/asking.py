@@ -47,7 +47,7 @@ def answer_images(
         wanted["answer"] = task.answer
     task.check()
     choice.check()
-    engine = cast("SmolVLM | None", None)
+    engine = cast("SmolVLM | None", None)  # cast, as pyright does not see `answer` set it
     with reserve_stdout() as answers:
 
         def answer(image: str, source: str | bytes) -> dict[str, Any]:

@@ -93,12 +93,8 @@ def _parse_precisions(text: str) -> list[str]:
 def _print_report(report: ExportReport, title: str, answers: Answers) -> None:
     table = Table("component", "precision", "mean error", "max error", title=escape(title))
     for error in report.errors:
-        table.add_row(
-            error.component,
-            error.precision,
-            f"{error.mean_relative:.1e}",
-            f"{error.max_relative:.1e}",
-        )
+        errors = (f"{error.mean_relative:.1e}", f"{error.max_relative:.1e}")
+        table.add_row(error.component, error.precision, *errors)
     answers.table(table)
     for precision, same in report.same_greedy_tokens.items():
         answers.line(f"{precision}: {same} of {report.greedy_steps} greedy tokens match torch's")

@@ -43,9 +43,7 @@ def ask(
     question: Annotated[
         str,
         typer.Argument(
-            metavar="QUESTION",
-            help="What to ask about each image, as one quoted argument.",
-            show_default=False,
+            metavar="QUESTION", help="What to ask about each image, as one quoted argument."
         ),
     ],
     *,
@@ -55,7 +53,6 @@ def ask(
             metavar="KIND",
             help="Type that the answer is guaranteed to have: yes-no, integer, number, date or "
             r"list.  \[default: any text]",
-            show_default=False,
         ),
     ] = None,
     choices: Annotated[
@@ -63,7 +60,6 @@ def ask(
         typer.Option(
             metavar="LIST",
             help="Possible answers, separated by commas: red,green,blue. Each gets a probability.",
-            show_default=False,
         ),
     ] = None,
     context: Context = None,
@@ -104,7 +100,6 @@ def extract(
         typer.Option(
             metavar="FILE",
             help="JSON Schema of the object to fill in; the answer is guaranteed to fit it.",
-            show_default=False,
         ),
     ],
     context: Context = None,
@@ -126,8 +121,7 @@ def plan(
     resolution: ResolutionOption = "auto",
     max_new_tokens: MaxNewTokens = None,
     batch: Annotated[
-        int,
-        typer.Option(metavar="N", min=1, help="Plan for N of these requests decoding at once."),
+        int, typer.Option(metavar="N", min=1, help="Plan for N of these requests decoding at once.")
     ] = 1,
     task: Annotated[
         str, typer.Option(metavar="TASK", help="describe, ask or transcribe.")

@@ -33,12 +33,7 @@ def tools(
 def export(
     *,
     out: Annotated[
-        Path,
-        typer.Option(
-            metavar="DIR",
-            help="Folder to write to; may be the checkpoint's own.",
-            show_default=False,
-        ),
+        Path, typer.Option(metavar="DIR", help="Folder to write to; may be the checkpoint's own.")
     ],
     precision: Annotated[
         str,
@@ -61,9 +56,7 @@ def export(
 @command("smolvlm quantize 256m --out ./smolvlm-nf4 --precision bnb-nf4")
 def quantize(
     *,
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder to write to.", show_default=False)
-    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.")],
     precision: Annotated[
         str,
         typer.Option(
@@ -71,7 +64,6 @@ def quantize(
             help="int8, q4, bnb-int8, bnb-nf4, torchao-int8, torchao-int8-dynamic, torchao-int4, "
             "quanto-int8, quanto-int4 or quanto-float8; or one for each component: "
             "vision=bf16,connector=bf16,decoder=bnb-nf4,lm_head=bf16.",
-            show_default=False,
         ),
     ],
     weights: Weights,
@@ -91,8 +83,7 @@ def quantize(
 @command("smolvlm quality embedded --precision int8,q4 --backend torch --json")
 def quality(
     checkpoint: Annotated[
-        str,
-        typer.Argument(metavar="CHECKPOINT", help="Alias, hub id or folder.", show_default=False),
+        str, typer.Argument(metavar="CHECKPOINT", help="Alias, hub id or folder.")
     ],
     *,
     precision: Precisions = AUTO,

@@ -21,12 +21,10 @@ Images: TypeAlias = Annotated[
     typer.Argument(
         metavar="IMAGE",
         help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn.",
-        show_default=False,
     ),
 ]
 Revision: TypeAlias = Annotated[
-    str | None,
-    typer.Option(metavar="REV", help="Branch, tag or commit on the hub.", show_default=False),
+    str | None, typer.Option(metavar="REV", help="Branch, tag or commit on the hub.")
 ]
 Backend: TypeAlias = Annotated[
     str,
@@ -44,17 +42,13 @@ ResolutionOption: TypeAlias = Annotated[
     ),
 ]
 MaxNewTokens: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help=r"Longest reply, in tokens.  \[default: 512]", show_default=False
-    ),
+    int | None, typer.Option(metavar="N", help=r"Longest reply, in tokens.  \[default: 512]")
 ]
 Context: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="TEXT",
         help="Text around the image, such as its caption; the model reads it before the task.",
-        show_default=False,
     ),
 ]
 Json: TypeAlias = Annotated[
@@ -101,7 +95,6 @@ class ModelChoice:
             metavar="NAME",
             help="LoRA adapter to merge into the weights: a folder that peft saved, or a hub id "
             "(owner/name, owner/name@revision). Runs on the torch backend.",
-            show_default=False,
         ),
     ] = None
     memory_budget: Annotated[
@@ -110,7 +103,6 @@ class ModelChoice:
             metavar="BYTES",
             help="Most memory to use, such as 900MB or 1GB: by the whole process on a CPU, by the "
             "allocator on a GPU. A request that does not fit is refused before it runs.",
-            show_default=False,
         ),
     ] = None
     offline: Offline = False
@@ -159,11 +151,7 @@ class AnswerOptions:
     max_new_tokens: MaxNewTokens = None
     min_confidence: Annotated[
         float | None,
-        typer.Option(
-            metavar="P",
-            help="Withhold answers whose confidence is below P (0–1).",
-            show_default=False,
-        ),
+        typer.Option(metavar="P", help="Withhold answers whose confidence is below P (0–1)."),
     ] = None
     as_json: Json = False
     stream: Annotated[
@@ -171,7 +159,6 @@ class AnswerOptions:
         typer.Option(
             "--stream/--no-stream",
             help=r"Print words as they come.  \[default: when stdout is a terminal]",
-            show_default=False,
         ),
     ] = None
 
@@ -201,9 +188,7 @@ class Weights:
     checkpoint: Annotated[
         str,
         typer.Argument(
-            metavar="CHECKPOINT",
-            help="Alias, hub id or folder with safetensors weights.",
-            show_default=False,
+            metavar="CHECKPOINT", help="Alias, hub id or folder with safetensors weights."
         ),
     ]
     adapter: Annotated[
@@ -211,7 +196,6 @@ class Weights:
         typer.Option(
             metavar="NAME",
             help="LoRA adapter to merge into the weights first: a folder or a hub id.",
-            show_default=False,
         ),
     ] = None
     revision: Revision = None

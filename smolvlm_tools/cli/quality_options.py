@@ -40,12 +40,10 @@ class QualityOptions:
             metavar="DIR",
             help="Folder with images and a tasks.jsonl of questions and right answers. The "
             "embedded model has its own.",
-            show_default=False,
         ),
     ] = None
     parts: Annotated[
-        str,
-        typer.Option(metavar="LIST", help="Some of text, images, tasks, separated by commas."),
+        str, typer.Option(metavar="LIST", help="Some of text, images, tasks, separated by commas.")
     ] = "text,images,tasks"
     positions: Annotated[int, typer.Option(metavar="N", help="Tokens of the passage to read.")] = (
         512
@@ -68,6 +66,5 @@ class QualityOptions:
             min=0,
             help=r"Bound on how much worse a task's score may be.  \[default: 0.02; 0.05 for "
             "fewer than 200 samples]",
-            show_default=False,
         ),
     ] = None
