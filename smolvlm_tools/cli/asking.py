@@ -45,7 +45,7 @@ def answer_images(
     wanted: dict[str, Any] = {"task": task.task, **options.for_engine()}
     if task.answer is not None:
         wanted["answer"] = task.answer
-    task.check()
+    task.messages("")  # a mistake in the wording must not cost loading a model
     choice.check()
     engine = cast("SmolVLM | None", None)  # cast, as pyright does not see `answer` set it
     with reserve_stdout() as answers:
@@ -67,8 +67,7 @@ def answer_images(
 
 def _load(choice: ModelChoice) -> SmolVLM:
     try:
-        with choice.loading():
-            return choice.load()
+        return choice.load()
     except OutOfMemoryBudget as error:  # not the image's fault: the next would meet it, too
         report(error)
         raise typer.Exit(NO_MODEL) from None

@@ -21,7 +21,8 @@ class ImageTask:
     """What is asked about every image.
 
     Attributes:
-        messages: from an image's source to the conversation about it.
+        messages: from an image's source to the conversation about it; it raises `BadOptions` for
+            an unknown detail or layout, `BadPrompt` for an empty question or context.
         task: see `RequestOptions`.
         answer: what the answer has to be; None for any text.
     """
@@ -29,15 +30,6 @@ class ImageTask:
     messages: Callable[[str | bytes], tuple[Message, ...]]
     task: Task
     answer: Constraint | None = None
-
-    def check(self) -> None:
-        """Check the wording, so that a mistake does not cost loading a model.
-
-        Raises:
-            BadOptions: an unknown detail or layout.
-            BadPrompt: an empty question or context.
-        """
-        self.messages("")
 
 
 def describe_task(detail: str, context: str | None) -> ImageTask:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -122,25 +122,23 @@ class ModelChoice:
         if self.memory_budget is not None:
             parse_bytes(self.memory_budget)
 
-    def loading(self) -> AbstractContextManager[Any]:
-        """A spinner, unless the hub's client shows progress bars, which a spinner would hide."""
-        local = self.model == "embedded" or os.path.isdir(self.model)
-        return working(f"loading {self.model}") if local else nullcontext()
-
     def load(self) -> SmolVLM:
         """Load it; raises what `SmolVLM.load` raises."""
         from ..engine.smolvlm import SmolVLM
 
-        return SmolVLM.load(
-            self.model,
-            revision=self.revision,
-            backend=self.backend,
-            precision=self.precision,
-            device=self.device,
-            local_files_only=self.offline,
-            adapter=self.adapter,
-            memory_budget=self.memory_budget,
-        )
+        # The hub's client shows progress bars, which a spinner would hide.
+        local = self.model == "embedded" or os.path.isdir(self.model)
+        with working(f"loading {self.model}") if local else nullcontext():
+            return SmolVLM.load(
+                self.model,
+                revision=self.revision,
+                backend=self.backend,
+                precision=self.precision,
+                device=self.device,
+                local_files_only=self.offline,
+                adapter=self.adapter,
+                memory_budget=self.memory_budget,
+            )
 
 
 @dataclass(frozen=True, slots=True)

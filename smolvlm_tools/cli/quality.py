@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..quality import EngineQuality, QualityReport
 
 PAST_BOUND = 5
-"""Exit code: it was measured, and a bound is broken."""
+"""Exit code when a bound is broken."""
 
 
 def measure_and_judge(
@@ -28,12 +28,7 @@ def measure_and_judge(
     options: QualityOptions,
     as_json: bool,
 ) -> None:
-    """Measure, print, and exit with `PAST_BOUND` if a bound is broken.
-
-    Raises:
-        typer.Exit: a bound is broken.
-        SmolVLMError: it could not be measured.
-    """
+    """Measure, print, and exit with `PAST_BOUND` if a bound is broken."""
     from ..checkpoint import open_checkpoint
     from ..quality import Bounds, measure_quality
 
