@@ -149,7 +149,7 @@ def _version(package: str) -> str | None:
 
 
 def _try_backend(name: str) -> BackendCheck:
-    """Ask the embedded checkpoint a question."""
+    """Put a question to the embedded checkpoint."""
     absent = [package for package in BACKEND_PACKAGES[name] if not installed(package)]
     if absent:
         return BackendCheck(name, False, f"{' and '.join(absent)} not installed")
