@@ -1,10 +1,18 @@
-r"""The `smolvlm` command: typer commands over the public API; no engine internals.
+"""The `smolvlm` command.
 
-    main -> run -> app -> asking | planning | exporting | machine | … -> public API
-                    \-- plugins: commands of other packages    \-- console: what goes where
+    main, process           start, Ctrl-C, exit codes
+    run, app                one run; the list of commands
+    command, *_options      how a command and its options are declared
+    *_commands              the commands: their options and help
+    plugins                 commands of other packages
+    asking, image_task      describe, ask, transcribe, extract
+    planning                plan
+    converting              export, quantize
+    quality, machine        quality; models, doctor
+    console                 what goes to stdout and what to stderr
 
-Whatever is heavy (pydantic, runtimes, the hub's client) is imported inside the command that needs
-it, so that help and usage errors come at once.
+The commands import their work when they are called, so that help and usage errors come at once:
+whatever is heavy (pydantic, runtimes, the hub's client) is loaded only then.
 """
 
 from __future__ import annotations
@@ -15,7 +23,7 @@ __all__ = ["main"]
 
 
 def main() -> NoReturn:
-    """Entry point of the `smolvlm` command; ends the process with its exit code."""
+    """Run the `smolvlm` command and exit with its code."""
     from .process import INTERRUPTED, end, interrupted, watch_interrupts
 
     watch_interrupts()

@@ -1,4 +1,4 @@
-"""The `smolvlm` command's table of contents; knows the commands by name, not what they do."""
+"""The `smolvlm` command's table of contents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from . import image_commands, model_commands
+from .image_commands import ask, describe, extract, plan, transcribe
+from .model_commands import doctor, export, models, quality, quantize, tools
 from .plugins import SETTINGS, Commands
 
 app = typer.Typer(
@@ -41,38 +42,8 @@ def smolvlm(
         typer.echo(context.get_help())
 
 
-COMMANDS = (
-    (
-        image_commands.describe,
-        "Example: smolvlm describe photo.jpg other.png --json --model embedded",
-    ),
-    (
-        image_commands.ask,
-        'Example: smolvlm ask shapes.png "What color is the circle?" --model embedded',
-    ),
-    (image_commands.transcribe, "Example: smolvlm transcribe page.png --model embedded > page.txt"),
-    (
-        image_commands.extract,
-        "Example: smolvlm extract invoice.png --schema invoice.json --model embedded",
-    ),
-    (image_commands.plan, "Example: smolvlm plan page.png --memory-budget 900MB --device cuda"),
-    (model_commands.tools, "Example: smolvlm tools --format openai"),
-    (
-        model_commands.export,
-        "Example: smolvlm export ./my-finetune --out ./my-onnx --precision fp32,int8",
-    ),
-    (
-        model_commands.quantize,
-        "Example: smolvlm quantize 256m --out ./smolvlm-nf4 --precision bnb-nf4",
-    ),
-    (
-        model_commands.quality,
-        "Example: smolvlm quality embedded --precision int8,q4 --backend torch --json",
-    ),
-    (model_commands.models, "Example: smolvlm models --json"),
-    (model_commands.doctor, "Example: smolvlm doctor"),
-)
-"""Each command and the example under its help, in the order of `smolvlm --help`."""
-
-for _command, _example in COMMANDS:
-    app.command(epilog=_example)(_command)
+for _each in (
+    *(describe, ask, transcribe, extract, plan),
+    *(tools, export, quantize, quality, models, doctor),
+):
+    app.command(epilog=_each.epilog)(_each.run)

@@ -1,4 +1,4 @@
-"""What goes where: answers to stdout, everything else to stderr; knows no commands."""
+"""Output: answers go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -25,11 +25,7 @@ _ESCAPE = "backslashreplace"
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The command's stdout.
-
-    Attributes:
-        file: where answers are written.
-    """
+    """The command's stdout."""
 
     file: TextIO
 
@@ -38,7 +34,7 @@ class Answers:
         return self.file.isatty()
 
     def write(self, text: str) -> None:
-        """A piece of a text, shown at once.
+        """Write a piece of text and flush it.
 
         Raises:
             typer.Exit: the reader has gone away, or the disk is full.
@@ -53,16 +49,16 @@ class Answers:
             raise typer.Exit(FAILED) from None
 
     def line(self, text: str) -> None:
-        """A line of text, as it is."""
+        """Write a line of text, unchanged."""
         self.write(f"{text}\n")
 
     def json(self, value: Any) -> None:
-        """Indented JSON, in characters where the encoding has them."""
+        """Write indented JSON; non-ASCII characters are escaped unless the encoding is Unicode."""
         plain = not (self.file.encoding or "utf-8").lower().startswith("utf")
         self.line(json.dumps(value, ensure_ascii=plain, indent=2))
 
     def table(self, table: RenderableType) -> None:
-        """A rich table; as wide as it needs to be where no terminal limits it."""
+        """Write a rich table, as wide as the terminal; as it needs to be where there is none."""
         console = _console(self.file, None if self.is_terminal else 1000)
         with console.capture() as capture:
             console.print(table)
@@ -71,10 +67,9 @@ class Answers:
 
 @contextlib.contextmanager
 def reserve_stdout() -> Generator[Answers]:
-    """Keep stdout for answers: what libraries print in the meantime goes to stderr.
+    """Keep stdout for answers: whatever libraries print meanwhile goes to stderr.
 
-    Libraries in C print past `sys.stdout`, so the descriptor is exchanged as well, where there is
-    one.
+    Libraries in C bypass `sys.stdout`, so the file descriptor is redirected too, if there is one.
     """
     stdout = sys.stdout
     stdout.flush()
@@ -84,7 +79,7 @@ def reserve_stdout() -> Generator[Answers]:
         with contextlib.redirect_stdout(sys.stderr):
             yield Answers(stdout)
         return
-    # A name that is not valid Unicode is printed escaped rather than not at all.
+    # A file name that is not valid Unicode is printed escaped rather than not at all.
     private = os.fdopen(os.dup(descriptor), "w", encoding=stdout.encoding, errors=_ESCAPE)
     os.dup2(target, descriptor)
     try:
@@ -97,17 +92,17 @@ def reserve_stdout() -> Generator[Answers]:
 
 
 def report(reason: object) -> None:
-    """One line on stderr about what went wrong."""
+    """Say on one line of stderr what went wrong."""
     _say("error: ", f"{reason}", _RED)
 
 
 def note(text: str) -> None:
-    """One dim line on stderr."""
+    """Write one dim line to stderr."""
     _say("", text, _DIM)
 
 
 def _say(head: str, text: str, colour: str) -> None:
-    """Write a line to stderr, coloured on a terminal; control characters cannot steer it."""
+    """Write a line to stderr, coloured on a terminal and without control characters."""
     line = head + clean(text)
     if sys.stderr.isatty() and not _plain():
         line = f"\x1b[{colour}m{line}\x1b[0m"
@@ -115,12 +110,12 @@ def _say(head: str, text: str, colour: str) -> None:
 
 
 def clean(text: str) -> str:
-    """A name for showing: what could steer a terminal is replaced."""
+    """`text` on one line, with characters that could control the terminal replaced."""
     return UNSAFE_ON_A_LINE.sub("�", text)
 
 
 def working(text: str) -> AbstractContextManager[Any]:
-    """A spinner on stderr, where stderr is a terminal."""
+    """A spinner on stderr, if that is a terminal."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return nullcontext()
     from rich.markup import escape

@@ -1,4 +1,4 @@
-"""The commands that look at images, and their help; each hands over to its module."""
+"""The commands that look at images: their options and help."""
 
 from __future__ import annotations
 
@@ -7,206 +7,131 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .options import (
-    DEFAULT_MODEL,
-    Adapter,
-    Backend,
+    AnswerOptions,
     Context,
-    Device,
     Images,
     Json,
     MaxNewTokens,
-    MemoryBudget,
-    MinConfidence,
-    Model,
     ModelChoice,
-    Offline,
-    Precision,
     ResolutionOption,
-    Revision,
-    Stream,
 )
 
 
+@command("smolvlm describe photo.jpg other.png --json --model embedded")
 def describe(
     images: Images,
+    *,
     detail: Annotated[
         str, typer.Option(metavar="NAME", help="brief, normal or detailed.")
     ] = "normal",
     context: Context = None,
-    model: Model = DEFAULT_MODEL,
-    revision: Revision = None,
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    device: Device = "auto",
-    adapter: Adapter = None,
-    memory_budget: MemoryBudget = None,
-    resolution: ResolutionOption = "auto",
-    max_new_tokens: MaxNewTokens = None,
-    min_confidence: MinConfidence = None,
-    json: Json = False,
-    stream: Stream = None,
-    offline: Offline = False,
+    choice: ModelChoice,
+    options: AnswerOptions,
 ) -> None:
     """Say in words what each image shows."""
-    from .asking import Asking, answer_images
-    from .wishes import describing
+    from .asking import answer_images
+    from .image_task import describe_task
 
-    choice = ModelChoice(
-        model, revision, backend, precision, device, offline, adapter, memory_budget
-    )
-    wish = describing(detail, context)
-    asking = Asking(wish, resolution, max_new_tokens, min_confidence, json, stream)
-    answer_images(images, choice, asking)
+    answer_images(images, describe_task(detail, context), choice, options)
 
 
+@command('smolvlm ask shapes.png "What color is the circle?" --model embedded')
 def ask(
     images: Images,
     question: Annotated[
         str,
         typer.Argument(
-            metavar="QUESTION",
-            help="What to ask about each image, as one quoted argument.",
-            show_default=False,
+            metavar="QUESTION", help="What to ask about each image, as one quoted argument."
         ),
     ],
+    *,
     answer: Annotated[
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Type of the answer, which it then has for certain: yes-no, integer, number, date "
-            r"or list.  \[default: any text]",
-            show_default=False,
+            help="Type that the answer is guaranteed to have: yes-no, integer, number, date or "
+            r"list.  \[default: any text]",
         ),
     ] = None,
     choices: Annotated[
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Possible answers, with commas: red,green,blue. Each gets a probability.",
-            show_default=False,
+            help="Possible answers, separated by commas: red,green,blue. Each gets a probability.",
         ),
     ] = None,
     context: Context = None,
-    model: Model = DEFAULT_MODEL,
-    revision: Revision = None,
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    device: Device = "auto",
-    adapter: Adapter = None,
-    memory_budget: MemoryBudget = None,
-    resolution: ResolutionOption = "auto",
-    max_new_tokens: MaxNewTokens = None,
-    min_confidence: MinConfidence = None,
-    json: Json = False,
-    stream: Stream = None,
-    offline: Offline = False,
+    choice: ModelChoice,
+    options: AnswerOptions,
 ) -> None:
     """Answer a question about each image."""
-    from .asking import Asking, answer_images
-    from .wishes import asking_for
+    from .asking import answer_images
+    from .image_task import ask_task
 
-    choice = ModelChoice(
-        model, revision, backend, precision, device, offline, adapter, memory_budget
-    )
-    wish = asking_for(question, answer, choices, context)
-    asking = Asking(wish, resolution, max_new_tokens, min_confidence, json, stream)
-    answer_images(images, choice, asking)
+    answer_images(images, ask_task(question, answer, choices, context), choice, options)
 
 
+@command("smolvlm transcribe page.png --model embedded > page.txt")
 def transcribe(
     images: Images,
+    *,
     layout: Annotated[
         str, typer.Option(metavar="NAME", help="plain, lines or markdown.")
     ] = "plain",
     context: Context = None,
-    model: Model = DEFAULT_MODEL,
-    revision: Revision = None,
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    device: Device = "auto",
-    adapter: Adapter = None,
-    memory_budget: MemoryBudget = None,
-    resolution: ResolutionOption = "auto",
-    max_new_tokens: MaxNewTokens = None,
-    min_confidence: MinConfidence = None,
-    json: Json = False,
-    stream: Stream = None,
-    offline: Offline = False,
+    choice: ModelChoice,
+    options: AnswerOptions,
 ) -> None:
     """Read the text in each image, line by line."""
-    from .asking import Asking, answer_images
-    from .wishes import transcribing
+    from .asking import answer_images
+    from .image_task import transcribe_task
 
-    choice = ModelChoice(
-        model, revision, backend, precision, device, offline, adapter, memory_budget
-    )
-    wish = transcribing(layout, context)
-    asking = Asking(wish, resolution, max_new_tokens, min_confidence, json, stream)
-    answer_images(images, choice, asking)
+    answer_images(images, transcribe_task(layout, context), choice, options)
 
 
+@command("smolvlm extract invoice.png --schema invoice.json --model embedded")
 def extract(
     images: Images,
+    *,
     schema: Annotated[
         Path,
         typer.Option(
             metavar="FILE",
-            help="JSON Schema of the object to fill in; the answer fits it for certain.",
-            show_default=False,
+            help="JSON Schema of the object to fill in; the answer is guaranteed to fit it.",
         ),
     ],
     context: Context = None,
-    model: Model = DEFAULT_MODEL,
-    revision: Revision = None,
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    device: Device = "auto",
-    adapter: Adapter = None,
-    memory_budget: MemoryBudget = None,
-    resolution: ResolutionOption = "auto",
-    max_new_tokens: MaxNewTokens = None,
-    min_confidence: MinConfidence = None,
-    json: Json = False,
-    stream: Stream = None,
-    offline: Offline = False,
+    choice: ModelChoice,
+    options: AnswerOptions,
 ) -> None:
     """Fill in the fields of a JSON schema from each image, and print the JSON."""
-    from .asking import Asking, answer_images
-    from .wishes import extracting
+    from .asking import answer_images
+    from .image_task import extract_task
 
-    choice = ModelChoice(
-        model, revision, backend, precision, device, offline, adapter, memory_budget
-    )
-    wish = extracting(schema, context)
-    asking = Asking(wish, resolution, max_new_tokens, min_confidence, json, stream)
-    answer_images(images, choice, asking)
+    answer_images(images, extract_task(schema, context), choice, options)
 
 
+@command("smolvlm plan page.png --memory-budget 900MB --device cuda", without="adapter")
 def plan(
     images: Images,
-    model: Model = DEFAULT_MODEL,
-    revision: Revision = None,
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    device: Device = "auto",
-    memory_budget: MemoryBudget = None,
+    *,
+    choice: ModelChoice,
     resolution: ResolutionOption = "auto",
     max_new_tokens: MaxNewTokens = None,
     batch: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Such requests that decode together.")
+        int, typer.Option(metavar="N", min=1, help="Plan for N of these requests decoding at once.")
     ] = 1,
     task: Annotated[
         str, typer.Option(metavar="TASK", help="describe, ask or transcribe.")
     ] = "describe",
     json: Json = False,
-    offline: Offline = False,
 ) -> None:
     """Tell how many tiles, tokens and bytes each image would take; loads no weights.
 
-    The device need not be there.
+    The device does not have to be present.
     """
     from .planning import Wish, print_plans
 
-    choice = ModelChoice(model, revision, backend, precision, device, offline, None, memory_budget)
     print_plans(images, choice, Wish(resolution, task, max_new_tokens, batch), json)

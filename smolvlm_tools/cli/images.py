@@ -1,4 +1,4 @@
-"""The IMAGE arguments of a command: where they come from, and what to do when one is broken."""
+"""The IMAGE arguments of a command: reading them, and going on when one is broken."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from typing import Any
 import typer
 
 from ..errors import BadOptions, InputError, OutOfMemoryBudget
+from ..images import ImagePolicy
 from .console import Answers, report
 from .process import BAD_INPUT
-
-STDIN = "-"
 
 
 def each_image(
     images: Sequence[str], use: Callable[[str, str | bytes], dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Use one image after the other; a broken one does not keep the others from theirs.
+    """Call `use` on one image after the other, also after a broken one.
 
     Args:
-        images: the arguments.
+        images: the arguments; "-" is standard input.
         use: gets the argument and the image's source, and returns JSON data.
 
     Returns:
-        What `use` returned, and in the place of an image that is broken or takes too much memory
+        What `use` returned; for an image that is broken or takes too much memory,
         `{"image": …, "error": …}`.
 
     Raises:
         BadOptions: what was asked for is impossible for any image.
-        SmolVLMError: whatever else has nothing to do with the image.
+        SmolVLMError: any other failure that is not the image's fault.
     """
-    if images.count(STDIN) > 1:
+    if images.count("-") > 1:
         raise BadOptions("- is given more than once", "Standard input holds one image.")
     entries: list[dict[str, Any]] = []
     for image in images:
         try:
-            entries.append(use(image, read_source(image)))
+            # One byte more than an image may have, so that a longer one is refused.
+            source = sys.stdin.buffer.read(ImagePolicy().max_bytes + 1) if image == "-" else image
+            entries.append(use(image, source))
         except BadOptions:
             raise
         except (InputError, OutOfMemoryBudget) as error:
@@ -57,12 +58,3 @@ def finish(answers: Answers, entries: list[dict[str, Any]], as_json: bool) -> No
         answers.json(entries[0] if len(entries) == 1 else entries)
     if any("error" in entry for entry in entries):
         raise typer.Exit(BAD_INPUT)
-
-
-def read_source(argument: str) -> str | bytes:
-    """An argument as an image source; `-` is standard input, read as far as images may be long."""
-    from ..images import ImagePolicy
-
-    if argument != STDIN:
-        return argument
-    return sys.stdin.buffer.read(ImagePolicy().max_bytes + 1)

@@ -55,13 +55,7 @@ def print_models(as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class BackendCheck:
-    """Whether a backend works here.
-
-    Attributes:
-        backend: its name.
-        works: whether it answered, or, where nothing can be asked, whether it is installed.
-        detail: how it answered, or what is in the way.
-    """
+    """Whether a backend answered a question; without a model to ask, whether it is installed."""
 
     backend: str
     works: bool
@@ -73,11 +67,9 @@ class Diagnosis:
     """What `smolvlm doctor` prints; its JSON has these names.
 
     Attributes:
-        python, platform: of this process.
         accelerator: whether there is a GPU that torch may use.
-        packages: installed versions, None where not installed.
-        backends: what became of a test question to each.
-        missing: what more could be had, and the command that gets it.
+        packages: versions, None where not installed.
+        missing: from what could be added to the command that installs it.
     """
 
     python: str
@@ -89,7 +81,7 @@ class Diagnosis:
 
 
 def print_doctor(as_json: bool) -> None:
-    """Print versions and what every backend made of a test question.
+    """Print versions, and how every backend answered a test question.
 
     Raises:
         typer.Exit: no backend works.

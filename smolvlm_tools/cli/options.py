@@ -1,9 +1,9 @@
-"""The options that several commands share, and what they amount to."""
+"""The options that several commands share; `command` turns the dataclasses' fields into options."""
 
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -16,63 +16,21 @@ if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
     from ..types import Resolution
 
-DEFAULT_MODEL = "256m"
-
 Images: TypeAlias = Annotated[
     list[str],
     typer.Argument(
         metavar="IMAGE",
         help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn.",
-        show_default=False,
-    ),
-]
-Model: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="NAME",
-        envvar="SMOLVLM_MODEL",
-        help="Alias (see `smolvlm models`), hub id, or folder. "
-        "'embedded' ships with the package and needs no download.",
     ),
 ]
 Revision: TypeAlias = Annotated[
-    str | None,
-    typer.Option(metavar="REV", help="Branch, tag or commit on the hub.", show_default=False),
+    str | None, typer.Option(metavar="REV", help="Branch, tag or commit on the hub.")
 ]
 Backend: TypeAlias = Annotated[
     str,
     typer.Option(metavar="NAME", help="onnx, openvino, torch, or auto: torch on a GPU, else onnx."),
 ]
-Precision: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="auto, fp32, bf16, fp16, int8, q4, …: whatever the model's files offer; for torch "
-        "also bnb-nf4 and the other kinds of `smolvlm quantize`. Or one for each component: "
-        "vision=int8,decoder=q4.",
-    ),
-]
 Device: TypeAlias = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]
-Adapter: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="LoRA adapter to merge into the weights: a folder that peft saved, or a hub id "
-        "(owner/name, owner/name@revision). Runs on the torch backend.",
-        show_default=False,
-    ),
-]
-MemoryBudget: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="BYTES",
-        help="Most memory to use, such as 900MB or 1GB: of the whole process on a CPU, of the "
-        "allocator on a GPU. What does not fit is refused before it runs.",
-        show_default=False,
-    ),
-]
 ResolutionOption: TypeAlias = Annotated[
     str,
     typer.Option(
@@ -80,43 +38,23 @@ ResolutionOption: TypeAlias = Annotated[
         "-r",
         metavar="R",
         help="auto (no finer than the image needs), native (as transformers does), or the number "
-        "of tiles along the longest edge. More tiles see finer print and take longer.",
+        "of tiles along the longest edge. More tiles show finer print and take longer.",
     ),
 ]
 MaxNewTokens: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help=r"Longest reply, in tokens.  \[default: 512]", show_default=False
-    ),
-]
-MinConfidence: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        metavar="P",
-        help="Hold an answer back when the model is less sure of it, 0 to 1.",
-        show_default=False,
-    ),
+    int | None, typer.Option(metavar="N", help=r"Longest reply, in tokens.  \[default: 512]")
 ]
 Context: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="TEXT",
-        help="Text that surrounds the image, such as a caption; read before the task.",
-        show_default=False,
+        help="Text around the image, such as its caption; the model reads it before the task.",
     ),
 ]
 Json: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--json", help="Print JSON and nothing else: an object, or a list for several images."
-    ),
-]
-Stream: TypeAlias = Annotated[
-    bool | None,
-    typer.Option(
-        "--stream/--no-stream",
-        help=r"Print words as they come.  \[default: when stdout is a terminal]",
-        show_default=False,
     ),
 ]
 Offline: TypeAlias = Annotated[
@@ -126,23 +64,55 @@ Offline: TypeAlias = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """Which model, and what shall run it."""
+    """Which model, and what runs it."""
 
-    model: str
-    revision: str | None
-    backend: str
-    precision: str
-    device: str
-    offline: bool
-    adapter: str | None = None
-    memory_budget: str | None = None
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            envvar="SMOLVLM_MODEL",
+            help="Alias (see `smolvlm models`), hub id, or folder. "
+            "'embedded' ships with the package and needs no download.",
+        ),
+    ] = "256m"
+    revision: Revision = None
+    backend: Backend = "auto"
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="auto, fp32, bf16, fp16, int8, q4, …: whatever the model's files offer; torch "
+            "also takes bnb-nf4 and the others that `smolvlm quantize` lists. Or one for each "
+            "component: vision=int8,decoder=q4.",
+        ),
+    ] = "auto"
+    device: Device = "auto"
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="LoRA adapter to merge into the weights: a folder that peft saved, or a hub id "
+            "(owner/name, owner/name@revision). Runs on the torch backend.",
+        ),
+    ] = None
+    memory_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BYTES",
+            help="Most memory to use, such as 900MB or 1GB: by the whole process on a CPU, by the "
+            "allocator on a GPU. A request that does not fit is refused before it runs.",
+        ),
+    ] = None
+    offline: Offline = False
 
     def check(self) -> None:
         """Check the names, so that a typo does not cost a download.
 
         Raises:
-            BadOptions: no such backend, precision, device or amount of memory, or an adapter for
-                another backend than torch.
+            BadOptions: an unknown backend, precision, device or amount of memory, or an adapter
+                for a backend other than torch.
         """
         from ..backends.choose import backend_for_adapter, check_names
         from ..machine.amounts import parse_bytes
@@ -152,25 +122,82 @@ class ModelChoice:
         if self.memory_budget is not None:
             parse_bytes(self.memory_budget)
 
-    def loading(self) -> AbstractContextManager[Any]:
-        """A spinner, where the hub's client shows no bars of its own: a spinner would hide them."""
-        local = self.model == "embedded" or os.path.isdir(self.model)
-        return working(f"loading {self.model}") if local else nullcontext()
-
     def load(self) -> SmolVLM:
         """Load it; raises what `SmolVLM.load` raises."""
         from ..engine.smolvlm import SmolVLM
 
-        return SmolVLM.load(
-            self.model,
-            revision=self.revision,
-            backend=self.backend,
-            precision=self.precision,
-            device=self.device,
-            local_files_only=self.offline,
-            adapter=self.adapter,
-            memory_budget=self.memory_budget,
-        )
+        # The hub's client shows progress bars, which a spinner would hide.
+        local = self.model == "embedded" or os.path.isdir(self.model)
+        with working(f"loading {self.model}") if local else nullcontext():
+            return SmolVLM.load(
+                self.model,
+                revision=self.revision,
+                backend=self.backend,
+                precision=self.precision,
+                device=self.device,
+                local_files_only=self.offline,
+                adapter=self.adapter,
+                memory_budget=self.memory_budget,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """How images are answered, and how the answers are shown."""
+
+    resolution: ResolutionOption = "auto"
+    max_new_tokens: MaxNewTokens = None
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Withhold answers whose confidence is below P (0–1)."),
+    ] = None
+    as_json: Json = False
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help=r"Print words as they come.  \[default: when stdout is a terminal]",
+        ),
+    ] = None
+
+    def for_engine(self) -> dict[str, Any]:
+        """The engine's options, checked as far as possible without a model.
+
+        Raises:
+            BadOptions: an impossible value, or --json with --stream.
+        """
+        from ..prompt.request import parse_min_confidence, parse_options
+
+        if self.as_json and self.stream:
+            raise BadOptions("--json and --stream exclude each other", "Leave one of them out.")
+        options: dict[str, Any] = {}
+        if self.max_new_tokens is not None:
+            options["max_new_tokens"] = self.max_new_tokens
+        parse_options(options)
+        if self.min_confidence is not None:
+            options["min_confidence"] = parse_min_confidence(self.min_confidence)
+        return {"resolution": parse_resolution(self.resolution), **options}
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The checkpoint to convert, and the adapter to merge into it first."""
+
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT", help="Alias, hub id or folder with safetensors weights."
+        ),
+    ]
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="LoRA adapter to merge into the weights first: a folder or a hub id.",
+        ),
+    ] = None
+    revision: Revision = None
+    offline: Offline = False
 
 
 def parse_resolution(text: str) -> Resolution:
@@ -185,6 +212,5 @@ def parse_resolution(text: str) -> Resolution:
         return int(text)
     except ValueError:
         raise BadOptions(
-            f"resolution {text!r} is not one",
-            "Use auto, native or a number of tiles such as 2.",
+            f"{text!r} is not a resolution", "Use auto, native or a number of tiles such as 2."
         ) from None

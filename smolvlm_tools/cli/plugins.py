@@ -1,8 +1,8 @@
 """Commands that other packages add, through the entry-point group `smolvlm.commands`.
 
-Knows entry points; no adapter. An entry point names a `typer.Typer` app or a function with typer's
-annotations. It is imported when its command is called, not before: the line about it in the help is
-read from its source. A built-in command cannot be replaced.
+An entry point names a `typer.Typer` app or a function with typer's annotations. It is imported only
+when its command is called; the line about it in the help is read from its source. It cannot replace
+a built-in command.
 
     [project.entry-points."smolvlm.commands"]
     mcp = "smolvlm_mcp.command:command"
@@ -44,7 +44,7 @@ class Commands(TyperGroup):
 
 
 class PluginCommand(TyperCommand):
-    """Stands for a command until it is called.
+    """Stands in for a command until it is called.
 
     Args:
         points: the entry points of that name; more than one is an error once it is called.
@@ -52,21 +52,22 @@ class PluginCommand(TyperCommand):
 
     def __init__(self, points: list[EntryPoint]) -> None:
         self._points = points
-        super().__init__(points[0].name, help=_first_line(points[0]) or _origin(points[0]))
+        first = points[0]
+        super().__init__(first.name, help=_first_line(first) or f"A command of {_package(first)}.")
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """The context of the real command, which then is the one that runs.
+        """The context of the real command, which is then the one that runs.
 
         Raises:
-            BackendUnavailable: what it needs is not installed.
-            ModelError: it is no command, or several packages bring one of that name.
+            BackendUnavailable: something it needs is not installed.
+            ModelError: it is not a command, or several packages add one of that name.
         """
         if len(self._points) > 1:
             packages = ", ".join(sorted(_package(point) for point in self._points))
             raise ModelError(
-                f"the command {self.name!r} is brought by several packages: {packages}",
+                f"several packages add the command {self.name!r}: {packages}",
                 "Uninstall all but one.",
             )
         return _real(self._points[0]).make_context(info_name, args, parent, **extra)
@@ -81,7 +82,7 @@ def _real(point: EntryPoint) -> Any:
         app.command(name=point.name)(cast("Callable[..., Any]", loaded))
         return get_command(app)
     raise ModelError(
-        f"the command {point.name!r} of {_package(point)} is {type(loaded).__name__}, no command",
+        f"{point.name!r} of {_package(point)} is {type(loaded).__name__}, not a command",
         "Its entry point has to name a typer.Typer app or a function.",
     )
 
@@ -96,15 +97,15 @@ def _load(point: EntryPoint) -> Any:
             f"Run `pip install {_requirement(point)!r}`.",
         ) from error
     except AttributeError as error:
+        package = _package(point)
         raise ModelError(
-            f"the command {point.name!r} of {_package(point)} is not where it says it is "
-            f"({point.value})",
-            f"Install {_package(point)} anew.",
+            f"{package} does not have its command {point.name!r} where it should ({point.value})",
+            f"Reinstall {package}.",
         ) from error
 
 
 def _requirement(point: EntryPoint) -> str:
-    """What to install: the package with the extra that is named like the command, if there is."""
+    """What to install: the package, with the extra named like the command if it has one."""
     package = _package(point)
     extras = point.dist.metadata.get_all("Provides-Extra") if point.dist else None
     return f"{package}[{point.name}]" if point.name in (extras or ()) else package
@@ -112,10 +113,6 @@ def _requirement(point: EntryPoint) -> str:
 
 def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist else point.module
-
-
-def _origin(point: EntryPoint) -> str:
-    return f"A command of {_package(point)}."
 
 
 def _first_line(point: EntryPoint) -> str:
@@ -127,17 +124,25 @@ def _first_line(point: EntryPoint) -> str:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return ""
-    told = ""
+    found: object = ""
     for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == point.attr:
-            told = ast.get_docstring(node) or ""
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and _assigns(node, point.attr):
-            told = _help_of(node.value)
-    return (told or ast.get_docstring(tree) or "").partition("\n")[0]
+        match node:
+            case ast.FunctionDef(name=point.attr) | ast.AsyncFunctionDef(name=point.attr):
+                found = ast.get_docstring(node)
+            case (
+                ast.Assign(targets=[ast.Name(id=point.attr)], value=ast.Call() as call)
+                | ast.AnnAssign(target=ast.Name(id=point.attr), value=ast.Call() as call)
+            ):  # typer.Typer(help="…")
+                texts = {each.arg: each.value for each in call.keywords}
+                found = getattr(texts.get("help"), "value", "")
+            case _:
+                pass
+    text = found if isinstance(found, str) else ""
+    return (text or ast.get_docstring(tree) or "").partition("\n")[0]
 
 
 def _source(module: str) -> Path | None:
-    """The file of a module of which nothing is imported, not even its package."""
+    """The file of a module, found without importing anything, not even its package."""
     top, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(top)
@@ -153,17 +158,3 @@ def _source(module: str) -> Path | None:
             if path.is_file():
                 return path
     return None
-
-
-def _assigns(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
-
-
-def _help_of(value: ast.expr | None) -> str:
-    """The text in `Typer(help="…")`."""
-    for keyword in value.keywords if isinstance(value, ast.Call) else ():
-        given = keyword.value
-        if keyword.arg == "help" and isinstance(given, ast.Constant):
-            return given.value if isinstance(given.value, str) else ""
-    return ""

@@ -1,4 +1,4 @@
-"""How the process ends: exit codes, Ctrl-C, a reader that went away; knows no commands."""
+"""How the process ends: exit codes, Ctrl-C, a reader that went away."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 
 def watch_interrupts() -> None:
-    """Let the first Ctrl-C unwind, so that scratch files go, and the second end at once.
+    """Let the first Ctrl-C unwind, so that scratch files are removed, and the second end at once.
 
-    A runtime deep in its own code can hold the first one back for as long as a prefill takes.
+    A runtime busy in native code can delay the first for as long as a prefill takes.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _unwind)
@@ -33,7 +33,7 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def interrupted() -> NoReturn:
-    """Leave after Ctrl-C, without waiting for what the engine's thread is computing."""
+    """Exit after Ctrl-C, without waiting for what the engine's thread is computing."""
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr.isatty():  # a spinner may have hidden it
             sys.stderr.write(_SHOW_CURSOR)
@@ -45,10 +45,10 @@ def interrupted() -> NoReturn:
 
 
 def end(code: int) -> NoReturn:
-    """Leave with `code`; a reader that has gone away (`| head -1`) is no failure."""
+    """Exit with `code`; a reader that has gone away (`| head -1`) is not a failure."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        # The interpreter flushes once more on its way out: let that go nowhere.
+        # The interpreter flushes once more as it exits; send that nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

@@ -8,50 +8,49 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from .console import Answers, clean, note, reserve_stdout, working
-from .quality_options import Gate
+from .quality_options import QualityOptions
 
 if TYPE_CHECKING:
-    from ..quality import Broken, EngineQuality, QualityReport
+    from ..quality import EngineQuality, QualityReport
 
 PAST_BOUND = 5
-"""Exit code: it was measured, and a bound is broken."""
+"""Exit code when a bound is broken."""
 
 
 def measure_and_judge(
-    name: str, gate: Gate, revision: str | None, offline: bool, as_json: bool
+    checkpoint: str,
+    revision: str | None,
+    offline: bool,
+    precisions: Sequence[str],
+    options: QualityOptions,
+    as_json: bool,
 ) -> None:
-    """Measure, print, and end with `PAST_BOUND` where a bound is broken.
-
-    Raises:
-        typer.Exit: a bound is broken.
-        SmolVLMError: it could not be measured.
-    """
+    """Measure, print, and exit with `PAST_BOUND` if a bound is broken."""
     from ..checkpoint import open_checkpoint
     from ..quality import Bounds, measure_quality
 
-    precisions = parse_precisions(gate.precisions)
     with reserve_stdout() as answers:
-        checkpoint = open_checkpoint(name, revision=revision, local_files_only=offline)
+        opened = open_checkpoint(checkpoint, revision=revision, local_files_only=offline)
         with working("measuring"):
             report = measure_quality(
-                checkpoint,
-                precisions,
-                backend=gate.backend,
-                device=gate.device,
-                reference=gate.reference,
-                tasks=gate.tasks,
-                parts=[part.strip() for part in gate.parts.split(",")],
-                positions=gate.positions,
-                bounds=Bounds(gate.max_kl, gate.max_perplexity_rise, gate.max_task_loss),
+                opened,
+                parse_precisions(precisions),
+                backend=options.backend,
+                device=options.device,
+                reference=options.reference,
+                tasks=options.tasks,
+                parts=[part.strip() for part in options.parts.split(",")],
+                positions=options.positions,
+                bounds=Bounds(options.max_kl, options.max_perplexity_rise, options.max_task_loss),
                 progress=note,
             )
         if as_json:
-            answers.json(as_object(report))
+            answers.json(_as_object(report))
         else:
-            print_report(report, answers)
+            _print_report(report, answers)
     if not report.within_bounds:
         raise typer.Exit(PAST_BOUND)
 
@@ -65,13 +64,13 @@ def parse_precisions(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def as_object(report: QualityReport) -> dict[str, object]:
+def _as_object(report: QualityReport) -> dict[str, object]:
     """The report for JSON, with the verdicts."""
     engines = [{**asdict(engine), "within_bounds": not engine.broken} for engine in report.engines]
     return {**asdict(report), "engines": engines, "within_bounds": report.within_bounds}
 
 
-def print_report(report: QualityReport, answers: Answers) -> None:
+def _print_report(report: QualityReport, answers: Answers) -> None:
     """The tables, and a line for each engine."""
     for table in (_texts(report.engines), _components(report.engines), _tasks(report.engines)):
         if table.rows:
@@ -79,21 +78,21 @@ def print_report(report: QualityReport, answers: Answers) -> None:
     if not all(text.judged for engine in report.engines for text in engine.texts):
         answers.line("not judged: the reference itself does worse than guessing there")
     for engine in report.engines:
-        verdict = "; ".join(map(_breach, engine.broken)) if engine.broken else "within all bounds"
+        broken = [
+            f"{each.what} of {each.where} {each.found:.4f} > {each.bound:g}"
+            for each in engine.broken
+        ]
+        verdict = "; ".join(broken) or "within all bounds"
         answers.line(f"{clean(engine.name)} against {clean(engine.reference)}: {verdict}")
 
 
 def _texts(engines: Sequence[EngineQuality]) -> Table:
+    numbers = ("positions", "perplexity", "rise", "mean KL", "p95 KL", "max KL", "same top")
     table = Table(
-        title="next tokens, beside the reference's; same tokens: of its replies, before they part"
+        *("engine", "text", *map(_number, numbers), "same tokens", "bounds"),
+        title="next tokens, compared with the reference's; same tokens: of its replies, until "
+        "they differ",
     )
-    _columns(
-        table,
-        ("engine", "text"),
-        ("positions", "perplexity", "rise", "mean KL", "p95 KL", "max KL", "same top"),
-    )
-    for head in ("same tokens", "bounds"):
-        table.add_column(head)
     for engine in engines:
         broken = {each.where for each in engine.broken}
         for text in engine.texts:
@@ -112,8 +111,11 @@ def _texts(engines: Sequence[EngineQuality]) -> Table:
 
 
 def _components(engines: Sequence[EngineQuality]) -> Table:
-    table = Table(title="each component alone, the others being the reference's")
-    _columns(table, ("engine", "component"), ("own error", "logits", "mean KL", "same top"))
+    numbers = ("own error", "logits", "mean KL", "same top")
+    table = Table(
+        *("engine", "component", *map(_number, numbers)),
+        title="each component alone, the others being the reference's",
+    )
     for engine in engines:
         for part in engine.components:
             table.add_row(
@@ -125,9 +127,11 @@ def _components(engines: Sequence[EngineQuality]) -> Table:
 
 
 def _tasks(engines: Sequence[EngineQuality]) -> Table:
-    table = Table(title="tasks; a higher cer (character error rate) is worse")
-    _columns(table, ("engine", "task"), ("samples", "metric", "score", "reference", "loss"))
-    table.add_column("bounds")
+    numbers = ("samples", "metric", "score", "reference", "loss")
+    table = Table(
+        *("engine", "task", *map(_number, numbers), "bounds"),
+        title="tasks; a higher cer (character error rate) is worse",
+    )
     for engine in engines:
         broken = {each.where for each in engine.broken}
         for task in engine.tasks:
@@ -139,16 +143,9 @@ def _tasks(engines: Sequence[EngineQuality]) -> Table:
     return table
 
 
-def _columns(table: Table, left: Iterable[str], right: Iterable[str]) -> None:
-    for head in left:
-        table.add_column(head)
-    for head in right:
-        table.add_column(head, justify="right")
+def _number(head: str) -> Column:
+    return Column(head, justify="right")
 
 
 def _verdict(broken: bool) -> str:
     return "[red]past[/red]" if broken else "within"
-
-
-def _breach(broken: Broken) -> str:
-    return f"{broken.what} of {broken.where} {broken.found:.4f} > {broken.bound:g}"

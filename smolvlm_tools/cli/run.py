@@ -15,7 +15,7 @@ from .process import BAD_INPUT, BAD_USAGE, FAILED, NO_MODEL, OK
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments`, the process's own when None, and return its exit code."""
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # the errors say it better
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # our errors say it better
     try:
         code = app(arguments, prog_name="smolvlm", standalone_mode=False)
     except SmolVLMError as error:
@@ -37,7 +37,7 @@ def exit_code(error: SmolVLMError) -> int:
 
 
 def _usage(error: TyperException) -> BadOptions:
-    """The error of a malformed command line, with how the command is meant to be called."""
+    """The error of a malformed command line, with the command's usage."""
     context = getattr(error, "ctx", None)
     if context is None:
         return BadOptions(error.format_message(), "Run `smolvlm --help`.")

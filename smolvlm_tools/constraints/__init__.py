@@ -1,6 +1,7 @@
 r"""What an answer may be, enforced while it is decoded: grammars over tokens, and closed choices.
 
     kinds       the constraints: yes_no, choices, integer, number, date, regex, lines, …
+    named       a name such as "yes-no" -> a constraint
     answers     a Python type -> a constraint
     schema/     a JSON schema -> a grammar, or refused
     compiler    a constraint + a tokenizer -> what the decode loop asks
@@ -27,6 +28,7 @@ from .kinds import (
     regex,
     yes_no,
 )
+from .named import named
 
 __all__ = [
     "Choice",
@@ -37,6 +39,7 @@ __all__ = [
     "integer",
     "json_schema",
     "lines",
+    "named",
     "number",
     "regex",
     "yes_no",

@@ -87,7 +87,7 @@ def test_an_answer_below_the_least_confidence_is_not_printed(capfd):
         (("describe", SHAPES, "--detail", "long"), "brief, normal, detailed"),
         (("transcribe", SHAPES, "--layout", "html"), "plain, lines, markdown"),
         (("extract", SHAPES, "--schema", "missing.json"), "cannot be read"),
-        (("extract", SHAPES, "--schema", "README.md"), "holds no JSON"),
+        (("extract", SHAPES, "--schema", "README.md"), "is not JSON"),
     ],
 )
 def test_an_impossible_wish_is_refused_before_a_model_is_loaded(

@@ -138,8 +138,8 @@ def test_a_missing_dependency_is_one_line_that_says_what_to_install(smolvlm, ins
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("plug_cli:number", "is int, no command"),
-        ("plug_cli:gone", "is not where it says it is"),
+        ("plug_cli:number", "is int, not a command"),
+        ("plug_cli:gone", "does not have its command 'broken'"),
         ("plug_gone:greet", "plug_gone is missing or broken"),
     ],
 )
@@ -159,7 +159,9 @@ def test_two_packages_that_bring_one_command_are_named(smolvlm, install):
     install("second", greet="plug_cli:greet")
     assert one_line(smolvlm("--help").out).count("greet Greet somebody.") == 1
     answer = smolvlm("greet", "you")
-    assert answer.code == 4 and "several packages: first, second" in answer.err
+    assert (
+        answer.code == 4 and "several packages add the command 'greet': first, second" in answer.err
+    )
 
 
 def test_help_with_the_mcp_adapter_installed_loads_no_mcp():

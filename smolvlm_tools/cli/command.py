@@ -1,0 +1,61 @@
+"""How a command is declared: a function, an example, and options that dataclasses share."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A function for typer, and the text under its help."""
+
+    run: Callable[..., None]
+    epilog: str
+
+
+def command(
+    example: str, *, without: str | None = None
+) -> Callable[[Callable[..., None]], Command]:
+    """Make a command of a function, whose docstring becomes the help.
+
+    A parameter whose type is a dataclass becomes one option for each of its fields, with the
+    field's name, annotation and default. `--offline` comes last in every help.
+
+    Args:
+        example: a command line to show under the help.
+        without: a field that gets no option and keeps its default.
+    """
+
+    def make(function: Callable[..., None]) -> Command:
+        signature = inspect.signature(function, eval_str=True)
+        groups: dict[str, tuple[Any, list[str]]] = {}
+        parameters: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            kind = parameter.annotation
+            if isinstance(kind, type) and is_dataclass(kind):
+                fields = inspect.signature(kind, eval_str=True).parameters
+                shown = [field for name, field in fields.items() if name != without]
+                groups[parameter.name] = (kind, [field.name for field in shown])
+                parameters += shown
+            else:
+                parameters.append(parameter)
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+        parameters.sort(key=lambda each: each.name == "offline")
+
+        @functools.wraps(function)
+        def run(**given: Any) -> None:
+            values = {
+                name: kind(**{field: given.pop(field) for field in fields})
+                for name, (kind, fields) in groups.items()
+            }
+            function(**given, **values)
+
+        # Where `inspect.signature`, and so typer, looks first.
+        run.__dict__["__signature__"] = signature.replace(parameters=parameters)
+        return Command(run, f"Example: {example}")
+
+    return make
