@@ -14,7 +14,7 @@ from ..backends.registry import SPECS
 from ..checkpoint import list_models
 from ..errors import ModelNotFound, SmolVLMError
 from ..machine.accelerator import accelerator
-from ..machine.packages import installed
+from ..machine import packages
 from .console import Answers, reserve_stdout, working
 from .process import NO_MODEL
 
@@ -106,7 +106,7 @@ def diagnose() -> Diagnosis:
         if spec.missing
     }
     for modules, (what, extra) in OPTIONAL.items():
-        if not installed(*modules):
+        if not packages.installed(*modules):
             missing[what] = f"pip install {extra}"
     if accelerator() is None:
         missing.pop("faster attention on CUDA", None)
