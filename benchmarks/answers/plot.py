@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.answers.reliability import Scored, bins, keep
+from benchmarks.plotting import pyplot
 
 STEPS = 10
 INK, MUTED = "#2a6f97", "#b8b8b8"
 
 
-def write_reliability(path: Path, kinds: Mapping[str, Sequence[Scored]]) -> None:
-    """Write the picture; wants matplotlib and the key "all" among the kinds.
+def write_reliability(path: Path, scored: Sequence[Scored]) -> None:
+    """Write the picture.
 
-    Left: the share of right answers in each tenth of confidence, dots as large as the tenth is
-    full; on the diagonal a confidence of 0.8 is right four times in five. Right: how many
+    Left: the share of right answers in each tenth of confidence, with larger dots for fuller
+    tenths; on the diagonal a confidence of 0.8 is right four times in five. Right: how many
     questions are still answered, and how many of those answers are right, over `min_confidence`.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    scored = kinds["all"]
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 4))
+    figure, (left, right) = pyplot().subplots(1, 2, figsize=(9, 4))
     left.plot([0, 1], [0, 1], color=MUTED, linestyle="--", label="perfectly calibrated")
     found = bins(scored, STEPS)
     left.plot([b.confidence for b in found], [b.accuracy for b in found], color=INK, zorder=2)
@@ -51,7 +46,7 @@ def write_reliability(path: Path, kinds: Mapping[str, Sequence[Scored]]) -> None
     _coverage(right, scored)
     figure.tight_layout()
     figure.savefig(path, dpi=90, metadata={"Software": None} if path.suffix == ".png" else None)
-    pyplot.close(figure)
+    pyplot().close(figure)
 
 
 def _coverage(axis: Any, scored: Sequence[Scored]) -> None:

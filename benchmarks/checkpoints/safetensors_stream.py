@@ -1,7 +1,7 @@
-"""Writes safetensors files one tensor at a time; knows the file format, not the model.
+"""Writes safetensors files one tensor at a time.
 
 Format: https://huggingface.co/docs/safetensors (8 bytes little-endian header length, JSON header
-of dtype, shape and byte range per tensor, then the data). The library's own writer wants all
+of dtype, shape and byte range per tensor, then the data). The library's own writer needs all
 tensors in memory at once.
 """
 
@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.checkpoints.weights import Shape, Tensor, TensorSource
 
-DTYPES = {"fp32": "F32", "bf16": "BF16", "fp16": "F16"}
+SAFETENSORS_NAMES = {"fp32": "F32", "bf16": "BF16", "fp16": "F16"}
+TORCH_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 HUB_SHARD_BYTES = 5_000_000_000
 
 OnTensor = Callable[[str, int], None]
@@ -35,7 +36,7 @@ def write_checkpoint(
     """Write `model.safetensors`, or shards with their index where it would exceed `shard_bytes`.
 
     Raises:
-        KeyError: `dtype` is none of `DTYPES`.
+        KeyError: `dtype` is none of `SAFETENSORS_NAMES`.
         OSError: the disk is full or the folder cannot be written.
     """
     shards = _split(shapes, dtype, shard_bytes)
@@ -60,7 +61,7 @@ def write_file(
     dtype: str,
     on_tensor: OnTensor | None = None,
 ) -> None:
-    """Write one safetensors file with the tensors of `shapes`, taken from `source` in turn."""
+    """Write one safetensors file with the tensors of `shapes`."""
     with path.open("wb") as file:
         _write_header(file, shapes, dtype)
         for name, shape in shapes.items():
@@ -74,7 +75,11 @@ def _write_header(file: BinaryIO, shapes: Mapping[str, Shape], dtype: str) -> No
     start = 0
     for name, shape in shapes.items():
         end = start + _bytes(shape, dtype)
-        header[name] = {"dtype": DTYPES[dtype], "shape": shape, "data_offsets": [start, end]}
+        header[name] = {
+            "dtype": SAFETENSORS_NAMES[dtype],
+            "shape": shape,
+            "data_offsets": [start, end],
+        }
         start = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # data starts aligned

@@ -1,4 +1,4 @@
-"""Names, shapes and random values of a checkpoint's tensors; knows numbers, not files."""
+"""Names, shapes and random values of a checkpoint's tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smolvlm_tools.checkpoint.config import ModelConfig, TextConfig, VisionConfi
 Tensor = NDArray[np.float32]
 Shape = tuple[int, ...]
 TensorSource = Callable[[str, Shape], Tensor]
-"""Gives the values of one named tensor, so that only one is in memory at a time."""
+"""Makes the values of one named tensor, so that only one is in memory at a time."""
 
 
 def tensor_shapes(config: ModelConfig) -> dict[str, Shape]:
@@ -22,12 +22,12 @@ def tensor_shapes(config: ModelConfig) -> dict[str, Shape]:
 
 
 def random_source(seed: int, position_std: float = 0.3, connector_std: float = 1.0) -> TensorSource:
-    """Values at which logits depend on every input and are far from tied.
+    """Random values with which logits depend on every input and are far from tied.
 
     Matrices have std 1/sqrt(fan-in), so activations keep their size through the layers; queries
     and keys are larger, so attention picks tokens instead of averaging all of them; biases and
     norms are not 0 and 1, so an engine that leaves one out gives other tokens. Each tensor has
-    its own generator, made of the seed and the name: values do not depend on the order of calls.
+    its own generator, seeded with its name too, so the order of calls does not matter.
 
     Args:
         seed: of the whole checkpoint.
@@ -63,10 +63,7 @@ def _all_tensors(config: ModelConfig) -> Iterator[tuple[str, Shape]]:
     vision, text = config.vision, config.text
     yield from _vision_tensors(vision)
     connector_width = vision.hidden_size * config.scale_factor**2
-    yield (
-        "model.connector.modality_projection.proj.weight",
-        (text.hidden_size, connector_width),
-    )
+    yield "model.connector.modality_projection.proj.weight", (text.hidden_size, connector_width)
     yield from _text_tensors(text)
     yield "lm_head.weight", (text.vocab_size, text.hidden_size)
 

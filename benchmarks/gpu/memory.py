@@ -1,8 +1,7 @@
 """A GPU's memory: what torch's allocator holds, what the driver counts, and how to use it up.
 
-Knows bytes and processes, not models. Two different things are measured and never mixed: the
-allocator's bytes are tensors; the driver's are the whole process, CUDA context, libraries and what
-the allocator keeps for later included.
+The two figures are never mixed: the allocator's bytes are tensors; the driver's are the whole
+process, with the CUDA context, libraries and what the allocator keeps for later.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ SMI_TIMEOUT_S = 30
 
 @dataclass(frozen=True, slots=True)
 class DriverReading:
-    """What the driver says of this process's memory.
+    """What the driver says about this process's memory.
 
     Attributes:
         bytes: None where it says nothing.
-        source: how that was found out, and what it includes.
+        source: where the figure is from, and what it includes.
     """
 
     bytes: int | None
@@ -34,18 +33,18 @@ class DriverReading:
 
 
 class Gpu(Protocol):
-    """The calls that the checks need; a test has its own."""
+    """The calls that the checks need; tests have a device of their own."""
 
     def allocated(self) -> int:
         """Bytes of all tensors."""
         ...
 
     def peak(self) -> int:
-        """Most bytes of tensors since `reset`."""
+        """Highest `allocated` since `reset`."""
         ...
 
     def reserved(self) -> int:
-        """Most bytes that the allocator had taken from the driver since `reset`."""
+        """Most bytes that the allocator had from the driver since `reset`."""
         ...
 
     def reset(self) -> None:
@@ -70,7 +69,7 @@ class Gpu(Protocol):
 
 
 class CudaGpu:
-    """One CUDA device. Make it before torch's first tensor: a driver's count begins there."""
+    """One CUDA device. Make it before torch's first tensor: the driver's count begins there."""
 
     def __init__(self, device: str) -> None:
         self._used_before = smi_used_by_uuid()
@@ -97,7 +96,7 @@ class CudaGpu:
         return self._take(size) is None
 
     def squeeze(self, room: int) -> None:
-        """First no more than there is, and every gap filled; then `room` on top."""
+        """Forbid the allocator to grow, fill every gap, then allow `room` on top."""
         self._torch.cuda.empty_cache()
         self._limit(0)
         size = 64 * MIB
@@ -124,13 +123,11 @@ class CudaGpu:
         after = smi_used_by_uuid().get(uuid)
         before = self._used_before.get(uuid)
         if after is not None and before is not None:
-            return DriverReading(
-                after - before, "nvidia-smi, growth of the whole device, other processes included"
-            )
+            source = "nvidia-smi, growth of the whole device, other processes included"
+            return DriverReading(after - before, source)
         free, total = self._torch.cuda.mem_get_info(self._index)
-        return DriverReading(
-            total - free, "cudaMemGetInfo, all that is in use on the device, by whomever"
-        )
+        source = "cudaMemGetInfo, all that is in use on the device, other processes included"
+        return DriverReading(total - free, source)
 
     def _limit(self, room: int) -> None:
         cuda = self._torch.cuda
@@ -174,7 +171,7 @@ def smi_process(uuid: str) -> DriverReading | None:
 def find_process(listed: list[tuple[int, int | None]], source: str) -> DriverReading | None:
     """This process among (pid, bytes).
 
-    In a container the driver may know it under another number: the only one there must be it.
+    In a container the driver may know it by another number; a single process must be this one.
     """
     own = [used for pid, used in listed if pid == os.getpid() and used]
     if own:
@@ -185,7 +182,7 @@ def find_process(listed: list[tuple[int, int | None]], source: str) -> DriverRea
 
 
 def smi_used_by_uuid() -> dict[str, int]:
-    """Bytes in use on each device by anybody, by its UUID; nothing without `nvidia-smi`."""
+    """Bytes in use on each device by any process, by its UUID; empty without `nvidia-smi`."""
     rows = _ask_smi("--query-gpu=uuid,memory.used")
     return {uuid.removeprefix("GPU-"): int(used) * MIB for uuid, used in rows if used.isdigit()}
 

@@ -1,8 +1,7 @@
-"""What the GPU checks share: the checkpoint, the pictures, and how this project is asked."""
+"""What the GPU checks share: the checkpoint, the pictures, and how the model is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from benchmarks.gpu.memory import Gpu
-from benchmarks.prompts import Images, image_files, write_images
+from benchmarks.prompts import Images, exactly, image_files, write_images
 
 SQUARE = (2048, 2048)
 
@@ -24,7 +23,7 @@ class GpuTask:
         images: the benchmark's pictures.
         square: a picture of 2048 x 2048 pixels.
         device: "cuda:N".
-        argument: what the run is given: a precision, a budget, or an engine.
+        argument: a precision, a budget, or an engine, as the run wants.
         gpu: the device's memory.
     """
 
@@ -41,34 +40,26 @@ class GpuTask:
         return cls(folder, image_files(images), images / "square.png", device, argument, gpu)
 
     def load(self, **options: Any) -> Any:
-        """The checkpoint in this project's torch backend; options of `SmolVLM.load`."""
+        """Load the checkpoint in the torch backend, with options of `SmolVLM.load`."""
         from smolvlm_tools import SmolVLM
 
         return SmolVLM.load(self.folder, **({"backend": "torch", "device": self.device} | options))
 
 
 def write_pictures(folder: Path) -> None:
-    """The pictures of all tasks."""
+    """Draw the pictures of all tasks."""
     images = write_images(folder)
     with Image.open(images.pages[0]) as page:
         page.resize(SQUARE).save(folder / "square.png")
 
 
-def images_message(text: str, images: Sequence[Path]) -> list[dict[str, Any]]:
-    """A conversation of one question, pictures first."""
-    content: list[dict[str, Any]] = [{"type": "image", "image": path} for path in images]
-    return [{"role": "user", "content": [*content, {"type": "text", "text": text}]}]
-
-
-def ask(vlm: Any, message: list[dict[str, Any]], new_tokens: int, **options: Any) -> Any:
+def ask(vlm: Any, messages: list[dict[str, Any]], new_tokens: int, **options: Any) -> Any:
     """A reply of exactly so many tokens."""
-    return vlm.generate(
-        message, max_new_tokens=new_tokens, ignore_eos=True, repetition_guard=False, **options
-    )
+    return vlm.generate(messages, **exactly(new_tokens), **options)
 
 
 def usage_of(result: Any) -> dict[str, Any]:
-    """What a result says it took."""
+    """What a result says about its memory."""
     usage = result.usage
     return {
         "predicted": usage.predicted_bytes,

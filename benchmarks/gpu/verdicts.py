@@ -1,4 +1,4 @@
-"""What is wanted of the measurements on a GPU, and whether they give it; measures nothing."""
+"""The bars for the measurements on a GPU, and whether they are reached."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from benchmarks.gpu.runs import Wanted
+from benchmarks.memory.table import MARGIN
+from benchmarks.process import Answer
 
-GB = 10**9
-PEAK = GB
-MARGIN = 1.25
-"""A prediction may be so many times what is measured, and never less than it."""
+PEAK = 10**9
+"""Bytes that a page in bf16 stays below."""
+
 
 FASTER, SOONER = 3.0, 0.6
 """Decode speed and time to first token, as multiples of transformers'."""
@@ -19,13 +20,12 @@ FASTER, SOONER = 3.0, 0.6
 FOUR_BITS, MORE_BITS = (0.0, 0.75), (0.75, 0.98)
 """Least agreement and cosine with bf16, of kinds with 4 bits and of others.
 
-They tell a kernel that multiplies rightly from one that does not (a cosine of about 0), not good
-precisions from bad ones, which `smolvlm quality` does. On random weights on a CPU, where the
+They tell a kernel that multiplies correctly from one that does not (a cosine of about 0); good
+precisions are told from bad ones by `smolvlm quality`. On random weights on a CPU, where the
 likeliest tokens are nearly tied, bnb-int8 has 0.88 and 0.996, bnb-nf4 0.25 and 0.85, quanto-int4
-0.00 and 0.83 (8 steps of `gpu_runs.kinds`).
+0.00 and 0.83 (8 steps of `runs.kinds`).
 """
 
-Answer: TypeAlias = dict[str, Any]
 Answers: TypeAlias = Mapping[Wanted, Answer]
 
 
@@ -47,17 +47,16 @@ class Check:
 
 
 def judge(answers: Answers) -> list[Check]:
-    """All rows, in the order of the answers; bars between two answers once both are there."""
+    """All rows, in the order of the answers; bars between two answers where both exist."""
     return [row for wanted in answers for row in _judge_one(wanted, answers)]
 
 
 def _judge_one(wanted: Wanted, answers: Answers) -> Iterator[Check]:
     answer = answers[wanted]
     if "error" in answer:
-        # what a library has no kernel for is said at load; everything else must run
+        # a library without a kernel for this device says so at load; everything else must run
         excused = answer.get("code") == "backend_unavailable" and "-" in wanted.argument
-        name = f"{wanted.group}, {wanted.argument}"
-        yield Check(name, "runs", str(answer["error"]), None if excused else False)
+        yield Check(str(wanted), "runs", str(answer["error"]), None if excused else False)
         return
     yield from JUDGES[wanted.group](wanted.argument, answer, answers)
 

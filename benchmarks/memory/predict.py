@@ -1,8 +1,8 @@
-"""What every model, precision and image is predicted to take, on a CPU and on a GPU; loads nothing.
+"""Predicts the memory of every model, precision and image, on a CPU and on a GPU; loads nothing.
 
     python -m benchmarks.memory.predict
 
-Prints the table of docs/memory.md. On a CPU the figures are of a whole fresh process, on a GPU of
+Prints the table of docs/memory.md. On a CPU the figures are for a whole fresh process, on a GPU for
 torch's allocator.
 """
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.checkpoints.files import CHECKPOINTS
-from benchmarks.command import exit_code
+from benchmarks.command import new_parser, run_command
 from benchmarks.memory.rows import SIZES
+from benchmarks.paths import CHECKPOINTS
 from benchmarks.prompts import ICON_SIZE, PAGE_SIZE, PHOTO_SIZE, QUESTION
+from benchmarks.tables import markdown_table
 from smolvlm_tools.backends.footprint import Setup, footprint_of
 from smolvlm_tools.backends.onnx.files import PARTS
 from smolvlm_tools.backends.torch.backend import TILES_PER_BATCH
@@ -36,7 +37,7 @@ CUDA_TORCH = ("fp32", "bf16", "bnb-int8", "bnb-nf4", "torchao-int8", "quanto-int
 
 
 def setups(reader: Reader) -> Iterator[Setup]:
-    """Every way that the table has."""
+    """Every backend, device and precision of the table."""
     config = reader.checkpoint.config
     for name in ("fp32", "int8", "q4"):
         yield Setup(config, "onnx", "cpu", dict.fromkeys(PARTS, name))
@@ -50,7 +51,7 @@ def rows(size: str, folder: Path, process: int) -> Iterator[tuple[str, ...]]:
     reader = open_reader(open_checkpoint(folder), None, CacheLimits())
     for setup in setups(reader):
         peaks = [f"{_peak(reader, setup, px, process) / 1e6:.0f}" for px in SIZES_PX.values()]
-        yield setup.device, size, f"{setup.backend} {_name(setup.precision)}", *peaks
+        yield setup.device, size, f"{setup.backend} {setup.precision['decoder']}", *peaks
 
 
 def _peak(reader: Reader, setup: Setup, size: tuple[int, int], process: int) -> int:
@@ -63,36 +64,33 @@ def _peak(reader: Reader, setup: Setup, size: tuple[int, int], process: int) -> 
     return predict(footprint, load, tiles, CacheLimits(), resident, host=setup.on_host).peak
 
 
-def _name(precision: Mapping[str, str]) -> str:
-    return precision["decoder"]
-
-
 def _no_pixels() -> None:
     raise AssertionError("nothing is decoded here")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table as markdown; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory.predict")
+def _parser() -> argparse.ArgumentParser:
+    parser = new_parser("memory.predict", __doc__)
     parser.add_argument(
         "--configs",
         type=Path,
         default=CHECKPOINTS,
         metavar="FOLDER",
-        help=f"holds the folders {', '.join(SIZES.values())} (config and tokenizer files suffice)",
+        help=f"has the folders {', '.join(SIZES.values())} (config and tokenizer files suffice)",
     )
-    options = parser.parse_args(arguments)
+    return parser
 
-    def run() -> int:
-        print(f"| device | model | precision | {' | '.join(SIZES_PX)} |")
-        print(f"|---|---|---|{'---:|' * len(SIZES_PX)}")
-        for size, name in SIZES.items():
-            process = this_process().resident
-            for row in rows(size, options.configs / name, process):
-                print(f"| {' | '.join(row)} |")
-        return 0
 
-    return exit_code(run)
+def _run(options: argparse.Namespace) -> int:
+    found: list[tuple[str, ...]] = []
+    for size, name in SIZES.items():
+        found += rows(size, options.configs / name, this_process().resident)
+    print(markdown_table(["device", "model", "precision", *SIZES_PX], found, left=3))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table as Markdown; returns the exit code."""
+    return run_command(_parser(), _run, arguments)
 
 
 if __name__ == "__main__":

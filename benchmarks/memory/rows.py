@@ -12,10 +12,10 @@ SIZES = {
     "500m": "SmolVLM-500M-Instruct",
     "2.2b": "SmolVLM-Instruct",
 }
-"""The folders' names under `benchmarks/.checkpoints`."""
+"""Their folders' names under `benchmarks/.checkpoints`."""
 
 IMAGES = ("none", "icon", "photo", "page")
-"""No image; 512x512; 1024x768; 1700x2200 pixels."""
+"""No image, or one of 512x512, 1024x768 or 1700x2200 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,9 @@ class Row:
     budget: str = ""
 
     def __str__(self) -> str:
-        budget = f"-{self.budget}" if self.budget else ""
-        return (
-            f"{self.size}-{self.backend}-{self.precision}-{self.count}x{self.image}"
-            f"-batch{self.batch}{budget}"
-        )
+        asked = [f"{self.count}x{self.image}", f"batch{self.batch}"]
+        budget = [self.budget] if self.budget else []
+        return "-".join([self.size, self.backend, self.precision, *asked, *budget])
 
     def files(self, images: Images, number: int) -> tuple[Path, ...]:
         """The images of request `number`; no two requests have the same."""

@@ -1,6 +1,6 @@
-"""llama.cpp behind the benchmark's calls: xllamacpp's server in this process, asked over loopback.
+"""llama.cpp as an engine: xllamacpp's server in this process, asked over loopback.
 
-Its own defaults, but for the number of threads and the size of the context.
+It keeps its defaults except for the number of threads and the size of the context.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.checkpoints.files import gguf_files
-from benchmarks.speed.engines import Request, Timing, cores
+from benchmarks.speed.calls import Request, Timing, cores
 from smolvlm_tools.errors import BackendUnavailable, ModelInvalid, ModelNotFound
 
 PAGE_CONTEXT = 2048  # tokens: a page, its question and a short answer
@@ -24,7 +24,7 @@ SLOT_CONTEXT = 512
 
 
 class LlamaCpp:
-    """A server with the Q8_0 files that `make_gguf` wrote."""
+    """A server with the Q8_0 files that `benchmarks.checkpoints.gguf` wrote."""
 
     def __init__(self, folder: Path, *, cache: bool, parallel: int, pages: int) -> None:
         try:
@@ -111,7 +111,7 @@ class LlamaCpp:
             if answer.status != 200:
                 raise ModelInvalid(
                     f"llama.cpp answered {answer.status}: {answer.read(200).decode()}",
-                    "Convert the files anew with python -m benchmarks.make_gguf.",
+                    "Convert the files again with python -m benchmarks.checkpoints.gguf.",
                 )
             for line in answer:
                 if line.startswith(b"data: {"):

@@ -12,20 +12,21 @@ from PIL import Image
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from benchmarks import bench
+from benchmarks import bench, process
 from benchmarks.checkpoints import gguf as make_gguf
 from benchmarks.checkpoints.files import gguf_files
 from benchmarks.limits import floors, work_of
 from benchmarks.machine import machine_facts
 from benchmarks.prompts import PAGE_SIZE, Images, text_of_length, write_images
+from benchmarks.record import Record
 from benchmarks.speed import schedule
-from benchmarks.speed.bars import BF16, DEFAULT, FP32, LEAN, LLAMA, judge
-from benchmarks.speed.engines import FULL_ENGINES, check_engine
+from benchmarks.speed.bars import judge
+from benchmarks.speed.engines import BF16, DEFAULT, FP32, FULL_ENGINES, LEAN, LLAMA, check_engine
 from benchmarks.speed.measure import GROUPS, Task
 from benchmarks.speed.plot import write_plot
 from benchmarks.speed.report import BEGIN, END, as_json, markdown, print_report, write_markdown
 from benchmarks.speed.rows import LONG_CONTEXT, ROWS, Column
-from benchmarks.speed.schedule import FULL, QUICK, Job, Record, jobs, run_benchmark
+from benchmarks.speed.schedule import FULL, QUICK, Job, jobs, run_benchmark
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BackendUnavailable, BadOptions, ModelNotFound
 from smolvlm_tools.prompt.chat import ChatTemplate
@@ -55,7 +56,7 @@ def run(
     folder: Path, engines: list[str], plan: schedule.Schedule, record: Path, *, resume: bool = False
 ) -> list[Column]:
     columns: list[Column] = []
-    kept = Record(record, {"engines": engines}, resume=resume)
+    kept = Record(record, Job, {"engines": engines}, resume=resume)
     run_benchmark(folder, engines, plan, lambda text: None, kept, columns)
     return columns
 
@@ -126,7 +127,7 @@ def test_a_worker_that_dies_is_reported(
     killed = tmp_path / "python"
     killed.write_text("#!/bin/sh\necho out of memory >&2\nexit 137\n")
     killed.chmod(0o755)
-    monkeypatch.setattr(schedule.sys, "executable", str(killed))
+    monkeypatch.setattr(process.sys, "executable", str(killed))
     columns = run(tiny_a, [OURS], ONE_ROUND, tmp_path / "run.jsonl")
     assert columns[0].error == "its process ended with code 137: out of memory"
 

@@ -1,20 +1,17 @@
-"""One row of the memory contract, in a process of its own; prints its figures as JSON."""
+"""Measures one row of the memory contract; wants a process of its own."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.memory.rows import Row
-from benchmarks.prompts import QUESTION, image_files
+from benchmarks.prompts import QUESTION, conversation, exactly, image_files
 from smolvlm_tools.cache import CacheLimits
 from smolvlm_tools.checkpoint import open_checkpoint
 from smolvlm_tools.engine.loading import open_reader, plan_load, plan_model, this_process
 from smolvlm_tools.engine.smolvlm import SmolVLM
-from smolvlm_tools.errors import OutOfMemoryBudget, SmolVLMError
+from smolvlm_tools.errors import OutOfMemoryBudget
 from smolvlm_tools.machine.meter import resident
 from smolvlm_tools.memory.plan import LoadPlan
 from smolvlm_tools.prompt.request import Request, parse_messages, parse_options
@@ -22,23 +19,24 @@ from smolvlm_tools.prompt.request import Request, parse_messages, parse_options
 NEW_TOKENS = 48
 
 
-def run(row: Row, folder: Path, images: Path) -> dict[str, Any]:
-    """Plan, load and answer.
+def answer_row(row: dict[str, Any], folder: str, images: str) -> dict[str, Any]:
+    """Plan, load and answer; the fields of a `Result`."""
+    return _answer(Row(**row), Path(folder), Path(images))
 
-    Raises:
-        SmolVLMError: whatever kept it from answering.
-    """
+
+def _answer(row: Row, folder: Path, images: Path) -> dict[str, Any]:
     span = resident().start()
     found = image_files(images)
-    conversations = [_conversation(row.files(found, n), n) for n in range(row.batch)]
+    conversations = [
+        conversation(f"Question {n}: {QUESTION}" if n else QUESTION, row.files(found, n))
+        for n in range(row.batch)
+    ]
     foreseen = None if row.budget else _foresee(row, folder, conversations[0])
     with SmolVLM.load(
         folder, backend=row.backend, precision=row.precision, memory_budget=_budget(row, folder)
     ) as vlm:
         plan = vlm.load_plan
-        results = vlm.batch(
-            conversations, max_new_tokens=NEW_TOKENS, ignore_eos=True, repetition_guard=False
-        )
+        results = vlm.batch(conversations, **exactly(NEW_TOKENS))
     measured = span.end()
     assert plan is not None
     predicted = [plan.stages["load"], *(each.usage.predicted_bytes or 0 for each in results)]
@@ -51,14 +49,8 @@ def run(row: Row, folder: Path, images: Path) -> dict[str, Any]:
     }
 
 
-def _conversation(files: Sequence[Path], number: int) -> list[dict[str, Any]]:
-    parts: list[dict[str, Any]] = [{"type": "image", "image": str(path)} for path in files]
-    text = f"Question {number}: {QUESTION}" if number else QUESTION
-    return [{"role": "user", "content": [*parts, {"type": "text", "text": text}]}]
-
-
 def _foresee(row: Row, folder: Path, messages: list[dict[str, Any]]) -> LoadPlan:
-    """The plan of the whole process, before anything is loaded into it."""
+    """Plan the whole process, before anything is loaded into it."""
     reader = open_reader(open_checkpoint(folder), None, CacheLimits())
     process = this_process()
     options = parse_options({"max_new_tokens": NEW_TOKENS})
@@ -75,7 +67,7 @@ def _foresee(row: Row, folder: Path, messages: list[dict[str, Any]]) -> LoadPlan
 
 
 def _budget(row: Row, folder: Path) -> int | str | None:
-    """What the row says; for "smallest", the figure that a budget too small is answered with."""
+    """The row's budget; "smallest" is the figure that the error of a budget too small names."""
     if row.budget != "smallest":
         return row.budget or None
     try:
@@ -83,18 +75,3 @@ def _budget(row: Row, folder: Path) -> int | str | None:
     except OutOfMemoryBudget as error:
         return error.needed_bytes
     raise AssertionError("a megabyte is never enough")
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print the figures, or `{"error": text}`."""
-    folder, images, row = arguments
-    try:
-        found = run(Row(**json.loads(row)), Path(folder), Path(images))
-    except SmolVLMError as error:
-        found = {"error": str(error)}
-    print(json.dumps(found), flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
