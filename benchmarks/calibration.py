@@ -40,13 +40,7 @@ FAILED = 1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One question, asked for text and for a value.
-
-    Attributes:
-        kind: of the question.
-        free: confidence of the text, and whether it was right.
-        typed: confidence of the value, and whether it was right.
-    """
+    """One question, asked for free text and for a typed value."""
 
     kind: str
     free: Scored
@@ -55,12 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """The fields of one form.
-
-    Attributes:
-        fields: confidence of each, and whether it was right.
-        whole: confidence of the whole, and whether every field was right.
-    """
+    """The fields of one form, and the whole, which is right if every field is."""
 
     fields: list[Scored]
     whole: Scored
@@ -80,30 +69,29 @@ def ask_both(vlm: SmolVLM, sample: Sample) -> Outcome:
     """Ask one question for free text and for a typed value."""
     free = vlm.ask(sample.image, sample.question)
     typed = vlm.ask(sample.image, sample.question, answer=TYPES[sample.kind])
-    right = type(typed.value) is type(sample.value) and typed.value == sample.value
-    return Outcome(
-        sample.kind,
-        (free.confidence, free.text.strip() == sample.answer),
-        (typed.confidence, right),
-    )
+    free_right, typed_right = free.text.strip() == sample.answer, same(typed.value, sample.value)
+    return Outcome(sample.kind, (free.confidence, free_right), (typed.confidence, typed_right))
 
 
 def extract(vlm: SmolVLM, form: Form) -> Extracted:
-    """Extract the fields of one form; a number has to be a number of the same type."""
+    """Extract the fields of one form."""
     result = vlm.extract(form.image, form.schema)
     sure = result.field_confidence or {}
     fields = [
-        (sure[f"/{key}"], type(said) is type(wanted) and said == wanted)
-        for key, wanted in form.fields.items()
-        for said in [result.value[key]]
+        (sure[f"/{key}"], same(result.value[key], wanted)) for key, wanted in form.fields.items()
     ]
     return Extracted(fields, (result.confidence, all(right for _, right in fields)))
+
+
+def same(said: object, wanted: object) -> bool:
+    """Whether a value is the wanted one, of the same type: 1 is neither 1.0 nor true."""
+    return type(said) is type(wanted) and said == wanted
 
 
 def by_kind(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     """The outcomes of every kind, and of all together."""
     kinds = {kind: [each for each in outcomes if each.kind == kind] for kind in TYPES}
-    return {**{kind: found for kind, found in kinds.items() if found}, "all": list(outcomes)}
+    return {kind: found for kind, found in kinds.items() if found} | {"all": list(outcomes)}
 
 
 def kinds_table(outcomes: Sequence[Outcome]) -> str:

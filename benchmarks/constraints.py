@@ -59,12 +59,7 @@ SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One reply.
-
-    Attributes:
-        first: seconds until its first token.
-        steps: seconds from each token to the next.
-    """
+    """One reply: seconds until its first token, and from each token to the next."""
 
     first: float
     steps: tuple[float, ...]

@@ -28,11 +28,7 @@ def measure_fresh(
 ) -> Answer:
     """What `measure(**arguments)` returns in a fresh process, or `{"error": text}`.
 
-    Args:
-        measure: a function at the top of its module.
-        arguments: JSON values.
-        timeout_s: after so many seconds the process is killed.
-        environment: variables to set beside those of this process.
+    `measure` stands at the top of its module; `environment` is set beside our own variables.
     """
     command = [sys.executable, "-m", "benchmarks.process"]
     command += [measure.__module__, measure.__name__, json.dumps(dict(arguments))]

@@ -12,13 +12,7 @@ Scored = tuple[float, bool]
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Answers of about the same confidence.
-
-    Attributes:
-        count: how many.
-        confidence: their mean confidence.
-        accuracy: the share of them that is right.
-    """
+    """Answers of about the same confidence: how many, their mean confidence, the share right."""
 
     count: int
     confidence: float
@@ -30,7 +24,6 @@ class Kept:
     """What a `min_confidence` leaves.
 
     Attributes:
-        threshold: the least confidence.
         coverage: the share of the questions that are still answered.
         accuracy: the share of those answers that is right; None where none is left.
     """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.checkpoints.make import build_checkpoint, export_onnx
 from benchmarks.command import Notice
@@ -14,32 +14,26 @@ from smolvlm_tools.errors import ModelNotFound
 ONNX_PRECISIONS = ("fp32", "int8", "q4")
 
 
-@dataclass(frozen=True, slots=True)
-class GgufFiles:
+class GgufFiles(NamedTuple):
     """llama.cpp's files of one checkpoint, which `benchmarks.checkpoints.gguf` makes."""
 
-    folder: Path
-
-    @property
-    def text(self) -> Path:
-        return self.folder / "text-q8_0.gguf"
-
-    @property
-    def vision(self) -> Path:
-        return self.folder / "mmproj-q8_0.gguf"
-
-    @property
-    def vision_one_tile(self) -> Path:
-        return self.folder / "mmproj-one-tile-q8_0.gguf"
+    text: Path
+    vision: Path
+    vision_one_tile: Path
 
     def missing(self) -> list[str]:
-        files = (self.text, self.vision, self.vision_one_tile)
-        return [path.name for path in files if not path.is_file()]
+        return [path.name for path in self if not path.is_file()]
 
 
-def gguf_files(folder: Path) -> GgufFiles:
-    """The GGUF files of the checkpoint in `folder`, whether they exist or not."""
-    return GgufFiles(folder.with_name(f"{folder.name}-gguf"))
+def gguf_folder(checkpoint: Path) -> Path:
+    """Where the GGUF files of a checkpoint are kept."""
+    return checkpoint.with_name(f"{checkpoint.name}-gguf")
+
+
+def gguf_files(checkpoint: Path) -> GgufFiles:
+    """The GGUF files of a checkpoint, whether they exist or not."""
+    names = ("text-q8_0.gguf", "mmproj-q8_0.gguf", "mmproj-one-tile-q8_0.gguf")
+    return GgufFiles(*(gguf_folder(checkpoint) / name for name in names))
 
 
 def plain_folder(folder: Path) -> Path:

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.checkpoints.files import GgufFiles, gguf_files, require_checkpoint
+from benchmarks.checkpoints.files import GgufFiles, gguf_files, gguf_folder, require_checkpoint
 from benchmarks.command import Notice, new_parser, notice, run_command
 from benchmarks.paths import CHECKPOINTS, DEFAULT_CONFIG
 from smolvlm_tools.checkpoint.config import ModelConfig
@@ -51,7 +51,7 @@ def make_gguf(folder: Path, converter: Path, files: GgufFiles, notice: Notice) -
             raise BackendUnavailable(
                 f"llama.cpp's converter needs {package}", f"Install it: pip install {package}"
             )
-    files.folder.mkdir(parents=True, exist_ok=True)
+    files.text.parent.mkdir(parents=True, exist_ok=True)
     _convert(converter, folder, files.text, [], notice)
     _convert(converter, folder, files.vision, ["--mmproj"], notice)
     with tempfile.TemporaryDirectory(prefix="smolvlm-gguf-") as name:
@@ -102,9 +102,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    files = gguf_files(options.checkpoint)
-    make_gguf(options.checkpoint, options.converter, files, notice)
-    print(files.folder)
+    make_gguf(options.checkpoint, options.converter, gguf_files(options.checkpoint), notice)
+    print(gguf_folder(options.checkpoint))
     return 0
 
 

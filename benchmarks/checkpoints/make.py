@@ -27,14 +27,21 @@ from benchmarks.checkpoints.safetensors_stream import (
     write_checkpoint,
 )
 from benchmarks.checkpoints.smollm2 import smollm2_source
-from benchmarks.checkpoints.weights import TensorSource, random_source, tensor_shapes
+from benchmarks.checkpoints.weights import (
+    Shape,
+    Tensor,
+    TensorSource,
+    random_source,
+    tensor_shapes,
+)
 from benchmarks.command import Notice, comma_list, new_parser, notice, run_command
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BadOptions, ModelNotFound
 
 DECODERS = ("random", "smollm2")
 REQUIRED_FILES = ("config.json", "preprocessor_config.json", "tokenizer.json")
-OPTIONAL_FILES = (
+COPIED_FILES = (
+    "preprocessor_config.json",
     "added_tokens.json",
     "chat_template.json",
     "generation_config.json",
@@ -135,9 +142,8 @@ def _copy_small_files(config_folder: Path, out: Path, dtype: str) -> None:
     config["text_config"]["torch_dtype"] = TORCH_NAMES[dtype]
     text = json.dumps(config, indent=2) + "\n"
     (out / "config.json").write_text(text, encoding="utf-8")
-    shutil.copyfile(config_folder / "preprocessor_config.json", out / "preprocessor_config.json")
     shutil.copyfile(_real_tokenizer(config_folder / "tokenizer.json"), out / "tokenizer.json")
-    for name in OPTIONAL_FILES:
+    for name in COPIED_FILES:
         if (config_folder / name).is_file():
             shutil.copyfile(config_folder / name, out / name)
 
@@ -158,19 +164,21 @@ def _write_weights(
     out: Path, config: ModelConfig, source: TensorSource, dtype: str, notice: Notice
 ) -> None:
     shapes = tensor_shapes(config)
-    parameters = sum(int(np.prod(shape)) for shape in shapes.values())
-    total = parameters * (4 if dtype == "fp32" else 2)
-    notice(f"{len(shapes)} tensors, {parameters / 1e6:.1f} M parameters, {total / 1e6:.0f} MB")
-    written = reported = 0
+    total = sum(int(np.prod(shape)) for shape in shapes.values())
+    size = total * (4 if dtype == "fp32" else 2)
+    notice(f"{len(shapes)} tensors, {total / 1e6:.1f} M parameters, {size / 1e6:.0f} MB")
+    made = reported = 0
 
-    def on_tensor(name: str, size: int) -> None:
-        nonlocal written, reported
-        written += size
-        if written - reported >= total / 10 or written == total:
-            reported = written
-            notice(f"weights: {100 * written // total} %")
+    def counted(name: str, shape: Shape) -> Tensor:
+        nonlocal made, reported
+        tensor = source(name, shape)
+        made += tensor.size
+        if made - reported >= total / 10 or made == total:
+            reported = made
+            notice(f"weights: {100 * made // total} %")
+        return tensor
 
-    write_checkpoint(out, shapes, source, dtype, shard_bytes=HUB_SHARD_BYTES, on_tensor=on_tensor)
+    write_checkpoint(out, shapes, counted, dtype, shard_bytes=HUB_SHARD_BYTES)
 
 
 def export_onnx(folder: Path, precisions: Sequence[str], notice: Notice) -> None:

@@ -8,7 +8,7 @@ tensors in memory at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,9 +20,6 @@ SAFETENSORS_NAMES = {"fp32": "F32", "bf16": "BF16", "fp16": "F16"}
 TORCH_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 HUB_SHARD_BYTES = 5_000_000_000
 
-OnTensor = Callable[[str, int], None]
-"""Called with the name and the byte count of each tensor written."""
-
 
 def write_checkpoint(
     folder: Path,
@@ -31,7 +28,6 @@ def write_checkpoint(
     dtype: str,
     *,
     shard_bytes: int = HUB_SHARD_BYTES,
-    on_tensor: OnTensor | None = None,
 ) -> None:
     """Write `model.safetensors`, or shards with their index where it would exceed `shard_bytes`.
 
@@ -41,12 +37,12 @@ def write_checkpoint(
     """
     shards = _split(shapes, dtype, shard_bytes)
     if len(shards) == 1:
-        write_file(folder / "model.safetensors", shapes, source, dtype, on_tensor)
+        write_file(folder / "model.safetensors", shapes, source, dtype)
         return
     weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        write_file(folder / name, shard, source, dtype, on_tensor)
+        write_file(folder / name, shard, source, dtype)
         weight_map |= dict.fromkeys(shard, name)
     total = sum(_bytes(shape, dtype) for shape in shapes.values())
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
@@ -54,20 +50,12 @@ def write_checkpoint(
     (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
 
 
-def write_file(
-    path: Path,
-    shapes: Mapping[str, Shape],
-    source: TensorSource,
-    dtype: str,
-    on_tensor: OnTensor | None = None,
-) -> None:
+def write_file(path: Path, shapes: Mapping[str, Shape], source: TensorSource, dtype: str) -> None:
     """Write one safetensors file with the tensors of `shapes`."""
     with path.open("wb") as file:
         _write_header(file, shapes, dtype)
         for name, shape in shapes.items():
             file.write(_encode(source(name, shape), dtype).data)
-            if on_tensor is not None:
-                on_tensor(name, _bytes(shape, dtype))
 
 
 def _write_header(file: BinaryIO, shapes: Mapping[str, Shape], dtype: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu.memory import MIB, Gpu
-from benchmarks.gpu.task import GpuTask, ask
+from benchmarks.gpu.memory import MIB, CudaGpu
+from benchmarks.gpu.task import GpuTask, ask, token_ids
 from benchmarks.prompts import conversation
 from smolvlm_tools.errors import OutOfMemoryBudget, SmolVLMError
 
@@ -32,7 +32,7 @@ class Squeezed:
         stage: of `STAGES`; None lets everything through.
     """
 
-    def __init__(self, backend: Any, gpu: Gpu) -> None:
+    def __init__(self, backend: Any, gpu: CudaGpu) -> None:
         self._backend, self._gpu = backend, gpu
         self.stage: str | None = None
         self.room = 0
@@ -66,8 +66,7 @@ def exhaust(task: GpuTask) -> dict[str, Any]:
     with SmolVLM(checkpoint, squeezed) as vlm:
 
         def answer() -> list[int]:
-            result = ask(vlm, small, NEW_TOKENS, logprobs=True)
-            return [token.id for token in result.tokens]
+            return token_ids(ask(vlm, small, NEW_TOKENS, logprobs=True))
 
         expected = answer()
         for stage in STAGES:
@@ -92,7 +91,7 @@ def _halve(task: GpuTask, vlm: Any, squeezed: Squeezed, side: int) -> dict[str, 
     return found | {"growth": growth}
 
 
-def _growth(squeezed: Squeezed, gpu: Gpu, side: int) -> int:
+def _growth(squeezed: Squeezed, gpu: CudaGpu, side: int) -> int:
     """What encoding a whole micro-batch of tiles takes at its peak."""
     tiles = np.zeros((squeezed.tiles_per_batch, 3, side, side), np.float32)
     squeezed.encode(tiles)  # the first one starts libraries, too

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.gpu.exhaustion import exhaust
 from benchmarks.gpu.memory import CudaGpu
 from benchmarks.gpu.speed import SPEEDS
-from benchmarks.gpu.task import GpuTask, ask, usage_of
+from benchmarks.gpu.task import GpuTask, ask, token_ids, usage_of
 from benchmarks.prompts import conversation, exactly
 from smolvlm_tools.errors import BackendUnavailable, BadOptions, OutOfMemoryBudget
 
@@ -93,16 +93,13 @@ def parity(task: GpuTask) -> dict[str, Any]:
     requests.append(conversation("What is this?", [task.images.icon]))
     options: dict[str, Any] = {"resolution": 1, "logprobs": True}
 
-    def tokens(result: Any) -> list[int]:
-        return [token.id for token in result.tokens]
-
     def alone(vlm: Any) -> list[list[int]]:
-        return [tokens(ask(vlm, each, PARITY_TOKENS, **options)) for each in requests]
+        return [token_ids(ask(vlm, each, PARITY_TOKENS, **options)) for each in requests]
 
     with task.load(precision="fp32") as vlm:
         found = {"alone": alone(vlm), "again": alone(vlm)}
         together = vlm.batch(requests, **exactly(PARITY_TOKENS), **options)
-        found["together"] = [tokens(result) for result in together]
+        found["together"] = [token_ids(result) for result in together]
     with task.load(precision="fp32", device="cpu") as vlm:
         found["cpu"] = alone(vlm)
     return found

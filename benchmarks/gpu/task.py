@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.gpu.memory import Gpu
+from benchmarks.gpu.memory import CudaGpu
 from benchmarks.prompts import Images, exactly, image_files, write_images
 
 SQUARE = (2048, 2048)
@@ -32,10 +32,10 @@ class GpuTask:
     square: Path
     device: str
     argument: str
-    gpu: Gpu
+    gpu: CudaGpu
 
     @classmethod
-    def of(cls, folder: Path, images: Path, device: str, argument: str, gpu: Gpu) -> GpuTask:
+    def of(cls, folder: Path, images: Path, device: str, argument: str, gpu: CudaGpu) -> GpuTask:
         """A task with the pictures in the folder `images`."""
         return cls(folder, image_files(images), images / "square.png", device, argument, gpu)
 
@@ -56,6 +56,11 @@ def write_pictures(folder: Path) -> None:
 def ask(vlm: Any, messages: list[dict[str, Any]], new_tokens: int, **options: Any) -> Any:
     """A reply of exactly so many tokens."""
     return vlm.generate(messages, **exactly(new_tokens), **options)
+
+
+def token_ids(result: Any) -> list[int]:
+    """The tokens of a result that was asked for with `logprobs=True`."""
+    return [token.id for token in result.tokens]
 
 
 def usage_of(result: Any) -> dict[str, Any]:

@@ -31,14 +31,7 @@ Answers: TypeAlias = Mapping[Wanted, Answer]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One row of the table.
-
-    Attributes:
-        name: what is looked at.
-        wanted: the bar; "" where there is none.
-        measured: what came out.
-        passed: None where nothing was judged.
-    """
+    """One row of the table; `wanted` is "" and `passed` None where nothing is judged."""
 
     name: str
     wanted: str
@@ -99,8 +92,9 @@ def _budget(asked: str, answer: Answer, _: Answers) -> Iterator[Check]:
             return
         asked = mb(answer["needed"])
     else:
+        plan = [str(answer.get("precision")), *answer.get("given_up", [])]
         fits = answer["refused"] is None
-        yield Check(f"budget {asked}", "accepted", answer["refused"] or _plan(answer), fits)
+        yield Check(f"budget {asked}", "accepted", answer["refused"] or "; ".join(plan), fits)
     limit = answer["budget"]
     names = (f"· {asked}: picture of 2048×2048", f"· {asked}: four pages in one request")
     for number, (name, usage) in enumerate(zip(names, answer["requests"], strict=True)):
@@ -110,24 +104,13 @@ def _budget(asked: str, answer: Answer, _: Answers) -> Iterator[Check]:
             continue
         said = f"{mb(usage['peak'])}, {usage['tiles']} tiles {' '.join(usage['flags'])}"
         yield Check(name, f"≤ {mb(limit)}", said.strip(), usage["peak"] <= limit)
-    yield Check(
-        f"· {asked}: peak, loading included",
-        f"≤ {mb(limit)}",
-        mb(answer["peak"]),
-        answer["peak"] <= limit,
-    )
-    reserved = answer["reserved"]
-    yield Check(
-        f"· {asked}: taken from the driver", f"≤ {mb(limit)}", mb(reserved), reserved <= limit
-    )
-    holds = answer["limit_holds"]
-    yield Check(
-        f"· {asked}: the allocator refuses more", "refuses", "refuses" if holds else "gives", holds
-    )
-
-
-def _plan(answer: Answer) -> str:
-    return "; ".join([str(answer["precision"]), *answer["given_up"]])
+    for name, figure in {
+        "peak, loading included": answer["peak"],
+        "taken from the driver": answer["reserved"],
+    }.items():
+        yield Check(f"· {asked}: {name}", f"≤ {mb(limit)}", mb(figure), figure <= limit)
+    does = "refuses" if answer["limit_holds"] else "gives"
+    yield Check(f"· {asked}: the allocator refuses more", "refuses", does, answer["limit_holds"])
 
 
 def _speed(engine: str, answer: Answer, answers: Answers) -> Iterator[Check]:
@@ -139,26 +122,21 @@ def _speed(engine: str, answer: Answer, answers: Answers) -> Iterator[Check]:
     other = answers.get(Wanted("speed", "ours"), {})
     if engine != "transformers" or "first_token_s" not in other:
         return
-    same = other["prompt_tokens"] == answer["prompt_tokens"]
-    yield Check(
-        "· the same prompt", str(answer["prompt_tokens"]), str(other["prompt_tokens"]), same
-    )
-    faster = other["decode_tokens_per_s"] / answer["decode_tokens_per_s"]
-    yield Check(
-        "· decode against transformers", f"≥ {FASTER} ×", f"{faster:.2f} ×", faster >= FASTER
-    )
-    sooner = other["first_token_s"] / answer["first_token_s"]
-    yield Check(
-        "· first token against transformers", f"≤ {SOONER} ×", f"{sooner:.2f} ×", sooner <= SOONER
-    )
+    wanted, measured = answer["prompt_tokens"], other["prompt_tokens"]
+    yield Check("· the same prompt", str(wanted), str(measured), wanted == measured)
+    rate = other["decode_tokens_per_s"] / answer["decode_tokens_per_s"]
+    faster = rate >= FASTER
+    yield Check("· decode against transformers", f"≥ {FASTER} ×", f"{rate:.2f} ×", faster)
+    part = other["first_token_s"] / answer["first_token_s"]
+    sooner = part <= SOONER
+    yield Check("· first token against transformers", f"≤ {SOONER} ×", f"{part:.2f} ×", sooner)
 
 
 def _exhaust(_: str, answer: Answer, __: Answers) -> Iterator[Check]:
     for stage, found in answer["stages"].items():
         same = found["next_answer_is_the_same"]
-        typed = found["error"] == "OutOfMemoryBudget" or "halved_micro_batch" in found.get(
-            "flags", ()
-        )
+        halved = "halved_micro_batch" in found.get("flags", ())
+        typed = halved or found["error"] == "OutOfMemoryBudget"
         said = found["error"] or " ".join(found["flags"]) or "did not run out"
         yield Check(
             f"memory runs out in: {stage}",
@@ -166,21 +144,19 @@ def _exhaust(_: str, answer: Answer, __: Answers) -> Iterator[Check]:
             f"{said}; the next answer is {'right' if same else 'another'}",
             typed and same,
         )
-    halved = answer["halved"]
-    if "error" not in halved:
-        said = f"not run: a micro-batch takes {mb(halved['growth'])} only"
-        yield Check("half a micro-batch fits", "halved_micro_batch", said, None)
-        return
-    said = halved.get("reason") or " ".join(halved["flags"]) or "no flag"
-    passed = "halved_micro_batch" in halved.get("flags", ())
+    last = answer["halved"]
+    if "error" in last:
+        said = last.get("reason") or " ".join(last["flags"]) or "no flag"
+        passed = "halved_micro_batch" in last.get("flags", ())
+    else:
+        said, passed = f"not run: a micro-batch takes only {mb(last['growth'])}", None
     yield Check("half a micro-batch fits", "halved_micro_batch", said, passed)
 
 
 def _kinds(kind: str, answer: Answer, _: Answers) -> Iterator[Check]:
     if "refused" in answer:
-        yield Check(
-            f"{kind}: next tokens", "like bf16, or refused by name", answer["refused"], True
-        )
+        wanted = "like bf16, or refused by name"
+        yield Check(f"{kind}: next tokens", wanted, answer["refused"], True)
         return
     agreement, cosine = FOUR_BITS if kind.endswith(("4", "int4", "nf4")) else MORE_BITS
     yield Check(

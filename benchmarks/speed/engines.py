@@ -62,7 +62,7 @@ def is_ours(name: str) -> bool:
 def load_engine(
     name: str, folder: Path, *, cache: bool = False, parallel: int = 1, pages: int = 1
 ) -> Engine:
-    """Load the checkpoint in `folder`.
+    """Load a checkpoint into an engine.
 
     Args:
         name: of the engine.

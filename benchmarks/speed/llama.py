@@ -11,11 +11,12 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.checkpoints.files import gguf_files
+from benchmarks.checkpoints.files import gguf_files, gguf_folder
 from benchmarks.speed.calls import Request, Timing, cores
 from smolvlm_tools.errors import BackendUnavailable, ModelInvalid, ModelNotFound
 
@@ -36,7 +37,7 @@ class LlamaCpp:
         files = gguf_files(folder)
         if missing := files.missing():
             raise ModelNotFound(
-                f"{files.folder} has no {missing[0]}",
+                f"{gguf_folder(folder)} has no {missing[0]}",
                 "python -m benchmarks.checkpoints.gguf --help says how it is made.",
             )
         self._cache = cache
@@ -51,7 +52,7 @@ class LlamaCpp:
             self._server: Any = xllamacpp.Server(params)
         except RuntimeError as error:
             raise ModelInvalid(
-                f"llama.cpp refused the files in {files.folder} ({error})",
+                f"llama.cpp refused the files in {gguf_folder(folder)} ({error})",
                 "Convert them with the converter of the same release.",
             ) from error
         self._address = urlsplit(self._server.listening_address)
@@ -98,15 +99,10 @@ class LlamaCpp:
             "timings_per_token": True,
             "cache_prompt": self._cache,
         }
-        host, port = self._address.hostname, self._address.port
-        connection = http.client.HTTPConnection(str(host), port)
-        try:
-            connection.request(
-                "POST",
-                "/v1/chat/completions",
-                json.dumps(body),
-                {"Content-Type": "application/json"},
-            )
+        host, port = str(self._address.hostname), self._address.port
+        kind = {"Content-Type": "application/json"}
+        with closing(http.client.HTTPConnection(host, port)) as connection:
+            connection.request("POST", "/v1/chat/completions", json.dumps(body), kind)
             answer = connection.getresponse()
             if answer.status != 200:
                 raise ModelInvalid(
@@ -116,8 +112,6 @@ class LlamaCpp:
             for line in answer:
                 if line.startswith(b"data: {"):
                     yield json.loads(line[6:])
-        finally:
-            connection.close()
 
 
 def _content(request: Request) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.prompts import conversation, exactly
 from benchmarks.speed.calls import Request, Timing, mean_gap
@@ -39,8 +40,8 @@ class Ours:
         arrivals: list[float] = []
         result = None
         messages = conversation(request.text, request.images)
-        options = exactly(new_tokens) | {"resolution": request.resolution}
-        for chunk in self._vlm.stream(messages, **options):
+        resolution: Any = request.resolution
+        for chunk in self._vlm.stream(messages, **exactly(new_tokens), resolution=resolution):
             arrivals.append(time.perf_counter())
             result = chunk.result
         assert result is not None  # the last chunk carries it
@@ -58,8 +59,8 @@ class Ours:
     def together(self, requests: Sequence[Request], new_tokens: int) -> float:
         start = time.perf_counter()
         conversations = [conversation(request.text, request.images) for request in requests]
-        options = exactly(new_tokens) | {"resolution": requests[0].resolution}
-        results = self._vlm.batch(conversations, **options)
+        resolution: Any = requests[0].resolution
+        results = self._vlm.batch(conversations, **exactly(new_tokens), resolution=resolution)
         seconds = time.perf_counter() - start
         assert all(result.usage.completion_tokens == new_tokens for result in results)
         return seconds

@@ -86,14 +86,8 @@ def run_benchmark(
 ) -> None:
     """Measure the engines in turn; one that cannot run is reported and the others go on.
 
-    Args:
-        folder: a checkpoint in the hub's layout.
-        engines: names, see `engines`.
-        schedule: how much to measure.
-        notice: takes one line of progress at a time.
-        record: what is known already, and where new samples go.
-        columns: filled; on Ctrl-C it holds what was measured until then.
-        started: `time.perf_counter()` at which the budget began to run; now, when None.
+    Fills `columns`, which on Ctrl-C hold what was measured until then. The budget runs from
+    `started` on (`time.perf_counter()`), which is now when None.
     """
     start = (time.perf_counter() if started is None else started) - record.seconds
     columns.extend(Column(engine, {}) for engine in engines)

@@ -253,7 +253,7 @@ def test_converting_says_what_is_missing(tmp_path: Path, tiny_a: Path) -> None:
         make_gguf.make_gguf(tmp_path, converter, files, print)
     with pytest.raises(ModelNotFound, match="there is no converter"):
         make_gguf.make_gguf(tiny_a, converter, files, print)
-    assert not files.folder.exists()
+    assert not files.text.parent.exists()
 
 
 def test_a_converter_that_fails_leaves_no_file(
@@ -264,7 +264,7 @@ def test_a_converter_that_fails_leaves_no_file(
     converter.write_text("import sys; open(sys.argv[3], 'w').close(); sys.exit('unknown model')")
     with pytest.raises(BackendUnavailable, match="unknown model"):
         make_gguf.make_gguf(tiny_a, converter, files, lambda text: None)
-    assert list(files.folder.iterdir()) == []
+    assert list(files.text.parent.iterdir()) == []
     converter.write_text("import sys; open(sys.argv[3], 'w').write(' '.join(sys.argv))")
     make_gguf.make_gguf(tiny_a, converter, files, lambda text: None)
     assert files.missing() == []
