@@ -46,43 +46,6 @@ class Run:
     columns: list[Column] = field(default_factory=list)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = new_parser("bench", __doc__)
-    parser.add_argument(
-        "checkpoint",
-        type=Path,
-        nargs="?",
-        help="folder in the hub's layout; default: a 256M one with random weights, built once",
-    )
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument(
-        "--quick", action="store_true", help="what the bars need, in 15 minutes (default)"
-    )
-    size.add_argument("--full", action="store_true", help="all engines, all rows; hours")
-    parser.add_argument(
-        "--engines",
-        "--backends",
-        type=comma_list,
-        metavar="LIST",
-        help=f"of: {', '.join(FULL_ENGINES)}",
-    )
-    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="config folder")
-    parser.add_argument("--decoder", choices=DECODERS, default="random")
-    parser.add_argument("--rounds", type=int, help="most processes per engine and group")
-    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run")
-    parser.add_argument(
-        "--json", metavar="FILE", nargs="?", const="-", help="all samples; on stdout without FILE"
-    )
-    parser.add_argument(
-        "--markdown",
-        type=Path,
-        metavar="FILE",
-        help="write the report; between its marks where FILE has them",
-    )
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the main figures")
-    return parser
-
-
 def _schedule(options: argparse.Namespace) -> Schedule:
     schedule = FULL if options.full else QUICK
     if options.rounds is None:
@@ -149,7 +112,40 @@ def _run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; exit code 4 also says that no engine ran."""
-    return run_command(_parser(), _run, arguments)
+    parser = new_parser("bench", __doc__)
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        nargs="?",
+        help="folder in the hub's layout; default: a 256M one with random weights, built once",
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--quick", action="store_true", help="what the bars need, in 15 minutes (default)"
+    )
+    size.add_argument("--full", action="store_true", help="all engines, all rows; hours")
+    parser.add_argument(
+        "--engines",
+        "--backends",
+        type=comma_list,
+        metavar="LIST",
+        help=f"of: {', '.join(FULL_ENGINES)}",
+    )
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="config folder")
+    parser.add_argument("--decoder", choices=DECODERS, default="random")
+    parser.add_argument("--rounds", type=int, help="most processes per engine and group")
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run")
+    parser.add_argument(
+        "--json", metavar="FILE", nargs="?", const="-", help="all samples; on stdout without FILE"
+    )
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write the report; between its marks where FILE has them",
+    )
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the main figures")
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -28,14 +28,13 @@ from benchmarks.answers.reliability import (
     keep,
 )
 from benchmarks.answers.samples import SEED, TYPES, Form, Sample, forms, samples
-from benchmarks.command import new_parser, notice, run_command
+from benchmarks.command import FAILED, new_parser, notice, run_command
 from benchmarks.plotting import pyplot
 from benchmarks.tables import markdown_table
 from smolvlm_tools import SmolVLM
 
 LEAST_AUROC = 0.8
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +171,6 @@ def shortfalls(outcomes: Sequence[Outcome], extracted: Sequence[Extracted]) -> l
     return found
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = new_parser("calibration", __doc__)
-    parser.add_argument("--count", type=int, default=500, help="questions (500)")
-    parser.add_argument("--forms", type=int, default=250, help="forms to extract (250)")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"of the pictures ({SEED})")
-    parser.add_argument("--backend", default="auto")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--plot", type=Path, help="write the reliability plot here (PNG or SVG)")
-    return parser
-
-
 def _run(options: argparse.Namespace) -> int:
     if options.plot:
         pyplot()
@@ -203,7 +191,14 @@ def _run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    return run_command(_parser(), _run, arguments)
+    parser = new_parser("calibration", __doc__)
+    parser.add_argument("--count", type=int, default=500, help="questions (500)")
+    parser.add_argument("--forms", type=int, default=250, help="forms to extract (250)")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"of the pictures ({SEED})")
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--plot", type=Path, help="write the reliability plot here (PNG or SVG)")
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ from typing import TypeAlias
 
 from smolvlm_tools.errors import ModelError, SmolVLMError
 
+FAILED = 1
+"""Exit code of a command that ran and found something below its bar."""
+
 Notice: TypeAlias = Callable[[str], None]
 """Takes one line of progress."""
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkpoints.files import default_checkpoint
-from benchmarks.command import new_parser, run_command
+from benchmarks.command import FAILED, new_parser, run_command
 from benchmarks.machine import machine_facts
 from benchmarks.paths import DEFAULT_CONFIG
 from benchmarks.prompts import conversation, exactly
@@ -33,7 +33,6 @@ from smolvlm_tools import SmolVLM
 from smolvlm_tools.machine.meter import resident
 
 BAR = 1.15
-FAILED = 1
 PROMPT = "List everything that was bought, with its quantity and price."
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -145,20 +144,6 @@ def table(costs: Costs) -> str:
     return markdown_table(["", "median of replies", "each token at its quickest"], rows, left=1)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = new_parser("constraints", __doc__)
-    parser.add_argument(
-        "checkpoint", type=Path, nargs="?", help="default: built with random weights"
-    )
-    parser.add_argument("--backend", default="onnx")
-    parser.add_argument("--precision", default="int8")
-    parser.add_argument("--tokens", type=int, default=48, help="of every reply (48)")
-    parser.add_argument(
-        "--rounds", type=int, default=30, help="of one free and one typed reply (30)"
-    )
-    return parser
-
-
 def _run(options: argparse.Namespace) -> int:
     folder = options.checkpoint
     if folder is None:
@@ -173,7 +158,17 @@ def _run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    return run_command(_parser(), _run, arguments)
+    parser = new_parser("constraints", __doc__)
+    parser.add_argument(
+        "checkpoint", type=Path, nargs="?", help="default: built with random weights"
+    )
+    parser.add_argument("--backend", default="onnx")
+    parser.add_argument("--precision", default="int8")
+    parser.add_argument("--tokens", type=int, default=48, help="of every reply (48)")
+    parser.add_argument(
+        "--rounds", type=int, default=30, help="of one free and one typed reply (30)"
+    )
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

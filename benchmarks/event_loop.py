@@ -25,7 +25,7 @@ from llama_index.llms.smolvlm import SmolVLMLLM
 from llama_index.readers.smolvlm import SmolVLMImageReader, SmolVLMTransform
 from PIL import Image
 
-from benchmarks.command import new_parser, run_command
+from benchmarks.command import FAILED, new_parser, run_command
 from benchmarks.paths import ROOT
 from smolvlm_tools import ImagePolicy
 
@@ -118,21 +118,18 @@ async def run(model: str, pages: int, rounds: int) -> bool:
     return kept
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = new_parser("event_loop", __doc__)
-    parser.add_argument("--model", default="embedded")
-    parser.add_argument("--pages", type=int, default=3, help="of the PDF document")
-    parser.add_argument("--rounds", type=int, default=3)
-    return parser
-
-
 def _run(options: argparse.Namespace) -> int:
-    return 0 if asyncio.run(run(options.model, options.pages, options.rounds)) else 1
+    kept = asyncio.run(run(options.model, options.pages, options.rounds))
+    return 0 if kept else FAILED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    return run_command(_parser(), _run, arguments)
+    parser = new_parser("event_loop", __doc__)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--pages", type=int, default=3, help="of the PDF document")
+    parser.add_argument("--rounds", type=int, default=3)
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

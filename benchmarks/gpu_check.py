@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.checkpoints.files import default_checkpoint
-from benchmarks.command import Notice, comma_list, new_parser, notice, run_command
+from benchmarks.command import FAILED, Notice, comma_list, new_parser, notice, run_command
 from benchmarks.gpu.runs import RUNS, Wanted, all_runs, run
 from benchmarks.gpu.task import write_pictures
 from benchmarks.gpu.verdicts import Check, judge
@@ -33,7 +33,6 @@ from benchmarks.record import Record, measure_all
 from smolvlm_tools.errors import BackendUnavailable, ModelNotFound
 
 TIMEOUT_S = 1200
-FAILED = 1
 MARKS = {True: "pass", False: "FAIL", None: "-"}
 
 
@@ -85,24 +84,6 @@ def show(checks: Sequence[Check], title: str, console: Console) -> None:
     console.print(table)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = new_parser("gpu_check", __doc__)
-    parser.add_argument(
-        "folder", type=Path, help="checkpoint, or folder of its config and tokenizer files"
-    )
-    parser.add_argument("--device", default="cuda:0", help="cuda or cuda:N")
-    parser.add_argument(
-        "--only",
-        type=comma_list,
-        default=(),
-        metavar="LIST",
-        help=f"some of the checks: {','.join(RUNS)}",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    return parser
-
-
 def _run(options: argparse.Namespace) -> int:
     wanted = all_runs(options.only)
     facts = check_device(options.device)
@@ -129,7 +110,21 @@ def _run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    return run_command(_parser(), _run, arguments)
+    parser = new_parser("gpu_check", __doc__)
+    parser.add_argument(
+        "folder", type=Path, help="checkpoint, or folder of its config and tokenizer files"
+    )
+    parser.add_argument("--device", default="cuda:0", help="cuda or cuda:N")
+    parser.add_argument(
+        "--only",
+        type=comma_list,
+        default=(),
+        metavar="LIST",
+        help=f"some of the checks: {','.join(RUNS)}",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,13 @@ def _best(run: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _run(options: argparse.Namespace) -> int:
+    print(json.dumps(measure_floors(require_checkpoint(options.checkpoint)), indent=2))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
     parser = new_parser("limits", __doc__)
     parser.add_argument(
         "checkpoint",
@@ -131,17 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         default=CHECKPOINTS / DEFAULT_CONFIG.name,
         help="default: the one the benchmark builds",
     )
-    return parser
-
-
-def _run(options: argparse.Namespace) -> int:
-    print(json.dumps(measure_floors(require_checkpoint(options.checkpoint)), indent=2))
-    return 0
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    return run_command(_parser(), _run, arguments)
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.command import new_parser, notice, run_command
+from benchmarks.command import FAILED, new_parser, notice, run_command
 from benchmarks.memory.measure import answer_row
 from benchmarks.memory.rows import ROWS, SIZES, Row
 from benchmarks.memory.table import Result, as_markdown, as_table
@@ -34,7 +34,6 @@ from benchmarks.record import Record, measure_all
 from smolvlm_tools.errors import BadOptions, ModelNotFound
 
 TIMEOUT_S = 1800
-BROKEN = 1
 HEADER = {"benchmark": "memory_contract"}
 
 
@@ -75,19 +74,6 @@ def _folders(rows: Sequence[Row], given: Sequence[str]) -> dict[str, Path]:
     return folders
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = new_parser("memory_contract", __doc__)
-    parser.add_argument(
-        "--only", default="", metavar="TEXT", help=f"rows whose name contains TEXT: {ROWS[0]}"
-    )
-    parser.add_argument("--folder", action="append", default=[], metavar="SIZE=FOLDER")
-    parser.add_argument("--out", type=Path, default=RESULTS / "memory.jsonl", metavar="FILE")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="measure nothing")
-    parser.add_argument("--markdown", action="store_true", help="as in docs/memory.md")
-    parser.add_argument("--json", action="store_true")
-    return parser
-
-
 def _run(options: argparse.Namespace) -> int:
     rows = [row for row in ROWS if options.only in str(row)]
     if not rows:
@@ -104,12 +90,21 @@ def _run(options: argparse.Namespace) -> int:
         Console(width=130).print(as_table(results))
     held = sum(result.holds for result in results)
     notice(f"{held} of {len(results)} rows hold")
-    return 0 if held == len(results) else BROKEN
+    return 0 if held == len(results) else FAILED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    return run_command(_parser(), _run, arguments)
+    parser = new_parser("memory_contract", __doc__)
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help=f"rows whose name contains TEXT: {ROWS[0]}"
+    )
+    parser.add_argument("--folder", action="append", default=[], metavar="SIZE=FOLDER")
+    parser.add_argument("--out", type=Path, default=RESULTS / "memory.jsonl", metavar="FILE")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="measure nothing")
+    parser.add_argument("--markdown", action="store_true", help="as in docs/memory.md")
+    parser.add_argument("--json", action="store_true")
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

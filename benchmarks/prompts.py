@@ -31,12 +31,13 @@ LINE = "The quick brown fox of invoice 20741 jumps over 358 lazy dogs, and pays 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The image files of a run."""
+    """The image files of a run. The square is for the GPU only, see `benchmarks.gpu.task`."""
 
     pages: tuple[Path, ...]
     small: tuple[Path, ...]
     photo: Path
     icon: Path
+    square: Path
 
 
 def image_files(folder: Path) -> Images:
@@ -46,6 +47,7 @@ def image_files(folder: Path) -> Images:
         small=tuple(folder / f"small{number}.png" for number in range(TOGETHER)),
         photo=folder / "photo.jpg",
         icon=folder / "icon.png",
+        square=folder / "square.png",
     )
 
 

@@ -88,7 +88,14 @@ def _link_with_one_tile(folder: Path, target: Path) -> None:
     (target / PREPROCESSOR).write_text(json.dumps(settings), encoding="utf-8")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _run(options: argparse.Namespace) -> int:
+    make_gguf(options.checkpoint, options.converter, gguf_files(options.checkpoint), notice)
+    print(gguf_folder(options.checkpoint))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
     parser = new_parser("checkpoints.gguf", __doc__)
     parser.add_argument(
         "checkpoint",
@@ -98,18 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         help="folder in the hub's layout; default: the one the benchmark builds",
     )
     parser.add_argument("--converter", type=Path, required=True, help="convert_hf_to_gguf.py")
-    return parser
-
-
-def _run(options: argparse.Namespace) -> int:
-    make_gguf(options.checkpoint, options.converter, gguf_files(options.checkpoint), notice)
-    print(gguf_folder(options.checkpoint))
-    return 0
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    return run_command(_parser(), _run, arguments)
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

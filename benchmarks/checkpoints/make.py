@@ -189,7 +189,13 @@ def export_onnx(folder: Path, precisions: Sequence[str], notice: Notice) -> None
     export_checkpoint(folder, folder, tuple(precisions), progress=notice)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _run(options: argparse.Namespace) -> int:
+    build_checkpoint(**vars(options), notice=notice)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
     parser = new_parser("checkpoints.make", __doc__)
     parser.add_argument("config_folder", type=Path, help="folder with config and tokenizer files")
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
@@ -203,17 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help="also export ONNX files, e.g. fp32,int8,q4",
     )
-    return parser
-
-
-def _run(options: argparse.Namespace) -> int:
-    build_checkpoint(**vars(options), notice=notice)
-    return 0
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    return run_command(_parser(), _run, arguments)
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

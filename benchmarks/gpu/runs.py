@@ -16,7 +16,7 @@ from benchmarks.gpu.exhaustion import exhaust
 from benchmarks.gpu.memory import CudaGpu
 from benchmarks.gpu.speed import SPEEDS
 from benchmarks.gpu.task import GpuTask, ask, token_ids, usage_of
-from benchmarks.prompts import conversation, exactly
+from benchmarks.prompts import conversation, exactly, image_files
 from smolvlm_tools.errors import BackendUnavailable, BadOptions, OutOfMemoryBudget
 
 NEW_TOKENS = 64
@@ -71,7 +71,7 @@ def budget(task: GpuTask) -> dict[str, Any]:
         found["given_up"] = list(plan.given_up)
         peaks, reserved = [task.gpu.peak()], [task.gpu.reserved()]
         requests: list[dict[str, Any]] = []
-        for images in ([task.square], task.images.pages):
+        for images in ([task.images.square], task.images.pages):
             message = conversation("Describe.", images)
             requests.append(_answered(lambda message=message: ask(vlm, message, NEW_TOKENS)))
             peaks.append(task.gpu.peak())
@@ -169,7 +169,7 @@ class Wanted:
 def run(group: str, argument: str, folder: str, images: str, device: str) -> dict[str, Any]:
     """Run one of `RUNS`; wants a fresh process, with an empty allocator and no CUDA context."""
     gpu = CudaGpu(device)
-    return RUNS[group](GpuTask.of(Path(folder), Path(images), device, argument, gpu))
+    return RUNS[group](GpuTask(Path(folder), image_files(Path(images)), device, argument, gpu))
 
 
 def all_runs(groups: Sequence[str] = ()) -> list[Wanted]:

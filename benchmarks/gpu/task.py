@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from benchmarks.gpu.memory import CudaGpu
-from benchmarks.prompts import Images, exactly, image_files, write_images
+from benchmarks.prompts import Images, exactly, write_images
 
 SQUARE = (2048, 2048)
 
@@ -20,8 +20,7 @@ class GpuTask:
 
     Attributes:
         folder: a checkpoint in the hub's layout.
-        images: the benchmark's pictures.
-        square: a picture of 2048 x 2048 pixels.
+        images: the pictures.
         device: "cuda:N".
         argument: a precision, a budget, or an engine, as the run wants.
         gpu: the device's memory.
@@ -29,15 +28,9 @@ class GpuTask:
 
     folder: Path
     images: Images
-    square: Path
     device: str
     argument: str
     gpu: CudaGpu
-
-    @classmethod
-    def of(cls, folder: Path, images: Path, device: str, argument: str, gpu: CudaGpu) -> GpuTask:
-        """A task with the pictures in the folder `images`."""
-        return cls(folder, image_files(images), images / "square.png", device, argument, gpu)
 
     def load(self, **options: Any) -> Any:
         """Load the checkpoint in the torch backend, with options of `SmolVLM.load`."""
@@ -47,10 +40,10 @@ class GpuTask:
 
 
 def write_pictures(folder: Path) -> None:
-    """Draw the pictures of all tasks."""
+    """Draw the pictures of all tasks, the square one included."""
     images = write_images(folder)
     with Image.open(images.pages[0]) as page:
-        page.resize(SQUARE).save(folder / "square.png")
+        page.resize(SQUARE).save(images.square)
 
 
 def ask(vlm: Any, messages: list[dict[str, Any]], new_tokens: int, **options: Any) -> Any:

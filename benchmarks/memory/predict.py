@@ -68,18 +68,6 @@ def _no_pixels() -> None:
     raise AssertionError("nothing is decoded here")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = new_parser("memory.predict", __doc__)
-    parser.add_argument(
-        "--configs",
-        type=Path,
-        default=CHECKPOINTS,
-        metavar="FOLDER",
-        help=f"has the folders {', '.join(SIZES.values())} (config and tokenizer files suffice)",
-    )
-    return parser
-
-
 def _run(options: argparse.Namespace) -> int:
     found: list[tuple[str, ...]] = []
     for size, name in SIZES.items():
@@ -90,7 +78,15 @@ def _run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table as Markdown; returns the exit code."""
-    return run_command(_parser(), _run, arguments)
+    parser = new_parser("memory.predict", __doc__)
+    parser.add_argument(
+        "--configs",
+        type=Path,
+        default=CHECKPOINTS,
+        metavar="FOLDER",
+        help=f"has the folders {', '.join(SIZES.values())} (config and tokenizer files suffice)",
+    )
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -57,17 +57,10 @@ def as_table(results: Sequence[Result]) -> Table:
     """For a terminal."""
     table = Table("row", "ran", "predicted, MB", "measured, MB", "ratio", "holds")
     for result in results:
-        if result.error:
-            table.add_row(str(result.row), result.error[:60], "", "", "", "no")
-            continue
-        table.add_row(
-            str(result.row),
-            result.ran,
-            f"{result.predicted / 1e6:.0f}",
-            f"{result.measured / 1e6:.0f}",
-            f"{result.ratio:.3f}",
-            "yes" if result.holds else "no",
-        )
+        sizes = [f"{size / 1e6:.0f}" for size in (result.predicted, result.measured)]
+        figures = [result.ran, *sizes, f"{result.ratio:.3f}"]
+        said = [result.error[:60], "", "", ""] if result.error else figures
+        table.add_row(str(result.row), *said, "yes" if result.holds else "no")
     return table
 
 
@@ -78,14 +71,11 @@ def as_markdown(results: Sequence[Result]) -> str:
     models: dict[str, dict[str, Result]] = {}
     for result in plain:
         models.setdefault(_model(result.row), {})[result.row.image] = result
-    figures = [
-        [name, *(_cell(found.get(image)) for image in IMAGES)] for name, found in models.items()
-    ]
+    figures = [[name, *map(_cell, map(found.get, IMAGES))] for name, found in models.items()]
     requests = [[_request(r.row), r.ran, _cell(r)] for r in others]
-    request_head = ["request", "ran", "predicted / measured"]
-    return "\n\n".join(
-        [markdown_table(["", *IMAGES], figures), markdown_table(request_head, requests)]
-    )
+    first = markdown_table(["", *IMAGES], figures)
+    second = markdown_table(["request", "ran", "predicted / measured"], requests)
+    return f"{first}\n\n{second}"
 
 
 def _model(row: Row) -> str:
