@@ -42,7 +42,9 @@ class Record(Generic[Job]):
 
     def _read(self, job: type[Job], header: dict[str, Any]) -> None:
         if not self._path.is_file():
-            raise BadOptions(f"there is no run to resume at {self._path}", "Leave out --resume.")
+            raise BadOptions(
+                f"{self._path} holds no earlier run", "Leave out --resume, or name another file."
+            )
         first, *lines = self._path.read_text(encoding="utf-8").splitlines() or ["{}"]
         if json.loads(first) != header:
             raise BadOptions(

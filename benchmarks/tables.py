@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 
 def markdown_table(
     head: Sequence[object], rows: Iterable[Sequence[object]], left: int | None = None
 ) -> str:
     """A Markdown table whose columns after the first `left` are aligned right."""
+    return "\n".join(markdown_lines(head, rows, left))
+
+
+def markdown_lines(
+    head: Sequence[object], rows: Iterable[Sequence[object]], left: int | None = None
+) -> Iterator[str]:
+    """The lines of `markdown_table` one by one, for rows that take their time."""
     left = len(head) if left is None else left
     rule = ["---"] * left + ["---:"] * (len(head) - left)
-    lines = [_line(head), f"|{'|'.join(rule)}|", *map(_line, rows)]
-    return "\n".join(lines)
+    yield _line(head)
+    yield f"|{'|'.join(rule)}|"
+    yield from map(_line, rows)
 
 
 def _line(cells: Sequence[object]) -> str:

@@ -12,12 +12,13 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from benchmarks.command import new_parser, run_command
 from benchmarks.memory.rows import SIZES
 from benchmarks.paths import CHECKPOINTS
 from benchmarks.prompts import ICON_SIZE, PAGE_SIZE, PHOTO_SIZE, QUESTION
-from benchmarks.tables import markdown_table
+from benchmarks.tables import markdown_lines
 from smolvlm_tools.backends.footprint import Setup, footprint_of
 from smolvlm_tools.backends.onnx.files import PARTS
 from smolvlm_tools.backends.torch.backend import TILES_PER_BATCH
@@ -64,15 +65,18 @@ def _peak(reader: Reader, setup: Setup, size: tuple[int, int], process: int) -> 
     return predict(footprint, load, tiles, CacheLimits(), resident, host=setup.on_host).peak
 
 
-def _no_pixels() -> None:
+def _no_pixels() -> NoReturn:
     raise AssertionError("nothing is decoded here")
 
 
 def _run(options: argparse.Namespace) -> int:
-    found: list[tuple[str, ...]] = []
-    for size, name in SIZES.items():
-        found += rows(size, options.configs / name, this_process().resident)
-    print(markdown_table(["device", "model", "precision", *SIZES_PX], found, left=3))
+    found = (
+        row
+        for size, name in SIZES.items()
+        for row in rows(size, options.configs / name, this_process().resident)
+    )
+    for line in markdown_lines(["device", "model", "precision", *SIZES_PX], found, left=3):
+        print(line)
     return 0
 
 

@@ -177,7 +177,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert columns[0].samples["load"] == [1.0] * len(GROUPS)
     with pytest.raises(BadOptions, match="other engines"):
         run(tiny_a, ["torch:bf16"], plan, record, resume=True)
-    with pytest.raises(BadOptions, match="no run to resume"):
+    with pytest.raises(BadOptions, match="no earlier run"):
         run(tiny_a, [OURS], plan, tmp_path / "none.jsonl", resume=True)
 
 
