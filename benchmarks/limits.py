@@ -86,7 +86,7 @@ def floors(config: ModelConfig, flops: float, bandwidth: float) -> dict[str, flo
     """The limits, in the units of the rows.
 
     The seconds are those of float32; 8-bit products are quicker by the factor that the processor's
-    instructions allow (about 4 with VNNI, 1.3 to 2 with AVX2 alone).
+    instructions give (about 4 with VNNI, 1.3 to 2 with AVX2 alone).
     """
     work = work_of(config)
     vision, prefill = work.tile_flop / flops, work.prefill_flop / flops

@@ -167,7 +167,7 @@ class Wanted:
 
 
 def run(group: str, argument: str, folder: str, images: str, device: str) -> dict[str, Any]:
-    """Run one of `RUNS`; wants a fresh process, with an empty allocator and no CUDA context."""
+    """Run one of `RUNS`; needs a fresh process, with an empty allocator and no CUDA context."""
     gpu = CudaGpu(device)
     return RUNS[group](GpuTask(Path(folder), image_files(Path(images)), device, argument, gpu))
 

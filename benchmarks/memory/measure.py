@@ -1,4 +1,4 @@
-"""Measures one row of the memory contract; wants a process of its own."""
+"""Measures one row of the memory contract; needs a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measurements of speed, in groups that each want a fresh process."""
+"""The measurements of speed, in groups that each need a fresh process."""
 
 from __future__ import annotations
 

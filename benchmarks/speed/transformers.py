@@ -124,7 +124,7 @@ def greedy(new_tokens: int) -> dict[str, Any]:
 def load_processor(folder: Path) -> Any:
     """The checkpoint's `Idefics3Processor` with its true tokenizer.
 
-    Not AutoProcessor: it loses the tokenizer's digit splitting, and SmolVLM2's wants torchvision.
+    Not AutoProcessor: it loses the tokenizer's digit splitting, and SmolVLM2's needs torchvision.
     """
     from transformers import Idefics3ImageProcessorPil, Idefics3Processor, PreTrainedTokenizerFast
 
