@@ -1,1 +1,1 @@
-"""Full-size checkpoints with random weights, and the measurements that `make bench` prints."""
+"""Measurements of speed, memory and answers, and the full-size checkpoints that they need."""

@@ -1,4 +1,4 @@
-"""Measures this project's backends beside their peers on one checkpoint, in one run.
+"""Measures this project's backends beside transformers and llama.cpp on one checkpoint.
 
     python -m benchmarks.bench                       # builds a 256M checkpoint if there is none
     python -m benchmarks.bench FOLDER --engines auto,transformers:bf16:sdpa --json
@@ -20,66 +20,30 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.checkpoints.files import DEFAULT_CONFIG, RESULTS, default_checkpoint, export_plain
+from benchmarks.checkpoints.files import default_checkpoint, export_plain, require_checkpoint
 from benchmarks.checkpoints.make import DECODERS
-from benchmarks.command import exit_code
+from benchmarks.command import comma_list, new_parser, notice, run_command
 from benchmarks.limits import measure_floors
 from benchmarks.machine import machine_facts
-from benchmarks.speed.engines import FULL_ENGINES, OURS, QUICK_ENGINES, check_engine
-from benchmarks.speed.plot import require_matplotlib, write_plot
+from benchmarks.paths import DEFAULT_CONFIG, RESULTS
+from benchmarks.plotting import pyplot
+from benchmarks.record import Record
+from benchmarks.speed.engines import CARD, FULL_ENGINES, QUICK_ENGINES, check_engine, is_ours
+from benchmarks.speed.plot import write_plot
 from benchmarks.speed.report import as_json, markdown, print_report, write_markdown
 from benchmarks.speed.rows import Column
-from benchmarks.speed.schedule import FULL, QUICK, Record, Schedule, run_benchmark
-from smolvlm_tools.errors import BadOptions, ModelNotFound
+from benchmarks.speed.schedule import FULL, QUICK, Job, Schedule, run_benchmark
+from smolvlm_tools.errors import BadOptions
 
 
 @dataclass(slots=True)
 class Run:
-    """What is to be measured, and what is known so far."""
+    """What is known of a run so far."""
 
     folder: Path
-    engines: tuple[str, ...]
-    schedule: Schedule
     facts: dict[str, Any]
     floors: dict[str, float] = field(default_factory=dict)
     columns: list[Column] = field(default_factory=list)
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench",
-        description="Measure this project's backends beside transformers and llama.cpp.",
-        epilog="example: python -m benchmarks.bench --engines onnx:int8,transformers:bf16:sdpa",
-    )
-    parser.add_argument(
-        "checkpoint",
-        type=Path,
-        nargs="?",
-        help="folder in the hub's layout; default: a 256M one with random weights, built once",
-    )
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument(
-        "--quick", action="store_true", help="what the bars need, in 15 minutes (default)"
-    )
-    size.add_argument("--full", action="store_true", help="all engines, all rows; hours")
-    parser.add_argument(
-        "--engines", "--backends", metavar="LIST", help=f"of: {', '.join(FULL_ENGINES)}"
-    )
-    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="config folder")
-    parser.add_argument("--decoder", choices=DECODERS, default="random")
-    parser.add_argument("--rounds", type=int, help="most processes per engine and group")
-    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run")
-    parser.add_argument(
-        "--json", metavar="FILE", nargs="?", const="-", help="all samples; on stdout without FILE"
-    )
-    parser.add_argument(
-        "--markdown",
-        type=Path,
-        metavar="FILE",
-        help="write the report; between its marks where FILE has them",
-    )
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the main figures")
-    return parser.parse_args(arguments)
 
 
 def _schedule(options: argparse.Namespace) -> Schedule:
@@ -94,27 +58,20 @@ def _schedule(options: argparse.Namespace) -> Schedule:
 def _engines(options: argparse.Namespace) -> tuple[str, ...]:
     if options.engines is None:
         return FULL_ENGINES if options.full else QUICK_ENGINES
-    names = tuple(name for name in options.engines.split(",") if name)
-    for name in names:
+    for name in options.engines:
         check_engine(name)
-    if not names:
+    if not options.engines:
         raise BadOptions("--engines names none", f"Known ones: {', '.join(FULL_ENGINES)}.")
-    return names
-
-
-def _notice(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    return options.engines
 
 
 def _folder(options: argparse.Namespace, engines: Sequence[str]) -> Path:
-    folder: Path | None = options.checkpoint
-    if folder is None:
-        onnx = any(name.split(":")[0] in OURS for name in engines)
-        folder = default_checkpoint(options.config, options.decoder, onnx, _notice)
-        if "card:fp32" in engines:
-            export_plain(folder, _notice)
-    elif not (folder / "config.json").is_file():
-        raise ModelNotFound(f"{folder} holds no checkpoint", "Name a folder in the hub's layout.")
+    if options.checkpoint is not None:
+        return require_checkpoint(options.checkpoint)
+    onnx = any(map(is_ours, engines))
+    folder = default_checkpoint(options.config, options.decoder, onnx, notice)
+    if CARD in engines:
+        export_plain(folder, notice)
     return folder
 
 
@@ -137,26 +94,58 @@ def _run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     engines, schedule = _engines(options), _schedule(options)
     if options.plot is not None:
-        require_matplotlib()
+        pyplot()
     folder = _folder(options, engines)
-    run = Run(folder, engines, schedule, {**machine_facts(), "checkpoint": folder.name})
+    run = Run(folder, {**machine_facts(), "checkpoint": folder.name})
     header = {"engines": list(engines), "schedule": repr(schedule), "facts": run.facts}
-    record = Record(RESULTS / "last.jsonl", header, resume=options.resume)
+    record = Record(RESULTS / "last.jsonl", Job, header, resume=options.resume)
     run.floors = measure_floors(folder)
     try:
-        run_benchmark(folder, engines, schedule, _notice, record, run.columns, started)
+        run_benchmark(folder, engines, schedule, notice, record, run.columns, started)
     except KeyboardInterrupt:
         _report(options, run)
-        _notice("interrupted; go on with the same command and --resume")
+        notice("interrupted; go on with the same command and --resume")
         return 130
     _report(options, run)
     return 0 if any(column.error is None for column in run.columns) else 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code (0 ok, 2 options, 4 nothing ran, 130)."""
-    options = _parse(arguments)
-    return exit_code(lambda: _run(options))
+    """Run the command line; exit code 4 also says that no engine ran."""
+    parser = new_parser("bench", __doc__)
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        nargs="?",
+        help="folder in the hub's layout; default: a 256M one with random weights, built once",
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--quick", action="store_true", help="what the bars need, in 15 minutes (default)"
+    )
+    size.add_argument("--full", action="store_true", help="all engines, all rows; hours")
+    parser.add_argument(
+        "--engines",
+        "--backends",
+        type=comma_list,
+        metavar="LIST",
+        help=f"of: {', '.join(FULL_ENGINES)}",
+    )
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="config folder")
+    parser.add_argument("--decoder", choices=DECODERS, default="random")
+    parser.add_argument("--rounds", type=int, help="most processes per engine and group")
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run")
+    parser.add_argument(
+        "--json", metavar="FILE", nargs="?", const="-", help="all samples; on stdout without FILE"
+    )
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write the report; between its marks where FILE has them",
+    )
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the main figures")
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

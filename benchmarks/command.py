@@ -1,20 +1,52 @@
-"""How the commands of this folder end."""
+"""What the benchmarks' commands share: their parser, progress lines and exit codes."""
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from smolvlm_tools.errors import ModelError, SmolVLMError
 
+FAILED = 1
+"""Exit code of a command that ran and found something below its bar."""
 
-def exit_code(run: Callable[[], int]) -> int:
-    """What `run` returns; 2 for bad options, 4 for a model that fails, 130 for Ctrl-C."""
+Notice: TypeAlias = Callable[[str], None]
+"""Takes one line of progress."""
+
+
+def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
+    """A parser for `python -m benchmarks.NAME`; its help begins with the module's docstring."""
+    return argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def comma_list(text: str) -> tuple[str, ...]:
+    """The parts of "a,b,c", for an option's `type`."""
+    return tuple(part for part in text.split(",") if part)
+
+
+def notice(text: str) -> None:
+    """Print a line of progress on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run_command(
+    parser: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], int],
+    arguments: Sequence[str] | None,
+) -> int:
+    """Run a command line: what `run` returns, or 2 bad options, 4 model error, 130 Ctrl-C."""
+    options = parser.parse_args(arguments)
     try:
-        return run()
+        return run(options)
     except SmolVLMError as error:
-        print(f"error: {error}", file=sys.stderr)
+        notice(f"error: {error}")
         return 4 if isinstance(error, ModelError) else 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        notice("interrupted")
         return 130

@@ -1,12 +1,12 @@
-"""What a JSON-schema constraint costs at full size: per token, once at first, and in bytes.
+"""Measures what a JSON-schema constraint costs: per token, on the first request, and in memory.
 
     python -m benchmarks.constraints
     python -m benchmarks.constraints CHECKPOINT --backend torch --precision bf16
 
 The same prompt is continued by the same number of tokens, freely and under a schema in turns. A
-token's time is the wall time between the streamed tokens, without the prefill and the first token:
-the model's step, the mask, the choice and the hand-over. Random weights write random strings, so
-the grammar is kept at work in every token. Beside the medians of whole replies stand the least
+token's time is the wall time between two streamed tokens, without the prefill and the first token:
+the model's step, the mask, the choice and the hand-over. Random weights write random strings, which
+keeps the grammar at work in every token. Beside the medians of whole replies stand the shortest
 times of each token over all replies, which other work on the machine disturbs less. Exit code 1
 says that the ratio of the medians is above the bar of 1.15.
 """
@@ -23,21 +23,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.checkpoints.files import DEFAULT_CONFIG, default_checkpoint
-from benchmarks.command import exit_code
+from benchmarks.checkpoints.files import default_checkpoint
+from benchmarks.command import FAILED, new_parser, run_command
 from benchmarks.machine import machine_facts
+from benchmarks.paths import DEFAULT_CONFIG
+from benchmarks.prompts import conversation, exactly
+from benchmarks.tables import markdown_table
 from smolvlm_tools import SmolVLM
 from smolvlm_tools.machine.meter import resident
 
 BAR = 1.15
-FAILED = 1
 PROMPT = "List everything that was bought, with its quantity and price."
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "items": {
             "type": "array",
-            "minItems": 100,  # more than the tokens asked for hold: the answer never ends early
+            "minItems": 100,  # more than fit into the tokens, so that the answer never ends early
             "items": {
                 "type": "object",
                 "properties": {
@@ -56,12 +58,7 @@ SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One reply.
-
-    Attributes:
-        first: seconds until its first token.
-        steps: seconds from each token to the next.
-    """
+    """One reply: seconds until its first token, and from each token to the next."""
 
     first: float
     steps: tuple[float, ...]
@@ -77,7 +74,7 @@ class Costs:
     """All replies.
 
     Attributes:
-        free, typed: in the order they were made; the first of `typed` built the token trie.
+        free, typed: in order; the first of `typed` built the token trie.
         bytes_taken: by how much the process grew with that first one.
     """
 
@@ -87,7 +84,7 @@ class Costs:
 
     @property
     def trie_seconds(self) -> float:
-        """How much later the first token of the first typed reply came than that of the others."""
+        """How much later the first typed reply began than the others did."""
         return self.typed[0].first - statistics.median(run.first for run in self.typed[1:])
 
 
@@ -97,7 +94,7 @@ def median_token(runs: Sequence[Run]) -> float:
 
 
 def least_token(runs: Sequence[Run]) -> float:
-    """Seconds per token, each at its quickest: the mean over places of the least over replies."""
+    """Seconds per token, each at its quickest: mean over positions of the least over replies."""
     return statistics.mean(map(min, zip(*(run.steps for run in runs), strict=True)))
 
 
@@ -108,51 +105,62 @@ def ratio(costs: Costs, token: Callable[[Sequence[Run]], float]) -> float:
 
 def reply(vlm: SmolVLM, tokens: int, **options: Any) -> Run:
     """Time one greedy reply of `tokens` tokens."""
-    messages = [{"role": "user", "content": [{"type": "text", "text": PROMPT}]}]
+    messages = conversation(PROMPT)
     stamps: list[float] = []
     begun = time.perf_counter()
-    for _ in vlm.stream(messages, max_new_tokens=tokens, repetition_guard=False, **options):
+    for _ in vlm.stream(messages, **(exactly(tokens) | options)):
         stamps.append(time.perf_counter())
-    stamps = stamps[: tokens - 1]  # the last comes with what completes the answer
+    stamps = stamps[: tokens - 1]  # the last comes together with the end of the answer
     return Run(stamps[0] - begun, tuple(after - before for before, after in pairwise(stamps)))
 
 
 def measure(vlm: SmolVLM, tokens: int, rounds: int) -> Costs:
     """Free and typed replies in turns, after a free one that warms up."""
     memory = resident()
-    reply(vlm, tokens, ignore_eos=True)
+    reply(vlm, tokens)
     before = memory.now()
-    typed = [reply(vlm, tokens, answer=SCHEMA)]
+    typed = [reply(vlm, tokens, answer=SCHEMA, ignore_eos=False)]
     taken = memory.now() - before
     free: list[Run] = []
     for _ in range(rounds):
-        free.append(reply(vlm, tokens, ignore_eos=True))
-        typed.append(reply(vlm, tokens, answer=SCHEMA))
+        free.append(reply(vlm, tokens))
+        typed.append(reply(vlm, tokens, answer=SCHEMA, ignore_eos=False))
     return Costs(tuple(free), tuple(typed), taken)
 
 
 def table(costs: Costs) -> str:
     """Markdown."""
-    lines = ["| | median of replies | each token at its quickest |", "|---|---:|---:|"]
     ways = (median_token, least_token)
-    for name, runs in (("free decoding", costs.free), ("under the JSON schema", costs.typed[1:])):
-        cells = [f"{way(runs) * 1e3:.2f}" for way in ways]
-        lines.append(f"| {name}, ms a token | {' | '.join(cells)} |")
-    lines.append(
-        f"| ratio (at most {BAR}) | {' | '.join(f'{ratio(costs, w):.3f}' for w in ways)} |"
-    )
-    lines.append(f"| first typed request, s more | {costs.trie_seconds:.2f} | |")
-    lines.append(f"| memory it takes and keeps, MB | {costs.bytes_taken / 1e6:.0f} | |")
-    return "\n".join(lines)
+    replies = {"free decoding": costs.free, "under the JSON schema": costs.typed[1:]}
+    rows: list[list[str]] = [
+        [f"{name}, ms a token", *(f"{way(runs) * 1e3:.2f}" for way in ways)]
+        for name, runs in replies.items()
+    ]
+    rows += [
+        [f"ratio (at most {BAR})", *(f"{ratio(costs, way):.3f}" for way in ways)],
+        ["first typed request, s more", f"{costs.trie_seconds:.2f}", ""],
+        ["memory it takes and keeps, MB", f"{costs.bytes_taken / 1e6:.0f}", ""],
+    ]
+    return markdown_table(["", "median of replies", "each token at its quickest"], rows, left=1)
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def _run(options: argparse.Namespace) -> int:
+    folder = options.checkpoint
+    if folder is None:
+        folder = default_checkpoint(DEFAULT_CONFIG, "random", options.backend == "onnx", print)
+    with SmolVLM.load(folder, backend=options.backend, precision=options.precision) as vlm:
+        costs = measure(vlm, options.tokens, options.rounds)
+        facts = machine_facts()
+        print(f"{vlm!r}; {facts['cpu']}, {facts['cores']} cores; {options.rounds} rounds\n")
+    print(table(costs))
+    return 0 if ratio(costs, median_token) <= BAR else FAILED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = new_parser("constraints", __doc__)
     parser.add_argument(
-        "checkpoint", type=Path, nargs="?", help="built with random weights if none"
+        "checkpoint", type=Path, nargs="?", help="default: built with random weights"
     )
     parser.add_argument("--backend", default="onnx")
     parser.add_argument("--precision", default="int8")
@@ -160,25 +168,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=30, help="of one free and one typed reply (30)"
     )
-    return parser.parse_args(argv)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Measure and print."""
-    folder = args.checkpoint
-    if folder is None:
-        folder = default_checkpoint(DEFAULT_CONFIG, "random", args.backend == "onnx", print)
-    with SmolVLM.load(folder, backend=args.backend, precision=args.precision) as vlm:
-        costs = measure(vlm, args.tokens, args.rounds)
-        facts = machine_facts()
-        print(f"{vlm!r}; {facts['cpu']}, {facts['cores']} cores; {args.rounds} rounds\n")
-    print(table(costs))
-    return 0 if ratio(costs, median_token) <= BAR else FAILED
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
-    return exit_code(lambda: run(parse_args(argv)))
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

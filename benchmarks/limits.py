@@ -1,38 +1,41 @@
-"""What this processor can do at best, and what the model needs; knows arithmetic, not engines.
+"""Measures what this processor can do at best, and the limits that follow for a model.
 
     python -m benchmarks.limits
 
-The best of several runs, as the limit is what the hardware gives on a good moment.
+Each figure is the best of several runs: the limit is what the hardware gives at a good moment.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.speed.rows import LONG_CONTEXT
+from benchmarks.checkpoints.files import require_checkpoint
+from benchmarks.command import new_parser, run_command
+from benchmarks.paths import CHECKPOINTS, DEFAULT_CONFIG
+from benchmarks.speed.rows import LONG_CONTEXT, PAGE_TILES
 from smolvlm_tools.checkpoint.config import ModelConfig
 
 EDGE = 2048  # of the multiplied matrices: 3 x 16 MB, beyond the caches
 READ_BYTES = 512_000_000
 RUNS = 7
-PAGE_TILES = 17
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one checkpoint's computation takes.
+    """What one checkpoint has to compute and read.
 
     Attributes:
         tile_flop: vision tower and connector, one tile.
         prefill_flop: decoder body and one row of logits, LONG_CONTEXT tokens.
-        step_weights: weights read per decode step; the token table is not, but for one row.
+        step_weights: weights read per decode step; of the token table that is one row only.
         step_kv_bytes: keys and values in float32 read per step at LONG_CONTEXT.
     """
 
@@ -80,7 +83,7 @@ def read_bytes_per_second() -> float:
 
 
 def floors(config: ModelConfig, flops: float, bandwidth: float) -> dict[str, float]:
-    """Limits in the units of the rows.
+    """The limits, in the units of the rows.
 
     The seconds are those of float32; 8-bit products are quicker by the factor that the processor's
     instructions give (about 4 with VNNI, 1.3 to 2 with AVX2 alone).
@@ -119,8 +122,23 @@ def _best(run: Callable[[], object]) -> float:
     return min(seconds)
 
 
-if __name__ == "__main__":
-    from benchmarks.checkpoints.files import CHECKPOINTS, DEFAULT_CONFIG
+def _run(options: argparse.Namespace) -> int:
+    print(json.dumps(measure_floors(require_checkpoint(options.checkpoint)), indent=2))
+    return 0
 
-    where = Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKPOINTS / DEFAULT_CONFIG.name
-    print(json.dumps(measure_floors(where), indent=2))
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = new_parser("limits", __doc__)
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        nargs="?",
+        default=CHECKPOINTS / DEFAULT_CONFIG.name,
+        help="default: the one the benchmark builds",
+    )
+    return run_command(parser, _run, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

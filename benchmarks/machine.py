@@ -1,4 +1,4 @@
-"""Facts about the machine and the packages of a run."""
+"""The machine and the packages of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.engines import cores
+from benchmarks.speed.calls import cores
 
 PACKAGES = (
     "onnxruntime",

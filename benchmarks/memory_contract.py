@@ -1,75 +1,62 @@
-"""Whether memory keeps to what was predicted of it: many models, precisions and images, measured.
+"""Compares predicted with measured memory for many models, precisions and images.
 
     python -m benchmarks.memory_contract
-    python -m benchmarks.memory_contract --only 256m --out rows.jsonl
+    python -m benchmarks.memory_contract --only 256m-onnx --out rows.jsonl
     python -m benchmarks.memory_contract --from rows.jsonl --markdown
 
 Every row is a process of its own that plans, loads and answers. Predicted and measured are the
-highest resident memory of that whole process, from its start to the reply's end; a row holds when
-measured <= predicted <= 1.25 x measured, and the peak is never above a budget that was accepted.
-Rows are kept as they come (`--out`), so a run that was broken off goes on where it stopped.
+highest resident memory of that whole process, from its start to the reply's end. A row holds when
+measured <= predicted <= 1.25 x measured and the peak is not above the budget that was accepted.
+Rows are kept as they come (`--out`), so an interrupted run goes on where it stopped. Exit code 1
+says that a row does not hold.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.checkpoints.files import CHECKPOINTS, RESULTS, ROOT
-from benchmarks.command import exit_code
+from benchmarks.command import FAILED, new_parser, notice, run_command
+from benchmarks.memory.measure import answer_row
 from benchmarks.memory.rows import ROWS, SIZES, Row
 from benchmarks.memory.table import Result, as_markdown, as_table
+from benchmarks.paths import CHECKPOINTS, RESULTS
+from benchmarks.process import Answer, measure_fresh
 from benchmarks.prompts import write_images
+from benchmarks.record import Record, measure_all
 from smolvlm_tools.errors import BadOptions, ModelNotFound
 
 TIMEOUT_S = 1800
-BROKEN = 1
+HEADER = {"benchmark": "memory_contract"}
 
 
-def measure(row: Row, folder: Path, images: Path) -> Result:
+def measure(row: Row, folder: Path, images: Path) -> Answer:
     """Run one row in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.memory.worker", str(folder), str(images)]
-    ran = subprocess.run(
-        [*command, json.dumps(asdict(row))],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-    )
-    lines = ran.stdout.splitlines()
-    if not lines:
-        return Result(row, error=ran.stderr.strip().splitlines()[-1] if ran.stderr else "no answer")
-    return Result(row, **json.loads(lines[-1]))
+    arguments = {"row": asdict(row), "folder": str(folder), "images": str(images)}
+    return measure_fresh(answer_row, arguments, TIMEOUT_S)
 
 
-def measure_all(
-    rows: Sequence[Row], folders: dict[str, Path], out: Path, console: Console
-) -> Iterator[Result]:
-    """Measure what `out` does not hold yet, and add it there."""
-    done = {result.row: result for result in read_results(out)} if out.exists() else {}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="smolvlm-memory-") as scratch:
-        write_images(Path(scratch))
-        for number, row in enumerate(rows, 1):
-            if row not in done:
-                console.print(f"{number} of {len(rows)}: {row}", highlight=False)
-                done[row] = measure(row, folders[row.size], Path(scratch))
-                with out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(done[row])) + "\n")
-            yield done[row]
+def read_results(path: Path, rows: Sequence[Row] = ROWS) -> list[Result]:
+    """The rows that were measured into a file."""
+    answers = Record(path, Row, HEADER, resume=True).answers
+    return [Result.of(row, answers[row]) for row in rows if row in answers]
 
 
-def read_results(path: Path) -> list[Result]:
-    """The rows of a file that `measure_all` wrote."""
-    return [Result.read(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def _measure(rows: Sequence[Row], folders: dict[str, Path], out: Path) -> list[Result]:
+    record = Record(out, Row, HEADER, resume=out.exists())
+    with tempfile.TemporaryDirectory(prefix="smolvlm-memory-") as images:
+        write_images(Path(images))
+        answers = measure_all(
+            rows, record, lambda row: measure(row, folders[row.size], Path(images)), notice
+        )
+    return [Result.of(row, answer) for row, answer in answers.items()]
 
 
 def _folders(rows: Sequence[Row], given: Sequence[str]) -> dict[str, Path]:
@@ -87,32 +74,14 @@ def _folders(rows: Sequence[Row], given: Sequence[str]) -> dict[str, Path]:
     return folders
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.memory_contract",
-        description="Predicted beside measured memory. Exit code 1 when a row does not hold.",
-        epilog="example: python -m benchmarks.memory_contract --only 256m-onnx",
-    )
-    parser.add_argument(
-        "--only", default="", metavar="TEXT", help="rows whose name holds TEXT: " + str(ROWS[0])
-    )
-    parser.add_argument("--folder", action="append", default=[], metavar="SIZE=FOLDER")
-    parser.add_argument("--out", type=Path, default=RESULTS / "memory.jsonl", metavar="FILE")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="measure nothing")
-    parser.add_argument("--markdown", action="store_true", help="as in docs/memory.md")
-    parser.add_argument("--json", action="store_true")
-    return parser.parse_args(arguments)
-
-
 def _run(options: argparse.Namespace) -> int:
     rows = [row for row in ROWS if options.only in str(row)]
     if not rows:
-        raise BadOptions(f"no row is called {options.only!r}", f"Rows are such as {ROWS[0]}.")
+        raise BadOptions(f"no row is called {options.only!r}", f"A row is called {ROWS[0]}.")
     if options.source:
-        results = [result for result in read_results(options.source) if result.row in rows]
+        results = read_results(options.source, rows)
     else:
-        folders = _folders(rows, options.folder)
-        results = list(measure_all(rows, folders, options.out, Console(stderr=True)))
+        results = _measure(rows, _folders(rows, options.folder), options.out)
     if options.json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     elif options.markdown:
@@ -120,14 +89,22 @@ def _run(options: argparse.Namespace) -> int:
     else:
         Console(width=130).print(as_table(results))
     held = sum(result.holds for result in results)
-    print(f"{held} of {len(results)} rows hold", file=sys.stderr)
-    return 0 if held == len(results) else BROKEN
+    notice(f"{held} of {len(results)} rows hold")
+    return 0 if held == len(results) else FAILED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    options = _parse(arguments)
-    return exit_code(lambda: _run(options))
+    parser = new_parser("memory_contract", __doc__)
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help=f"rows whose name contains TEXT: {ROWS[0]}"
+    )
+    parser.add_argument("--folder", action="append", default=[], metavar="SIZE=FOLDER")
+    parser.add_argument("--out", type=Path, default=RESULTS / "memory.jsonl", metavar="FILE")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="measure nothing")
+    parser.add_argument("--markdown", action="store_true", help="as in docs/memory.md")
+    parser.add_argument("--json", action="store_true")
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""The inputs that every engine is measured on: pages, a photo, an icon, texts of exact length."""
+"""What every engine is asked: pages, a photo, an icon, texts of exact length."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from tokenizers import Tokenizer
@@ -29,12 +31,13 @@ LINE = "The quick brown fox of invoice 20741 jumps over 358 lazy dogs, and pays 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The image files of a run."""
+    """The image files of a run. The square is for the GPU only, see `benchmarks.gpu.task`."""
 
     pages: tuple[Path, ...]
     small: tuple[Path, ...]
     photo: Path
     icon: Path
+    square: Path
 
 
 def image_files(folder: Path) -> Images:
@@ -44,6 +47,7 @@ def image_files(folder: Path) -> Images:
         small=tuple(folder / f"small{number}.png" for number in range(TOGETHER)),
         photo=folder / "photo.jpg",
         icon=folder / "icon.png",
+        square=folder / "square.png",
     )
 
 
@@ -84,10 +88,21 @@ def _draw_print(size: tuple[int, int], font_size: int) -> Image.Image:
     return image
 
 
-def text_of_length(tokenizer_file: Path, prompt_tokens: int) -> str:
-    """A user text whose whole chat prompt has `prompt_tokens` tokens, or nearly so.
+def conversation(text: str, images: Sequence[Path] = ()) -> list[dict[str, Any]]:
+    """One question as `SmolVLM` takes it, images first."""
+    content: list[dict[str, Any]] = [{"type": "image", "image": str(path)} for path in images]
+    return [{"role": "user", "content": [*content, {"type": "text", "text": text}]}]
 
-    It is exact where the filler word is one token, as in SmolVLM's vocabulary.
+
+def exactly(new_tokens: int) -> dict[str, Any]:
+    """Options of `SmolVLM` for a reply of exactly so many tokens."""
+    return {"max_new_tokens": new_tokens, "ignore_eos": True, "repetition_guard": False}
+
+
+def text_of_length(tokenizer_file: Path, prompt_tokens: int) -> str:
+    """A user text whose whole chat prompt has `prompt_tokens` tokens.
+
+    Exact only where the filler word is one token, as in SmolVLM's vocabulary.
     """
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
 

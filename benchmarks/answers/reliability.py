@@ -1,4 +1,4 @@
-"""How well a confidence tells right from wrong: pure arithmetic over (confidence, right) pairs."""
+"""How well a confidence tells right from wrong answers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,7 @@ Scored = tuple[float, bool]
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Answers of about the same confidence.
-
-    Attributes:
-        count: how many.
-        confidence: their mean confidence.
-        accuracy: the share of them that is right.
-    """
+    """Answers of about the same confidence: how many, their mean confidence, the share right."""
 
     count: int
     confidence: float
@@ -30,7 +24,6 @@ class Kept:
     """What a `min_confidence` leaves.
 
     Attributes:
-        threshold: the least confidence.
         coverage: the share of the questions that are still answered.
         accuracy: the share of those answers that is right; None where none is left.
     """
@@ -41,7 +34,7 @@ class Kept:
 
 
 def accuracy(scored: Sequence[Scored]) -> float:
-    """The share that is right."""
+    """The share of right answers."""
     return sum(right for _, right in scored) / len(scored)
 
 
@@ -62,7 +55,7 @@ def auroc(scored: Sequence[Scored]) -> float | None:
 def auroc_interval(scored: Sequence[Scored], rounds: int = 500) -> tuple[float, float]:
     """The central 95 % of the AUROC over resampled answers (bootstrap, fixed seed).
 
-    Wants right and wrong answers in `scored`.
+    `scored` must have right and wrong answers.
     """
     rng = random.Random(0)
     drawn = (auroc(rng.choices(scored, k=len(scored))) for _ in range(rounds))
@@ -71,7 +64,7 @@ def auroc_interval(scored: Sequence[Scored], rounds: int = 500) -> tuple[float, 
 
 
 def bins(scored: Sequence[Scored], count: int = 10) -> list[Bin]:
-    """Answers in equal steps of confidence, lowest first; steps without an answer are left out."""
+    """Answers in equal steps of confidence, lowest first, without empty steps."""
     steps: list[list[Scored]] = [[] for _ in range(count)]
     for confidence, right in scored:
         steps[min(count - 1, int(confidence * count))].append((confidence, right))

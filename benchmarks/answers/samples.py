@@ -1,6 +1,6 @@
 """Held-out pictures with questions and fields for `benchmarks.calibration`.
 
-From seeds that nothing else uses: not the training, not `examples/embedded_model/evaluate.py`, not
+Their seeds are used by nothing else: not by the training, `examples/embedded_model/evaluate.py` or
 `smolvlm quality`.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from benchmarks.checkpoints.files import ROOT
+from benchmarks.paths import ROOT
 
 sys.path.append(str(ROOT / "examples" / "embedded_model"))  # scripts, not a package
 
@@ -26,7 +26,7 @@ from turn import Turn
 
 SEED = 83_000_000
 DEVELOPMENT_SEED = 84_000_000
-"""For whoever changes prompts or confidences: `SEED` measures, it is not to be tuned on."""
+"""For tuning prompts and confidences; `SEED` is for measuring only."""
 
 TYPES: dict[str, Any] = {
     "yes/no": bool,
@@ -86,7 +86,7 @@ def forms(count: int, seed: int) -> Iterator[Form]:
 
 
 def _printed_number(rng: random.Random, picture: Picture) -> Turn | None:
-    """A question for a number that stands in the picture; None where there is none."""
+    """A question about a number printed in the picture; None where there is none."""
     found = [(k, value) for k, value in fields_of(picture).items() if k in NUMBER_KEYS]
     if not found:
         return None

@@ -1,1 +1,1 @@
-"""Full-size checkpoints of random weights to measure with."""
+"""Full-size checkpoints with random weights."""

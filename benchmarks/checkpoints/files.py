@@ -1,61 +1,60 @@
-"""Where the benchmark keeps what it builds: the checkpoint, and peers' files beside it."""
+"""The checkpoint that is measured, and the peers' files beside it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.checkpoints.make import Notice, build_checkpoint, export_onnx
+from benchmarks.checkpoints.make import build_checkpoint, export_onnx
+from benchmarks.command import Notice
+from benchmarks.paths import CHECKPOINTS
 from smolvlm_tools.backends.onnx.files import available_precisions
 from smolvlm_tools.errors import ModelNotFound
 
-ROOT = Path(__file__).resolve().parents[2]
-CHECKPOINTS = ROOT / "benchmarks" / ".checkpoints"
-RESULTS = ROOT / "benchmarks" / ".results"
-DEFAULT_CONFIG = ROOT.parent / "shared" / "reference" / "SmolVLM-256M-Instruct"
 ONNX_PRECISIONS = ("fp32", "int8", "q4")
 
 
-@dataclass(frozen=True, slots=True)
-class GgufFiles:
-    """llama.cpp's files of one checkpoint; made by `make_gguf`."""
+class GgufFiles(NamedTuple):
+    """llama.cpp's files of one checkpoint, which `benchmarks.checkpoints.gguf` makes."""
 
-    folder: Path
-
-    @property
-    def text(self) -> Path:
-        return self.folder / "text-q8_0.gguf"
-
-    @property
-    def vision(self) -> Path:
-        return self.folder / "mmproj-q8_0.gguf"
-
-    @property
-    def vision_one_tile(self) -> Path:
-        return self.folder / "mmproj-one-tile-q8_0.gguf"
+    text: Path
+    vision: Path
+    vision_one_tile: Path
 
     def missing(self) -> list[str]:
-        files = (self.text, self.vision, self.vision_one_tile)
-        return [path.name for path in files if not path.is_file()]
+        return [path.name for path in self if not path.is_file()]
 
 
-def gguf_files(folder: Path) -> GgufFiles:
-    """The GGUF files that belong to the checkpoint in `folder`, there or not."""
-    return GgufFiles(folder.with_name(f"{folder.name}-gguf"))
+def gguf_folder(checkpoint: Path) -> Path:
+    """Where the GGUF files of a checkpoint are kept."""
+    return checkpoint.with_name(f"{checkpoint.name}-gguf")
+
+
+def gguf_files(checkpoint: Path) -> GgufFiles:
+    """The GGUF files of a checkpoint, whether they exist or not."""
+    names = ("text-q8_0.gguf", "mmproj-q8_0.gguf", "mmproj-one-tile-q8_0.gguf")
+    return GgufFiles(*(gguf_folder(checkpoint) / name for name in names))
 
 
 def plain_folder(folder: Path) -> Path:
-    """Where the ONNX files with standard operators only, as published on the hub, are kept."""
+    """Where ONNX files with standard operators only are kept, as the hub has them."""
     return folder.with_name(f"{folder.name}-plain")
 
 
+def require_checkpoint(folder: Path) -> Path:
+    """`folder`, or ModelNotFound where it holds no checkpoint."""
+    if not (folder / "config.json").is_file():
+        raise ModelNotFound(f"{folder} holds no checkpoint", "Name a folder in the hub's layout.")
+    return folder
+
+
 def default_checkpoint(config: Path, decoder: str, onnx: bool, notice: Notice) -> Path:
-    """The checkpoint of `config` under `benchmarks/.checkpoints`, built where it is missing."""
+    """The checkpoint of `config` under `CHECKPOINTS`, built where it is missing."""
     folder = CHECKPOINTS / (config.name if decoder == "random" else f"{config.name}-{decoder}")
     if not folder.exists():
         if not config.is_dir():
             raise ModelNotFound(
-                f"there is no checkpoint at {folder} and no config folder {config} to build it of",
+                f"there is no checkpoint at {folder}, and no folder {config} to build it from",
                 "Name a checkpoint folder, or a folder of config files with --config.",
             )
         build_checkpoint(config, folder, decoder=decoder, notice=notice)
@@ -67,7 +66,7 @@ def default_checkpoint(config: Path, decoder: str, onnx: bool, notice: Notice) -
 
 
 def export_plain(folder: Path, notice: Notice) -> Path:
-    """The fp32 ONNX files of the hub's form, exported where they are missing.
+    """The fp32 ONNX files as on the hub, exported where they are missing.
 
     Raises:
         BackendUnavailable: torch, transformers or onnx is not installed.

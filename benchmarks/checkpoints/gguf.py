@@ -1,12 +1,12 @@
-"""Converts a checkpoint to GGUF for the llama.cpp column; runs llama.cpp's own converter.
+"""Converts a checkpoint to GGUF (Q8_0) for the benchmark's llama.cpp column.
 
     pip install xllamacpp sentencepiece
     pip download --no-deps --no-binary :all: llama-cpp-python && tar xzf llama_cpp_python-*.tar.gz
     C=$(echo llama_cpp_python-*/vendor/llama.cpp/convert_hf_to_gguf.py)
     python -m benchmarks.checkpoints.gguf --converter $C
 
-The source package of llama-cpp-python carries llama.cpp with its converter and the matching
-`gguf` package. Nothing is fetched here.
+The source package of llama-cpp-python carries llama.cpp's own converter, which is run here, and the
+matching `gguf` package. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -17,32 +17,30 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.checkpoints.files import CHECKPOINTS, DEFAULT_CONFIG, GgufFiles, gguf_files
-from benchmarks.command import exit_code
+from benchmarks.checkpoints.files import GgufFiles, gguf_files, gguf_folder, require_checkpoint
+from benchmarks.command import Notice, new_parser, notice, run_command
+from benchmarks.paths import CHECKPOINTS, DEFAULT_CONFIG
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BackendUnavailable, ModelNotFound
 
 OUTTYPE = "q8_0"
 PREPROCESSOR = "preprocessor_config.json"
 
-Notice = Callable[[str], None]
-
 
 def make_gguf(folder: Path, converter: Path, files: GgufFiles, notice: Notice) -> None:
     """Write the decoder and two vision files, in Q8_0 as they are published for SmolVLM.
 
-    The second vision file differs in one number: images are cut to one tile, which is
-    `size={"longest_edge": 512}` in transformers and cannot be asked for by request in llama.cpp.
+    The second vision file differs in one number, which makes every image one tile:
+    `size={"longest_edge": 512}` in transformers. llama.cpp has no option for it in a request.
 
     Raises:
         ModelNotFound: no checkpoint or no converter there.
         BackendUnavailable: a package of the converter is missing, or it failed.
     """
-    if not (folder / "config.json").is_file():
-        raise ModelNotFound(f"{folder} holds no checkpoint", "Name a folder in the hub's layout.")
+    require_checkpoint(folder)
     if not converter.is_file():
         raise ModelNotFound(
             f"there is no converter {converter}",
@@ -53,7 +51,7 @@ def make_gguf(folder: Path, converter: Path, files: GgufFiles, notice: Notice) -
             raise BackendUnavailable(
                 f"llama.cpp's converter needs {package}", f"Install it: pip install {package}"
             )
-    files.folder.mkdir(parents=True, exist_ok=True)
+    files.text.parent.mkdir(parents=True, exist_ok=True)
     _convert(converter, folder, files.text, [], notice)
     _convert(converter, folder, files.vision, ["--mmproj"], notice)
     with tempfile.TemporaryDirectory(prefix="smolvlm-gguf-") as name:
@@ -90,11 +88,15 @@ def _link_with_one_tile(folder: Path, target: Path) -> None:
     (target / PREPROCESSOR).write_text(json.dumps(settings), encoding="utf-8")
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.checkpoints.gguf",
-        description="Convert a checkpoint for the benchmark's llama.cpp column (Q8_0).",
-    )
+def _run(options: argparse.Namespace) -> int:
+    make_gguf(options.checkpoint, options.converter, gguf_files(options.checkpoint), notice)
+    print(gguf_folder(options.checkpoint))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = new_parser("checkpoints.gguf", __doc__)
     parser.add_argument(
         "checkpoint",
         type=Path,
@@ -103,25 +105,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="folder in the hub's layout; default: the one the benchmark builds",
     )
     parser.add_argument("--converter", type=Path, required=True, help="convert_hf_to_gguf.py")
-    return parser.parse_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code (0 ok, 2 options, 4 model, 130 Ctrl-C)."""
-    options = _parse(arguments)
-    files = gguf_files(options.checkpoint)
-
-    def run() -> int:
-        make_gguf(
-            options.checkpoint,
-            options.converter,
-            files,
-            notice=lambda text: print(text, file=sys.stderr, flush=True),
-        )
-        print(files.folder)
-        return 0
-
-    return exit_code(run)
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Builds a full-size checkpoint in the hub's layout from a folder of config and tokenizer files.
 
-    python -m benchmarks.checkpoints.make ../shared/reference/SmolVLM-256M-Instruct --out /tmp/256m
+    python -m benchmarks.checkpoints.make ../shared/reference/SmolVLM-256M-Instruct --out 256m
+    python -m benchmarks.checkpoints.make CONFIG --out FOLDER --decoder smollm2 --onnx fp32,q4
 
-Speed and memory of a model depend on its shapes, not on its values: random weights measure the
-same. One tensor is in memory at a time.
+A model's speed and memory depend on its shapes and not on its values, so random weights serve as
+well. Only one tensor is in memory at a time.
 """
 
 from __future__ import annotations
@@ -13,22 +14,34 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.checkpoints.safetensors_stream import DTYPES, HUB_SHARD_BYTES, write_checkpoint
+from benchmarks.checkpoints.safetensors_stream import (
+    HUB_SHARD_BYTES,
+    SAFETENSORS_NAMES,
+    TORCH_NAMES,
+    write_checkpoint,
+)
 from benchmarks.checkpoints.smollm2 import smollm2_source
-from benchmarks.checkpoints.weights import TensorSource, random_source, tensor_shapes
+from benchmarks.checkpoints.weights import (
+    Shape,
+    Tensor,
+    TensorSource,
+    random_source,
+    tensor_shapes,
+)
+from benchmarks.command import Notice, comma_list, new_parser, notice, run_command
 from smolvlm_tools.checkpoint.config import ModelConfig
-from smolvlm_tools.errors import BadOptions, ModelError, ModelNotFound, SmolVLMError
+from smolvlm_tools.errors import BadOptions, ModelNotFound
 
 DECODERS = ("random", "smollm2")
-TORCH_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 REQUIRED_FILES = ("config.json", "preprocessor_config.json", "tokenizer.json")
-OPTIONAL_FILES = (
+COPIED_FILES = (
+    "preprocessor_config.json",
     "added_tokens.json",
     "chat_template.json",
     "generation_config.json",
@@ -36,8 +49,6 @@ OPTIONAL_FILES = (
     "special_tokens_map.json",
     "tokenizer_config.json",
 )
-
-Notice = Callable[[str], None]
 
 
 def build_checkpoint(
@@ -48,7 +59,6 @@ def build_checkpoint(
     dtype: str = "bf16",
     seed: int = 0,
     onnx: Sequence[str] = (),
-    shard_bytes: int = HUB_SHARD_BYTES,
     notice: Notice = lambda text: None,
 ) -> Path:
     """Write config files, tokenizer and weights of a checkpoint into the new folder `out`.
@@ -60,7 +70,6 @@ def build_checkpoint(
         dtype: of the stored weights: "bf16", "fp32" or "fp16".
         seed: of the random weights; equal seeds give equal bytes.
         onnx: precisions to export as well, e.g. ("fp32", "int8").
-        shard_bytes: size above which weights are split into shards with an index.
         notice: takes one line of progress at a time.
 
     Returns:
@@ -72,12 +81,12 @@ def build_checkpoint(
         ModelInvalid: the config files contradict each other.
     """
     _check_choice("decoder", decoder, DECODERS)
-    _check_choice("dtype", dtype, tuple(DTYPES))
+    _check_choice("dtype", dtype, tuple(SAFETENSORS_NAMES))
     config = _read_config(config_folder)
     source = random_source(seed) if decoder == "random" else smollm2_source(config, seed)
     with _whole_folder(out) as partial:
         _copy_small_files(config_folder, partial, dtype)
-        _write_weights(partial, config, source, dtype, shard_bytes, notice)
+        _write_weights(partial, config, source, dtype, notice)
         if onnx:
             export_onnx(partial, onnx, notice)
     notice(f"wrote {out}")
@@ -133,15 +142,14 @@ def _copy_small_files(config_folder: Path, out: Path, dtype: str) -> None:
     config["text_config"]["torch_dtype"] = TORCH_NAMES[dtype]
     text = json.dumps(config, indent=2) + "\n"
     (out / "config.json").write_text(text, encoding="utf-8")
-    shutil.copyfile(config_folder / "preprocessor_config.json", out / "preprocessor_config.json")
     shutil.copyfile(_real_tokenizer(config_folder / "tokenizer.json"), out / "tokenizer.json")
-    for name in OPTIONAL_FILES:
+    for name in COPIED_FILES:
         if (config_folder / name).is_file():
             shutil.copyfile(config_folder / name, out / name)
 
 
 def _real_tokenizer(path: Path) -> Path:
-    """Follow a `tokenizer.json` that only names another file, as reference folders may have."""
+    """Follow a `tokenizer.json` that only names another file, as some reference folders do."""
     if path.stat().st_size > 200:
         return path
     target = path.parent / path.read_text(encoding="utf-8").strip()
@@ -153,27 +161,24 @@ def _real_tokenizer(path: Path) -> Path:
 
 
 def _write_weights(
-    out: Path,
-    config: ModelConfig,
-    source: TensorSource,
-    dtype: str,
-    shard_bytes: int,
-    notice: Notice,
+    out: Path, config: ModelConfig, source: TensorSource, dtype: str, notice: Notice
 ) -> None:
     shapes = tensor_shapes(config)
-    parameters = sum(int(np.prod(shape)) for shape in shapes.values())
-    total = parameters * (4 if dtype == "fp32" else 2)
-    notice(f"{len(shapes)} tensors, {parameters / 1e6:.1f} M parameters, {total / 1e6:.0f} MB")
-    written = reported = 0
+    total = sum(int(np.prod(shape)) for shape in shapes.values())
+    size = total * (4 if dtype == "fp32" else 2)
+    notice(f"{len(shapes)} tensors, {total / 1e6:.1f} M parameters, {size / 1e6:.0f} MB")
+    made = reported = 0
 
-    def on_tensor(name: str, size: int) -> None:
-        nonlocal written, reported
-        written += size
-        if written - reported >= total / 10 or written == total:
-            reported = written
-            notice(f"weights: {100 * written // total} %")
+    def counted(name: str, shape: Shape) -> Tensor:
+        nonlocal made, reported
+        tensor = source(name, shape)
+        made += tensor.size
+        if made - reported >= total / 10 or made == total:
+            reported = made
+            notice(f"weights: {100 * made // total} %")
+        return tensor
 
-    write_checkpoint(out, shapes, source, dtype, shard_bytes=shard_bytes, on_tensor=on_tensor)
+    write_checkpoint(out, shapes, counted, dtype, shard_bytes=HUB_SHARD_BYTES)
 
 
 def export_onnx(folder: Path, precisions: Sequence[str], notice: Notice) -> None:
@@ -184,48 +189,27 @@ def export_onnx(folder: Path, precisions: Sequence[str], notice: Notice) -> None
     export_checkpoint(folder, folder, tuple(precisions), progress=notice)
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.checkpoints.make",
-        description="Build a full-size checkpoint in the hub's layout with random weights.",
-        epilog="example: python -m benchmarks.checkpoints.make "
-        "../shared/reference/SmolVLM-256M-Instruct --out 256m --decoder smollm2 --onnx fp32,q4",
-    )
+def _run(options: argparse.Namespace) -> int:
+    build_checkpoint(**vars(options), notice=notice)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = new_parser("checkpoints.make", __doc__)
     parser.add_argument("config_folder", type=Path, help="folder with config and tokenizer files")
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     parser.add_argument("--decoder", choices=DECODERS, default="random")
-    parser.add_argument("--dtype", choices=tuple(DTYPES), default="bf16")
+    parser.add_argument("--dtype", choices=tuple(SAFETENSORS_NAMES), default="bf16")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--onnx",
-        type=lambda text: tuple(part for part in text.split(",") if part),
+        type=comma_list,
         default=(),
         metavar="LIST",
         help="also export ONNX files, e.g. fp32,int8,q4",
     )
-    return parser.parse_args(arguments)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code (0 ok, 2 options, 4 model, 130 Ctrl-C)."""
-    options = _parse(arguments)
-    try:
-        build_checkpoint(
-            options.config_folder,
-            options.out,
-            decoder=options.decoder,
-            dtype=options.dtype,
-            seed=options.seed,
-            onnx=options.onnx,
-            notice=lambda text: print(text, file=sys.stderr),
-        )
-    except SmolVLMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4 if isinstance(error, ModelError) else 2
-    except KeyboardInterrupt:
-        print("interrupted; nothing was left behind", file=sys.stderr)
-        return 130
-    return 0
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

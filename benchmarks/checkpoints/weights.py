@@ -1,4 +1,4 @@
-"""Names, shapes and random values of a checkpoint's tensors; knows numbers, not files."""
+"""Names, shapes and random values of a checkpoint's tensors."""
 
 from __future__ import annotations
 
@@ -13,21 +13,28 @@ from smolvlm_tools.checkpoint.config import ModelConfig, TextConfig, VisionConfi
 Tensor = NDArray[np.float32]
 Shape = tuple[int, ...]
 TensorSource = Callable[[str, Shape], Tensor]
-"""Gives the values of one named tensor, so that only one is in memory at a time."""
+"""Makes the values of one named tensor, so that only one is in memory at a time."""
 
 
 def tensor_shapes(config: ModelConfig) -> dict[str, Shape]:
     """Shapes of all tensors by the name they have in the hub's `model.safetensors`."""
-    return dict(_all_tensors(config))
+    vision, text = config.vision, config.text
+    connected = vision.hidden_size * config.scale_factor**2
+    return {
+        **dict(_vision_tensors(vision)),
+        "model.connector.modality_projection.proj.weight": (text.hidden_size, connected),
+        **dict(_text_tensors(text)),
+        "lm_head.weight": (text.vocab_size, text.hidden_size),
+    }
 
 
 def random_source(seed: int, position_std: float = 0.3, connector_std: float = 1.0) -> TensorSource:
-    """Values at which logits depend on every input and are far from tied.
+    """Random values with which logits depend on every input and are far from tied.
 
     Matrices have std 1/sqrt(fan-in), so activations keep their size through the layers; queries
     and keys are larger, so attention picks tokens instead of averaging all of them; biases and
     norms are not 0 and 1, so an engine that leaves one out gives other tokens. Each tensor has
-    its own generator, made of the seed and the name: values do not depend on the order of calls.
+    its own generator, seeded with its name too, so the order of calls does not matter.
 
     Args:
         seed: of the whole checkpoint.
@@ -59,38 +66,25 @@ def _gain(name: str, connector_std: float) -> float:
     return connector_std if "connector" in name else 1.0
 
 
-def _all_tensors(config: ModelConfig) -> Iterator[tuple[str, Shape]]:
-    vision, text = config.vision, config.text
-    yield from _vision_tensors(vision)
-    connector_width = vision.hidden_size * config.scale_factor**2
-    yield (
-        "model.connector.modality_projection.proj.weight",
-        (text.hidden_size, connector_width),
-    )
-    yield from _text_tensors(text)
-    yield "lm_head.weight", (text.vocab_size, text.hidden_size)
-
-
 def _vision_tensors(vision: VisionConfig) -> Iterator[tuple[str, Shape]]:
     prefix = "model.vision_model"
     width, inner = vision.hidden_size, vision.intermediate_size
     patches = (vision.image_size // vision.patch_size) ** 2
-    yield (
-        f"{prefix}.embeddings.patch_embedding.weight",
-        (width, 3, vision.patch_size, vision.patch_size),
-    )
+    side = vision.patch_size
+    yield f"{prefix}.embeddings.patch_embedding.weight", (width, 3, side, side)
     yield f"{prefix}.embeddings.patch_embedding.bias", (width,)
     yield f"{prefix}.embeddings.position_embedding.weight", (patches, width)
-    linears = {f"self_attn.{part}_proj": (width, width) for part in ("q", "k", "v", "out")}
-    linears |= {"mlp.fc1": (inner, width), "mlp.fc2": (width, inner)}
+    shapes: dict[str, Shape] = {
+        **{f"self_attn.{part}_proj": (width, width) for part in ("q", "k", "v", "out")},
+        "mlp.fc1": (inner, width),
+        "mlp.fc2": (width, inner),
+        "layer_norm1": (width,),
+        "layer_norm2": (width,),
+    }
     for index in range(vision.layers):
-        layer = f"{prefix}.encoder.layers.{index}"
-        for name, shape in linears.items():
-            yield f"{layer}.{name}.weight", shape
-            yield f"{layer}.{name}.bias", shape[:1]
-        for norm in ("layer_norm1", "layer_norm2"):
-            yield f"{layer}.{norm}.weight", (width,)
-            yield f"{layer}.{norm}.bias", (width,)
+        for name, shape in shapes.items():
+            yield f"{prefix}.encoder.layers.{index}.{name}.weight", shape
+            yield f"{prefix}.encoder.layers.{index}.{name}.bias", shape[:1]
     yield f"{prefix}.post_layernorm.weight", (width,)
     yield f"{prefix}.post_layernorm.bias", (width,)
 
@@ -100,15 +94,18 @@ def _text_tensors(text: TextConfig) -> Iterator[tuple[str, Shape]]:
     width, inner = text.hidden_size, text.intermediate_size
     queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
     yield f"{prefix}.embed_tokens.weight", (text.vocab_size, width)
+    shapes = {
+        "self_attn.q_proj": (queries, width),
+        "self_attn.k_proj": (keys, width),
+        "self_attn.v_proj": (keys, width),
+        "self_attn.o_proj": (width, queries),
+        "mlp.gate_proj": (inner, width),
+        "mlp.up_proj": (inner, width),
+        "mlp.down_proj": (width, inner),
+        "input_layernorm": (width,),
+        "post_attention_layernorm": (width,),
+    }
     for index in range(text.layers):
-        layer = f"{prefix}.layers.{index}"
-        yield f"{layer}.self_attn.q_proj.weight", (queries, width)
-        yield f"{layer}.self_attn.k_proj.weight", (keys, width)
-        yield f"{layer}.self_attn.v_proj.weight", (keys, width)
-        yield f"{layer}.self_attn.o_proj.weight", (width, queries)
-        yield f"{layer}.mlp.gate_proj.weight", (inner, width)
-        yield f"{layer}.mlp.up_proj.weight", (inner, width)
-        yield f"{layer}.mlp.down_proj.weight", (width, inner)
-        yield f"{layer}.input_layernorm.weight", (width,)
-        yield f"{layer}.post_attention_layernorm.weight", (width,)
+        for name, shape in shapes.items():
+            yield f"{prefix}.layers.{index}.{name}.weight", shape
     yield f"{prefix}.norm.weight", (width,)

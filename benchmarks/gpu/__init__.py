@@ -1,1 +1,1 @@
-"""What one CUDA device does."""
+"""Checks that need a GPU."""

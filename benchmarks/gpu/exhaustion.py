@@ -1,6 +1,6 @@
-"""Memory that really runs out, in each stage of a request; what the engine does next.
+"""Lets memory really run out in each stage of a request, and looks at what the engine does next.
 
-The allocator is forbidden to take more, and every gap it has is filled, right before the stage.
+Right before the stage the allocator is forbidden to take more and every gap it has is filled.
 """
 
 from __future__ import annotations
@@ -9,29 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu.memory import MIB, Gpu
-from benchmarks.gpu.task import GpuTask, ask, images_message
+from benchmarks.gpu.memory import MIB, CudaGpu
+from benchmarks.gpu.task import GpuTask, ask, token_ids
+from benchmarks.prompts import conversation
 from smolvlm_tools.errors import OutOfMemoryBudget, SmolVLMError
 
 STAGES = {"vision": "encode", "cache": "create_cache", "prefill": "forward", "decode": "step"}
 """Stages of a request, by the backend's call."""
 
 LONG = 600
-"""Words of the prompt that runs out: longer than what steps were captured for before."""
+"""Words of the prompt that runs out: longer than any that steps were captured for before."""
 
 NEW_TOKENS = 16
 SMALLEST_GROWTH = 100 * MIB
-"""Below, the allocator's own steps of up to 20 MiB hide what a micro-batch of tiles takes."""
+"""Below it, the allocator's own steps of up to 20 MiB hide what a micro-batch of tiles takes."""
 
 
 class Squeezed:
-    """A backend that finds no more than `room` bytes in one of its calls.
+    """A backend that has no more than `room` bytes in one of its calls.
 
     Attributes:
         stage: of `STAGES`; None lets everything through.
     """
 
-    def __init__(self, backend: Any, gpu: Gpu) -> None:
+    def __init__(self, backend: Any, gpu: CudaGpu) -> None:
         self._backend, self._gpu = backend, gpu
         self.stage: str | None = None
         self.room = 0
@@ -52,21 +53,20 @@ class Squeezed:
 
 
 def exhaust(task: GpuTask) -> dict[str, Any]:
-    """Let memory run out in every stage; after each, the same small question again."""
+    """Let memory run out in every stage; after each, ask the same small question again."""
     from smolvlm_tools import SmolVLM, open_checkpoint
     from smolvlm_tools.backends.choose import load_backend
 
     checkpoint = open_checkpoint(task.folder)
     backend = load_backend(checkpoint, "torch", task.argument, task.device)
     squeezed = Squeezed(backend, task.gpu)
-    long = images_message("word " * LONG, [task.images.photo])
-    small = images_message("What is this?", [task.images.icon])
+    long = conversation("word " * LONG, [task.images.photo])
+    small = conversation("What is this?", [task.images.icon])
     stages: dict[str, Any] = {}
     with SmolVLM(checkpoint, squeezed) as vlm:
 
         def answer() -> list[int]:
-            result = ask(vlm, small, NEW_TOKENS, logprobs=True)
-            return [token.id for token in result.tokens]
+            return token_ids(ask(vlm, small, NEW_TOKENS, logprobs=True))
 
         expected = answer()
         for stage in STAGES:
@@ -80,18 +80,18 @@ def exhaust(task: GpuTask) -> dict[str, Any]:
 
 
 def _halve(task: GpuTask, vlm: Any, squeezed: Squeezed, side: int) -> dict[str, Any]:
-    """A page where half a micro-batch fits and a whole one does not."""
+    """Ask for a page where half a micro-batch fits and a whole one does not."""
     growth = _growth(squeezed, task.gpu, side)
     if growth < SMALLEST_GROWTH:
         return {"growth": growth}
-    page = images_message("Describe.", [task.images.pages[0]])
+    page = conversation("Describe.", [task.images.pages[0]])
     squeezed.stage, squeezed.room = "vision", round(0.75 * growth)
     found = _outcome(vlm, page)
     squeezed.stage, squeezed.room = None, 0
     return found | {"growth": growth}
 
 
-def _growth(squeezed: Squeezed, gpu: Gpu, side: int) -> int:
+def _growth(squeezed: Squeezed, gpu: CudaGpu, side: int) -> int:
     """What encoding a whole micro-batch of tiles takes at its peak."""
     tiles = np.zeros((squeezed.tiles_per_batch, 3, side, side), np.float32)
     squeezed.encode(tiles)  # the first one starts libraries, too

@@ -1,8 +1,7 @@
 """A GPU's memory: what torch's allocator holds, what the driver counts, and how to use it up.
 
-Knows bytes and processes, not models. Two different things are measured and never mixed: the
-allocator's bytes are tensors; the driver's are the whole process, CUDA context, libraries and what
-the allocator keeps for later included.
+The two figures are never mixed: the allocator's bytes are tensors; the driver's are the whole
+process, with the CUDA context, libraries and what the allocator keeps for later.
 """
 
 from __future__ import annotations
@@ -10,8 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 MIB = 1 << 20
 ALIGNMENT = 512
@@ -22,55 +22,22 @@ SMI_TIMEOUT_S = 30
 
 @dataclass(frozen=True, slots=True)
 class DriverReading:
-    """What the driver says of this process's memory.
+    """What the driver says about this process's memory.
 
     Attributes:
         bytes: None where it says nothing.
-        source: how that was found out, and what it includes.
+        source: where the figure is from, and what it includes.
     """
 
     bytes: int | None
     source: str
 
 
-class Gpu(Protocol):
-    """The calls that the checks need; a test has its own."""
-
-    def allocated(self) -> int:
-        """Bytes of all tensors."""
-        ...
-
-    def peak(self) -> int:
-        """Most bytes of tensors since `reset`."""
-        ...
-
-    def reserved(self) -> int:
-        """Most bytes that the allocator had taken from the driver since `reset`."""
-        ...
-
-    def reset(self) -> None:
-        """Begin both peaks again."""
-        ...
-
-    def refuses(self, size: int) -> bool:
-        """Whether a tensor of so many bytes does not fit."""
-        ...
-
-    def squeeze(self, room: int) -> None:
-        """Leave so many bytes for tensors to come, until `release`."""
-        ...
-
-    def release(self) -> None:
-        """Allow the whole device again."""
-        ...
-
-    def driver(self) -> DriverReading:
-        """What the driver counts for this process now."""
-        ...
-
-
 class CudaGpu:
-    """One CUDA device. Make it before torch's first tensor: a driver's count begins there."""
+    """One CUDA device. Make it before torch's first tensor: the driver's count begins there.
+
+    Bytes are those of torch's tensors; peaks are since `reset`.
+    """
 
     def __init__(self, device: str) -> None:
         self._used_before = smi_used_by_uuid()
@@ -87,6 +54,7 @@ class CudaGpu:
         return self._torch.cuda.max_memory_allocated(self._index)
 
     def reserved(self) -> int:
+        """Most bytes that the allocator had from the driver."""
         return self._torch.cuda.max_memory_reserved(self._index)
 
     def reset(self) -> None:
@@ -94,10 +62,14 @@ class CudaGpu:
         self._torch.cuda.reset_peak_memory_stats(self._index)
 
     def refuses(self, size: int) -> bool:
+        """Whether a tensor of so many bytes does not fit."""
         return self._take(size) is None
 
     def squeeze(self, room: int) -> None:
-        """First no more than there is, and every gap filled; then `room` on top."""
+        """Leave only `room` bytes for new tensors, until `release`.
+
+        The allocator may not grow, every gap is filled, and then `room` is allowed on top.
+        """
         self._torch.cuda.empty_cache()
         self._limit(0)
         size = 64 * MIB
@@ -115,22 +87,19 @@ class CudaGpu:
         self._torch.cuda.empty_cache()
 
     def driver(self) -> DriverReading:
+        """What the driver counts for this process now, from the best source there is."""
         self._torch.cuda.synchronize(self._index)
         uuid = str(getattr(self._torch.cuda.get_device_properties(self._index), "uuid", ""))
-        for read in (nvml_process, smi_process):
-            found = read(uuid)
-            if found is not None:
-                return found
+        if found := smi_process(uuid):
+            return found
         after = smi_used_by_uuid().get(uuid)
         before = self._used_before.get(uuid)
         if after is not None and before is not None:
-            return DriverReading(
-                after - before, "nvidia-smi, growth of the whole device, other processes included"
-            )
+            source = "nvidia-smi, growth of the whole device, other processes included"
+            return DriverReading(after - before, source)
         free, total = self._torch.cuda.mem_get_info(self._index)
-        return DriverReading(
-            total - free, "cudaMemGetInfo, all that is in use on the device, by whomever"
-        )
+        source = "cudaMemGetInfo, all that is in use on the device, other processes included"
+        return DriverReading(total - free, source)
 
     def _limit(self, room: int) -> None:
         cuda = self._torch.cuda
@@ -145,47 +114,33 @@ class CudaGpu:
             return None
 
 
-def nvml_process(uuid: str) -> DriverReading | None:
-    """This process by NVML; None without `nvidia-ml-py`, or where it does not list us."""
-    try:
-        import pynvml  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        return None
-    try:
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
-        listed = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
-    except pynvml.NVMLError:
-        return None
-    return find_process([(each.pid, each.usedGpuMemory) for each in listed], "NVML")
-
-
 def smi_process(uuid: str) -> DriverReading | None:
     """This process by `nvidia-smi`; None where it does not list us."""
     rows = _ask_smi("--query-compute-apps=gpu_uuid,pid,used_memory")
-    listed: list[tuple[int, int | None]] = [
-        (int(pid), int(used) * MIB if used.isdigit() else None)
-        for name, pid, used in rows
-        if name.removeprefix("GPU-") == uuid and pid.isdigit()
-    ]
-    return find_process(listed, "nvidia-smi")
+    return find_process(
+        [
+            (int(pid), int(used) * MIB if used.isdigit() else None)
+            for name, pid, used in rows
+            if name.removeprefix("GPU-") == uuid and pid.isdigit()
+        ]
+    )
 
 
-def find_process(listed: list[tuple[int, int | None]], source: str) -> DriverReading | None:
+def find_process(listed: Sequence[tuple[int, int | None]]) -> DriverReading | None:
     """This process among (pid, bytes).
 
-    In a container the driver may know it under another number: the only one there must be it.
+    In a container the driver may know it by another number; a single process must be this one.
     """
     own = [used for pid, used in listed if pid == os.getpid() and used]
     if own:
-        return DriverReading(own[0], f"{source}, this process")
+        return DriverReading(own[0], "nvidia-smi, this process")
     if len(listed) == 1 and listed[0][1]:
-        return DriverReading(listed[0][1], f"{source}, the only process on the device")
+        return DriverReading(listed[0][1], "nvidia-smi, the only process on the device")
     return None
 
 
 def smi_used_by_uuid() -> dict[str, int]:
-    """Bytes in use on each device by anybody, by its UUID; nothing without `nvidia-smi`."""
+    """Bytes in use on each device by any process, by its UUID; empty without `nvidia-smi`."""
     rows = _ask_smi("--query-gpu=uuid,memory.used")
     return {uuid.removeprefix("GPU-"): int(used) * MIB for uuid, used in rows if used.isdigit()}
 

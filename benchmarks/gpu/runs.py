@@ -1,19 +1,22 @@
-"""What is measured on a GPU, one function per process; knows requests, not what is wanted of them.
+"""What is measured on a GPU, one function per process.
 
-Each takes a `GpuTask` and gives plain JSON values, which `gpu_verdicts` judges.
+Each takes a `GpuTask` and returns JSON values, which `verdicts` judges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.gpu.exhaustion import exhaust
+from benchmarks.gpu.memory import CudaGpu
 from benchmarks.gpu.speed import SPEEDS
-from benchmarks.gpu.task import GpuTask, ask, images_message, usage_of
+from benchmarks.gpu.task import GpuTask, ask, token_ids, usage_of
+from benchmarks.prompts import conversation, exactly, image_files
 from smolvlm_tools.errors import BackendUnavailable, BadOptions, OutOfMemoryBudget
 
 NEW_TOKENS = 64
@@ -25,7 +28,7 @@ TEXTS = ("Name three colors.", "What is the tallest mountain on earth?", "Count 
 
 
 def memory(task: GpuTask) -> dict[str, Any]:
-    """Load in the precision `task.argument` and describe two pages; the most there ever was."""
+    """Peaks while loading in the precision `task.argument` and describing two pages."""
     gpu = task.gpu
     gpu.reset()
     with task.load(precision=task.argument) as vlm:
@@ -33,7 +36,7 @@ def memory(task: GpuTask) -> dict[str, Any]:
         reserved = [gpu.reserved()]
         usages: list[dict[str, Any]] = []
         for page in task.images.pages[:2]:
-            message = images_message("Describe.", [page])
+            message = conversation("Describe.", [page])
             usages.append(usage_of(ask(vlm, message, NEW_TOKENS, resolution="native")))
             found["peaks"].append(gpu.peak())
             reserved.append(gpu.reserved())
@@ -49,7 +52,7 @@ def memory(task: GpuTask) -> dict[str, Any]:
 
 
 def budget(task: GpuTask) -> dict[str, Any]:
-    """Load under the budget `task.argument`; where it is refused, under the one that is named."""
+    """Load under the budget `task.argument`, or under the one that its refusal names."""
     found: dict[str, Any] = {"refused": None, "needed": None, "allocated_before": 0}
     task.gpu.reset()
     allowed: int | str = task.argument
@@ -68,8 +71,8 @@ def budget(task: GpuTask) -> dict[str, Any]:
         found["given_up"] = list(plan.given_up)
         peaks, reserved = [task.gpu.peak()], [task.gpu.reserved()]
         requests: list[dict[str, Any]] = []
-        for images in ([task.square], task.images.pages):
-            message = images_message("Describe.", images)
+        for images in ([task.images.square], task.images.pages):
+            message = conversation("Describe.", images)
             requests.append(_answered(lambda message=message: ask(vlm, message, NEW_TOKENS)))
             peaks.append(task.gpu.peak())
             reserved.append(task.gpu.reserved())
@@ -86,26 +89,17 @@ def _answered(call: Callable[[], Any]) -> dict[str, Any]:
 
 def parity(task: GpuTask) -> dict[str, Any]:
     """Greedy tokens in float32 on the GPU, alone, again, together, and on a CPU."""
-    requests = [images_message(text, []) for text in TEXTS]
-    requests.append(images_message("What is this?", [task.images.icon]))
+    requests = [conversation(text) for text in TEXTS]
+    requests.append(conversation("What is this?", [task.images.icon]))
     options: dict[str, Any] = {"resolution": 1, "logprobs": True}
 
-    def tokens(result: Any) -> list[int]:
-        return [token.id for token in result.tokens]
-
     def alone(vlm: Any) -> list[list[int]]:
-        return [tokens(ask(vlm, each, PARITY_TOKENS, **options)) for each in requests]
+        return [token_ids(ask(vlm, each, PARITY_TOKENS, **options)) for each in requests]
 
     with task.load(precision="fp32") as vlm:
         found = {"alone": alone(vlm), "again": alone(vlm)}
-        together = vlm.batch(
-            requests,
-            max_new_tokens=PARITY_TOKENS,
-            ignore_eos=True,
-            repetition_guard=False,
-            **options,
-        )
-        found["together"] = [tokens(result) for result in together]
+        together = vlm.batch(requests, **exactly(PARITY_TOKENS), **options)
+        found["together"] = [token_ids(result) for result in together]
     with task.load(precision="fp32", device="cpu") as vlm:
         found["cpu"] = alone(vlm)
     return found
@@ -168,6 +162,15 @@ class Wanted:
     group: str
     argument: str
 
+    def __str__(self) -> str:
+        return f"{self.group}, {self.argument}"
+
+
+def run(group: str, argument: str, folder: str, images: str, device: str) -> dict[str, Any]:
+    """Run one of `RUNS`; needs a fresh process, with an empty allocator and no CUDA context."""
+    gpu = CudaGpu(device)
+    return RUNS[group](GpuTask(Path(folder), image_files(Path(images)), device, argument, gpu))
+
 
 def all_runs(groups: Sequence[str] = ()) -> list[Wanted]:
     """Every run, or those of some groups, in order.
@@ -179,7 +182,7 @@ def all_runs(groups: Sequence[str] = ()) -> list[Wanted]:
 
     unknown = [group for group in groups if group not in RUNS]
     if unknown:
-        raise BadOptions(f"unknown checks {unknown[0]!r}", f"Choose of: {', '.join(RUNS)}.")
+        raise BadOptions(f"unknown check {unknown[0]!r}", f"Choose from: {', '.join(RUNS)}.")
     quantized = [kind for kind in KINDS if kind not in FLOATS]
     libraries = [kind for kind in quantized if "-" in kind]
     arguments = {

@@ -1,28 +1,26 @@
-"""Time to first token and decode speed of a page, ours and transformers' own `generate`.
+"""Time to first token and decode speed on a page, for `SmolVLM` and transformers' `generate`.
 
-Both are timed alike, from image file to token ids on the host: a reply of one token, and one of
+Both are timed from image file to token ids on the host: a reply of one token, and one of
 `NEW_TOKENS`; the difference is the decode steps. Nothing is reused between two replies.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.gpu.task import GpuTask, ask, images_message
-from benchmarks.prompts import QUESTION
-from benchmarks.speed.engines import Request
-from smolvlm_tools.errors import BackendUnavailable
+from benchmarks.gpu.task import GpuTask, ask
+from benchmarks.prompts import QUESTION, conversation
+from benchmarks.speed.calls import Request
 
 WARM_UPS = 2
 RUNS = 7
 NEW_TOKENS = 129
 
 Reply = Callable[[int], int]
-"""Decodes so many tokens; the prompt's length."""
+"""Decodes so many tokens and returns the prompt's length."""
 
 
 def time_replies(reply: Reply, synchronize: Callable[[], None], runs: int = RUNS) -> dict[str, Any]:
@@ -49,7 +47,7 @@ def time_replies(reply: Reply, synchronize: Callable[[], None], runs: int = RUNS
 
 def ours(task: GpuTask) -> dict[str, Any]:
     """`SmolVLM` in bf16, without caches."""
-    message = images_message(QUESTION, [task.images.pages[0]])
+    message = conversation(QUESTION, [task.images.pages[0]])
     with task.load(precision="bf16", cache=False) as vlm:
 
         def reply(count: int) -> int:
@@ -62,23 +60,12 @@ def ours(task: GpuTask) -> dict[str, Any]:
 
 def transformers(task: GpuTask) -> dict[str, Any]:
     """`Idefics3ForConditionalGeneration.generate` in bf16 with sdpa attention, its defaults."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    try:
-        import torch
-        from transformers import AutoModelForImageTextToText, logging
-    except ImportError as error:
-        raise BackendUnavailable(
-            f"transformers is not installed ({error})", "pip install 'smolvlm-tools[export]'"
-        ) from error
-    from benchmarks.speed.transformers import PAD, load_processor, make_inputs
+    import torch
 
-    logging.set_verbosity_error()
+    from benchmarks.speed.transformers import greedy, load_model, load_processor, make_inputs
+
+    model = load_model(task.folder, "bf16", "sdpa").to(task.device)
     processor = load_processor(task.folder)
-    model: Any = AutoModelForImageTextToText.from_pretrained(
-        task.folder, dtype=torch.bfloat16, attn_implementation="sdpa"
-    )
-    model = model.eval().to(task.device)
-    model.generation_config.eos_token_id = None  # decode on to the asked length
     request = Request(QUESTION, (task.images.pages[0],))
     tile = model.config.vision_config.image_size
 
@@ -86,9 +73,7 @@ def transformers(task: GpuTask) -> dict[str, Any]:
         inputs = make_inputs(processor, [request], tile, "pt")
         inputs = inputs.to(task.device, torch.bfloat16)  # integers keep their type
         with torch.inference_mode():
-            ids = model.generate(
-                **inputs, max_new_tokens=count, do_sample=False, pad_token_id=PAD
-            ).cpu()
+            ids = model.generate(**inputs, **greedy(count)).cpu()
         prompt = inputs["input_ids"].shape[1]
         assert ids.shape[1] == prompt + count
         return int(prompt)

@@ -1,16 +1,15 @@
-"""What the GPU checks share: the checkpoint, the pictures, and how this project is asked."""
+"""What the GPU checks share: the checkpoint, the pictures, and how the model is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from benchmarks.gpu.memory import Gpu
-from benchmarks.prompts import Images, image_files, write_images
+from benchmarks.gpu.memory import CudaGpu
+from benchmarks.prompts import Images, exactly, write_images
 
 SQUARE = (2048, 2048)
 
@@ -21,54 +20,44 @@ class GpuTask:
 
     Attributes:
         folder: a checkpoint in the hub's layout.
-        images: the benchmark's pictures.
-        square: a picture of 2048 x 2048 pixels.
+        images: the pictures.
         device: "cuda:N".
-        argument: what the run is given: a precision, a budget, or an engine.
+        argument: a precision, a budget, or an engine, as the run wants.
         gpu: the device's memory.
     """
 
     folder: Path
     images: Images
-    square: Path
     device: str
     argument: str
-    gpu: Gpu
-
-    @classmethod
-    def of(cls, folder: Path, images: Path, device: str, argument: str, gpu: Gpu) -> GpuTask:
-        """A task with the pictures in the folder `images`."""
-        return cls(folder, image_files(images), images / "square.png", device, argument, gpu)
+    gpu: CudaGpu
 
     def load(self, **options: Any) -> Any:
-        """The checkpoint in this project's torch backend; options of `SmolVLM.load`."""
+        """Load the checkpoint in the torch backend, with options of `SmolVLM.load`."""
         from smolvlm_tools import SmolVLM
 
         return SmolVLM.load(self.folder, **({"backend": "torch", "device": self.device} | options))
 
 
 def write_pictures(folder: Path) -> None:
-    """The pictures of all tasks."""
+    """Draw the pictures of all tasks, the square one included."""
     images = write_images(folder)
     with Image.open(images.pages[0]) as page:
-        page.resize(SQUARE).save(folder / "square.png")
+        page.resize(SQUARE).save(images.square)
 
 
-def images_message(text: str, images: Sequence[Path]) -> list[dict[str, Any]]:
-    """A conversation of one question, pictures first."""
-    content: list[dict[str, Any]] = [{"type": "image", "image": path} for path in images]
-    return [{"role": "user", "content": [*content, {"type": "text", "text": text}]}]
-
-
-def ask(vlm: Any, message: list[dict[str, Any]], new_tokens: int, **options: Any) -> Any:
+def ask(vlm: Any, messages: list[dict[str, Any]], new_tokens: int, **options: Any) -> Any:
     """A reply of exactly so many tokens."""
-    return vlm.generate(
-        message, max_new_tokens=new_tokens, ignore_eos=True, repetition_guard=False, **options
-    )
+    return vlm.generate(messages, **exactly(new_tokens), **options)
+
+
+def token_ids(result: Any) -> list[int]:
+    """The tokens of a result that was asked for with `logprobs=True`."""
+    return [token.id for token in result.tokens]
 
 
 def usage_of(result: Any) -> dict[str, Any]:
-    """What a result says it took."""
+    """What a result says about its memory."""
     usage = result.usage
     return {
         "predicted": usage.predicted_bytes,

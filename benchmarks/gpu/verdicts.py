@@ -1,4 +1,4 @@
-"""What is wanted of the measurements on a GPU, and whether they give it; measures nothing."""
+"""The bars for the measurements on a GPU, and whether they are reached."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from benchmarks.gpu.runs import Wanted
+from benchmarks.memory.table import MARGIN
+from benchmarks.process import Answer
 
-GB = 10**9
-PEAK = GB
-MARGIN = 1.25
-"""A prediction may be so many times what is measured, and never less than it."""
+PEAK = 10**9
+"""Bytes that a page in bf16 stays below."""
+
 
 FASTER, SOONER = 3.0, 0.6
 """Decode speed and time to first token, as multiples of transformers'."""
@@ -19,26 +20,18 @@ FASTER, SOONER = 3.0, 0.6
 FOUR_BITS, MORE_BITS = (0.0, 0.75), (0.75, 0.98)
 """Least agreement and cosine with bf16, of kinds with 4 bits and of others.
 
-They tell a kernel that multiplies rightly from one that does not (a cosine of about 0), not good
-precisions from bad ones, which `smolvlm quality` does. On random weights on a CPU, where the
+They tell a kernel that multiplies correctly from one that does not (a cosine of about 0); good
+precisions are told from bad ones by `smolvlm quality`. On random weights on a CPU, where the
 likeliest tokens are nearly tied, bnb-int8 has 0.88 and 0.996, bnb-nf4 0.25 and 0.85, quanto-int4
-0.00 and 0.83 (8 steps of `gpu_runs.kinds`).
+0.00 and 0.83 (8 steps of `runs.kinds`).
 """
 
-Answer: TypeAlias = dict[str, Any]
 Answers: TypeAlias = Mapping[Wanted, Answer]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One row of the table.
-
-    Attributes:
-        name: what is looked at.
-        wanted: the bar; "" where there is none.
-        measured: what came out.
-        passed: None where nothing was judged.
-    """
+    """One row of the table; `wanted` is "" and `passed` None where nothing is judged."""
 
     name: str
     wanted: str
@@ -47,17 +40,16 @@ class Check:
 
 
 def judge(answers: Answers) -> list[Check]:
-    """All rows, in the order of the answers; bars between two answers once both are there."""
+    """All rows, in the order of the answers; bars between two answers where both exist."""
     return [row for wanted in answers for row in _judge_one(wanted, answers)]
 
 
 def _judge_one(wanted: Wanted, answers: Answers) -> Iterator[Check]:
     answer = answers[wanted]
     if "error" in answer:
-        # what a library has no kernel for is said at load; everything else must run
+        # a library without a kernel for this device says so at load; everything else must run
         excused = answer.get("code") == "backend_unavailable" and "-" in wanted.argument
-        name = f"{wanted.group}, {wanted.argument}"
-        yield Check(name, "runs", str(answer["error"]), None if excused else False)
+        yield Check(str(wanted), "runs", str(answer["error"]), None if excused else False)
         return
     yield from JUDGES[wanted.group](wanted.argument, answer, answers)
 
@@ -100,8 +92,9 @@ def _budget(asked: str, answer: Answer, _: Answers) -> Iterator[Check]:
             return
         asked = mb(answer["needed"])
     else:
+        plan = [str(answer.get("precision")), *answer.get("given_up", [])]
         fits = answer["refused"] is None
-        yield Check(f"budget {asked}", "accepted", answer["refused"] or _plan(answer), fits)
+        yield Check(f"budget {asked}", "accepted", answer["refused"] or "; ".join(plan), fits)
     limit = answer["budget"]
     names = (f"· {asked}: picture of 2048×2048", f"· {asked}: four pages in one request")
     for number, (name, usage) in enumerate(zip(names, answer["requests"], strict=True)):
@@ -111,24 +104,13 @@ def _budget(asked: str, answer: Answer, _: Answers) -> Iterator[Check]:
             continue
         said = f"{mb(usage['peak'])}, {usage['tiles']} tiles {' '.join(usage['flags'])}"
         yield Check(name, f"≤ {mb(limit)}", said.strip(), usage["peak"] <= limit)
-    yield Check(
-        f"· {asked}: peak, loading included",
-        f"≤ {mb(limit)}",
-        mb(answer["peak"]),
-        answer["peak"] <= limit,
-    )
-    reserved = answer["reserved"]
-    yield Check(
-        f"· {asked}: taken from the driver", f"≤ {mb(limit)}", mb(reserved), reserved <= limit
-    )
-    holds = answer["limit_holds"]
-    yield Check(
-        f"· {asked}: the allocator refuses more", "refuses", "refuses" if holds else "gives", holds
-    )
-
-
-def _plan(answer: Answer) -> str:
-    return "; ".join([str(answer["precision"]), *answer["given_up"]])
+    for name, figure in {
+        "peak, loading included": answer["peak"],
+        "taken from the driver": answer["reserved"],
+    }.items():
+        yield Check(f"· {asked}: {name}", f"≤ {mb(limit)}", mb(figure), figure <= limit)
+    does = "refuses" if answer["limit_holds"] else "gives"
+    yield Check(f"· {asked}: the allocator refuses more", "refuses", does, answer["limit_holds"])
 
 
 def _speed(engine: str, answer: Answer, answers: Answers) -> Iterator[Check]:
@@ -140,26 +122,21 @@ def _speed(engine: str, answer: Answer, answers: Answers) -> Iterator[Check]:
     other = answers.get(Wanted("speed", "ours"), {})
     if engine != "transformers" or "first_token_s" not in other:
         return
-    same = other["prompt_tokens"] == answer["prompt_tokens"]
-    yield Check(
-        "· the same prompt", str(answer["prompt_tokens"]), str(other["prompt_tokens"]), same
-    )
-    faster = other["decode_tokens_per_s"] / answer["decode_tokens_per_s"]
-    yield Check(
-        "· decode against transformers", f"≥ {FASTER} ×", f"{faster:.2f} ×", faster >= FASTER
-    )
-    sooner = other["first_token_s"] / answer["first_token_s"]
-    yield Check(
-        "· first token against transformers", f"≤ {SOONER} ×", f"{sooner:.2f} ×", sooner <= SOONER
-    )
+    wanted, measured = answer["prompt_tokens"], other["prompt_tokens"]
+    yield Check("· the same prompt", str(wanted), str(measured), wanted == measured)
+    rate = other["decode_tokens_per_s"] / answer["decode_tokens_per_s"]
+    faster = rate >= FASTER
+    yield Check("· decode against transformers", f"≥ {FASTER} ×", f"{rate:.2f} ×", faster)
+    part = other["first_token_s"] / answer["first_token_s"]
+    sooner = part <= SOONER
+    yield Check("· first token against transformers", f"≤ {SOONER} ×", f"{part:.2f} ×", sooner)
 
 
 def _exhaust(_: str, answer: Answer, __: Answers) -> Iterator[Check]:
     for stage, found in answer["stages"].items():
         same = found["next_answer_is_the_same"]
-        typed = found["error"] == "OutOfMemoryBudget" or "halved_micro_batch" in found.get(
-            "flags", ()
-        )
+        halved = "halved_micro_batch" in found.get("flags", ())
+        typed = halved or found["error"] == "OutOfMemoryBudget"
         said = found["error"] or " ".join(found["flags"]) or "did not run out"
         yield Check(
             f"memory runs out in: {stage}",
@@ -167,21 +144,19 @@ def _exhaust(_: str, answer: Answer, __: Answers) -> Iterator[Check]:
             f"{said}; the next answer is {'right' if same else 'another'}",
             typed and same,
         )
-    halved = answer["halved"]
-    if "error" not in halved:
-        said = f"not run: a micro-batch takes {mb(halved['growth'])} only"
-        yield Check("half a micro-batch fits", "halved_micro_batch", said, None)
-        return
-    said = halved.get("reason") or " ".join(halved["flags"]) or "no flag"
-    passed = "halved_micro_batch" in halved.get("flags", ())
+    last = answer["halved"]
+    if "error" in last:
+        said = last.get("reason") or " ".join(last["flags"]) or "no flag"
+        passed = "halved_micro_batch" in last.get("flags", ())
+    else:
+        said, passed = f"not run: a micro-batch takes only {mb(last['growth'])}", None
     yield Check("half a micro-batch fits", "halved_micro_batch", said, passed)
 
 
 def _kinds(kind: str, answer: Answer, _: Answers) -> Iterator[Check]:
     if "refused" in answer:
-        yield Check(
-            f"{kind}: next tokens", "like bf16, or refused by name", answer["refused"], True
-        )
+        wanted = "like bf16, or refused by name"
+        yield Check(f"{kind}: next tokens", wanted, answer["refused"], True)
         return
     agreement, cosine = FOUR_BITS if kind.endswith(("4", "int4", "nf4")) else MORE_BITS
     yield Check(

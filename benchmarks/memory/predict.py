@@ -1,8 +1,8 @@
-"""What every model, precision and image is predicted to take, on a CPU and on a GPU; loads nothing.
+"""Predicts the memory of every model, precision and image, on a CPU and on a GPU; loads nothing.
 
     python -m benchmarks.memory.predict
 
-Prints the table of docs/memory.md. On a CPU the figures are of a whole fresh process, on a GPU of
+Prints the table of docs/memory.md. On a CPU the figures are for a whole fresh process, on a GPU for
 torch's allocator.
 """
 
@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from benchmarks.checkpoints.files import CHECKPOINTS
-from benchmarks.command import exit_code
+from benchmarks.command import new_parser, run_command
 from benchmarks.memory.rows import SIZES
+from benchmarks.paths import CHECKPOINTS
 from benchmarks.prompts import ICON_SIZE, PAGE_SIZE, PHOTO_SIZE, QUESTION
-from smolvlm_tools.backends.footprint import Setup, footprint_of
+from benchmarks.tables import markdown_lines
+from smolvlm_tools.backends.footprint import Setup
 from smolvlm_tools.backends.onnx.files import PARTS
-from smolvlm_tools.backends.torch.backend import TILES_PER_BATCH
+from smolvlm_tools.backends.registry import footprint_of, spec_of
 from smolvlm_tools.backends.torch.names import defaults
 from smolvlm_tools.cache import CacheLimits
 from smolvlm_tools.checkpoint import open_checkpoint
-from smolvlm_tools.engine.loading import open_reader, this_process
+from smolvlm_tools.checkpoint.config import ModelConfig
+from smolvlm_tools.engine.planner import open_layouter
 from smolvlm_tools.images import LoadedImage
+from smolvlm_tools.machine.meter import resident
 from smolvlm_tools.memory.predict import predict
+from smolvlm_tools.prompt.layout import RequestLayouter
 from smolvlm_tools.prompt.request import Request, parse_options
 from smolvlm_tools.prompt.tasks import task_messages
 
@@ -34,9 +39,8 @@ CPU_TORCH = ("fp32", "bf16", "int8", "q4", "bnb-int8", "bnb-nf4", "torchao-int8"
 CUDA_TORCH = ("fp32", "bf16", "bnb-int8", "bnb-nf4", "torchao-int8", "quanto-int8")
 
 
-def setups(reader: RequestLayouter) -> Iterator[Setup]:
-    """Every way that the table has."""
-    config = reader.checkpoint.config
+def setups(config: ModelConfig) -> Iterator[Setup]:
+    """Every backend, device and precision of the table."""
     for name in ("fp32", "int8", "q4"):
         yield Setup(config, "onnx", "cpu", dict.fromkeys(PARTS, name))
     for device, names in (("cpu", CPU_TORCH), ("cuda", CUDA_TORCH)):
@@ -46,52 +50,48 @@ def setups(reader: RequestLayouter) -> Iterator[Setup]:
 
 def rows(size: str, folder: Path, process: int) -> Iterator[tuple[str, ...]]:
     """Device, model, precision, and MB for each image."""
-    reader = open_reader(open_checkpoint(folder), None, CacheLimits())
-    for setup in setups(reader):
-        peaks = [f"{_peak(reader, setup, px, process) / 1e6:.0f}" for px in SIZES_PX.values()]
-        yield setup.device, size, f"{setup.backend} {_name(setup.precision)}", *peaks
+    layouter = open_layouter(open_checkpoint(folder), None, CacheLimits())
+    for setup in setups(layouter.checkpoint.config):
+        peaks = [f"{_peak(layouter, setup, px, process) / 1e6:.0f}" for px in SIZES_PX.values()]
+        yield setup.device, size, f"{setup.backend} {setup.precision['decoder']}", *peaks
 
 
-def _peak(reader: RequestLayouter, setup: Setup, size: tuple[int, int], process: int) -> int:
+def _peak(layouter: RequestLayouter, setup: Setup, size: tuple[int, int], process: int) -> int:
     request = Request(task_messages("", "ask", QUESTION), parse_options({}), "auto", "ask")
-    layout = reader.cut(request, (LoadedImage(_no_pixels, "", size),))
-    load = reader.workload(layout, request.options.max_new_tokens)
-    tiles = TILES_PER_BATCH[setup.kind] if setup.backend == "torch" else 1
-    resident = process if setup.on_host else 0
+    layout = layouter.cut(request, (LoadedImage(_no_pixels, "", size),))
+    load = layouter.workload(layout, request.options.max_new_tokens)
+    tiles = spec_of(setup.backend).tiles_per_batch(setup.device)
+    before = process if setup.on_host else 0
     footprint = footprint_of(setup)
-    return predict(footprint, load, tiles, CacheLimits(), resident, host=setup.on_host).peak
+    return predict(footprint, load, tiles, CacheLimits(), before, host=setup.on_host).peak
 
 
-def _name(precision: Mapping[str, str]) -> str:
-    return precision["decoder"]
-
-
-def _no_pixels() -> None:
+def _no_pixels() -> NoReturn:
     raise AssertionError("nothing is decoded here")
 
 
+def _run(options: argparse.Namespace) -> int:
+    found = (
+        row
+        for size, name in SIZES.items()
+        for row in rows(size, options.configs / name, resident().now())
+    )
+    for line in markdown_lines(["device", "model", "precision", *SIZES_PX], found, left=3):
+        print(line)
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table as markdown; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory.predict")
+    """Print the table as Markdown; returns the exit code."""
+    parser = new_parser("memory.predict", __doc__)
     parser.add_argument(
         "--configs",
         type=Path,
         default=CHECKPOINTS,
         metavar="FOLDER",
-        help=f"holds the folders {', '.join(SIZES.values())} (config and tokenizer files suffice)",
+        help=f"has the folders {', '.join(SIZES.values())} (config and tokenizer files suffice)",
     )
-    options = parser.parse_args(arguments)
-
-    def run() -> int:
-        print(f"| device | model | precision | {' | '.join(SIZES_PX)} |")
-        print(f"|---|---|---|{'---:|' * len(SIZES_PX)}")
-        for size, name in SIZES.items():
-            process = this_process().resident
-            for row in rows(size, options.configs / name, process):
-                print(f"| {' | '.join(row)} |")
-        return 0
-
-    return exit_code(run)
+    return run_command(parser, _run, arguments)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
-"""Results of the memory contract, and how they are shown."""
+"""Results of the memory contract, as tables."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.table import Table
 
 from benchmarks.memory.rows import IMAGES, Row
+from benchmarks.process import Answer
+from benchmarks.tables import markdown_table
 
-ROOM = 1.25
-"""A prediction may be so many times what is measured."""
+MARGIN = 1.25
+"""A prediction is at most so many times what is measured, and never less than it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,9 @@ class Result:
     error: str = ""
 
     @classmethod
-    def read(cls, line: str) -> Result:
-        """From a line of JSON."""
-        found: dict[str, Any] = json.loads(line)
-        return cls(**found | {"row": Row(**found["row"])})
+    def of(cls, row: Row, answer: Answer) -> Result:
+        """The result of a row's process."""
+        return cls(row, error=answer["error"]) if "error" in answer else cls(row, **answer)
 
     @property
     def ratio(self) -> float:
@@ -51,24 +50,17 @@ class Result:
     def holds(self) -> bool:
         """Whether the contract is kept."""
         kept = self.budget is None or self.measured <= self.budget
-        return kept and 1 <= self.ratio <= ROOM
+        return kept and 1 <= self.ratio <= MARGIN
 
 
 def as_table(results: Sequence[Result]) -> Table:
     """For a terminal."""
     table = Table("row", "ran", "predicted, MB", "measured, MB", "ratio", "holds")
     for result in results:
-        if result.error:
-            table.add_row(str(result.row), result.error[:60], "", "", "", "no")
-            continue
-        table.add_row(
-            str(result.row),
-            result.ran,
-            f"{result.predicted / 1e6:.0f}",
-            f"{result.measured / 1e6:.0f}",
-            f"{result.ratio:.3f}",
-            "yes" if result.holds else "no",
-        )
+        sizes = [f"{size / 1e6:.0f}" for size in (result.predicted, result.measured)]
+        figures = [result.ran, *sizes, f"{result.ratio:.3f}"]
+        said = [result.error[:60], "", "", ""] if result.error else figures
+        table.add_row(str(result.row), *said, "yes" if result.holds else "no")
     return table
 
 
@@ -76,13 +68,14 @@ def as_markdown(results: Sequence[Result]) -> str:
     """A line for each model and precision, a column for each image; predicted / measured MB."""
     plain = [r for r in results if r.row.count == r.row.batch == 1 and not r.row.budget]
     others = [result for result in results if result not in plain]
-    lines = [f"| | {' | '.join(IMAGES)} |", f"|---|{'---|' * len(IMAGES)}"]
-    for name in dict.fromkeys(_model(result.row) for result in plain):
-        found = {r.row.image: r for r in plain if _model(r.row) == name}
-        lines.append(f"| {name} | {' | '.join(_cell(found.get(i)) for i in IMAGES)} |")
-    lines += ["", "| request | ran | predicted / measured |", "|---|---|---|"]
-    lines += [f"| {_request(r.row)} | {r.ran} | {_cell(r)} |" for r in others]
-    return "\n".join(lines)
+    models: dict[str, dict[str, Result]] = {}
+    for result in plain:
+        models.setdefault(_model(result.row), {})[result.row.image] = result
+    figures = [[name, *map(_cell, map(found.get, IMAGES))] for name, found in models.items()]
+    requests = [[_request(r.row), r.ran, _cell(r)] for r in others]
+    first = markdown_table(["", *IMAGES], figures)
+    second = markdown_table(["request", "ran", "predicted / measured"], requests)
+    return f"{first}\n\n{second}"
 
 
 def _model(row: Row) -> str:
@@ -90,15 +83,12 @@ def _model(row: Row) -> str:
 
 
 def _request(row: Row) -> str:
-    parts: Iterator[str] = iter(
-        (
-            _model(row),
-            f"{row.count} {row.image}{'s' if row.count > 1 else ''}",
-            f"{row.batch} together" if row.batch > 1 else "",
-            f"budget {row.budget}" if row.budget else "",
-        )
-    )
-    return ", ".join(part for part in parts if part)
+    parts = [_model(row), f"{row.count} {row.image}{'s' if row.count > 1 else ''}"]
+    if row.batch > 1:
+        parts.append(f"{row.batch} together")
+    if row.budget:
+        parts.append(f"budget {row.budget}")
+    return ", ".join(parts)
 
 
 def _cell(result: Result | None) -> str:

@@ -1,1 +1,1 @@
-"""Seconds, beside other engines."""
+"""Speed beside other engines."""

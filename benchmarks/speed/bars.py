@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.speed.engines import BF16, DEFAULT, FP32, LEAN, LLAMA
 from benchmarks.speed.rows import Column
 
-DEFAULT, LEAN = "auto", "onnx:auto"
-BF16, FP32, LLAMA = "transformers:bf16:sdpa", "transformers:fp32:sdpa", "llama.cpp:q8_0"
 MB = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One wanted figure: `top / bottom <= limit`, or `>=`; `bottom` None is a plain figure.
+    """One wanted figure: `top / bottom <= limit`, or `>=`. Without `bottom`, `top` itself.
 
     Attributes:
         label: what it says.
         top, bottom: (engine, row key).
         limit: the wanted ratio, or the figure itself.
         at_least: whether more is better.
-        wanted: False for a ratio shown beside, that nobody asked for.
+        wanted: False for a ratio that is shown beside the others and not judged.
     """
 
     label: str
@@ -34,14 +33,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a bar came to.
+    """What was measured for a bar.
 
     Attributes:
         bar: which.
         value: None where a column or row is missing.
         reached: None without a value.
-        estimate: whether a part of it is a sum of parts, not a whole run.
-        runs: samples behind it, the fewer of both sides.
+        estimate: whether one side was summed up from parts.
+        runs: samples behind it, the smaller number of both sides.
     """
 
     bar: Bar
@@ -110,11 +109,11 @@ def judge(columns: Sequence[Column]) -> list[Outcome]:
 
 def _outcome(bar: Bar, columns: dict[str, Column]) -> Outcome:
     sides = [side for side in (bar.top, bar.bottom) if side is not None]
-    values = [columns[engine].value(key) if engine in columns else None for engine, key in sides]
-    if None in values or values[-1] == 0:
+    found = [columns[engine].value(key) if engine in columns else None for engine, key in sides]
+    values = [value for value in found if value is not None]
+    if len(values) < len(sides) or values[-1] == 0:
         return Outcome(bar, None, None, False, 0)
-    value = values[0] if bar.bottom is None else values[0] / values[1]  # type: ignore[operator]
-    assert value is not None
+    value = values[0] if bar.bottom is None else values[0] / values[1]
     reached = value >= bar.limit if bar.at_least else value <= bar.limit
     estimate = any(columns[engine].is_estimate(key) for engine, key in sides)
     runs = min(columns[engine].runs(key) for engine, key in sides)

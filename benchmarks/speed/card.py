@@ -1,7 +1,7 @@
-"""The model card's loop over ONNX Runtime, with the hub's form of files.
+"""The model card's loop over ONNX Runtime, on files like those on the hub.
 
 As printed there, the loop starts positions at 1, stops on `<|im_end|>` and shows the decoder a mask
-of length 1 after the first token. Those three are put right; everything else is as on the card:
+of length 1 after the first token. Those three are corrected; everything else is as on the card:
 one session per file with default options, all tiles in one run, a concatenated cache that is copied
 in and out at every token, logits of all positions.
 """
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.checkpoints.files import plain_folder
-from benchmarks.speed.engines import Request, Timing, mean_gap
+from benchmarks.speed.calls import Request, Timing, mean_gap
 from benchmarks.speed.transformers import load_processor, make_inputs
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BackendUnavailable, ModelNotFound
@@ -32,7 +32,7 @@ class CardLoop:
         except ImportError as error:
             raise BackendUnavailable(
                 f"the model card's loop needs onnxruntime and transformers ({error})",
-                "pip install 'smolvlm-tools[torch]'",
+                "pip install 'smolvlm-tools[export]'",
             ) from error
         files = plain_folder(folder) / "onnx"
         names = ("vision_encoder", "embed_tokens", "decoder_model_merged")

@@ -1,6 +1,6 @@
-"""llama.cpp behind the benchmark's calls: xllamacpp's server in this process, asked over loopback.
+"""llama.cpp as an engine: xllamacpp's server in this process, asked over loopback.
 
-Its own defaults, but for the number of threads and the size of the context.
+It keeps its defaults except for the number of threads and the size of the context.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.checkpoints.files import gguf_files
-from benchmarks.speed.engines import Request, Timing, cores
+from benchmarks.checkpoints.files import gguf_files, gguf_folder
+from benchmarks.speed.calls import Request, Timing, cores
 from smolvlm_tools.errors import BackendUnavailable, ModelInvalid, ModelNotFound
 
 PAGE_CONTEXT = 2048  # tokens: a page, its question and a short answer
@@ -24,7 +25,7 @@ SLOT_CONTEXT = 512
 
 
 class LlamaCpp:
-    """A server with the Q8_0 files that `make_gguf` wrote."""
+    """A server with the Q8_0 files that `benchmarks.checkpoints.gguf` wrote."""
 
     def __init__(self, folder: Path, *, cache: bool, parallel: int, pages: int) -> None:
         try:
@@ -36,7 +37,7 @@ class LlamaCpp:
         files = gguf_files(folder)
         if missing := files.missing():
             raise ModelNotFound(
-                f"{files.folder} has no {missing[0]}",
+                f"{gguf_folder(folder)} has no {missing[0]}",
                 "python -m benchmarks.checkpoints.gguf --help says how it is made.",
             )
         self._cache = cache
@@ -51,7 +52,7 @@ class LlamaCpp:
             self._server: Any = xllamacpp.Server(params)
         except RuntimeError as error:
             raise ModelInvalid(
-                f"llama.cpp refused the files in {files.folder} ({error})",
+                f"llama.cpp refused the files in {gguf_folder(folder)} ({error})",
                 "Convert them with the converter of the same release.",
             ) from error
         self._address = urlsplit(self._server.listening_address)
@@ -98,26 +99,19 @@ class LlamaCpp:
             "timings_per_token": True,
             "cache_prompt": self._cache,
         }
-        host, port = self._address.hostname, self._address.port
-        connection = http.client.HTTPConnection(str(host), port)
-        try:
-            connection.request(
-                "POST",
-                "/v1/chat/completions",
-                json.dumps(body),
-                {"Content-Type": "application/json"},
-            )
+        host, port = str(self._address.hostname), self._address.port
+        kind = {"Content-Type": "application/json"}
+        with closing(http.client.HTTPConnection(host, port)) as connection:
+            connection.request("POST", "/v1/chat/completions", json.dumps(body), kind)
             answer = connection.getresponse()
             if answer.status != 200:
                 raise ModelInvalid(
                     f"llama.cpp answered {answer.status}: {answer.read(200).decode()}",
-                    "Convert the files anew with python -m benchmarks.make_gguf.",
+                    "Convert the files again with python -m benchmarks.checkpoints.gguf.",
                 )
             for line in answer:
                 if line.startswith(b"data: {"):
                     yield json.loads(line[6:])
-        finally:
-            connection.close()
 
 
 def _content(request: Request) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The measurements, in groups that each want a fresh process; knows engines only by their calls."""
+"""The measurements of speed, in groups that each need a fresh process."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from PIL import Image
 
-from benchmarks.prompts import FOLLOW_UPS, QUESTION, Images, text_of_length
-from benchmarks.speed.engines import Engine, Request, Timing, is_ours, load_engine
-from benchmarks.speed.rows import LONG_CONTEXT, SHORT_CONTEXT, Samples
+from benchmarks.prompts import FOLLOW_UPS, QUESTION, Images, image_files, text_of_length
+from benchmarks.speed.calls import Engine, Request, Timing
+from benchmarks.speed.engines import is_ours, load_engine
+from benchmarks.speed.rows import LONG_CONTEXT, PAGE_TILES, SHORT_CONTEXT, Samples
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.machine.meter import resident
 from smolvlm_tools.prompt.resolution import plan_grid
@@ -181,6 +182,13 @@ GROUPS: dict[str, Measurement] = {
 }
 
 
+def measure(group: str, engine: str, folder: str, images: str, page_limit: float) -> dict[str, Any]:
+    """Measure one group on one engine; run it in a fresh process."""
+    task = Task(engine, Path(folder), image_files(Path(images)), page_limit)
+    samples = GROUPS[group](task)
+    return {"samples": samples, "plan": task.plan}
+
+
 def _expected(engine: Engine, task: Task, image: Path, samples: Samples) -> float:
     """Seconds that an image's native tiles take, by one tile; 0 for the engines that are quick."""
     if task.reuses:
@@ -194,7 +202,7 @@ def _expected(engine: Engine, task: Task, image: Path, samples: Samples) -> floa
 def _sum_later(samples: Samples, key: str, folder: Path, image: Path) -> None:
     tiles = _native_tiles(folder, image)
     samples[f"{key}_tiles"] = [tiles]
-    samples[f"{key}_tokens"] = [LONG_CONTEXT * tiles / 17]
+    samples[f"{key}_tokens"] = [LONG_CONTEXT * tiles / PAGE_TILES]
 
 
 def _native_tiles(folder: Path, image: Path) -> int:

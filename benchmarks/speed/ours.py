@@ -1,4 +1,4 @@
-"""This project behind the benchmark's calls, through its public API alone."""
+"""This project as an engine, through its public API."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.engines import Request, Timing, mean_gap
+from benchmarks.prompts import conversation, exactly
+from benchmarks.speed.calls import Request, Timing, mean_gap
 
 
 class Ours:
-    """`SmolVLM` with the given backend and precision."""
+    """`SmolVLM` with the given backend and precision; imports are part of loading."""
 
     def __init__(self, folder: Path, backend: str, precision: str, *, cache: bool) -> None:
         from smolvlm_tools import SmolVLM
@@ -38,13 +39,9 @@ class Ours:
         start = time.perf_counter()
         arrivals: list[float] = []
         result = None
-        for chunk in self._vlm.stream(
-            _messages(request),
-            max_new_tokens=new_tokens,
-            ignore_eos=True,
-            repetition_guard=False,
-            resolution=request.resolution,
-        ):
+        messages = conversation(request.text, request.images)
+        resolution: Any = request.resolution
+        for chunk in self._vlm.stream(messages, **exactly(new_tokens), resolution=resolution):
             arrivals.append(time.perf_counter())
             result = chunk.result
         assert result is not None  # the last chunk carries it
@@ -61,13 +58,9 @@ class Ours:
 
     def together(self, requests: Sequence[Request], new_tokens: int) -> float:
         start = time.perf_counter()
-        results = self._vlm.batch(
-            [_messages(request) for request in requests],
-            max_new_tokens=new_tokens,
-            ignore_eos=True,
-            repetition_guard=False,
-            resolution=requests[0].resolution,
-        )
+        conversations = [conversation(request.text, request.images) for request in requests]
+        resolution: Any = requests[0].resolution
+        results = self._vlm.batch(conversations, **exactly(new_tokens), resolution=resolution)
         seconds = time.perf_counter() - start
         assert all(result.usage.completion_tokens == new_tokens for result in results)
         return seconds
@@ -79,8 +72,3 @@ class Ours:
 
     def close(self) -> None:
         self._vlm.close()
-
-
-def _messages(request: Request) -> list[dict[str, Any]]:
-    content: list[dict[str, Any]] = [{"type": "image", "image": path} for path in request.images]
-    return [{"role": "user", "content": [*content, {"type": "text", "text": request.text}]}]

@@ -1,37 +1,21 @@
-"""The main figures as a picture; wants matplotlib."""
+"""The main figures of speed as a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.plotting import pyplot
 from benchmarks.speed.engines import is_ours
 from benchmarks.speed.rows import BY_KEY, Column
-from smolvlm_tools.errors import BackendUnavailable
 
 PANELS = ("page", "decode_long", "second", "peak_page")
 OURS, PEERS = "#2a6f97", "#b8b8b8"
 
 
-def require_matplotlib() -> None:
-    """Raise BackendUnavailable where matplotlib is missing, before hours of measuring."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise BackendUnavailable(
-            f"the plot needs matplotlib ({error})", "pip install matplotlib"
-        ) from error
-
-
 def write_plot(path: Path, columns: Sequence[Column], subtitle: str) -> None:
     """Write a PNG with one bar chart per figure; estimates are hatched."""
-    require_matplotlib()
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, len(PANELS), figsize=(4 * len(PANELS), 4.5))
+    figure, axes = pyplot().subplots(1, len(PANELS), figsize=(4 * len(PANELS), 4.5))
     for axis, key in zip(axes, PANELS, strict=True):
         row = BY_KEY[key]
         shown = [(c, value) for c in columns if (value := c.value(key)) is not None][::-1]
@@ -49,4 +33,4 @@ def write_plot(path: Path, columns: Sequence[Column], subtitle: str) -> None:
     figure.suptitle(subtitle, fontsize=9)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
-    pyplot.close(figure)
+    pyplot().close(figure)

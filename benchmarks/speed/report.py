@@ -1,4 +1,4 @@
-"""Samples to tables, Markdown or one JSON object; knows nothing of how they were measured."""
+"""The speed benchmark's samples as tables, Markdown or one JSON object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.speed.bars import judge
-from benchmarks.speed.rows import ROWS, Column
+from benchmarks.speed.rows import BY_KEY, ROWS, Column
+from benchmarks.tables import markdown_table
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 CELL_WIDTH = 13
@@ -61,7 +62,7 @@ def as_json(columns: Sequence[Column], facts: Facts, floors: dict[str, float]) -
 
 
 def figures(columns: Sequence[Column]) -> Grid:
-    """The main table: a head, then a line per row."""
+    """The main table, its head first."""
     measured = [column for column in columns if column.error is None]
     grid = [["", *(column.engine for column in measured)]]
     for row in ROWS:
@@ -75,25 +76,19 @@ def _cell(column: Column, key: str) -> str:
     value = column.value(key)
     if value is None:
         return "-"
-    row = next(row for row in ROWS if row.key == key)
+    row = BY_KEY[key]
     mark = "~" if column.is_estimate(key) else ""
     runs = "" if row.ratio or not column.runs(key) else f" ({column.runs(key)})"
     return f"{mark}{row.show(value)}{runs}"
 
 
 def bars(columns: Sequence[Column]) -> Grid:
-    """What was to be reached, and whether it was."""
+    """The bars, and whether they were reached."""
     grid = [["figure", "wanted", "measured", "n", ""]]
     for outcome in judge(columns):
-        grid.append(
-            [
-                outcome.bar.label,
-                outcome.show_limit() if outcome.bar.wanted else "",
-                outcome.show(),
-                str(outcome.runs),
-                outcome.verdict,
-            ]
-        )
+        wanted = outcome.show_limit() if outcome.bar.wanted else ""
+        measured = [outcome.show(), str(outcome.runs), outcome.verdict]
+        grid.append([outcome.bar.label, wanted, *measured])
     return grid
 
 
@@ -141,10 +136,8 @@ def print_report(
 def markdown(columns: Sequence[Column], facts: Facts, floors: dict[str, float]) -> str:
     """The same in Markdown."""
     parts = ["; ".join(f"{name}: {_plain(fact)}" for name, fact in facts.items())]
-    for grid in (figures(columns), bars(columns), limits(floors)):
-        head, *body = [f"| {' | '.join(line)} |" for line in grid]
-        rule = f"|---|{'---:|' * (len(grid[0]) - 1)}"
-        parts.append("\n".join([head, rule, *body]))
+    for head, *lines in (figures(columns), bars(columns), limits(floors)):
+        parts.append(markdown_table(head, lines, left=1))
     parts.append("\n".join(f"- {line}" for line in _lines(columns)))
     return "\n\n".join(parts) + "\n"
 

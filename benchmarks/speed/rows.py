@@ -1,9 +1,8 @@
-"""What is measured: the table's rows, their units, and the samples' form."""
+"""The rows of the speed benchmark with their units, and what one engine gave for them."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,7 +10,8 @@ Samples: TypeAlias = dict[str, list[float]]
 """Row key to the values measured so far."""
 
 SHORT_CONTEXT = 100  # prompt tokens
-LONG_CONTEXT = 1141  # prompt tokens: those of a 17-tile page with the model card's question
+PAGE_TILES = 17
+LONG_CONTEXT = 1141  # prompt tokens: those of a page with the model card's question
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Row:
         label: what is measured and the unit shown.
         scale: the unit shown per unit of the samples (seconds, bytes, tokens per second).
         digits: after the point.
-        more_is_better: else less is.
-        ratio: two other rows whose quotient this is; then it has no samples of its own.
+        more_is_better: otherwise less is.
+        ratio: two rows whose quotient this is; then it has no samples of its own.
     """
 
     key: str
@@ -33,10 +33,6 @@ class Row:
     digits: int
     more_is_better: bool = False
     ratio: tuple[str, str] | None = None
-
-    def best(self, values: Iterable[float]) -> float | None:
-        """The best of the values; None of none."""
-        return (max if self.more_is_better else min)(values, default=None)
 
     def show(self, value: float) -> str:
         return f"{value * self.scale:.{self.digits}f}"
@@ -75,7 +71,7 @@ class Column:
 
     Attributes:
         engine: its name.
-        samples: by row key. `KEY_tiles` and `KEY_tokens` say what a first token took or would take.
+        samples: by row key; `KEY_tiles` and `KEY_tokens` stand for a first token that was not run.
         error: why nothing was measured.
         plan: what the engine says it chose.
     """
@@ -94,14 +90,14 @@ class Column:
         return statistics.median(values) if values else None
 
     def runs(self, key: str) -> int:
-        """How many samples a row has; of a quotient, the fewer of its two."""
+        """How many samples a row has; for a quotient, the smaller number of the two."""
         ratio = BY_KEY[key].ratio
         if ratio:
             return min(self.runs(part) for part in ratio)
         return len(self.samples.get(key, ()))
 
     def is_estimate(self, key: str) -> bool:
-        """Whether a value is not of a whole run: a sum of parts, or a peak with one layer."""
+        """Whether a value is a sum of parts or a peak with one layer, not a whole run."""
         ratio = BY_KEY[key].ratio
         if ratio:
             return any(self.is_estimate(part) for part in ratio)
@@ -121,9 +117,5 @@ class Column:
         vision, prefill = self.median("vision"), self.median("prefill")
         if tiles is None or tokens is None or vision is None or not prefill:
             return None
-        # preparation is that of a page: of a smaller picture it is less, and lost in the sum
+        # the preparation of a page: a smaller picture takes less, which is lost in the sum
         return (self.median("prepare") or 0.0) + tiles * vision + tokens / prefill
-
-
-Notice: TypeAlias = Callable[[str], None]
-"""Takes one line of progress."""

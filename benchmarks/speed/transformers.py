@@ -1,4 +1,4 @@
-"""transformers' own `generate` behind the benchmark's calls."""
+"""transformers' own `generate` as an engine."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.speed.engines import Request, Timing, mean_gap
+from benchmarks.checkpoints.safetensors_stream import TORCH_NAMES
+from benchmarks.speed.calls import Request, Timing, mean_gap
 from smolvlm_tools.errors import BackendUnavailable
 
-TORCH_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 PAD = 2
 
 
@@ -23,24 +23,9 @@ class Transformers:
     """`AutoModelForImageTextToText` on the CPU."""
 
     def __init__(self, folder: Path, precision: str, attention: str) -> None:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        try:
-            import torch
-            from transformers import AutoModelForImageTextToText, logging
-        except ImportError as error:
-            raise BackendUnavailable(
-                f"transformers is not installed ({error})", "pip install 'smolvlm-tools[torch]'"
-            ) from error
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+        self._model = load_model(folder, precision, attention)
         self._processor = load_processor(folder)
-        self._tile = json.loads((folder / "config.json").read_text("utf-8"))["vision_config"][
-            "image_size"
-        ]
-        self._model: Any = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=getattr(torch, TORCH_NAMES[precision]), attn_implementation=attention
-        ).eval()
-        self._model.generation_config.eos_token_id = None  # decode on to the asked length
+        self._tile = self._model.config.vision_config.image_size
         self._vision_start = self._vision_seconds = 0.0
         inner = self._model.model
         inner.vision_model.register_forward_pre_hook(self._on_vision_start)
@@ -82,9 +67,9 @@ class Transformers:
 
     @contextmanager
     def shallow(self) -> Any:
-        """Leaves out all vision layers but the first, for a peak of memory without the time.
+        """Skip all vision layers but the first, to see the peak of memory without the time.
 
-        Layers run one after the other and free what they computed, so the peak of one is that of
+        Layers run one after the other and free what they computed, so one has the same peak as
         all; every weight stays in memory.
         """
         encoder = self._model.model.vision_model.encoder
@@ -105,19 +90,41 @@ class Transformers:
         return inputs
 
     def _generate(self, inputs: Any, new_tokens: int, streamer: Any) -> None:
-        self._model.generate(
-            **inputs,
-            max_new_tokens=new_tokens,
-            do_sample=False,
-            pad_token_id=PAD,
-            streamer=streamer,
-        )
+        self._model.generate(**inputs, **greedy(new_tokens), streamer=streamer)
+
+
+def load_model(folder: Path, precision: str, attention: str) -> Any:
+    """The checkpoint as transformers' model, which decodes past the end-of-utterance token.
+
+    Raises:
+        BackendUnavailable: torch or transformers is not installed.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    try:
+        import torch
+        from transformers import AutoModelForImageTextToText, logging
+    except ImportError as error:
+        raise BackendUnavailable(
+            f"transformers is not installed ({error})", "pip install 'smolvlm-tools[export]'"
+        ) from error
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    model: Any = AutoModelForImageTextToText.from_pretrained(
+        folder, dtype=getattr(torch, TORCH_NAMES[precision]), attn_implementation=attention
+    )
+    model.generation_config.eos_token_id = None
+    return model.eval()
+
+
+def greedy(new_tokens: int) -> dict[str, Any]:
+    """Options of `generate`."""
+    return {"max_new_tokens": new_tokens, "do_sample": False, "pad_token_id": PAD}
 
 
 def load_processor(folder: Path) -> Any:
     """The checkpoint's `Idefics3Processor` with its true tokenizer.
 
-    Not AutoProcessor: it loses the tokenizer's digit splitting, and SmolVLM2's wants torchvision.
+    Not AutoProcessor: it loses the tokenizer's digit splitting, and SmolVLM2's needs torchvision.
     """
     from transformers import Idefics3ImageProcessorPil, Idefics3Processor, PreTrainedTokenizerFast
 
@@ -141,8 +148,8 @@ def load_processor(folder: Path) -> Any:
 def make_inputs(processor: Any, requests: Sequence[Request], tile: int, tensors: str) -> Any:
     """The processor's tensors for one or more requests, padded on the left.
 
-    One tile is asked for as `size={"longest_edge": tile}`: without splitting alone, the image
-    would be enlarged to 2048 pixels first.
+    For a single tile, `size={"longest_edge": tile}` is needed too: switching off splitting alone
+    would still enlarge the image to 2048 pixels.
     """
     prompts = [
         processor.apply_chat_template([_message(request)], add_generation_prompt=True)

@@ -13,8 +13,8 @@ from rich.table import Table
 from ..backends.registry import SPECS
 from ..checkpoint import list_models
 from ..errors import ModelNotFound, SmolVLMError
-from ..machine.accelerator import accelerator
 from ..machine import packages
+from ..machine.accelerator import accelerator
 from .console import Answers, reserve_stdout, working
 from .process import NO_MODEL
 

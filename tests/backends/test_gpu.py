@@ -63,7 +63,7 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     images = image_files(folder)
     picture = Image.effect_noise((200, 160), 60)
-    for path in (*images.pages, images.photo, images.icon, folder / "square.png"):
+    for path in (*images.pages, images.photo, images.icon, images.square):
         picture.save(path)
         picture = picture.rotate(20)
     return folder
@@ -75,7 +75,7 @@ def run(embedded, pictures):
 
     def run(group, argument, device="cpu", gpu=None):
         gpu = gpu or FakeGpu()
-        return RUNS[group](GpuTask.of(EMBEDDED_FOLDER, pictures, device, argument, gpu))
+        return RUNS[group](GpuTask(EMBEDDED_FOLDER, image_files(pictures), device, argument, gpu))
 
     return run
 
@@ -145,7 +145,7 @@ def test_decode_speed_is_what_a_long_reply_takes_beyond_a_short_one(monkeypatch)
         now[0] += 0.5 + 0.01 * (count - 1)
         return 33
 
-    monkeypatch.setattr("benchmarks.gpu_speed.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("benchmarks.gpu.speed.time.perf_counter", lambda: now[0])
     found = time_replies(reply, lambda: None, runs=5)
     assert found["first_token_s"] == pytest.approx(0.5)
     assert found["decode_tokens_per_s"] == pytest.approx(100)
@@ -159,10 +159,10 @@ def test_decode_speed_is_what_a_long_reply_takes_beyond_a_short_one(monkeypatch)
 def test_a_process_is_found_by_its_number_or_by_being_the_only_one(monkeypatch):
     monkeypatch.setattr(gpu_memory.os, "getpid", lambda: 7)
     find = gpu_memory.find_process
-    assert find([(6, 1), (7, 2)], "NVML") == DriverReading(2, "NVML, this process")
-    assert find([(6, 1)], "NVML") == DriverReading(1, "NVML, the only process on the device")
-    assert find([(6, 1), (8, 2)], "NVML") is None
-    assert find([(7, None)], "NVML") is None
+    assert find([(6, 1), (7, 2)]) == DriverReading(2, "nvidia-smi, this process")
+    assert find([(6, 1)]) == DriverReading(1, "nvidia-smi, the only process on the device")
+    assert find([(6, 1), (8, 2)]) is None
+    assert find([(7, None)]) is None
 
 
 def test_what_nvidia_smi_prints_is_read(monkeypatch, tmp_path):

@@ -10,26 +10,22 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from rich.console import Console
-from tokenizers import Tokenizer
 
-from benchmarks import bench
-from benchmarks.checkpoints import gguf as make_gguf
-from benchmarks.checkpoints.files import gguf_files
+from benchmarks import bench, process
 from benchmarks.limits import floors, work_of
 from benchmarks.machine import machine_facts
-from benchmarks.prompts import PAGE_SIZE, Images, text_of_length, write_images
+from benchmarks.prompts import Images, write_images
+from benchmarks.record import Record
 from benchmarks.speed import schedule
-from benchmarks.speed.bars import BF16, DEFAULT, FP32, LEAN, LLAMA, judge
-from benchmarks.speed.engines import FULL_ENGINES, check_engine
+from benchmarks.speed.bars import judge
+from benchmarks.speed.engines import BF16, DEFAULT, FP32, FULL_ENGINES, LEAN, LLAMA, check_engine
 from benchmarks.speed.measure import GROUPS, Task
 from benchmarks.speed.plot import write_plot
 from benchmarks.speed.report import BEGIN, END, as_json, markdown, print_report, write_markdown
-from benchmarks.speed.rows import LONG_CONTEXT, ROWS, Column
-from benchmarks.speed.schedule import FULL, QUICK, Job, Record, jobs, run_benchmark
+from benchmarks.speed.rows import ROWS, Column
+from benchmarks.speed.schedule import FULL, QUICK, Job, jobs, run_benchmark
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BackendUnavailable, BadOptions, ModelNotFound
-from smolvlm_tools.prompt.chat import ChatTemplate
-from smolvlm_tools.types import Message
 
 OURS = "torch:fp32"
 SAMPLED = [row.key for row in ROWS if row.ratio is None]
@@ -55,7 +51,7 @@ def run(
     folder: Path, engines: list[str], plan: schedule.Schedule, record: Path, *, resume: bool = False
 ) -> list[Column]:
     columns: list[Column] = []
-    kept = Record(record, {"engines": engines}, resume=resume)
+    kept = Record(record, Job, {"engines": engines}, resume=resume)
     run_benchmark(folder, engines, plan, lambda text: None, kept, columns)
     return columns
 
@@ -126,7 +122,7 @@ def test_a_worker_that_dies_is_reported(
     killed = tmp_path / "python"
     killed.write_text("#!/bin/sh\necho out of memory >&2\nexit 137\n")
     killed.chmod(0o755)
-    monkeypatch.setattr(schedule.sys, "executable", str(killed))
+    monkeypatch.setattr(process.sys, "executable", str(killed))
     columns = run(tiny_a, [OURS], ONE_ROUND, tmp_path / "run.jsonl")
     assert columns[0].error == "its process ended with code 137: out of memory"
 
@@ -181,7 +177,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert columns[0].samples["load"] == [1.0] * len(GROUPS)
     with pytest.raises(BadOptions, match="other engines"):
         run(tiny_a, ["torch:bf16"], plan, record, resume=True)
-    with pytest.raises(BadOptions, match="no run to resume"):
+    with pytest.raises(BadOptions, match="no earlier run"):
         run(tiny_a, [OURS], plan, tmp_path / "none.jsonl", resume=True)
 
 
@@ -246,30 +242,6 @@ def test_a_plot_is_a_png(tmp_path: Path) -> None:
         assert plot.format == "PNG"
 
 
-def test_converting_says_what_is_missing(tmp_path: Path, tiny_a: Path) -> None:
-    files, converter = gguf_files(tmp_path / "model"), tmp_path / "convert_hf_to_gguf.py"
-    with pytest.raises(ModelNotFound, match="holds no checkpoint"):
-        make_gguf.make_gguf(tmp_path, converter, files, print)
-    with pytest.raises(ModelNotFound, match="there is no converter"):
-        make_gguf.make_gguf(tiny_a, converter, files, print)
-    assert not files.folder.exists()
-
-
-def test_a_converter_that_fails_leaves_no_file(
-    tmp_path: Path, tiny_a: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(make_gguf.importlib.util, "find_spec", lambda name: object())
-    files, converter = gguf_files(tmp_path / "model"), tmp_path / "convert_hf_to_gguf.py"
-    converter.write_text("import sys; open(sys.argv[3], 'w').close(); sys.exit('unknown model')")
-    with pytest.raises(BackendUnavailable, match="unknown model"):
-        make_gguf.make_gguf(tiny_a, converter, files, lambda text: None)
-    assert list(files.folder.iterdir()) == []
-    converter.write_text("import sys; open(sys.argv[3], 'w').write(' '.join(sys.argv))")
-    make_gguf.make_gguf(tiny_a, converter, files, lambda text: None)
-    assert files.missing() == []
-    assert "--mmproj" in files.vision.read_text() and "--mmproj" not in files.text.read_text()
-
-
 def test_facts_name_the_processor_and_the_versions() -> None:
     facts = machine_facts()
     assert facts["cpu"] and facts["cores"] >= 1 and facts["packages"]["numpy"]
@@ -295,19 +267,3 @@ def test_wrong_arguments_end_with_one_line(
     assert bench.main([str(tmp_path), "--engines", "fast"]) == 2
     assert bench.main([str(tmp_path), "--rounds", "0"]) == 2
     assert capsys.readouterr().err.count("\n") == 3
-
-
-def test_the_images_have_the_sizes_of_the_rows(images: Images) -> None:
-    sizes = []
-    for path in (images.pages[0], images.photo, images.icon):
-        with Image.open(path) as opened:
-            sizes.append(opened.size)
-    assert sizes == [PAGE_SIZE, (1024, 768), (512, 512)]
-    assert len({path.read_bytes() for path in (*images.pages, *images.small)}) == 12
-
-
-def test_the_long_text_is_as_long_as_asked(reference: Path) -> None:
-    file = reference / "SmolVLM-256M-Instruct" / "tokenizer.json"
-    message = Message(role="user", content=text_of_length(file, LONG_CONTEXT))
-    chat = ChatTemplate(Tokenizer.from_file(str(file)), image_token_id=49190)
-    assert len(chat.build([message], []).token_ids) == LONG_CONTEXT

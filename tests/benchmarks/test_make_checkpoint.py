@@ -119,9 +119,12 @@ def test_weights_are_rounded_as_torch_rounds_them(tiny_a: Path, tmp_path: Path, 
         assert str(tensor.dtype) == f"torch.{config['torch_dtype']}"
 
 
-def test_large_weights_become_shards_with_an_index(tiny_a: Path, tmp_path: Path) -> None:
+def test_large_weights_become_shards_with_an_index(
+    tiny_a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = build_checkpoint(tiny_a, tmp_path / "whole")
-    sharded = build_checkpoint(tiny_a, tmp_path / "sharded", shard_bytes=150_000)
+    monkeypatch.setattr(make_checkpoint, "HUB_SHARD_BYTES", 150_000)
+    sharded = build_checkpoint(tiny_a, tmp_path / "sharded")
     index = json.loads((sharded / "model.safetensors.index.json").read_text())
     assert len(set(index["weight_map"].values())) > 2
     assert set(index["weight_map"].values()) == {p.name for p in sharded.glob("*.safetensors")}

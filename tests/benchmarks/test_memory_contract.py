@@ -74,4 +74,4 @@ def test_wrong_arguments_and_missing_checkpoints_are_named(tmp_path, capsys):
     missing = ["--folder", f"256m={tmp_path}", "--only", TOGETHER, "--out", str(tmp_path / "o")]
     assert memory_contract.main(missing) == 4
     said = capsys.readouterr().err
-    assert "no row is called" in said and "unknown size" in said and "make_checkpoint" in said
+    assert "no row is called" in said and "unknown size" in said and "checkpoints.make" in said

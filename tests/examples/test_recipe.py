@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benchmarks.checkpoints.files import ROOT
+from benchmarks.paths import ROOT
 
 sys.path.append(str(ROOT / "examples" / "embedded_model"))  # scripts, not a package
 

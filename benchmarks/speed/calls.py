@@ -1,0 +1,75 @@
+"""The calls that every engine under measurement answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question about images, which come first in the prompt.
+
+    Attributes:
+        text: of the user.
+        images: files.
+        resolution: "native", "auto" or 1 (one tile). The peers have no "auto" and take "native".
+    """
+
+    text: str
+    images: tuple[Path, ...] = ()
+    resolution: str | int = "native"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One reply. All times in seconds.
+
+    Attributes:
+        prompt_tokens: the decoder's whole context at the first token.
+        tiles: tiles encoded or taken from a cache.
+        prepare, vision, prefill: the stages before the first token; None where they cannot be
+            told apart from outside.
+        first_token: from the request to the first token in the caller's hands.
+        step: mean between two tokens; 0 with one.
+    """
+
+    prompt_tokens: int
+    tiles: int
+    prepare: float | None
+    vision: float | None
+    prefill: float | None
+    first_token: float
+    step: float
+
+
+class Engine(Protocol):
+    """A loaded model that decodes greedily and past the end-of-utterance token."""
+
+    def prepare(self, image: Path) -> float | None:
+        """Seconds to read an image file and cut its native tiles; None where unknown."""
+        ...
+
+    def reply(self, request: Request, new_tokens: int) -> Timing:
+        """Decode exactly `new_tokens`."""
+        ...
+
+    def together(self, requests: Sequence[Request], new_tokens: int) -> float:
+        """Seconds to answer all requests, given at once."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def mean_gap(arrivals: Sequence[float]) -> float:
+    """Mean time between two tokens; not the median, as a stream may deliver them in bursts."""
+    return (arrivals[-1] - arrivals[0]) / max(1, len(arrivals) - 1)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
