@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from smolvlm_tools.checkpoint.aliases import ALIASES
 
 if TYPE_CHECKING:
-    from smolvlm_tools.tools.images import ImageStore
+    from smolvlm_tools.tools import ImageStore
 
 MODEL_URI = "smolvlm://model"
 _IMAGES = "smolvlm://images/"

@@ -214,10 +214,10 @@ def test_arguments_may_be_json_text_as_openai_sends_them(toolbox):
         ("answer_question", {**RED_CIRCLE, "choices": ["a", "a"]}, "name an answer twice"),
         ("compare_images", {"images": ["a"]}, "at least 2 items"),
         ("extract_fields", {"image": "a"}, "'schema' is missing"),
-        ("extract_fields", {"image": "a", "schema": "{"}, "'schema'.*no JSON"),
+        ("extract_fields", {"image": "a", "schema": "{"}, "'schema'.*not JSON"),
         ("extract_fields", {"image": "a", "schema": [1]}, "'schema'.*an array of 1"),
         ("load_image", "[1]", "the arguments are an array of 1, not an object"),
-        ("load_image", "{", "text that is no JSON"),
+        ("load_image", "{", "text that is not JSON"),
         ("load_image", None, "the arguments are null"),
     ],
 )
