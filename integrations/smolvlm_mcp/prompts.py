@@ -1,4 +1,4 @@
-"""Prompts for common jobs: what a person picks in a client, and the text its model then gets."""
+"""Prompts for common jobs, which a person picks in a client, and the text its model then gets."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def render(name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
     """Make the message of a prompt.
 
     Raises:
-        MCPError: no such prompt, an argument that is missing, unknown or too long.
+        MCPError: there is no such prompt, or an argument is missing, unknown or too long.
     """
     prompt = PROMPTS.get(name)
     if prompt is None:

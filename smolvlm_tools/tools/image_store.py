@@ -22,10 +22,10 @@ from ..errors import BadOptions, ImageNotFound
 from ..images import ImagePolicy, KnownImages, decode_image, read_image
 from ..images.encodings import abbreviate
 
-RESOURCE = "smolvlm://images/"
-"""How the MCP resource URI of a stored image begins."""
+IMAGE_URI = "smolvlm://images/"
+"""Start of the MCP resource URI of a stored image."""
 
-_HANDLE = re.compile(rf"\s*(?:img:|{RESOURCE})\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
+_HANDLE = re.compile(rf"\s*(?:img:|{IMAGE_URI})\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 _HANDLE_DIGITS = 16
 _AGAIN = (
