@@ -88,7 +88,7 @@ class Gate:
 
 
 def _size(request: Request) -> int:
-    """Bytes of the body; 0 for small ones, the largest possible where the client names no length."""
+    """Bytes of the body: 0 for small ones, the largest possible if the client gives no length."""
     if request.method != "POST":
         return 0
     declared = request.headers.get("content-length", "")

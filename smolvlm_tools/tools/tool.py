@@ -20,7 +20,7 @@ class EngineCall:
     Attributes:
         method: its name.
         arguments: those after the images.
-        options: its keywords, besides those that every such tool takes.
+        options: its keywords.
     """
 
     method: Literal["describe", "ask", "transcribe", "extract"]
@@ -63,7 +63,7 @@ class Tool:
 class ModelTool(Tool):
     """A tool that runs the model.
 
-    Its input has the fields `context`, `min_confidence` and `max_new_tokens`.
+    The engine gets `context`, `min_confidence` and `max_new_tokens` too where the input has them.
 
     Attributes:
         output: model of its result.

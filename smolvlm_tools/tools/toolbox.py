@@ -245,7 +245,7 @@ def _engine_call(
 ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     """Name, arguments and keywords of the engine's method."""
     wanted = tool.ask(call.arguments)
-    common = {name: getattr(call.arguments, name) for name in _COMMON_OPTIONS}
+    common = {name: getattr(call.arguments, name, None) for name in _COMMON_OPTIONS}
     options = {**wanted.options, **{k: value for k, value in common.items() if value is not None}}
     if cancel is not None:
         options["cancel"] = cancel

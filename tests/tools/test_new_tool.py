@@ -8,15 +8,12 @@ import anyio
 import pytest
 from jsonschema import Draft202012Validator
 
-from smolvlm_tools import BadArguments, SmolVLM, open_checkpoint
-from smolvlm_tools.backends.fake import FakeBackend
+from smolvlm_tools import BadArguments
 from smolvlm_tools.tools import FORMATS, TOOLS, Toolbox, tool_schemas
 from smolvlm_tools.tools.inputs import Context, ImagesInput, MaxNewTokens, MinConfidence
 from smolvlm_tools.tools.replies import UNTRUSTED, TextReply
 from smolvlm_tools.tools.tool import EngineCall, ModelTool
-from tests.support.paths import ROOT
-
-SHAPES = str(ROOT / "examples" / "images" / "shapes.png")
+from tests.support.tool_calls import SHAPES, saying
 
 
 class NameMood(ImagesInput):
@@ -38,11 +35,10 @@ TOY = ModelTool(
 
 
 @pytest.fixture
-def toolbox(embedded, monkeypatch):
+def toolbox(checkpoint, monkeypatch):
     """Runs the registry's tools and the toy one on a model that always says the same."""
     monkeypatch.setitem(TOOLS, TOY.name, TOY)
-    checkpoint = open_checkpoint("embedded")
-    with SmolVLM(checkpoint, FakeBackend.saying(checkpoint, " a shape")) as vlm:
+    with saying(checkpoint, " a shape") as vlm:
         yield Toolbox(vlm)
 
 
