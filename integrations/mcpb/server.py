@@ -1,7 +1,7 @@
 """Entry point of the desktop bundle: its arguments are the folders the user chose.
 
-A bundle's host gives a choice of several folders as arguments one after the other; the server
-wants a flag before each. Everything else comes in environment variables (manifest.json).
+The bundle's host passes the chosen folders as plain arguments; the server wants a flag before each.
+Everything else comes in environment variables (manifest.json).
 """
 
 from __future__ import annotations

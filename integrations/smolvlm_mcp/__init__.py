@@ -1,9 +1,9 @@
-"""SmolVLM as an MCP server: an adapter over `smolvlm_tools.tools`; knows MCP, not models.
+"""SmolVLM as an MCP server: an adapter over `smolvlm_tools.tools`.
 
     command -> settings -> serving -> stdio | http -> server -> calls -> smolvlm_tools.tools
                                                         |-----> cards (resources), prompts
 
-Every tool of the toolbox is served as it is: names, schemas, checks and results are the core's.
+Every registered tool is served unchanged: names, schemas, checks and results are the core's.
 `python -m smolvlm_mcp --model embedded` and `smolvlm mcp --model embedded` start it. Needs
 `pip install 'smolvlm-tools[mcp]'`.
 """

@@ -1,9 +1,9 @@
-"""One tools/call: the toolbox runs it, its progress goes out, a client that left ends it.
+"""One tools/call: run it in the toolbox, send its progress, end it when its client has left.
 
-Three signs say that nobody wants the rest: the SDK cancels the handler (`notifications/cancelled`,
-the end of stdin, a closed response stream of the 2026 era, a deleted session), and `GONE` in the
-HTTP scope is set when the connection of a 2025-era call breaks. That era lets a client come back
-for its answer, but only to servers that store answers; this one does not, so nobody could.
+Two signs say that a client has left: the SDK cancels the handler (`notifications/cancelled`, the
+end of stdin, a closed response stream of the 2026 era, a deleted session), and `GONE` in the HTTP
+scope is set when the connection of a 2025-era call breaks. The 2025 protocol lets a client come
+back for its answer, but only if the server stores answers, which this one does not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GONE = "smolvlm_mcp.gone"
 
 
 class AsyncToolbox(Protocol):
-    """The part of `Toolbox` that serving needs; its errors name no path of this machine."""
+    """The part of `Toolbox` that serving needs; its errors must name no path of this machine."""
 
     async def acall(
         self,
@@ -45,16 +45,7 @@ async def run_call(
     context: ServerRequestContext[Any, Any],
     params: types.CallToolRequestParams,
 ) -> types.CallToolResult:
-    """Run a tool for a client.
-
-    Args:
-        toolbox: has the tool.
-        context: of the request.
-        params: name and arguments.
-
-    Returns:
-        The output, or the error as a result.
-    """
+    """Run a tool for a client and return its output, or its error, as a result."""
     cancel = threading.Event()
     reporter = Reporter(context.session.report_progress)
     result: types.CallToolResult | None = None

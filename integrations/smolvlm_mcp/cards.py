@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smolvlm_tools.checkpoint.aliases import ALIASES
-
-if TYPE_CHECKING:
-    from smolvlm_tools.tools.images import ImageStore
+from smolvlm_tools.tools import ImageStore
+from smolvlm_tools.tools.image_store import IMAGE_URI
 
 MODEL_URI = "smolvlm://model"
-_IMAGES = "smolvlm://images/"
-IMAGES_TEMPLATE = f"{_IMAGES}{{hash}}"
+IMAGES_TEMPLATE = f"{IMAGE_URI}{{hash}}"
 
 _CARD = """\
 # {model}
@@ -68,10 +66,10 @@ class Cards:
     """Texts of the resources.
 
     Args:
-        model: the name in the settings.
-        running: the loaded engine, whose `repr` says what runs; None while nothing is loaded.
+        model: the model's name in the settings.
+        running: returns the loaded engine, whose `repr` says what runs, or None before loading.
         store: the images that handles stand for.
-        images_in: in what forms images are accepted, as a sentence.
+        images_in: a sentence on the forms in which images are accepted.
     """
 
     def __init__(
@@ -86,8 +84,8 @@ class Cards:
         """MIME type and text of a resource, or None if there is none of that URI."""
         if uri == MODEL_URI:
             return "text/markdown", self._model_card()
-        if uri.startswith(_IMAGES):
-            facts = self._image(uri[len(_IMAGES) :])
+        if uri.startswith(IMAGE_URI):
+            facts = self._image(uri.removeprefix(IMAGE_URI))
             return None if facts is None else ("application/json", json.dumps(facts))
         return None
 
@@ -122,7 +120,7 @@ class Cards:
 
 
 def shown_name(model: str) -> str:
-    """A model's name for strangers: of a folder of this machine only the last part."""
+    """A model's name as clients may see it: of a local folder only the last part."""
     if model in ALIASES:
         return ALIASES[model]
     if os.path.isabs(model) or os.path.isdir(model) or model.startswith((".", "~")):

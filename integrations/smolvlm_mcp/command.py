@@ -48,7 +48,7 @@ Token = Annotated[
     str | None,
     typer.Option(
         metavar="TOKEN",
-        help="What HTTP clients must send as bearer token; needed off loopback. Better given as "
+        help="Bearer token that HTTP clients must send; needed off loopback. Better set as "
         "SMOLVLM_MCP_TOKEN: others on this machine can see flags.",
     ),
 ]
@@ -115,7 +115,7 @@ def command(
 
 
 def serve(**flags: Any) -> None:
-    """Serve by these flags and the environment until the client leaves or Ctrl-C comes.
+    """Serve with these flags and the environment until the client leaves or Ctrl-C.
 
     Raises:
         BadOptions: see `read_settings`.
@@ -129,7 +129,7 @@ def serve(**flags: Any) -> None:
 
         settings = read_settings(**flags)
         for name in unknown_variables():
-            print(f"note: {name} is no setting; see --help", file=sys.stderr, flush=True)
+            print(f"note: {name} is not a setting; see --help", file=sys.stderr, flush=True)
         from .serving import run
     except ModuleNotFoundError as error:
         raise BackendUnavailable(

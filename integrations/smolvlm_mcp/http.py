@@ -1,4 +1,4 @@
-"""Serving many clients over streamable HTTP at /mcp; knows HTTP, addresses and the token."""
+"""Serving many clients over streamable HTTP at /mcp, behind a check of names, origin and token."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .settings import Settings, is_loopback
 
 PATH = "/mcp"
 MAX_BODY = 28_000_000
-"""Bytes of a request: an image of 20 MB in base64 (26.7 MB) and what stands around it."""
+"""Bytes of a request: an image of 20 MB in base64 (26.7 MB) and the message around it."""
 _LARGE = 1_000_000
 _MAX_HELD = 4 * MAX_BODY
 """Bytes of large requests in flight: each takes its size several times while it is read."""
@@ -31,14 +31,14 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Gate:
-    """Lets in who comes by a right name, from a right page, with the token; notes who leaves.
+    """Checks the Host and Origin headers and the token, and notices clients that leave.
 
-    The order is from cheap to dear: no byte of a stranger's body is read.
+    Cheap checks come first: no byte of a stranger's body is read.
 
     Args:
-        app: what is behind the gate.
-        allowed: names and pages; see `TransportSecurityMiddleware`.
-        token: what clients must bring; None lets all in.
+        app: the application behind the gate.
+        allowed: values of Host and Origin; see `TransportSecurityMiddleware`.
+        token: bearer token that clients must send; None to ask for none.
     """
 
     def __init__(self, app: ASGIApp, allowed: TransportSecuritySettings, token: str | None) -> None:
@@ -53,7 +53,7 @@ class Gate:
             return
         request = Request(scope)
         refusal = await self._headers.validate_request(request)
-        if refusal is None and not self._knows(request.headers.get("authorization", "")):
+        if refusal is None and not self._has_token(request.headers.get("authorization", "")):
             refusal = JSONResponse(
                 {"error": "invalid_token", "error_description": "A bearer token is needed."},
                 status_code=401,
@@ -79,7 +79,7 @@ class Gate:
         finally:
             self._held -= size
 
-    def _knows(self, authorization: str) -> bool:
+    def _has_token(self, authorization: str) -> bool:
         if self._token is None:
             return True
         scheme, _, token = authorization.partition(" ")
@@ -88,7 +88,7 @@ class Gate:
 
 
 def _size(request: Request) -> int:
-    """Bytes of body to reckon with; 0 for small ones, the most there can be where none is named."""
+    """Bytes of the body: 0 for small ones, the largest possible if the client gives no length."""
     if request.method != "POST":
         return 0
     declared = request.headers.get("content-length", "")
@@ -97,13 +97,7 @@ def _size(request: Request) -> int:
 
 
 def make_app(server: Server[Any], settings: Settings, host: str) -> ASGIApp:
-    """The ASGI application, gate included.
-
-    Args:
-        server: what to serve.
-        settings: token and allowed names.
-        host: what it listens on.
-    """
+    """The ASGI application behind its `Gate`; `host` is the address it listens on."""
     allowed = allowed_headers(settings, host)
     inner = server.streamable_http_app(
         streamable_http_path=PATH,
@@ -116,7 +110,7 @@ def make_app(server: Server[Any], settings: Settings, host: str) -> ASGIApp:
 
 
 def allowed_headers(settings: Settings, host: str) -> TransportSecuritySettings:
-    """Values of Host and Origin that are served: loopback names, the bound host, the settings'."""
+    """Accepted values of Host and Origin: loopback names, the bound host, those in the settings."""
     name = f"[{host}]" if ":" in host else host
     names = [*_LOOPBACK, *((name,) if host not in ("0.0.0.0", "::") else ())]
     hosts = [value for n in names for value in (n, f"{n}:*")]
@@ -133,7 +127,7 @@ def listen(address: tuple[str, int]) -> socket.socket:
     """A listening socket.
 
     Raises:
-        BadOptions: the address is in use, or not this machine's.
+        BadOptions: the address is in use, or is not one of this machine.
     """
     host, port = address
     try:
@@ -149,7 +143,7 @@ def listen(address: tuple[str, int]) -> socket.socket:
 def make_uvicorn(
     server: Server[Any], settings: Settings, listener: socket.socket
 ) -> uvicorn.Server:
-    """The HTTP server for a socket that listens already."""
+    """The HTTP server for a socket that is already listening."""
     host = settings.address[0] if settings.address else listener.getsockname()[0]
     config = uvicorn.Config(
         make_app(server, settings, host),
@@ -163,7 +157,7 @@ def make_uvicorn(
 
 
 async def serve_http(server: Server[Any], settings: Settings, listener: socket.socket) -> None:
-    """Serve until the process is told to end."""
+    """Serve until the process is told to stop."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"serving MCP on http://{shown}:{port}{PATH}", file=sys.stderr, flush=True)

@@ -1,8 +1,9 @@
-"""Progress of a call from the engine's thread to its client; knows stages, not tools.
+"""Progress of a call, from the engine's thread to its client.
 
 The protocol wants a number that grows with each notification, so the stages share a scale of 100
-by what they usually cost; the message has the exact counts. What comes faster than a client can
-take is merged: the newest count of a stage replaces the one before it, no stage is left out.
+by what they usually cost; the message has the exact counts. Progress that comes faster than a
+client can take is merged: the newest count of a stage replaces the one before, and no stage is
+left out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """The part of the scale that a stage fills, and how it is called."""
+    """The part of the scale that a stage fills, and its message."""
 
     start: float
     end: float
@@ -42,7 +43,7 @@ Send = Callable[[float, float, str], Awaitable[None]]
 class Reporter:
     """Sends one call's progress.
 
-    To be made inside the running event loop; `on_progress` may be called on any thread.
+    Construct it inside the running event loop; `on_progress` may be called on any thread.
 
     Args:
         send: sends progress, total and message to the client.
@@ -56,20 +57,20 @@ class Reporter:
         self._sent = -1.0
 
     def on_progress(self, progress: ToolProgress) -> None:
-        """Take news from any thread; returns at once."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+        """Take progress from any thread; returns at once."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is listening
             self._loop.call_soon_threadsafe(self._take, progress)
 
     async def run(self) -> None:
-        """Send what comes, until cancelled."""
+        """Send progress as it comes, until cancelled."""
         while True:
             await self._news.wait()
             await self._drain()
             await asyncio.sleep(_PAUSE)
 
     async def flush(self) -> None:
-        """Send what has not been sent; the call is about to be answered."""
-        await asyncio.sleep(0)  # lets news in that came from this very turn of the loop
+        """Send what has not been sent yet, before the call is answered."""
+        await asyncio.sleep(0)  # lets in what was reported during this turn of the loop
         await self._drain()
 
     def _take(self, progress: ToolProgress) -> None:

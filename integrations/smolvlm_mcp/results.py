@@ -1,8 +1,8 @@
 """Outcomes of tools as MCP results: structured content and a short text, or an error.
 
 An error carries no structuredContent: a tool's outputSchema describes its successes, and clients
-check against it whatever they get (the TypeScript SDK even where isError is set). Code, reason and
-remedy come as a line for readers and as a JSON block for programs instead.
+check everything they get against it (the TypeScript SDK even where isError is set). Code, reason
+and remedy come as a line for readers and as a JSON block for programs instead.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def success(output: BaseModel) -> types.CallToolResult:
 
 
 def gist(data: dict[str, Any]) -> str:
-    """What a reader needs who sees no structured content: the answer, then one line about it."""
-    if "confidence" not in data:  # nothing that a model said
+    """The text for readers who see no structured content: the answer, then one line about it."""
+    if "confidence" not in data:  # the model did not run
         return _compact(data)
     if data.get("abstained"):
         answer = "(no answer: the model was not sure enough)"
@@ -58,12 +58,8 @@ def failure(error: SmolVLMError) -> types.CallToolResult:
 
 
 def explain(error: SmolVLMError) -> dict[str, Any]:
-    """Code, reason and remedy; of "busy" also when to try again."""
-    detail: dict[str, Any] = {
-        "code": error.code,
-        "reason": error.reason,
-        "remedy": error.remedy,
-    }
+    """Code, reason and remedy; for "busy" also when to try again."""
+    detail: dict[str, Any] = {"code": error.code, "reason": error.reason, "remedy": error.remedy}
     if isinstance(error, Busy):
         detail["retry_after_seconds"] = round(error.retry_after, 2)
     return detail

@@ -1,4 +1,4 @@
-"""From settings to a running server: the one place that puts the pieces together."""
+"""From settings to a running server."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .stdio import Wire, serve_until_ctrl_c
 
 
 def run(settings: Settings, wire: Wire) -> None:
-    """Serve until the client leaves or the process is told to end.
+    """Serve until the client leaves or the process is told to stop.
 
     Args:
-        settings: what was asked for.
+        settings: see `Settings`.
         wire: stdin and stdout, for the protocol.
 
     Raises:
-        BadOptions: a name, an amount or an address that cannot be.
+        BadOptions: an invalid name, amount of memory or address.
         KeyboardInterrupt: Ctrl-C ended it.
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
@@ -47,10 +47,10 @@ def run(settings: Settings, wire: Wire) -> None:
 
 
 def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:
-    """The tools over the model that the settings name; the first call that needs it loads it.
+    """The tools over the model in the settings; the first call that needs the model loads it.
 
     Raises:
-        BadOptions: a name or an amount of memory is none; better said now than at that call.
+        BadOptions: an invalid name or amount of memory, refused now rather than at that call.
     """
     check_names(settings.backend, settings.precision, settings.device)
     if settings.memory_budget is not None:
@@ -72,16 +72,16 @@ def roots(settings: Settings) -> tuple[Path, ...]:
     """Folders that images may be read from.
 
     By default stdio serves the folder its client started it in. Some clients start servers in the
-    root of the file system: nobody meant all of it by that, so then it is no folder.
+    root of the file system without meaning to open all of it, so then no folder is served.
 
     Raises:
-        BadOptions: one that was named is not there.
+        BadOptions: a folder in the settings does not exist.
     """
     if settings.roots is not None:
         folders = tuple(folder.expanduser().absolute() for folder in settings.roots)
         for folder in folders:
             if not folder.is_dir():
-                raise BadOptions(f"the root {str(folder)!r} is no folder", "Name one that is.")
+                raise BadOptions(f"the root {str(folder)!r} is not a folder", "Name one that is.")
         return folders
     here = Path.cwd()
     return () if settings.http is not None or here == Path(here.anchor) else (here,)

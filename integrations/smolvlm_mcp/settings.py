@@ -1,9 +1,9 @@
-"""What the server was told, by flags and by the environment; the only place that reads either.
+"""The server's settings, from flags and the environment.
 
 A flag wins over its variable, which is `SMOLVLM_MCP_` and the field's name: `SMOLVLM_MCP_TOKEN`.
-Lists are separated by commas, folders as in PATH. An empty variable counts as none, since clients
-set those of fields that a user left blank; but an empty ROOTS means no folder, and an empty TOKEN
-is refused on HTTP: neither may silently open more than was meant.
+Lists are separated by commas, folders as in PATH. An empty variable counts as unset, since clients
+set the variables of fields that a user left blank; but an empty ROOTS means no folder, and an empty
+TOKEN is refused on HTTP: neither may silently open more than was meant.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _FLAGS = {
 
 
 def _names(value: Any) -> Any:
-    return [name.strip() for name in value.split(",") if name.strip()] if _text(value) else value
+    if not isinstance(value, str):
+        return value
+    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def _folders(value: Any) -> Any:
-    return [folder for folder in value.split(os.pathsep) if folder] if _text(value) else value
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
+    if not isinstance(value, str):
+        return value
+    return [folder for folder in value.split(os.pathsep) if folder]
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
@@ -51,15 +51,15 @@ Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders)]
 
 
 class Settings(BaseSettings):
-    """How to serve, checked.
+    """How to serve.
 
     Attributes:
-        model: alias, hub id or folder; `SMOLVLM_MODEL` is read, too.
+        model: alias, hub id or folder; `SMOLVLM_MODEL` is read too.
         backend, precision, device, memory_budget, offline: see `SmolVLM.load`.
-        roots: folders that images may be read from. None: the client's working directory on
-            stdio, no folder on HTTP.
+        roots: folders that images may be read from; None for the client's working directory on
+            stdio and no folder on HTTP.
         allow_urls: fetch images from public http(s) addresses.
-        http: "HOST:PORT" to serve streamable HTTP on; None is stdio.
+        http: "HOST:PORT" to serve streamable HTTP on; None for stdio.
         token: what HTTP clients must send as `Authorization: Bearer TOKEN`.
         allowed_hosts, allowed_origins: values of the Host and Origin headers that HTTP serves
             besides the machine's own loopback names; "name:*" is any port.
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(**flags: Any) -> Settings:
-    """Settings of the given flags and, for those that are None, of the environment.
+    """Settings from the flags and, for those that are None, from the environment.
 
     Raises:
         BadOptions: an unknown name, a bad value, or an HTTP address that others can reach
@@ -122,13 +122,13 @@ def read_settings(**flags: Any) -> Settings:
         raise _refusal(error, given) from None
     unused = [_flag(name) for name in _HTTP_ONLY if name in given]
     if settings.http is None and unused:
-        raise BadOptions(f"{unused[0]} is for HTTP, and stdio is served", "Add --http HOST:PORT.")
+        raise BadOptions(f"{unused[0]} is for HTTP, but stdio is served", "Add --http HOST:PORT.")
     check_exposure(settings)
     return settings
 
 
 def unknown_variables() -> list[str]:
-    """Variables of the environment that look like settings and are none, such as misspelt ones."""
+    """Variables of the environment that look like settings but are not, such as misspelt ones."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
@@ -137,13 +137,13 @@ def check_exposure(settings: Settings) -> None:
     """Refuse to serve without a token where other machines can connect.
 
     Raises:
-        BadOptions: that is so, or the token is too weak to be one.
+        BadOptions: there is no token, or it is too weak.
     """
     if settings.address is None:
         return
     token = None if settings.token is None else settings.token.get_secret_value()
     local = is_loopback(settings.address[0])
-    least = 1 if local else 16  # what others can reach, others can try
+    least = 1 if local else 16  # others can try to guess what they can reach
     if token is not None and (len(token) < least or not token.isascii() or not token.isprintable()):
         raise BadOptions(
             f"the token has {len(token)} characters; it needs {least} or more, printable ASCII",
@@ -151,7 +151,7 @@ def check_exposure(settings: Settings) -> None:
         )
     if not local and token is None:
         raise BadOptions(
-            f"{settings.http} can be reached from other machines, and no token is set",
+            f"{settings.http} can be reached from other machines, but no token is set",
             f"Set {PREFIX}TOKEN (better than --token, which others on this machine can see), "
             "or serve on 127.0.0.1.",
         )
@@ -161,7 +161,7 @@ def parse_address(text: str) -> tuple[str, int]:
     """Read "HOST:PORT"; an IPv6 host stands in brackets, port 0 is any free one.
 
     Raises:
-        BadOptions: it is something else.
+        BadOptions: the text is something else.
     """
     host, colon, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
@@ -184,7 +184,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _refusal(error: ValidationError, given: dict[str, Any]) -> BadOptions:
-    """What was wrong, by the name the user gave it and without its value: it may be the token."""
+    """The error by the name the user knows, without the value, which may be the token."""
     problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     name = str(problem["loc"][0]) if problem["loc"] else "settings"
     place = _flag(name) if name in given else f"{PREFIX}{name.upper().removeprefix(PREFIX)}"

@@ -1,9 +1,10 @@
-"""Serving one client over stdin and stdout; knows descriptors and the protocol's stream pair.
+"""Serving one client over stdin and stdout.
 
-The client reads stdout as protocol, so nothing else may get there: not what a library prints, in
-Python or in C, before, while or after the server runs, nor what waits in a buffer and is flushed at
-exit. So the wire is moved to descriptors of its own first of all; the old ones mean the null device
-and stderr until the process ends.
+The client reads stdout as protocol, so nothing else may get there: nothing that a library prints,
+in Python or in C, before, while or after the server runs, and nothing that waits in a buffer and is
+flushed at exit. So the first step moves the wire to descriptors of its own; the old ones mean the
+null device and stderr until the process ends. (The SDK's `stdio_server` would do so only while it
+serves.)
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ _AHEAD = 64
 
 
 class ClientPipe(io.FileIO):
-    """The way to a client, which may die: what is written then goes nowhere.
+    """A pipe to a client that may go away: what is written after that is dropped.
 
     Attributes:
-        on_broken: called when it turns out that nobody reads any more, on the writing thread.
+        on_broken: called on the writing thread when nobody reads any more.
     """
 
     on_broken: Callable[[], None] | None = None
@@ -50,8 +51,8 @@ class Wire:
 
     Attributes:
         incoming: descriptor to read from.
-        pipe: to write to.
-        outgoing: the same as a text file.
+        pipe: pipe to write to.
+        outgoing: the same pipe as a text file.
     """
 
     incoming: int
@@ -67,7 +68,7 @@ class Wire:
 
 
 def take_wire() -> Wire:
-    """Take stdin and stdout for the protocol; whoever else prints, prints to stderr from now on."""
+    """Take stdin and stdout for the protocol; all other output goes to stderr from now on."""
     null = os.open(os.devnull, os.O_RDWR)
     incoming = _move(0, null)
     try:
@@ -80,7 +81,7 @@ def take_wire() -> Wire:
 
 
 def _move(standard: int, substitute: int) -> int:
-    """A private copy of a standard descriptor, which means something else from now on."""
+    """Copy a standard descriptor to a private one and put `substitute` in its place."""
     private = os.dup(standard)
     os.set_inheritable(private, False)
     os.dup2(substitute, standard)
@@ -90,8 +91,8 @@ def _move(standard: int, substitute: int) -> int:
 class Lines(AsyncIterator[str]):
     """The lines of a descriptor, read by a thread that nobody has to wait for.
 
-    The SDK's own reader cannot be given up while the client says nothing, which is when a person
-    presses Ctrl-C. To be made inside the running loop.
+    The SDK's own reader cannot be abandoned while the client is silent, which is when a person
+    presses Ctrl-C. Construct it inside the running loop.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -109,13 +110,13 @@ class Lines(AsyncIterator[str]):
         return line.decode("utf-8", "replace")
 
     def end(self) -> None:
-        """No more lines, whatever the client may still send; from any thread."""
+        """Deliver no more lines, whatever the client still sends; callable from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._lines.put_nowait, None)
 
     def _read(self) -> None:
         begun: list[bytes] = []
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is reading
             while chunk := os.read(self._descriptor, _CHUNK):
                 first, *others = chunk.split(b"\n")
                 begun.append(first)
@@ -130,12 +131,12 @@ class Lines(AsyncIterator[str]):
 
 
 async def serve_until_ctrl_c(server: Any, wire: Wire) -> bool:
-    """`serve_stdio` on the main thread, which Ctrl-C ends like the end of stdin.
+    """Run `serve_stdio` on the main thread; Ctrl-C ends it as the end of stdin does.
 
-    A KeyboardInterrupt would strike in the midst of whatever task happens to run.
+    A KeyboardInterrupt would strike in the middle of whatever task happens to run.
 
     Returns:
-        Whether it was Ctrl-C.
+        Whether Ctrl-C ended it.
     """
     interrupted = False
 
@@ -147,7 +148,7 @@ async def serve_until_ctrl_c(server: Any, wire: Wire) -> bool:
             tasks.cancel_scope.cancel()
 
     async with anyio.create_task_group() as tasks:
-        if sys.platform != "win32":  # whose loops know no signals
+        if sys.platform != "win32":  # its loops do not handle signals
             tasks.start_soon(watch)
         await serve_stdio(server, wire)
         tasks.cancel_scope.cancel()
@@ -155,18 +156,13 @@ async def serve_until_ctrl_c(server: Any, wire: Wire) -> bool:
 
 
 async def serve_stdio(server: Any, wire: Wire) -> None:
-    """Serve until the client closes its end; running calls are cancelled then.
-
-    Args:
-        server: the SDK's server.
-        wire: from `take_wire`.
-    """
+    """Serve until the client closes its end, which cancels running calls."""
     from mcp.server.stdio import stdio_server
 
     if os.isatty(wire.incoming):
-        hint = "serving MCP on stdin and stdout, for a client that starts this; see --http, too"
+        hint = "serving MCP on stdin and stdout, for a client that starts this; see also --http"
         print(hint, file=sys.stderr, flush=True)
-    lines: Any = Lines(wire.incoming)  # all that the SDK asks of a file is its lines
+    lines: Any = Lines(wire.incoming)  # the SDK only iterates over the file's lines
     wire.pipe.on_broken = lines.end
     async with stdio_server(lines, anyio.wrap_file(wire.outgoing)) as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())

@@ -1,20 +1,18 @@
 """The typed tools that agents call: one registry, one `call`, schemas for every protocol.
 
-    registry    name, description, input and output model of each tool (tool: what that is)
-    work        what each asks the engine for, and what it makes of the result
-    inputs, outputs, schema     the models, and their JSON schemas in plain form
-    arguments   what was sent -> a checked input model        formats   schemas for each protocol
-    images      images by handles                             outlook   cost, before anything runs
-    toolbox     ties them to an engine that is loaded when first needed (lazy)
-    discretion  what errors may tell an agent
-
-Knows the engine's public methods; no framework and no protocol's transport.
+catalogue/   one file a tool: its input and output model, its engine call, its description
+registry     the tools by name                        tool       what a tool is
+inputs, replies   fields that several tools share     schema     models -> plain JSON schemas
+arguments    what was sent -> a checked input model   formats    the schemas for each protocol
+image_store  images by handle                         outlook    cost before anything runs
+toolbox      runs tools on an engine that is loaded when first needed
+redact       errors without paths of this machine     speed      rates of earlier requests
 """
 
 from __future__ import annotations
 
 from .formats import FORMATS, tool_schemas
-from .images import ImageStore, StoredImage, agent_policy
+from .image_store import ImageStore, StoredImage, agent_policy
 from .registry import TOOLS, find_tool
 from .schema import ToolInput, ToolOutput
 from .tool import Tool

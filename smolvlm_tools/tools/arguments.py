@@ -1,4 +1,4 @@
-"""From what a caller sent to a tool's checked arguments, and from faults to words.
+"""Check what a caller sent against a tool's input model, and say what does not fit.
 
 Errors name the field, the kind of value that came and what is allowed; never the value itself,
 which may be a megabyte of base64.
@@ -25,11 +25,11 @@ def check_arguments(tool: Tool, arguments: object) -> ToolInput:
     """The arguments as the tool's input model.
 
     Args:
-        tool: whose.
-        arguments: by name, or as the JSON text that OpenAI's API calls functions with.
+        tool: the tool that is called.
+        arguments: by name, or as the JSON text in which OpenAI's API sends them.
 
     Raises:
-        BadArguments: they do not fit its schema.
+        BadArguments: they do not fit the tool's schema.
     """
     if isinstance(arguments, str):
         arguments = _parse(tool, arguments)
@@ -43,7 +43,7 @@ def check_arguments(tool: Tool, arguments: object) -> ToolInput:
         faults = error.errors(include_url=False, include_context=False)
     except RecursionError:
         raise BadArguments(
-            f"{tool.name}: the arguments are nested too deep", _allowed(tool)
+            f"{tool.name}: the arguments are nested too deeply", _allowed(tool)
         ) from None
     said = [_explain(fault) for fault in faults[:_SHOWN]]
     if len(faults) > _SHOWN:
@@ -56,7 +56,7 @@ def _parse(tool: Tool, text: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise BadArguments(
-            f"{tool.name}: the arguments are text that is no JSON", _allowed(tool)
+            f"{tool.name}: the arguments are text that is not JSON", _allowed(tool)
         ) from None
 
 
@@ -84,7 +84,7 @@ def _explain(fault: ErrorDetails) -> str:
 
 
 def _kind(value: object) -> str:
-    """What a value is, without the value: "a text of 12 characters"."""
+    """Describe a value without showing it: "a text of 12 characters"."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The registry in the words of each protocol; knows envelopes, not tools.
+"""The tools' schemas in the form of each protocol.
 
     mcp          Tool objects of `tools/list` (Model Context Protocol, 2025-11-25)
     openai       `tools` of OpenAI's chat completions API, which most local servers speak too
@@ -32,11 +32,11 @@ def tool_schemas(format: str = "mcp") -> list[dict[str, Any]] | dict[str, Any]:
     """
     if format not in FORMATS:
         raise BadOptions(f"unknown format {format!r}", f"Use one of {', '.join(FORMATS)}.")
-    return FORMATS[format]()
+    schemas = {name: FORMATS[format](tool) for name, tool in TOOLS.items()}
+    return schemas if format == "json-schema" else list(schemas.values())
 
 
-def mcp_tool(tool: Tool) -> dict[str, Any]:
-    """A tool as MCP lists it."""
+def _mcp(tool: Tool) -> dict[str, Any]:
     return {
         "name": tool.name,
         "title": tool.title,
@@ -53,46 +53,31 @@ def mcp_tool(tool: Tool) -> dict[str, Any]:
     }
 
 
-def _mcp() -> list[dict[str, Any]]:
-    return [mcp_tool(tool) for tool in TOOLS.values()]
+def _openai(tool: Tool) -> dict[str, Any]:
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.input_schema(),
+    }
+    return {"type": "function", "function": function}
 
 
-def _openai() -> list[dict[str, Any]]:
-    return [
-        {
-            "type": "function",
-            "function": {
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": tool.input_schema(),
-            },
-        }
-        for tool in TOOLS.values()
-    ]
-
-
-def _anthropic() -> list[dict[str, Any]]:
-    return [
-        {
-            "name": tool.name,
-            "description": tool.description,
-            "input_schema": tool.input_schema(),
-        }
-        for tool in TOOLS.values()
-    ]
-
-
-def _json_schema() -> dict[str, Any]:
+def _anthropic(tool: Tool) -> dict[str, Any]:
     return {
-        tool.name: {
-            "input": {"$schema": DRAFT, **tool.input_schema()},
-            "output": {"$schema": DRAFT, **tool.output_schema()},
-        }
-        for tool in TOOLS.values()
+        "name": tool.name,
+        "description": tool.description,
+        "input_schema": tool.input_schema(),
     }
 
 
-FORMATS: Mapping[str, Callable[[], list[dict[str, Any]] | dict[str, Any]]] = {
+def _json_schema(tool: Tool) -> dict[str, Any]:
+    return {
+        "input": {"$schema": DRAFT, **tool.input_schema()},
+        "output": {"$schema": DRAFT, **tool.output_schema()},
+    }
+
+
+FORMATS: Mapping[str, Callable[[Tool], dict[str, Any]]] = {
     "mcp": _mcp,
     "openai": _openai,
     "anthropic": _anthropic,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.lazy import LazyEngine
 from ..types import GenerationOptions, RequestPlan, Task
-from .images import StoredImage
+from .image_store import StoredImage
 from .speed import Forecast, Speed
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
-"""Base of the tools' models, and their JSON schemas in the plain form that all clients read.
+"""Base classes of the tools' models, and their JSON schemas in a plain form that all clients read.
 
-pydantic's own schemas are right but hard on language models and on the stricter clients: every
-field carries a title, optional ones are unions with null, nested models are references. Here a
-schema has no titles, no references, and an optional field is one that may be left out. (null is
-taken for "left out" all the same: clients in a strict mode must send every field.)
+pydantic's own schemas are correct but hard on language models and on the stricter clients: every
+field carries a title, optional fields are unions with null, nested models are references. The
+schemas here have no titles and no references, and an optional field is simply one that may be left
+out. (null still counts as left out: clients in a strict mode must send every field.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic import (
 
 
 class ToolInput(BaseModel):
-    """Arguments of a tool: nothing unknown, nothing converted from another type."""
+    """Arguments of a tool: unknown names are refused, and values are not converted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -33,9 +33,14 @@ class ToolInput(BaseModel):
         given = cast("Mapping[str, Any]", data)
         return {name: value for name, value in given.items() if value is not None}
 
+    @property
+    def sources(self) -> list[str]:
+        """The image arguments in order."""
+        raise NotImplementedError
+
 
 class ToolOutput(BaseModel):
-    """What a tool returns; fields that have nothing to say are left out when it is dumped."""
+    """What a tool returns; optional fields without a value are left out when it is dumped."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

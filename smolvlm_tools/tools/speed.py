@@ -1,8 +1,8 @@
 """How long a request will take on this machine, from how long the last ones took.
 
-Knows the usage of results, nothing of models. Every stage is a rate: seconds for a tile, for a
-prompt token that had to be read, for a new token. A rate is the sum of seconds over the sum of
-pieces of the last requests, so long ones count for more, and a cached piece for nothing.
+Every stage is a rate: seconds for a tile, for a prompt token that had to be read, for a new token.
+A rate is the sum of seconds over the sum of pieces of the last requests, so long requests count
+for more, and cached pieces do not count.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Forecast:
 
     Attributes:
         seconds: until the reply is complete.
-        first_token: until it begins.
-        new_tokens: length of reply that `seconds` counts on, the mean of the last ones.
-        requests: how many requests it was learnt from.
+        first_token: seconds until the reply begins.
+        new_tokens: length of the reply that `seconds` assumes, the mean of the last ones.
+        requests: number of requests it was learnt from.
     """
 
     seconds: float
@@ -50,11 +50,11 @@ class Speed:
             self._runs.append(usage)
 
     def expect(self, tiles: int, prompt_tokens: int) -> Forecast | None:
-        """What a request with nothing cached would take; None before anything like it has run.
+        """Forecast a request with nothing cached; None before a comparable one has run.
 
         Args:
-            tiles: of all its images.
-            prompt_tokens: image tokens included.
+            tiles: number of tiles of all its images.
+            prompt_tokens: including image tokens.
         """
         with self._lock:
             runs = list(self._runs)
@@ -71,7 +71,7 @@ class Speed:
 
 
 def _rate(runs: list[tuple[float, int]]) -> float | None:
-    """Seconds a piece, of the runs that had any; None if none had."""
+    """Seconds per piece over the runs that had any pieces; None if none had."""
     done = [(seconds, pieces) for seconds, pieces in runs if pieces > 0]
     if not done:
         return None

@@ -1,26 +1,21 @@
-"""What a tool is: one frozen value; knows schemas, not which tools there are.
-
-A tool either asks the model (`ask` says which of the engine's methods, `report` turns its result
-into the tool's) or only looks at its images (`look`), which needs no weights.
-"""
+"""What a tool is: a `ModelTool` asks the model, an `ImageTool` needs no weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ..types import VisionResult
-from .images import StoredImage
+from .image_store import StoredImage
 from .outlook import Outlook
+from .replies import Reply, report_text
 from .schema import ToolInput, ToolOutput, plain_schema
-
-Images: TypeAlias = Sequence[StoredImage]
 
 
 @dataclass(frozen=True, slots=True)
 class EngineCall:
-    """A call of one of `SmolVLM`'s asking methods, or of its async twin.
+    """A call of one of `SmolVLM`'s methods, or of its async twin.
 
     Attributes:
         method: its name.
@@ -29,41 +24,20 @@ class EngineCall:
     """
 
     method: Literal["describe", "ask", "transcribe", "extract"]
-    arguments: tuple[Any, ...]
-    options: Mapping[str, Any]
+    arguments: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What a tool that runs the model does.
-
-    Attributes:
-        ask: from checked arguments to the engine's call.
-        report: from arguments, the engine's result and the images to the tool's result.
-    """
-
-    ask: Callable[[Any], EngineCall]
-    report: Callable[[Any, VisionResult, Images], ToolOutput]
-
-
-@dataclass(frozen=True, slots=True)
-class Looking:
-    """What a tool that needs no weights does: from arguments and images to its result."""
-
-    look: Callable[[Outlook, Any, Images], ToolOutput]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One tool.
+    """What all tools have.
 
     Attributes:
-        name: how it is called.
+        name: what callers call it by.
         title: for people.
         description: for the language model: when to use it, and its limits.
         input: model of its arguments.
         output: model of its result.
-        work: what it does.
         read_only: it changes nothing but what this package remembers.
         idempotent: the same call again gives the same.
     """
@@ -73,14 +47,8 @@ class Tool:
     description: str
     input: type[ToolInput]
     output: type[ToolOutput]
-    work: Asking | Looking
     read_only: bool = True
     idempotent: bool = True
-
-    @property
-    def runs_model(self) -> bool:
-        """Whether the weights have to be there."""
-        return isinstance(self.work, Asking)
 
     def input_schema(self) -> dict[str, Any]:
         """JSON schema of its arguments."""
@@ -91,6 +59,34 @@ class Tool:
         return _without_description(plain_schema(self.output))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTool(Tool):
+    """A tool that runs the model.
+
+    The engine gets `context`, `min_confidence` and `max_new_tokens` too where the input has them.
+
+    Attributes:
+        output: model of its result.
+        ask: from checked arguments to the engine's call.
+        report: from the engine's result to the fields that `output` adds to `Reply`.
+    """
+
+    output: type[Reply]
+    ask: Callable[[Any], EngineCall]
+    report: Callable[[VisionResult], Mapping[str, Any]] = report_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageTool(Tool):
+    """A tool that needs the images and at most a plan of the request.
+
+    Attributes:
+        look: from checked arguments and images to the tool's result.
+    """
+
+    look: Callable[[Outlook, Any, Sequence[StoredImage]], ToolOutput]
+
+
 def _without_description(schema: dict[str, Any]) -> dict[str, Any]:
-    """The root's is the class's docstring, which is for readers of the code."""
+    """Drop the root's description: it is the class's docstring, meant for readers of the code."""
     return {key: value for key, value in schema.items() if key != "description"}

@@ -1,4 +1,4 @@
-"""`Toolbox`: one call for every tool; knows images, arguments and the engine, not what tools say.
+"""`Toolbox`: one call for every tool.
 
 name, arguments → checked → images → engine (loaded now if need be) → result → output model
 """
@@ -19,23 +19,25 @@ from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
 from ..types import Progress, Stage, VisionResult
 from .arguments import check_arguments
-from .discretion import discreet
-from .images import ImageStore, StoredImage
+from .image_store import ImageStore, StoredImage
 from .outlook import LazyPlanner, Outlook
+from .redact import redact
 from .registry import find_tool
-from .schema import ToolOutput
+from .replies import common_fields
+from .schema import ToolInput, ToolOutput
 from .speed import Speed
-from .tool import Asking, Looking
+from .tool import ImageTool, ModelTool
 
 if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
+_COMMON_OPTIONS = ("context", "min_confidence", "max_new_tokens")
 
 
 @dataclass(frozen=True, slots=True)
 class ToolProgress:
-    """How far a call has come; "load" is the model's own loading, the rest as in `Progress`."""
+    """How far a call has come; "load" is loading the model, the rest as in `Progress`."""
 
     stage: Literal["load"] | Stage
     done: int
@@ -43,15 +45,15 @@ class ToolProgress:
 
 
 OnProgress: TypeAlias = Callable[[ToolProgress], None]
-"""Told of progress, on the engine's thread or the caller's: to be quick, and not to raise."""
+"""Called with progress, on the engine's thread or the caller's; must be quick and not raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
     """A call whose arguments are checked and whose images are read."""
 
-    work: Asking | Looking
-    given: Any
+    tool: ModelTool | ImageTool
+    arguments: ToolInput
     images: Sequence[StoredImage]
 
 
@@ -67,14 +69,15 @@ class Toolbox:
         >>> reply.value
         'red'
 
-    What tools load is kept in `store`, and every result names handles for it. Safe between threads.
+    Images are kept in `store`, and every result names handles for them. Safe to share between
+    threads.
 
     Args:
-        vlm: a loaded engine, or a function that loads one when a tool first needs it. Close a
-            loaded one yourself; one that the toolbox loaded, `close` closes.
-        policy: which images are let in; None for `agent_policy()`: files below the working
+        vlm: a loaded engine, or a function that loads one when a tool first needs it. `close`
+            closes an engine that the toolbox loaded; closing one you passed in is up to you.
+        policy: which images are accepted; None for `agent_policy()`: files below the working
             directory, no URLs.
-        store: images by handle; None for one of 64 MB under `policy`. It brings its own policy.
+        store: images by handle, with their own policy; None for one of 64 MB under `policy`.
     """
 
     def __init__(
@@ -107,7 +110,7 @@ class Toolbox:
             name: see `SmolVLM.load`.
             policy: see the class.
             store: see the class.
-            options: other keywords of `SmolVLM.load`, which are checked when it is called.
+            options: other keywords of `SmolVLM.load`, checked when the engine is loaded.
         """
         toolbox = cls(lambda: planner.load(), policy=policy, store=store)
         planner = LazyPlanner(name, {**options, "policy": toolbox.store.policy})
@@ -130,7 +133,7 @@ class Toolbox:
         """Run a tool.
 
         Args:
-            name: of the tool.
+            name: the tool's name.
             arguments: by name, or as JSON text.
             on_progress: see `OnProgress`.
             cancel: setting it ends the call with `Cancelled`.
@@ -141,18 +144,18 @@ class Toolbox:
         Raises:
             UnknownTool: there is no such tool.
             BadArguments: the arguments do not fit its schema.
-            SmolVLMError: its images, the request or the model cannot be had or used. No error names
+            SmolVLMError: an image, the request or the model cannot be read or used. No error names
                 a path of this machine that was not in the arguments.
         """
-        with _discreetly() as sent:
-            call = self._prepare(name, arguments, sent)
-            if isinstance(call.work, Looking):
-                return call.work.look(self._outlook, call.given, call.images)
-            with self._telling(on_progress):
+        with _redacted_errors() as sent:
+            call = self._check(name, arguments, sent)
+            tool = call.tool
+            if isinstance(tool, ImageTool):
+                return tool.look(self._outlook, call.arguments, call.images)
+            with self._report_loading(on_progress):
                 engine = self._engine.get()
-            method, given, options = _engine_call(call.work, call, on_progress, cancel)
-            result = getattr(engine, method)(*given, **options)
-            return self._finish(call.work, call, result)
+            method, given, options = _engine_call(tool, call, on_progress, cancel)
+            return self._report(tool, call, getattr(engine, method)(*given, **options))
 
     async def acall(
         self,
@@ -163,16 +166,16 @@ class Toolbox:
         cancel: threading.Event | None = None,
     ) -> ToolOutput:
         """`call` for an event loop; cancelling the task frees the engine."""
-        with _discreetly() as sent:
-            call = await asyncio.to_thread(self._prepare, name, arguments, sent)
-            if isinstance(call.work, Looking):
-                look = call.work.look
-                return await asyncio.to_thread(look, self._outlook, call.given, call.images)
-            with self._telling(on_progress):
+        with _redacted_errors() as sent:
+            call = await asyncio.to_thread(self._check, name, arguments, sent)
+            tool = call.tool
+            if isinstance(tool, ImageTool):
+                look = tool.look
+                return await asyncio.to_thread(look, self._outlook, call.arguments, call.images)
+            with self._report_loading(on_progress):
                 engine = await self._engine.aget()
-            method, given, options = _engine_call(call.work, call, on_progress, cancel)
-            result = await getattr(engine, f"a{method}")(*given, **options)
-            return self._finish(call.work, call, result)
+            method, given, options = _engine_call(tool, call, on_progress, cancel)
+            return self._report(tool, call, await getattr(engine, f"a{method}")(*given, **options))
 
     def close(self) -> None:
         """Forget the images, and close the engine if the toolbox loaded it."""
@@ -191,20 +194,20 @@ class Toolbox:
     ) -> None:
         self.close()
 
-    def _prepare(self, name: str, arguments: Mapping[str, Any] | str, sent: list[str]) -> _Call:
-        """Check a call and read its images; `sent` gets what the caller wrote for them."""
+    def _check(self, name: str, arguments: Mapping[str, Any] | str, sent: list[str]) -> _Call:
+        """Check a call and read its images; adds the caller's image arguments to `sent`."""
         tool = find_tool(name)
-        given: Any = check_arguments(tool, arguments)
+        given = check_arguments(tool, arguments)
         sent.extend(given.sources)
-        return _Call(tool.work, given, [self.store.load(source) for source in given.sources])
+        return _Call(tool, given, [self.store.load(source) for source in given.sources])
 
-    def _finish(self, work: Asking, call: _Call, result: VisionResult) -> ToolOutput:
+    def _report(self, tool: ModelTool, call: _Call, result: VisionResult) -> ToolOutput:
         self.speed.observe(result.usage)
-        return work.report(call.given, result, call.images)
+        return tool.output(**tool.report(result), **common_fields(result, call.images))
 
     @contextmanager
-    def _telling(self, on_progress: OnProgress | None) -> Generator[None]:
-        """Tell of the loading, if there is any to wait for."""
+    def _report_loading(self, on_progress: OnProgress | None) -> Generator[None]:
+        """Report the loading of the engine, if it is not there yet."""
         if on_progress is None or self.loaded is not None:
             yield
             return
@@ -214,31 +217,35 @@ class Toolbox:
 
 
 @contextmanager
-def _discreetly() -> Generator[list[str]]:
-    """Keep paths of this machine out of errors, but those that get into the list."""
+def _redacted_errors() -> Generator[list[str]]:
+    """Keep paths of this machine out of errors, except those added to the list."""
     sent: list[str] = []
     try:
         yield sent
     except SmolVLMError as error:
-        told = discreet(error, sent)
-        if told is error:
+        redacted = redact(error, sent)
+        if redacted is error:
             raise
-        raise told from error
+        raise redacted from error
 
 
 def _engine_call(
-    work: Asking, call: _Call, on_progress: OnProgress | None, cancel: threading.Event | None
+    tool: ModelTool,
+    call: _Call,
+    on_progress: OnProgress | None,
+    cancel: threading.Event | None,
 ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     """Name, arguments and keywords of the engine's method."""
-    wanted = work.ask(call.given)
-    options: dict[str, Any] = dict(wanted.options)
+    wanted = tool.ask(call.arguments)
+    common = {name: getattr(call.arguments, name, None) for name in _COMMON_OPTIONS}
+    options = {**wanted.options, **{k: value for k, value in common.items() if value is not None}}
     if cancel is not None:
         options["cancel"] = cancel
     if on_progress is not None:
-        tell = on_progress  # pyright forgets the check inside the function
+        report = on_progress  # pyright forgets the check inside the function
 
         def pass_on(progress: Progress) -> None:
-            tell(ToolProgress(progress.stage, progress.done, progress.total))
+            report(ToolProgress(progress.stage, progress.done, progress.total))
 
         options["on_progress"] = pass_on
     sources = [image.data for image in call.images]

@@ -29,9 +29,10 @@ from jsonschema import Draft202012Validator
 from smolvlm_tools import BadArguments, BadOptions
 from smolvlm_tools.tools import FORMATS, TOOLS, tool_schemas
 from smolvlm_tools.tools.arguments import check_arguments
+from smolvlm_tools.tools.tool import ModelTool
 from tests.support.paths import ROOT
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
+SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
 EVERY_TOOL = pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 
 
@@ -47,17 +48,51 @@ def schemas_within(schema):
         yield from schemas_within(branch)
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_the_schemas_that_agents_get_are_locked(name):
-    path = SNAPSHOTS / f"tools-{name}.json"
-    now = json.dumps(tool_schemas(name), indent=2, ensure_ascii=False) + "\n"
+def test_the_schemas_that_agents_get_are_locked():
+    now = json.dumps(tool_schemas("mcp"), indent=2, ensure_ascii=False) + "\n"
     if os.environ.get("UPDATE_SNAPSHOTS"):
-        path.write_text(now, encoding="utf-8")
-    assert now == path.read_text(encoding="utf-8"), (
-        f"the {name} schemas have changed: agents and saved prompts depend on them. If that is "
+        SNAPSHOT.write_text(now, encoding="utf-8")
+    assert now == SNAPSHOT.read_text(encoding="utf-8"), (
+        "the tools' schemas have changed: agents and saved prompts depend on them. If that is "
         "meant, run UPDATE_SNAPSHOTS=1 pytest tests/tools/test_schemas.py, review the diff of "
-        "tests/snapshots and say so in CHANGELOG.md"
+        "tests/tools/snapshots/tools.json and say so in CHANGELOG.md"
     )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_holds_the_locked_schemas_in_its_own_envelope(name):
+    locked = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    expected = {
+        "mcp": locked,
+        "openai": [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool["name"],
+                    "description": tool["description"],
+                    "parameters": tool["inputSchema"],
+                },
+            }
+            for tool in locked
+        ],
+        "anthropic": [
+            {
+                "name": tool["name"],
+                "description": tool["description"],
+                "input_schema": tool["inputSchema"],
+            }
+            for tool in locked
+        ],
+        "json-schema": {
+            tool["name"]: {
+                "input": {**draft, **tool["inputSchema"]},
+                "output": {**draft, **tool["outputSchema"]},
+            }
+            for tool in locked
+        },
+    }
+    assert json.dumps(tool_schemas(name)) == json.dumps(expected[name])
 
 
 def test_an_unknown_format_is_refused_with_the_choices():
@@ -98,7 +133,7 @@ def test_arguments_have_the_agreed_names(tool):
 
 @EVERY_TOOL
 def test_a_tool_that_returns_words_of_the_model_says_they_are_untrusted(tool):
-    if tool.runs_model:
+    if isinstance(tool, ModelTool):
         assert "untrusted" in tool.description
         origin = tool.output_schema()["properties"]["content_origin"]
         assert origin["const"] == "image" and "untrusted" in origin["description"]

@@ -111,7 +111,7 @@ def test_roots_are_the_working_directory_on_stdio_and_none_on_http(monkeypatch, 
     assert roots(read_settings(http="127.0.0.1:0")) == ()
     (tmp_path / "pictures").mkdir()
     assert roots(read_settings(http="127.0.0.1:0", roots=["pictures"])) == (tmp_path / "pictures",)
-    with pytest.raises(BadOptions, match="is no folder"):
+    with pytest.raises(BadOptions, match="is not a folder"):
         roots(read_settings(roots=["pictuers"]))
 
 

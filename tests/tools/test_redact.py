@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smolvlm_tools import ModelInvalid, OutOfMemoryBudget
-from smolvlm_tools.tools.discretion import discreet, without_paths
+from smolvlm_tools.tools.redact import redact, without_paths
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_a_path_that_was_sent_may_be_named():
 
 def test_an_error_keeps_its_kind_and_what_it_knows():
     error = OutOfMemoryBudget("'/srv/x' needs more", "Free /srv/y.", needed_bytes=7)
-    told = discreet(error)
+    told = redact(error)
     assert (told.code, told.needed_bytes) == ("out_of_memory_budget", 7)
     assert str(told) == "(a path) needs more. Free (a path)."
     harmless = ModelInvalid("the weights are damaged", "Fetch them again.")
-    assert discreet(harmless) is harmless
+    assert redact(harmless) is harmless
 
 
 def test_a_place_in_a_schema_is_no_path_of_this_machine():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import smolvlm_tools.tools.images as images
+import smolvlm_tools.tools.image_store as image_store
 from smolvlm_tools import (
     BadOptions,
     CorruptImage,
@@ -65,7 +65,7 @@ def test_an_unknown_handle_says_to_load_the_image_again(folder):
             store.load(handle)
         assert handle in caught.value.reason
     for broken in ("img:", "img:xyz", "img:0123", "img:" + "0" * 65, "smolvlm://images/../model"):
-        with pytest.raises(ImageNotFound, match="is no image handle"):
+        with pytest.raises(ImageNotFound, match="is not an image handle"):
             store.load(broken)
 
 
@@ -100,7 +100,7 @@ def test_a_store_too_small_for_one_image_is_refused():
 
 def test_two_images_with_one_handle_are_told_apart_by_the_whole_hash(folder, monkeypatch):
     """As if somebody had found two files whose hashes begin alike."""
-    monkeypatch.setattr(images, "_DIGEST", images.re.compile("[0-9a-f]{0,64}"))
+    monkeypatch.setattr(image_store, "_DIGEST", image_store.re.compile("[0-9a-f]{0,64}"))
     store = ImageStore()
     first, second = store.load("a.png"), store.load(str(save(folder / "b.png", 2)))
     with pytest.raises(ImageNotFound, match=r"stands for 2 images.*whole sha256"):
@@ -131,7 +131,7 @@ def test_a_damaged_image_is_named_as_the_caller_named_it_and_not_kept(folder):
 def test_many_threads_may_load_at_once_and_decode_one_at_a_time(folder, monkeypatch):
     paths = [str(save(folder / f"{seed}.png", seed)) for seed in range(8)]
     decoding, most, lock = 0, 0, threading.Lock()
-    decode = images.decode_image
+    decode = image_store.decode_image
 
     def counted(*arguments, **options):
         nonlocal decoding, most
@@ -144,7 +144,7 @@ def test_many_threads_may_load_at_once_and_decode_one_at_a_time(folder, monkeypa
             with lock:
                 decoding -= 1
 
-    monkeypatch.setattr(images, "decode_image", counted)
+    monkeypatch.setattr(image_store, "decode_image", counted)
     store = ImageStore()
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(store.load, paths * 4))

@@ -1,7 +1,4 @@
-"""Errors as an agent may read them: paths of this machine are left out, but for those it sent.
-
-Knows words, not what went wrong. The full story stays with the error as its cause.
-"""
+"""Errors as an agent may read them: without paths of this machine, except those the agent sent."""
 
 from __future__ import annotations
 
@@ -15,7 +12,6 @@ _QUOTED = re.compile(r"""(['"])((?:/|~|file:|[A-Za-z]:[\\/]|\\\\)[^'"]*)\1""")
 _BARE = re.compile(
     r"""(?<![\w/:.~#\\-])(?:~?(?:/[\w.@+~-]*[\w@+~-]){2,}/?|[A-Za-z]:\\[^\s'",;)]+)"""
 )
-_HIDDEN = "(a path)"
 
 
 def without_paths(text: str, sent: Iterable[str] = ()) -> str:
@@ -24,21 +20,19 @@ def without_paths(text: str, sent: Iterable[str] = ()) -> str:
 
     def keep_or_hide(found: re.Match[str]) -> str:
         path = found.group(found.lastindex or 0)
-        said = path.rstrip("…")
-        if any(said in argument for argument in known):
-            return found.group()
-        return _HIDDEN
+        known_path = any(path.rstrip("…") in argument for argument in known)
+        return found.group() if known_path else "(a path)"
 
     return _BARE.sub(keep_or_hide, _QUOTED.sub(keep_or_hide, text))
 
 
-def discreet(error: SmolVLMError, sent: Iterable[str] = ()) -> SmolVLMError:
-    """The error itself if it names no path of this machine, else a copy that does not."""
+def redact(error: SmolVLMError, sent: Iterable[str] = ()) -> SmolVLMError:
+    """The error itself if it names no path of this machine, else a copy without the paths."""
     sent = list(sent)
     reason, remedy = without_paths(error.reason, sent), without_paths(error.remedy, sent)
     if (reason, remedy) == (error.reason, error.remedy):
         return error
-    told = copy.copy(error)
-    told.reason, told.remedy = reason, remedy
-    told.args = (reason, remedy)
-    return told
+    redacted = copy.copy(error)
+    redacted.reason, redacted.remedy = reason, remedy
+    redacted.args = (reason, remedy)
+    return redacted

@@ -1,4 +1,4 @@
-"""Images by short handles, so that a follow-up resends nothing; knows bytes, not models.
+"""Images by short handles, so that a follow-up call need not send them again.
 
 What an agent may write where a tool wants an image, in the order in which it is tried:
 
@@ -6,7 +6,7 @@ What an agent may write where a tool wants an image, in the order in which it is
     smolvlm://images/<hash>     the same, as an MCP resource URI
     path, URL, data URI, …      whatever `load_image` takes as text, under the store's policy
 
-Reading and decoding are the two halves of `load_image`: there is no second way in.
+`read_image` and `decode_image` are the two halves of `load_image`, so the same checks apply.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ..errors import BadOptions, ImageNotFound
 from ..images import ImagePolicy, KnownImages, decode_image, read_image
 from ..images.encodings import abbreviate
 
-RESOURCE = "smolvlm://images/"
-"""How the MCP resource URI of a stored image begins."""
+IMAGE_URI = "smolvlm://images/"
+"""Start of the MCP resource URI of a stored image."""
 
-_REFERENCE = re.compile(rf"\s*(?:img:|{RESOURCE})\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
+_HANDLE = re.compile(rf"\s*(?:img:|{IMAGE_URI})\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 _HANDLE_DIGITS = 16
 _AGAIN = (
@@ -37,11 +37,11 @@ _AGAIN = (
 def agent_policy(
     roots: Iterable[str | Path] | None = None, *, allow_urls: bool = False
 ) -> ImagePolicy:
-    """What an agent may hand over: files below some folders and, only if switched on, URLs.
+    """Which images agents may name: files in some folders and, only if switched on, URLs.
 
     Args:
-        roots: folders that paths must lie in; None for the working directory, () for none.
-        allow_urls: whether http(s) URLs are fetched; if so, from public addresses only.
+        roots: folders that paths must lie in; None for the working directory, () for no folder.
+        allow_urls: fetch http(s) URLs, from public addresses only.
     """
     folders = (Path.cwd(),) if roots is None else tuple(Path(root) for root in roots)
     return ImagePolicy(
@@ -51,14 +51,14 @@ def agent_policy(
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An encoded image that has been decoded once without fault.
+    """An encoded image that has been decoded once without an error.
 
     Attributes:
         data: the encoded file.
         sha256: hex digest of `data`.
         size: (width, height) in pixels, upright.
         format: PNG, JPEG, WEBP, GIF, BMP or TIFF.
-        frames: frames or pages, of which the first is looked at.
+        frames: number of frames or pages; only the first is looked at.
         is_blank: whether it shows nothing; see `LoadedImage.is_blank`.
     """
 
@@ -75,15 +75,15 @@ class StoredImage:
 
 
 class ImageStore:
-    """The images that were used last, by their digests; safe between threads.
+    """The images used last, by their digests; safe to share between threads.
 
-    A handle is made of the image's own hash: whoever knows one has had the image, or was told by
+    A handle is part of the image's hash: whoever knows it has had the image, or was told by
     somebody who had.
 
     Args:
-        policy: which images are let in; None for `agent_policy()`.
-        max_bytes: encoded bytes kept; the images used longest ago make room.
-        max_images: how many are kept.
+        policy: which images are accepted; None for `agent_policy()`.
+        max_bytes: encoded bytes to keep; the images used longest ago make room.
+        max_images: number of images to keep.
     """
 
     def __init__(
@@ -114,18 +114,18 @@ class ImageStore:
         return self._held
 
     def load(self, text: str) -> StoredImage:
-        """The image that a tool's argument means; it is kept from now on.
+        """Get the image that a tool's argument names, and keep it.
 
         Blocks while a file is read, a URL fetched or an image decoded. Images are decoded one at
-        a time, so that many callers together take the memory of one picture.
+        a time, so that many callers together need the memory of one.
 
         Raises:
             ImageNotFound: an unknown handle, or no such file.
             InputError: see `load_image`.
         """
-        reference = _REFERENCE.fullmatch(text)
-        if reference is not None:
-            return self._find(reference.group(1).lower(), text)
+        handle = _HANDLE.fullmatch(text)
+        if handle is not None:
+            return self._find(handle.group(1).lower(), text)
         encoded = read_image(text, self.policy)
         with self._decoding:
             image = decode_image(encoded, self.policy, known=self._known)
@@ -137,14 +137,14 @@ class ImageStore:
         )
 
     def get(self, sha256: str) -> StoredImage | None:
-        """A kept image by its digest or at least 16 digits of it; None if it is not there."""
+        """A kept image by its digest or the first 16 or more digits of it, or None."""
         try:
             return self._find(sha256.lower(), sha256)
         except ImageNotFound:
             return None
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Forget all images."""
         with self._lock:
             self._images.clear()
             self._held = 0
@@ -153,7 +153,7 @@ class ImageStore:
         name = repr(abbreviate(text.strip(), 90))
         if not _DIGEST.fullmatch(digits):
             raise ImageNotFound(
-                f"{name} is no image handle: those are img: and 16 to 64 hex digits", _AGAIN
+                f"{name} is not an image handle: those are img: and 16 to 64 hex digits", _AGAIN
             )
         with self._lock:
             found = [image for digest, image in self._images.items() if digest.startswith(digits)]
@@ -164,7 +164,7 @@ class ImageStore:
             raise ImageNotFound(
                 f"{name} stands for {len(found)} images", "Use img: and the whole sha256."
             )
-        raise ImageNotFound(f"{name} is not in the store, or no longer", _AGAIN)
+        raise ImageNotFound(f"{name} is not in the store, or no longer there", _AGAIN)
 
     def _keep(self, image: StoredImage) -> StoredImage:
         with self._lock:

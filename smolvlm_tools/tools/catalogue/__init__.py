@@ -1,0 +1,1 @@
+"""One file for each tool: its arguments, its result, and what it does."""

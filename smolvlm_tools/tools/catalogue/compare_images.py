@@ -1,0 +1,51 @@
+"""`compare_images`: what several images have in common and where they differ."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ..inputs import IMAGE_FORMS, MAX_IMAGES, Context, ImageText, MaxNewTokens, MinConfidence
+from ..replies import UNTRUSTED, TextReply
+from ..schema import ToolInput
+from ..tool import EngineCall, ModelTool
+
+_COMPARE = "What is the same in these images, and what is different?"
+
+
+class CompareImages(ToolInput):
+    """Arguments of `compare_images`."""
+
+    images: list[ImageText] = Field(
+        min_length=2,
+        max_length=MAX_IMAGES,
+        description=f"The images to compare, in order: each {IMAGE_FORMS}.",
+    )
+    question: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4_000,
+        description="What to compare; if left out: what is the same and what differs.",
+    )
+    context: Context = None
+    min_confidence: MinConfidence = None
+    max_new_tokens: MaxNewTokens = None
+
+    @property
+    def sources(self) -> list[str]:
+        return self.images
+
+
+def _ask(arguments: CompareImages) -> EngineCall:
+    return EngineCall("ask", (arguments.question or _COMPARE,))
+
+
+TOOL = ModelTool(
+    name="compare_images",
+    title="Compare images",
+    description="Look at two or more images together and say what is the same and what differs, or "
+    "answer a question about them. Fine differences in large pictures get lost; asking "
+    "answer_question about each image alone is surer." + UNTRUSTED,
+    input=CompareImages,
+    output=TextReply,
+    ask=_ask,
+)
