@@ -14,7 +14,7 @@ from .aliases import ALIASES
 from .checkpoint import Checkpoint
 from .listing import ModelInfo, list_models
 from .opening import open_checkpoint
-from .verify import check_safetensors
+from .safetensors import check_safetensors
 
 __all__ = [
     "ALIASES",

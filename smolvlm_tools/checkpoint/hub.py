@@ -1,4 +1,4 @@
-"""Checkpoints on the hub: one listing, then only the files asked for; knows huggingface_hub."""
+"""Checkpoints on the hub: one listing, then a download of only the files that are asked for."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from .hub_cache import (
 )
 from .hub_errors import HUB_ERRORS, model_error
 from .known_files import KNOWN_FILES, FileFacts
-from .verify import check_digest, check_size
 
 _log = logging.getLogger(__name__)
 
@@ -63,15 +62,13 @@ class HubFiles:
                     f"{name} is neither JSON, safetensors nor ONNX", "Other files are not fetched."
                 )
             path = self.folder / name
+            expected = self.facts.get(name, FileFacts())
             if path.is_file():
-                check_size(path, f"{self.id}: {name}", self._expected(name))
+                expected.check_size(path, f"{self.id}: {name}")
             else:
-                self._download(name)
+                self._download(name, expected)
 
-    def _expected(self, name: str) -> FileFacts:
-        return self.facts.get(name, FileFacts())
-
-    def _download(self, name: str) -> None:
+    def _download(self, name: str, expected: FileFacts) -> None:
         if self.settings.offline:
             raise not_cached(self.id, name)
         hub: Any = _hub(self.settings)  # its signature names an untyped progress bar
@@ -82,8 +79,8 @@ class HubFiles:
         except HUB_ERRORS as error:
             raise model_error(error, self.id, self.commit) from error
         try:
-            check_size(Path(path), f"{self.id}: {name}", self._expected(name))
-            check_digest(Path(path), f"{self.id}: {name}", self._expected(name))
+            expected.check_size(Path(path), f"{self.id}: {name}")
+            expected.check_digest(Path(path), f"{self.id}: {name}")
         except ModelInvalid:
             blob = os.path.realpath(path)
             Path(path).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Exports a checkpoint: graphs into a scratch folder, checked there, then moved into place."""
+"""Exports a checkpoint: graphs are written to a scratch folder, checked, then moved into place."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..backends.onnx.files import COMPONENTS, FOLDER
-from ..checkpoint import AdapterFiles
+from ..checkpoint import AdapterFiles, Checkpoint
+from ..checkpoint.checkpoint import LocalFiles, list_files
 from ..checkpoint.config import ModelConfig
 from ..errors import BadOptions, ModelError, ModelInvalid
 from .components import PRECISIONS, write_component
@@ -29,7 +31,7 @@ COPIED = (
     "chat_template.json",
     "chat_template.jinja",
 )
-"""Files of the checkpoint that belong to an exported folder, where they exist."""
+"""Files of the checkpoint that are copied beside new weights, where they exist."""
 
 Progress = Callable[[str], None]
 
@@ -76,22 +78,22 @@ def export_checkpoint(
     chosen = _check_options(precisions, weights)
     if adapter is not None and out.resolve() == checkpoint_folder.resolve():
         raise BadOptions(
-            f"files with the adapter {adapter.id} merged in do not belong beside the weights in "
-            f"{out}, which lack it",
+            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
+            "the exported files would contain",
             "Export to a folder of its own.",
         )
     require_export_packages()
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
     form, notes = _choose_form(config, fused)
-    report_step = progress or _silent
+    say = progress or say_nothing
     existed = out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as scratch:
             job = _Job(checkpoint_folder, Path(scratch), config, form, weights == "fp16", adapter)
-            job.write(chosen, report_step)
-            errors, same = job.check(chosen, report_step)
+            job.write(chosen, say)
+            errors, same = job.check(chosen, say)
             files = _move_into(Path(scratch), out)
     except OSError as error:
         raise ModelError(
@@ -106,71 +108,75 @@ def export_checkpoint(
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _Job:
     """One export into a scratch folder."""
 
-    def __init__(
-        self,
-        source: Path,
-        scratch: Path,
-        config: ModelConfig,
-        fused: bool,
-        half: bool,
-        adapter: AdapterFiles | None,
-    ) -> None:
-        self._source, self._scratch, self._config = source, scratch, config
-        self._fused, self._half, self._adapter = fused, half, adapter
+    source: Path
+    scratch: Path
+    config: ModelConfig
+    fused: bool
+    half: bool
+    adapter: AdapterFiles | None
 
     def write(self, precisions: Sequence[str], progress: Progress) -> None:
         from .weights import open_weights
 
-        (self._scratch / FOLDER).mkdir()
-        inside = self._source.resolve() == self._scratch.parent.resolve()
-        for name in () if inside else COPIED:
-            if (self._source / name).is_file():
-                shutil.copyfile(self._source / name, self._scratch / name)
-        with open_weights(self._source, half=self._half, adapter=self._adapter) as weights:
-            for precision in precisions:
-                for component in COMPONENTS:
-                    progress(f"writing {component} ({precision})")
-                    write_component(
-                        self._scratch,
-                        component,
-                        precision,
-                        weights,
-                        self._config,
-                        fused=self._fused,
-                        half=self._half,
-                    )
-            _check_all_read(weights.unread)
-            weights.check_all_merged()
+        (self.scratch / FOLDER).mkdir()
+        if self.source.resolve() != self.scratch.parent.resolve():
+            copy_small_files(self.source, self.scratch)
+        weights = open_weights(self.source, half=self.half, adapter=self.adapter)
+        for precision in precisions:
+            for component in COMPONENTS:
+                progress(f"writing {component} ({precision})")
+                write_component(
+                    self.scratch,
+                    component,
+                    precision,
+                    weights,
+                    self.config,
+                    fused=self.fused,
+                    half=self.half,
+                )
+        _check_all_read(weights.unread)
+        weights.check_all_merged()
 
     def check(
         self, precisions: Sequence[str], progress: Progress
     ) -> tuple[list[ComponentError], dict[str, int]]:
-        from .check import ExportedFolder, check_precision
+        from .check import check_precision
         from .reference import compute_reference
 
         progress("running torch")
         reference = compute_reference(
-            self._source, self._config, half=self._half, adapter=self._adapter
+            self.source, self.config, half=self.half, adapter=self.adapter
         )
-        names = frozenset(file.name for file in _list_files(self._scratch))
-        folder = ExportedFolder(self._scratch, self._config, names)
+        names, identity = list_files(self.scratch), str(self.scratch)
+        exported = Checkpoint(
+            identity, None, self.scratch, self.config, names, LocalFiles(identity, names)
+        )
         errors: list[ComponentError] = []
         same: dict[str, int] = {}
         for precision in precisions:
             progress(f"checking {precision} against torch")
-            found, same[precision] = check_precision(folder, precision, reference)
+            found, same[precision] = check_precision(exported, precision, reference)
             errors.extend(found)
         return errors, same
+
+
+def copy_small_files(source: Path, out: Path) -> None:
+    """Copy those of `COPIED` that `source` has."""
+    for name in COPIED:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, out / name)
 
 
 def check_supported(folder: Path) -> None:
     """Refuse configurations whose computation the graphs do not describe.
 
     Raises:
-        ModelInvalid: another activation, scaled RoPE, or biases in the decoder.
+        ModelInvalid: another activation, scaled RoPE, biases in the decoder, or images that do not
+            have three channels.
     """
     raw: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     text, vision = raw.get("text_config") or {}, raw.get("vision_config") or {}
@@ -189,8 +195,8 @@ def check_supported(folder: Path) -> None:
     for key, (found, wanted) in expected.items():
         if found != wanted:
             raise ModelInvalid(
-                f"config.json has {key} = {found!r}; export knows only {wanted!r}",
-                "Use the torch backend for this checkpoint.",
+                f"config.json has {key} = {found!r}; only {wanted!r} can be exported",
+                "Load this checkpoint with backend='torch' instead.",
             )
 
 
@@ -210,9 +216,9 @@ def _choose_form(config: ModelConfig, fused: bool | None) -> tuple[bool, tuple[s
     """Whether to write the fused form, and what to tell the user about it."""
     if fused is False or fusable(config):
         return fused is not False, ()
-    reason = f"heads of {config.text.head_dim} do not fit the fused operators (multiples of 16)"
+    reason = f"the fused operators take heads of 16, 32, … values, not {config.text.head_dim}"
     if fused:
-        raise BadOptions(reason, "Leave the form to the export, or ask for the plain one.")
+        raise BadOptions(reason, "Leave `fused` out, or pass fused=False for the plain form.")
     return False, (f"{reason}: the plain form was written.",)
 
 
@@ -221,7 +227,7 @@ def _check_all_read(unread: set[str]) -> None:
     if left:
         raise ModelInvalid(
             f"the weights hold {len(left)} tensors that no SmolVLM layer uses, such as {left[0]}",
-            "Use the torch backend for this checkpoint.",
+            "Load this checkpoint with backend='torch' instead.",
         )
 
 
@@ -242,8 +248,8 @@ def _move_into(scratch: Path, out: Path) -> tuple[ExportedFile, ...]:
     return tuple(files)
 
 
-def _silent(_line: str) -> None:
-    pass
+def say_nothing(line: str) -> None:
+    """Discard a line of progress."""
 
 
 def _remove_if_empty(out: Path, existed: bool) -> None:

@@ -1,4 +1,4 @@
-"""Writes a model file with one tensor in memory at a time; knows protobuf's wire format.
+"""Writes an ONNX file in protobuf's wire format, with one tensor in memory at a time.
 
 `onnx` would build the whole file in memory, several times over. A protobuf message may list its
 fields in any order, so the tensors are streamed to a side file while the graph is built, and the
@@ -19,7 +19,7 @@ MODEL_GRAPH, GRAPH_INITIALIZER, TENSOR_RAW_DATA = 7, 5, 9
 INLINE_LIMIT = 32_000_000
 """Bytes of weights above which they go to a file of their own. That file is mapped: it loads in
 less than half the time and what is not touched takes no memory, whereas a graph is parsed and
-copied. (Protobuf itself ends at 2 GiB.)"""
+copied. (Protobuf's own limit is 2 GiB.)"""
 ALIGNMENT = 4096
 SMALL = 1024
 """Arrays below this many bytes always stay in the graph."""
@@ -73,7 +73,7 @@ class TensorStream:
             self._data.close()
 
     def _store(self, tensor: Any, payload: NDArray[np.uint8]) -> None:
-        """Append to the data file, aligned so that it can be mapped, and note where."""
+        """Append to the data file, aligned so that it can be mapped, and record the place."""
         from onnx import TensorProto
 
         assert self._data is not None
