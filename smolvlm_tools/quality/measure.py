@@ -141,7 +141,8 @@ def _check_room(scripts: Iterable[Script], context: int) -> None:
         needed = len(script.prompt) + max(len(script.continuation), script.at_least, 1)
         if needed > context:
             raise BadPrompt(
-                f"one of the {script.group} takes {needed} tokens; the model reads at most {context}",
+                f"one of the {script.group} takes {needed} tokens, more than the model's context "
+                f"of {context}",
                 "Leave out images or text (`parts`), or use tasks with smaller images.",
             )
 
