@@ -12,7 +12,7 @@ from typing import Any
 
 from ..backends.onnx.files import COMPONENTS, FOLDER
 from ..checkpoint import AdapterFiles, Checkpoint
-from ..checkpoint.checkpoint import LocalFiles, list_files
+from ..checkpoint.checkpoint import list_files
 from ..checkpoint.config import ModelConfig
 from ..errors import BadOptions, ModelError, ModelInvalid
 from .components import PRECISIONS, write_component
@@ -151,10 +151,8 @@ class _Job:
         reference = compute_reference(
             self.source, self.config, half=self.half, adapter=self.adapter
         )
-        names, identity = list_files(self.scratch), str(self.scratch)
-        exported = Checkpoint(
-            identity, None, self.scratch, self.config, names, LocalFiles(identity, names)
-        )
+        identity, names = str(self.scratch), list_files(self.scratch)
+        exported = Checkpoint(identity, None, self.scratch, self.config, names)
         errors: list[ComponentError] = []
         same: dict[str, int] = {}
         for precision in precisions:
