@@ -41,7 +41,7 @@ def find_adapter(name: str | os.PathLike[str], *, local_files_only: bool = False
         ModelError: the hub failed.
     """
     if not isinstance(name, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ModelNotFound(f"{name!r} is not the name of an adapter", "Name a folder or a hub id.")
+        raise ModelNotFound(f"there is no adapter {name!r}", "Name a folder or a hub id.")
     text = os.fspath(name)
     found = _AT_REVISION.fullmatch(text) if isinstance(name, str) else None
     if os.path.isdir(text) or found is None:

@@ -59,6 +59,8 @@ def tensor_places(files: Iterable[Path]) -> dict[str, TensorPlace]:
                 shape = tuple(map(int, entry["shape"]))
             except (TypeError, ValueError) as error:
                 raise _bad_header(file) from error
+            if first < 0:
+                raise _bad_header(file)
             dtype = str(entry.get("dtype", ""))
             places[name] = TensorPlace(file, start + first, last - first, dtype, shape)
     return places

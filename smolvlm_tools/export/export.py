@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +48,17 @@ def export_checkpoint(
 ) -> ExportReport:
     """Write ONNX files in the hub's layout and check them against torch.
 
-    Nothing appears in `out` before every file has been checked; a failure or Ctrl-C leaves it as
-    it was. fp32 files must match torch; of the others, errors are reported, and only NaN or a
-    wrong shape fails.
+    Nothing appears in `out` until every file has been checked; a failure or Ctrl-C leaves it as it
+    was. fp32 files must match torch; of the others, only NaN or a wrong shape is a failure.
 
     Args:
         checkpoint_folder: an Idefics3 / SmolVLM folder with safetensors weights.
         out: folder to write to; may be `checkpoint_folder`.
-        precisions: of `PRECISIONS`. int8: 8-bit weights and activations; q4: 4-bit weights in
-            blocks of 32, token table in full (see `components.choose_matrices`).
-        fused: True for com.microsoft operators (quicker; last logits only; no `position_ids` and
-            `pixel_attention_mask`), False for standard operators and the hub's exact inputs. None
-            takes the fused form where the decoder's head size allows it.
-        weights: "fp16" rounds the weights to float16 and stores fp32 matrices as such (half the
-            bytes, computed in float32 all the same).
+        precisions: of `PRECISIONS`, as `components.choose_matrices` explains them.
+        fused: True for com.microsoft operators (faster; last logits only; no `position_ids` and
+            `pixel_attention_mask`), False for standard operators and the hub's exact inputs, None
+            for the fused form where the decoder's head size allows it.
+        weights: "fp16" stores weights rounded to float16, half the bytes; still runs in float32.
         progress: called with one line before each step.
         adapter: a LoRA adapter to merge into the weights first (see `checkpoint.find_adapter`).
 
@@ -76,61 +73,56 @@ def export_checkpoint(
     from .reference import require_export_packages
 
     chosen = _check_options(precisions, weights)
-    if adapter is not None and out.resolve() == checkpoint_folder.resolve():
-        raise BadOptions(
-            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
-            "the exported files would contain",
-            "Export to a folder of its own.",
-        )
+    _check_place(checkpoint_folder, out, adapter)
     require_export_packages()
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
     form, notes = _choose_form(config, fused)
-    say = progress or say_nothing
-    existed = out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as scratch:
-            job = _Job(checkpoint_folder, Path(scratch), config, form, weights == "fp16", adapter)
-            job.write(chosen, say)
-            errors, same = job.check(chosen, say)
-            files = _move_into(Path(scratch), out)
-    except OSError as error:
-        raise ModelError(
-            f"the export to {out} failed ({error})", "Check permissions and free space."
-        ) from error
-    finally:
-        _remove_if_empty(out, existed)
-    from .reference import GREEDY_STEPS
-
-    return ExportReport(
-        out, "fused" if form else "plain", files, tuple(errors), same, GREEDY_STEPS + 1, notes
-    )
+    job = _Job(checkpoint_folder, out, config, form, weights == "fp16", adapter)
+    return replace(job.run(chosen, progress or say_nothing), notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One export into a scratch folder."""
+    """One export."""
 
     source: Path
-    scratch: Path
+    out: Path
     config: ModelConfig
     fused: bool
     half: bool
     adapter: AdapterFiles | None
 
-    def write(self, precisions: Sequence[str], progress: Progress) -> None:
+    def run(self, precisions: Sequence[str], progress: Progress) -> ExportReport:
+        """Write into a scratch folder, check the files there, and move them into place."""
+        existed = self.out.exists()
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".export-", dir=self.out) as name:
+                scratch = Path(name)
+                self.write(scratch, precisions, progress)
+                report = self.check(scratch, precisions, progress)
+                _move_into(scratch, self.out, report.files)
+        except OSError as error:
+            raise ModelError(
+                f"the export to {self.out} failed ({error})", "Check permissions and free space."
+            ) from error
+        finally:
+            _remove_if_empty(self.out, existed)
+        return report
+
+    def write(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> None:
         from .weights import open_weights
 
-        (self.scratch / FOLDER).mkdir()
-        if self.source.resolve() != self.scratch.parent.resolve():
-            copy_small_files(self.source, self.scratch)
+        (scratch / FOLDER).mkdir()
+        if self.source.resolve() != self.out.resolve():
+            copy_small_files(self.source, scratch)
         weights = open_weights(self.source, half=self.half, adapter=self.adapter)
         for precision in precisions:
             for component in COMPONENTS:
                 progress(f"writing {component} ({precision})")
                 write_component(
-                    self.scratch,
+                    scratch,
                     component,
                     precision,
                     weights,
@@ -141,25 +133,21 @@ class _Job:
         _check_all_read(weights.unread)
         weights.check_all_merged()
 
-    def check(
-        self, precisions: Sequence[str], progress: Progress
-    ) -> tuple[list[ComponentError], dict[str, int]]:
+    def check(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> ExportReport:
         from .check import check_precision
-        from .reference import compute_reference
+        from .reference import GREEDY_STEPS, compute_reference
 
         progress("running torch")
-        reference = compute_reference(
-            self.source, self.config, half=self.half, adapter=self.adapter
-        )
-        identity, names = str(self.scratch), list_files(self.scratch)
-        exported = Checkpoint(identity, None, self.scratch, self.config, names)
+        truth = compute_reference(self.source, self.config, half=self.half, adapter=self.adapter)
+        exported = Checkpoint(str(scratch), None, scratch, self.config, list_files(scratch))
         errors: list[ComponentError] = []
         same: dict[str, int] = {}
         for precision in precisions:
             progress(f"checking {precision} against torch")
-            found, same[precision] = check_precision(exported, precision, reference)
+            found, same[precision] = check_precision(exported, precision, truth)
             errors.extend(found)
-        return errors, same
+        form, files = "fused" if self.fused else "plain", _list_files(scratch)
+        return ExportReport(self.out, form, files, tuple(errors), same, GREEDY_STEPS + 1)
 
 
 def copy_small_files(source: Path, out: Path) -> None:
@@ -210,6 +198,15 @@ def _check_options(precisions: Sequence[str], weights: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(precisions))
 
 
+def _check_place(source: Path, out: Path, adapter: AdapterFiles | None) -> None:
+    if adapter is not None and out.resolve() == source.resolve():
+        raise BadOptions(
+            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
+            "the exported files would contain",
+            "Export to a folder of its own.",
+        )
+
+
 def _choose_form(config: ModelConfig, fused: bool | None) -> tuple[bool, tuple[str, ...]]:
     """Whether to write the fused form, and what to tell the user about it."""
     if fused is False or fusable(config):
@@ -229,21 +226,19 @@ def _check_all_read(unread: set[str]) -> None:
         )
 
 
-def _list_files(folder: Path) -> list[ExportedFile]:
+def _list_files(folder: Path) -> tuple[ExportedFile, ...]:
     """Files below `folder`, those of subfolders first."""
     paths = sorted(
         (path for path in folder.rglob("*") if path.is_file()),
         key=lambda path: (path.parent == folder, path.name),
     )
-    return [ExportedFile(p.relative_to(folder).as_posix(), p.stat().st_size) for p in paths]
+    return tuple(ExportedFile(p.relative_to(folder).as_posix(), p.stat().st_size) for p in paths)
 
 
-def _move_into(scratch: Path, out: Path) -> tuple[ExportedFile, ...]:
-    files = _list_files(scratch)
+def _move_into(scratch: Path, out: Path, files: Iterable[ExportedFile]) -> None:
     (out / FOLDER).mkdir(exist_ok=True)
     for file in files:
         (scratch / file.name).replace(out / file.name)
-    return tuple(files)
 
 
 def say_nothing(line: str) -> None:

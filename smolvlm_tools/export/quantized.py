@@ -82,13 +82,7 @@ def quantize_checkpoint(
         ModelInvalid: it is already quantized or damaged, or the adapter does not belong to it.
         ModelError: the files could not be written.
     """
-    kinds = _check(checkpoint, out, precision)
-    raw = read_config(checkpoint.folder)
-    if saved_kinds(raw) is not None:
-        raise ModelInvalid(
-            f"{checkpoint.id} is already quantized",
-            "Start from the checkpoint as it was before quantization.",
-        )
+    kinds, raw = _check(checkpoint, out, precision)
     give_back_large_blocks()
     base = open_weights(checkpoint)
     weights = base if adapter is None else merge_adapter(base, adapter, raw)
@@ -109,7 +103,10 @@ def quantize_checkpoint(
     return QuantizeReport(out, describe_kinds(kinds), base.bytes, size)
 
 
-def _check(checkpoint: Checkpoint, out: Path, precision: Precision) -> dict[str, str]:
+def _check(
+    checkpoint: Checkpoint, out: Path, precision: Precision
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """The precision of each component, and the checkpoint's config.json."""
     kinds = parse_kinds(precision)
     if all(kind in FLOATS for kind in kinds.values()):
         raise BadOptions(
@@ -118,7 +115,13 @@ def _check(checkpoint: Checkpoint, out: Path, precision: Precision) -> dict[str,
         )
     if out.resolve() == checkpoint.folder.resolve():
         raise BadOptions(f"{out} is the checkpoint's own folder", "Write to another folder.")
-    return kinds
+    raw = read_config(checkpoint.folder)
+    if saved_kinds(raw) is not None:
+        raise ModelInvalid(
+            f"{checkpoint.id} is already quantized",
+            "Start from the checkpoint as it was before quantization.",
+        )
+    return kinds, raw
 
 
 class _Source:
