@@ -11,7 +11,7 @@ from ..backends.onnx.backend import OnnxBackend
 from ..backends.onnx.files import COMPONENTS
 from ..checkpoint import Checkpoint
 from ..errors import ModelInvalid
-from .reference import GREEDY_STEPS, Reference
+from .reference import GREEDY_STEPS, TorchOutputs
 from .report import ComponentError
 
 TOLERANCE = 1e-3
@@ -21,7 +21,7 @@ REMEDY = "This is a bug in the export: report it with the checkpoint's config.js
 
 
 def check_precision(
-    exported: Checkpoint, precision: str, reference: Reference
+    exported: Checkpoint, precision: str, reference: TorchOutputs
 ) -> tuple[list[ComponentError], int]:
     """Run one precision of the exported files on the reference's inputs.
 
@@ -50,7 +50,9 @@ def check_precision(
     return errors, same
 
 
-def _logits(backend: OnnxBackend, reference: Reference, features: list[Any]) -> NDArray[np.float32]:
+def _logits(
+    backend: OnnxBackend, reference: TorchOutputs, features: list[Any]
+) -> NDArray[np.float32]:
     """Logits after the prompt and after each of torch's tokens, (1 + GREEDY_STEPS, vocab)."""
     cache = backend.create_cache(len(reference.prompt) + GREEDY_STEPS)
     rows = [backend.forward(reference.prompt, cache, features)]

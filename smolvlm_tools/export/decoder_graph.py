@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def fusable(config: ModelConfig) -> bool:
-    """Whether `GroupQueryAttention` takes the decoder's heads: it wants multiples of 16."""
+    """Whether `GroupQueryAttention` takes the decoder's heads: it requires multiples of 16."""
     return config.text.head_dim % 16 == 0
 
 

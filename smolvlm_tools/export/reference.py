@@ -21,7 +21,7 @@ REMEDY = "Run `pip install 'smolvlm-tools[export]'`."
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class TorchOutputs:
     """Inputs and torch's float32 outputs.
 
     Attributes:
@@ -54,7 +54,7 @@ def require_export_packages() -> None:
 
 def compute_reference(
     folder: Path, config: ModelConfig, *, half: bool, adapter: AdapterFiles | None
-) -> Reference:
+) -> TorchOutputs:
     """Run transformers' own model in float32 on one seeded prompt with an image.
 
     Args:
@@ -92,7 +92,7 @@ def compute_reference(
             )
             logits.append(output.logits[0, -1])
     rows = torch.stack(logits).numpy()
-    return Reference(tiles, features.numpy(), prompt, embeddings.numpy(), rows, np.array(tokens))
+    return TorchOutputs(tiles, features.numpy(), prompt, embeddings.numpy(), rows, np.array(tokens))
 
 
 def _load(folder: Path, half: bool) -> Any:

@@ -7,7 +7,7 @@
     True
 
 `scripts` and `tasks` say what is read, `engines` and `reading` run it, `divergence`, `components`
-and `metrics` compare, `report` holds the result and its bounds, `measure` ties all of it together.
+and `metrics` compare, `report` holds the result and its bounds, `measure` runs all of them.
 """
 
 from __future__ import annotations

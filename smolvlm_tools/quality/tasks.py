@@ -102,7 +102,7 @@ def read_tasks(folder: Path) -> list[Sample]:
     """The samples of a folder, in the file's order.
 
     Raises:
-        BadOptions: there is no such file, or a line of it, which is named, is not a task.
+        BadOptions: the file is missing, or one of its lines, named by number, is not a task.
     """
     try:
         lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
