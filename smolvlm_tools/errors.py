@@ -1,45 +1,45 @@
-"""The error tree: every failure a caller can meet, each with a code, a reason and a remedy.
+"""The error tree: every failure a caller can see, each with a code, a reason and a remedy.
 
     SmolVLMError
-    ├── InputError              what the caller handed over            (CLI exit code 3)
+    ├── InputError              what the caller passed in              (CLI exit code 3)
     │   ├── ImageNotFound       no such file
     │   ├── CorruptImage        damaged, truncated or empty image data
     │   ├── UnsupportedFormat   not an image, or a format outside the allow-list
-    │   ├── ImageTooLarge       over the byte, pixel or metadata cap
-    │   ├── BadDimensions       a size or shape no image has
+    │   ├── ImageTooLarge       over the limit on bytes, pixels or metadata
+    │   ├── BadDimensions       a size or shape that no image has
     │   ├── BadEncoding         broken base64 or data URI
     │   ├── PasswordRequired    an encrypted document without its password
     │   ├── PathNotAllowed      outside the allowed roots, or not a regular file
-    │   ├── UrlNotAllowed       scheme or policy forbids fetching it
-    │   ├── FetchFailed         the server answered with an error or broke off
+    │   ├── UrlNotAllowed       its scheme or the policy forbids fetching it
+    │   ├── FetchFailed         the server answered with an error, or not completely
     │   │   └── FetchTimeout    the server was too slow
     │   ├── BadPrompt           empty, too long, or not representable as tokens
     │   ├── BadOptions          an unknown option name or an impossible value
-    │   ├── SchemaNotSupported  an answer's type or schema that cannot be enforced
+    │   ├── SchemaNotSupported  a type or schema of answers that cannot be enforced
     │   ├── UnknownTool         no tool of that name
     │   └── BadArguments        a tool's arguments do not fit its schema
-    ├── ModelError              the model cannot be had or run         (CLI exit code 4)
+    ├── ModelError              the model cannot be obtained or run    (CLI exit code 4)
     │   ├── ModelNotFound       no such alias, folder, file or hub repository
     │   ├── ModelInvalid        files that contradict each other or their checksums
     │   ├── BackendUnavailable  the runtime is not installed or lacks the device
-    │   └── OutOfMemoryBudget   the memory budget, or the memory there is, does not suffice
+    │   └── OutOfMemoryBudget   the memory budget, or the memory itself, is too small
     ├── Busy                    the request queue is full
-    ├── Cancelled               the caller took the request back
+    ├── Cancelled               the caller cancelled the request
     └── Closed                  the engine was closed
 
-`reason` says what was wrong, naming the bad value; `remedy` says what to do about it. `str(error)`
-is one line made of both.
+`reason` says what was wrong and names the bad value; `remedy` says what to do about it.
+`str(error)` is one line with both.
 """
 
 from __future__ import annotations
 
 
 class SmolVLMError(Exception):
-    """Base of every error this package raises on purpose.
+    """Base class of every error that this package raises on purpose.
 
     Attributes:
         code: stable snake_case identifier of the error's kind, for programs and agents.
-        reason: one line: what was wrong, naming the bad value.
+        reason: one line: what was wrong, with the bad value.
         remedy: one line: what the caller can do about it.
     """
 
@@ -57,7 +57,7 @@ class SmolVLMError(Exception):
 
 
 class InputError(SmolVLMError):
-    """Something the caller handed over cannot be used."""
+    """Something the caller passed in cannot be used."""
 
     code = "bad_input"
 
@@ -115,7 +115,7 @@ class BadOptions(InputError):
 
 
 class SchemaNotSupported(InputError):
-    """An answer's type or schema cannot be enforced while decoding.
+    """The requested type or schema of answers cannot be enforced while decoding.
 
     Attributes:
         keyword: the keyword of JSON Schema, or the kind of grammar, at fault.
@@ -137,7 +137,7 @@ class BadArguments(InputError):
 
 
 class ModelError(SmolVLMError):
-    """The model cannot be had, or not run the way that was asked for."""
+    """The model cannot be obtained, or cannot run as requested."""
 
     code = "model_error"
 
@@ -155,10 +155,10 @@ class BackendUnavailable(ModelError):
 
 
 class OutOfMemoryBudget(ModelError):
-    """The memory budget, or the memory there is, does not suffice.
+    """The memory budget, or the memory itself, is too small.
 
     Attributes:
-        needed_bytes: the smallest budget that would do; None where memory ran out unforeseen.
+        needed_bytes: the smallest budget that is enough; None if memory ran out unexpectedly.
     """
 
     code = "out_of_memory_budget"
@@ -172,7 +172,7 @@ class Busy(SmolVLMError):
     """The request queue is full.
 
     Attributes:
-        retry_after: seconds after which a place may be free, from what recent requests took.
+        retry_after: seconds until a place may be free, judging by recent requests.
     """
 
     code = "busy"

@@ -1,10 +1,10 @@
-"""A model's name to its files on this machine: alias, hub id or folder; knows no inference.
+"""From a model's name (alias, hub id or folder) to its files on this machine.
 
     name -> aliases -> folder                    -> Checkpoint
                     -> hub (listing, download) --^
 
-Only JSON, safetensors and ONNX files are ever listed or fetched, so neither pickles nor a
-repository's Python code can reach a backend.
+Only JSON, safetensors and ONNX files are ever listed or fetched, so a backend never sees pickles
+or a repository's Python code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .aliases import ALIASES
 from .checkpoint import Checkpoint
 from .listing import ModelInfo, list_models
 from .opening import open_checkpoint
-from .verify import check_safetensors
+from .safetensors import check_safetensors
 
 __all__ = [
     "ALIASES",

@@ -1,4 +1,4 @@
-"""An adapter's name to its folder on this machine; knows file names, not what is in them."""
+"""`find_adapter`: from the name of a LoRA adapter to its files on this machine."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelNotFound
+from .aliases import HUB_ID
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_TENSORS = "adapter_model.safetensors"
 _PICKLE = "adapter_model.bin"
-
-_HUB_ID = re.compile(r"([A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*)(?:@(\S+))?", re.ASCII)
+_AT_REVISION = re.compile(rf"({HUB_ID.pattern})(?:@(\S+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterFiles:
-    """A LoRA adapter as PEFT saves it, whose two files are here.
+    """The two files of a LoRA adapter as PEFT saves it.
 
     Attributes:
-        id: what results are signed with: the folder's name, or "owner/name@" and twelve digits of
-            the commit.
+        id: the name in results: the folder's name, or "owner/name@" and twelve digits of the
+            commit.
         folder: where `adapter_config.json` and `adapter_model.safetensors` are.
     """
 
@@ -31,27 +31,27 @@ class AdapterFiles:
 
 
 def find_adapter(name: str | os.PathLike[str], *, local_files_only: bool = False) -> AdapterFiles:
-    """Find an adapter: a folder, or "owner/name" on the hub, with "@REVISION" or "main".
+    """Find an adapter: a folder, or "owner/name" or "owner/name@REVISION" on the hub.
 
     Only its two files are fetched from the hub, pinned to a commit.
 
     Raises:
-        ModelNotFound: there is none by that name, or it lacks one of the files.
-        ModelInvalid: a download differs from the size or digest that the hub states.
+        ModelNotFound: nothing has that name, or one of the files is missing.
+        ModelInvalid: a download does not have the size or digest that the hub states.
         ModelError: the hub failed.
     """
     if not isinstance(name, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ModelNotFound(f"{name!r} is no adapter", "Name a folder or a hub id.")
+        raise ModelNotFound(f"there is no adapter {name!r}", "Name a folder or a hub id.")
     text = os.fspath(name)
-    hub_id = _HUB_ID.fullmatch(text) if isinstance(name, str) else None
-    if os.path.isdir(text) or hub_id is None:
+    found = _AT_REVISION.fullmatch(text) if isinstance(name, str) else None
+    if os.path.isdir(text) or found is None:
         return _open_folder(Path(os.path.abspath(text)))
     from .hub import fetch_adapter  # loads huggingface_hub
 
-    commit, folder = fetch_adapter(
-        hub_id[1], hub_id[2], local_files_only, (ADAPTER_CONFIG, ADAPTER_TENSORS)
-    )
-    return AdapterFiles(f"{hub_id[1]}@{commit[:12]}", folder)
+    files = (ADAPTER_CONFIG, ADAPTER_TENSORS)
+    hub_id, revision = found.groups()
+    commit, folder = fetch_adapter(hub_id, revision, local_files_only, files)
+    return AdapterFiles(f"{hub_id}@{commit[:12]}", folder)
 
 
 def _open_folder(folder: Path) -> AdapterFiles:

@@ -1,12 +1,16 @@
-"""Short names of the published checkpoints and of the one in the package."""
+"""The names of checkpoints: aliases and hub ids."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*", re.ASCII)
+"""owner/name"""
 
 EMBEDDED = "embedded"
 EMBEDDED_ID = "smolvlm-embedded"
-"""What results of the embedded checkpoint are signed with."""
+"""The embedded checkpoint's name in results."""
 
 EMBEDDED_FOLDER = Path(__file__).resolve().parent.parent / "embedded"
 
@@ -19,7 +23,7 @@ ALIASES: dict[str, str] = {
     "2.2b-video": "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
     EMBEDDED: EMBEDDED_ID,
 }
-"""Alias to the id that results carry; a hub id for all but `embedded`."""
+"""Alias → the id in results; a hub id for all but `embedded`."""
 
 PARAMETERS: dict[str, int] = {
     "256m": 256_484_928,

@@ -1,4 +1,4 @@
-"""The opened checkpoint, and the one whose files lie in a plain folder."""
+"""An opened checkpoint."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ CONFIG_FILES = (
     "generation_config.json",
     "tokenizer.json",
 )
-"""All that opening a checkpoint reads; weights wait for the backend to ask."""
+"""Everything that opening a checkpoint reads; backends fetch the weights later."""
 
 _SUFFIXES = (".json", ".safetensors", ".onnx", ".onnx_data", ".onnx.data")
 
 
 def is_usable(name: str) -> bool:
-    """Whether a file may be listed and fetched: data formats only, no pickle, no code."""
+    """Whether a file may be listed and fetched: only data formats, no pickles and no code."""
     parts = name.split("/")
     return name.endswith(_SUFFIXES) and not any(part.startswith(".") for part in parts)
 
 
 class FileSource(Protocol):
-    """Where a checkpoint's files come from."""
+    """Where the files of a checkpoint come from if they are not in its folder yet."""
 
     def fetch(self, names: Iterable[str]) -> None:
-        """Make files present in the checkpoint's folder."""
+        """Bring files into the checkpoint's folder."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A SmolVLM checkpoint whose configuration is here and whose weights can be had.
+    """A SmolVLM checkpoint whose configuration is here and whose weights can be fetched.
 
     Attributes:
-        id: what results are signed with: the hub id, or a folder's name, never its path.
+        id: the name in results: the hub id, or a folder's name, never its path.
         revision: the hub commit (40 hex digits); None for a folder.
         folder: where its files are, in the hub's layout.
         config: its numbers.
-        files: relative names (with `/`) of what is in the folder, or can be fetched into it.
-        source: brings files into the folder.
+        files: relative names (with `/`) of what is in the folder or can be fetched into it.
+        source: brings files into the folder; None if all are there.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Checkpoint:
     folder: Path
     config: ModelConfig
     files: frozenset[str]
-    source: FileSource
+    source: FileSource | None = None
 
     @classmethod
     def from_folder(cls, folder: Path, name: str | None = None) -> Checkpoint:
@@ -69,34 +69,34 @@ class Checkpoint:
         """
         folder = Path(os.path.abspath(folder))
         config = ModelConfig.from_folder(folder)
-        files = list_files(folder)
-        identity = name or folder.name or "checkpoint"
-        return cls(identity, None, folder, config, files, LocalFiles(identity, files))
+        return cls(name or folder.name or "checkpoint", None, folder, config, list_files(folder))
 
     def fetch(self, names: Iterable[str]) -> None:
-        """Make files present in `folder`, downloading and verifying those that are not.
+        """Download and verify those files that are not in `folder` yet.
 
         Args:
-            names: relative names out of `files`.
+            names: some of `files`.
 
         Raises:
-            ModelNotFound: a name that the checkpoint does not have, or no way to get it now.
-            ModelInvalid: a download that differs from the size or digest known of it.
+            ModelNotFound: the checkpoint has no such file, or it cannot be downloaded now.
+            ModelInvalid: a download does not have the size or digest it should have.
             ModelError: the hub failed.
         """
         wanted = list(names)
         for name in wanted:
             if name not in self.files:
                 raise ModelNotFound(
-                    f"{self.id} has no file {name}", "Choose a precision or backend it has."
+                    f"{self.id} has no file {name}",
+                    "Choose a precision or backend whose files it has, or add the file.",
                 )
-        self.source.fetch(wanted)
+        if self.source is not None:
+            self.source.fetch(wanted)
 
     def tokenizer(self) -> Tokenizer:
-        """Its tokenizer, from `tokenizer.json` itself.
+        """The tokenizer of `tokenizer.json`.
 
         Raises:
-            ModelNotFound: there is none.
+            ModelNotFound: there is no such file.
             ModelInvalid: it is damaged.
         """
         from tokenizers import Tokenizer
@@ -120,16 +120,3 @@ def list_files(folder: Path) -> frozenset[str]:
         names.update((relative / name).as_posix() for name in files)
     # is_file: a cache whose blobs were deleted keeps links to nowhere.
     return frozenset(name for name in names if is_usable(name) and (folder / name).is_file())
-
-
-@dataclass(frozen=True, slots=True)
-class LocalFiles:
-    """Files that are all there already, or not to be had."""
-
-    id: str
-    present: frozenset[str]
-
-    def fetch(self, names: Iterable[str]) -> None:
-        for name in names:
-            if name not in self.present:
-                raise ModelNotFound(f"{self.id} has no file {name}", "Add it to the folder.")

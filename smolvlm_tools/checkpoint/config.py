@@ -1,4 +1,4 @@
-"""The numbers of a checkpoint, read from its config files; knows JSON, not weights."""
+"""The numbers of a checkpoint, read from its configuration files."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class TextConfig:
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What the checkpoint's image processor does to an image.
+    """How the checkpoint's image processor treats an image.
 
     Attributes:
         tile_size: edge of one square tile, in pixels.
         longest_edge: longest edge of a `native` image, in pixels.
-        tokens_per_tile: image tokens one tile becomes.
-        split: whether `native` images are cut into tiles at all.
+        tokens_per_tile: image tokens for one tile.
+        split: whether `native` images are cut into tiles.
         mean, std: normalisation per RGB channel, after multiplying bytes by `rescale`.
         resample: the Pillow filter's number.
     """
@@ -68,13 +68,13 @@ class ImageConfig:
 
     @property
     def max_side(self) -> int:
-        """The checkpoint's own N: longest edge of its images in tiles."""
+        """The checkpoint's own limit: longest edge of its images, in tiles."""
         return math.ceil(self.longest_edge / self.tile_size) if self.split else 1
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Everything the engine needs to know of an Idefics3 / SmolVLM checkpoint besides weights.
+    """Everything the engine needs to know about an Idefics3 / SmolVLM checkpoint but its weights.
 
     Attributes:
         tied: whether the output matrix is the token table.
@@ -93,12 +93,12 @@ class ModelConfig:
     def from_folder(cls, folder: Path) -> ModelConfig:
         """Read `config.json`, `preprocessor_config.json` and `generation_config.json`.
 
-        Keys that the hub's files leave out take the defaults of transformers'
-        `Idefics3Config` / `SmolVLMConfig` and `LlamaConfig`.
+        Missing keys get the defaults of transformers' `Idefics3Config` / `SmolVLMConfig` and
+        `LlamaConfig`.
 
         Raises:
             ModelNotFound: `config.json` or `preprocessor_config.json` is missing.
-            ModelInvalid: a file is not JSON, or not an Idefics3 / SmolVLM configuration.
+            ModelInvalid: a file is not JSON, or not the configuration of an Idefics3 / SmolVLM.
         """
         config = _read_json(folder / "config.json")
         processor = _read_json(folder / "preprocessor_config.json")
@@ -128,7 +128,7 @@ def _read_json(path: Path) -> JsonObject:
             f"{path} is not readable JSON ({error})", "Fetch the checkpoint again."
         ) from error
     if not isinstance(content, dict):
-        raise ModelInvalid(f"{path} holds no JSON object", "Fetch the checkpoint again.")
+        raise ModelInvalid(f"{path} is not a JSON object", "Fetch the checkpoint again.")
     return content
 
 
@@ -136,8 +136,8 @@ def _parse(config: JsonObject, processor: JsonObject, generation: JsonObject) ->
     model_type = config.get("model_type")
     if model_type not in MODEL_TYPES:
         raise ModelInvalid(
-            f"config.json says model_type {model_type!r}",
-            f"Only {' and '.join(MODEL_TYPES)} checkpoints run here.",
+            f"config.json has model_type {model_type!r}, which is not supported",
+            f"Use an {' or '.join(MODEL_TYPES)} checkpoint.",
         )
     vision = _parse_vision(config.get("vision_config") or {})
     text = _parse_text(config["text_config"])
@@ -189,19 +189,20 @@ def _parse_image(raw: JsonObject, vision: VisionConfig, scale_factor: int) -> Im
     tile_size = int(raw["max_image_size"]["longest_edge"])
     if tile_size != vision.image_size:
         raise ModelInvalid(
-            f"tiles of {tile_size} px for a vision tower of {vision.image_size} px",
+            f"preprocessor_config.json cuts tiles of {tile_size} px, the vision tower in "
+            f"config.json takes {vision.image_size} px",
             "max_image_size.longest_edge must equal vision_config.image_size.",
         )
-    side = tile_size // vision.patch_size  # patches; what is left of the tile is not seen
+    side = tile_size // vision.patch_size  # patches; the rest of the tile is ignored
     if side < 1 or side % scale_factor:
         raise ModelInvalid(
-            f"{side}x{side} patches cannot be shuffled by scale_factor {scale_factor}",
+            f"{side}x{side} patches are not divisible by scale_factor {scale_factor}",
             "Use the config.json of a SmolVLM checkpoint.",
         )
     longest_edge, resample = int(raw["size"]["longest_edge"]), int(raw.get("resample", 1))
     if longest_edge < 1 or resample not in range(6):
         raise ModelInvalid(
-            f"images resized to {longest_edge} px by filter {resample}",
+            f"preprocessor_config.json resizes images to {longest_edge} px by filter {resample}",
             "Use the preprocessor_config.json of a SmolVLM checkpoint.",
         )
     mean = raw.get("image_mean", [0.5, 0.5, 0.5])

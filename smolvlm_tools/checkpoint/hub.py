@@ -1,4 +1,4 @@
-"""Checkpoints on the hub: one listing, then only the files asked for; knows huggingface_hub."""
+"""Checkpoints on the hub: one listing, then a download of only the files that are asked for."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from .hub_cache import (
 )
 from .hub_errors import HUB_ERRORS, model_error
 from .known_files import KNOWN_FILES, FileFacts
-from .verify import check_digest, check_size
 
 _log = logging.getLogger(__name__)
 
@@ -35,24 +34,26 @@ _UNREACHABLE = (httpx2.TransportError, OfflineModeIsEnabled)
 
 @dataclass(frozen=True, slots=True)
 class HubFiles:
-    """The files of one commit: what is cached, and where the rest comes from.
+    """The files of one commit: those that are cached, and the way to get the others.
 
-    A download must match the size and SHA-256 that the hub itself states. Without an explicit
-    revision it must match `KNOWN_FILES` as well, so that neither a mirror nor a replaced "main"
-    slips in other weights; naming a revision is consent to what that revision holds.
-    Digests are computed once, after a download; sizes are compared on every use.
+    A download must have the size and SHA-256 that the hub states. Without an explicit revision it
+    must also match `KNOWN_FILES`, so that neither a mirror nor a replaced "main" can slip in other
+    weights; naming a revision is consent to what it contains. Digests are computed once, after a
+    download; sizes are compared on every use.
 
     Attributes:
         id: hub id.
         commit: resolved revision.
         folder: the commit's snapshot folder in the cache.
-        facts: relative name to what is known of the file.
+        names: of all files or, offline, of those that are cached.
+        facts: what is known about each file.
         settings: endpoint, cache and whether the network may be used.
     """
 
     id: str
     commit: str
     folder: Path
+    names: frozenset[str]
     facts: Mapping[str, FileFacts]
     settings: HubSettings
 
@@ -60,18 +61,16 @@ class HubFiles:
         for name in names:
             if not is_usable(name):
                 raise ModelInvalid(
-                    f"{name} is neither JSON, safetensors nor ONNX", "Other files are not fetched."
+                    f"{name} is not JSON, safetensors or ONNX", "Other files are never fetched."
                 )
             path = self.folder / name
+            expected = self.facts.get(name, FileFacts())
             if path.is_file():
-                check_size(path, f"{self.id}: {name}", self._expected(name))
+                expected.check_size(path, f"{self.id}: {name}")
             else:
-                self._download(name)
+                self._download(name, expected)
 
-    def _expected(self, name: str) -> FileFacts:
-        return self.facts.get(name, FileFacts())
-
-    def _download(self, name: str) -> None:
+    def _download(self, name: str, expected: FileFacts) -> None:
         if self.settings.offline:
             raise not_cached(self.id, name)
         hub: Any = _hub(self.settings)  # its signature names an untyped progress bar
@@ -82,8 +81,8 @@ class HubFiles:
         except HUB_ERRORS as error:
             raise model_error(error, self.id, self.commit) from error
         try:
-            check_size(Path(path), f"{self.id}: {name}", self._expected(name))
-            check_digest(Path(path), f"{self.id}: {name}", self._expected(name))
+            expected.check_size(Path(path), f"{self.id}: {name}")
+            expected.check_digest(Path(path), f"{self.id}: {name}")
         except ModelInvalid:
             blob = os.path.realpath(path)
             Path(path).unlink(missing_ok=True)
@@ -97,24 +96,29 @@ def _hub(settings: HubSettings) -> HfApi:
 
 def open_from_hub(hub_id: str, revision: str | None, local_files_only: bool) -> Checkpoint:
     """Open a hub repository at a revision; see `open_checkpoint` for the errors."""
-    source, files = _locate(hub_id, revision, local_files_only)
-    checkpoint = _open(source, files)
+    source = _locate(hub_id, revision, local_files_only)
+    if "config.json" not in source.names and source.settings.offline:
+        raise not_cached(hub_id, "config.json")
+    source.fetch(name for name in CONFIG_FILES if name in source.names)
+    if "config.json" not in source.names:
+        raise ModelNotFound(f"{hub_id} has no config.json", "Name a SmolVLM checkpoint.")
+    config = ModelConfig.from_folder(source.folder)
     _remember(source, revision)
-    return checkpoint
+    return Checkpoint(hub_id, source.commit, source.folder, config, source.names, source)
 
 
 def fetch_adapter(
     hub_id: str, revision: str | None, local_files_only: bool, names: tuple[str, ...]
 ) -> tuple[str, Path]:
-    """Fetch the files of an adapter's repository; its commit, and the folder they are in.
+    """Fetch files of an adapter's repository; returns its commit and the folder they are in.
 
-    Raises what `find_adapter` does.
+    Raises as `find_adapter` does.
     """
-    source, files = _locate(hub_id, revision, local_files_only)
+    source = _locate(hub_id, revision, local_files_only)
     for name in names:
-        if name not in files and source.settings.offline:
+        if name not in source.names and source.settings.offline:
             raise not_cached(hub_id, name)
-        if name not in files:
+        if name not in source.names:
             raise ModelNotFound(
                 f"{hub_id} has no {name}", "Name a LoRA adapter that peft saved as safetensors."
             )
@@ -123,10 +127,8 @@ def fetch_adapter(
     return source.commit, source.folder
 
 
-def _locate(
-    hub_id: str, revision: str | None, local_files_only: bool
-) -> tuple[HubFiles, frozenset[str]]:
-    """One commit of a repository, and the names of what it has or, offline, of what is cached."""
+def _locate(hub_id: str, revision: str | None, local_files_only: bool) -> HubFiles:
+    """Resolve a revision to a commit, by the hub or, if it cannot be reached, by the cache."""
     settings = hub_settings(local_files_only)
     if settings.offline:
         return _locate_cached(hub_id, revision, settings)
@@ -145,7 +147,7 @@ def _locate(
         offline = HubSettings(settings.endpoint, settings.cache, offline=True)
         return _locate_cached(hub_id, revision, offline)
     if not info.sha:
-        raise ModelInvalid(f"the hub names no commit for {hub_id}", "Check HF_ENDPOINT.")
+        raise ModelInvalid(f"the hub states no commit for {hub_id}", "Check HF_ENDPOINT.")
     facts = {
         file.rfilename: FileFacts(file.size, file.lfs.sha256 if file.lfs else None)
         for file in info.siblings or ()
@@ -154,44 +156,29 @@ def _locate(
     if revision is None:
         facts = _with_known_facts(hub_id, facts)
     folder = snapshot_folder(hub_id, info.sha, settings)
-    return HubFiles(hub_id, info.sha, folder, facts, settings), frozenset(facts)
+    return HubFiles(hub_id, info.sha, folder, frozenset(facts), facts, settings)
 
 
 def _with_known_facts(hub_id: str, facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
-    """Add what this package knows, and refuse a listing that contradicts it."""
-    merged = dict(facts)
-    for name, known in KNOWN_FILES.get(hub_id, {}).items():
-        if name not in facts:
-            continue
-        listed = facts[name]
+    """Replace what the hub lists by what this package knows, and refuse contradictions."""
+    known_facts = KNOWN_FILES.get(hub_id, {})
+    for name in facts.keys() & known_facts.keys():
+        known, listed = known_facts[name], facts[name]
         if listed.size not in (None, known.size) or listed.sha256 not in (None, known.sha256):
             raise ModelInvalid(
-                f"the hub now lists another {name} for {hub_id} than the one known here",
-                "Name a revision explicitly to accept what it holds.",
+                f"the hub now lists another {name} for {hub_id} than the published one",
+                "Name a revision explicitly to accept what it contains.",
             )
-        merged[name] = known
-    return merged
+    return facts | {name: known_facts[name] for name in facts.keys() & known_facts.keys()}
 
 
-def _locate_cached(
-    hub_id: str, revision: str | None, settings: HubSettings
-) -> tuple[HubFiles, frozenset[str]]:
+def _locate_cached(hub_id: str, revision: str | None, settings: HubSettings) -> HubFiles:
     commit = cached_commit(hub_id, revision, settings)
     if commit is None:
         raise not_cached(hub_id, f"revision {revision}" if revision else None)
     folder = snapshot_folder(hub_id, commit, settings)
     known = KNOWN_FILES.get(hub_id, {}) if revision is None else {}
-    return HubFiles(hub_id, commit, folder, known, settings), list_files(folder)
-
-
-def _open(source: HubFiles, files: frozenset[str]) -> Checkpoint:
-    if "config.json" not in files and source.settings.offline:
-        raise not_cached(source.id, "config.json")
-    source.fetch(name for name in CONFIG_FILES if name in files)
-    if "config.json" not in files:
-        raise ModelNotFound(f"{source.id} has no config.json", "Name a SmolVLM checkpoint.")
-    config = ModelConfig.from_folder(source.folder)
-    return Checkpoint(source.id, source.commit, source.folder, config, files, source)
+    return HubFiles(hub_id, commit, folder, list_files(folder), known, settings)
 
 
 def _remember(source: HubFiles, revision: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The hub's cache on disk and the environment variables that steer it.
+"""The hub's cache on disk, and the environment variables that locate it.
 
 Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache,
 `models--OWNER--NAME/{refs/REVISION, snapshots/COMMIT/FILE}`.
@@ -27,7 +27,7 @@ class HubSettings:
     Attributes:
         endpoint: base URL; None for huggingface_hub's default.
         cache: folder of cached repositories.
-        offline: whether the network is off limits.
+        offline: whether the network must not be used.
     """
 
     endpoint: str | None
@@ -36,7 +36,7 @@ class HubSettings:
 
 
 def hub_settings(local_files_only: bool = False) -> HubSettings:
-    """Read the environment now; huggingface_hub itself reads it once, when imported."""
+    """Read the environment now; huggingface_hub reads it only once, when it is imported."""
     from huggingface_hub import constants
 
     environment = os.environ
@@ -52,7 +52,7 @@ def hub_settings(local_files_only: bool = False) -> HubSettings:
 
 
 def cached_commit(hub_id: str, revision: str | None, settings: HubSettings) -> str | None:
-    """The commit that a revision meant when it was last fetched, if that is cached."""
+    """The commit that a revision stood for when it was last fetched, if that is cached."""
     revision = revision or "main"
     if not _COMMIT.fullmatch(revision):
         references = _repository(hub_id, settings) / "refs"
@@ -69,9 +69,9 @@ def cached_commit(hub_id: str, revision: str | None, settings: HubSettings) -> s
 
 
 def remember_commit(hub_id: str, revision: str | None, commit: str, settings: HubSettings) -> None:
-    """Note what a branch or tag means now, so that it opens offline later.
+    """Record which commit a branch or tag is now, so that it can be opened offline later.
 
-    huggingface_hub notes it only when it resolves a revision itself; here every download is
+    huggingface_hub records that only when it resolves a revision itself; here every download is
     pinned to the commit.
     """
     if revision == commit or cached_commit(hub_id, revision, settings) == commit:
@@ -80,8 +80,8 @@ def remember_commit(hub_id: str, revision: str | None, commit: str, settings: Hu
     try:
         reference.parent.mkdir(parents=True, exist_ok=True)
         reference.write_text(commit, encoding="ascii")
-    except OSError as error:  # a cache shared read-only still serves
-        _log.warning("%s will not open offline: %s", hub_id, error.strerror)
+    except OSError as error:  # a read-only shared cache still works
+        _log.warning("%s cannot be opened offline later: %s", hub_id, error.strerror)
 
 
 def snapshot_folder(hub_id: str, commit: str, settings: HubSettings) -> Path:

@@ -1,4 +1,4 @@
-"""huggingface_hub's exceptions as ours, each with what the user can do about it."""
+"""Turns huggingface_hub's exceptions into ours, each with what the user can do about it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..errors import ModelError, ModelInvalid, ModelNotFound
 from .hub_cache import not_cached
 
 HUB_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, EntryNotFoundError)
-"""Everything huggingface_hub's calls raise; its own errors derive from these."""
+"""Everything that huggingface_hub's calls raise; its own errors derive from these."""
 
 _ELSE = "Or use `--model embedded`, which needs no download."
 
@@ -43,11 +43,11 @@ def model_error(error: Exception, hub_id: str, revision: str | None) -> ModelErr
     if isinstance(error, EntryNotFoundError):
         return ModelNotFound(f"{hub_id} lacks a file it listed", "Try again, or name a revision.")
     if isinstance(error, HFValidationError):
-        return ModelNotFound(f"{hub_id!r} is no hub id ({error})", "Write owner/name.")
+        return ModelNotFound(f"{hub_id!r} is not a hub id ({error})", "Use the form owner/name.")
     if isinstance(error, HfHubHTTPError):
+        status = error.response.status_code
         return ModelError(
-            f"the hub answered with status {error.response.status_code} for {hub_id}",
-            f"Try again later. {_ELSE}",
+            f"the hub answered with status {status} for {hub_id}", f"Try again later. {_ELSE}"
         )
     if isinstance(error, httpx2.TimeoutException):
         return ModelError(f"the hub did not answer in time for {hub_id}", f"Try again. {_ELSE}")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ModelInvalid
+
+_READ = 1 << 20
+_AGAIN = "Delete the file and fetch the checkpoint again."
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What a file must look like; None where it is not known.
+    """What a file must look like; None where that is not known.
 
     Attributes:
         size: bytes.
@@ -16,6 +23,32 @@ class FileFacts:
 
     size: int | None = None
     sha256: str | None = None
+
+    def check_size(self, path: Path, name: str) -> None:
+        """Compare the size of the file at `path`, which costs one stat.
+
+        Raises:
+            ModelInvalid: the sizes differ.
+        """
+        size = path.stat().st_size
+        if self.size is not None and size != self.size:
+            raise ModelInvalid(f"{name} has {size:,} bytes instead of {self.size:,}", _AGAIN)
+
+    def check_digest(self, path: Path, name: str) -> None:
+        """Compare the SHA-256 of the file at `path`, which reads all of it.
+
+        Raises:
+            ModelInvalid: the digests differ.
+        """
+        if self.sha256 is None:
+            return
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while part := file.read(_READ):
+                digest.update(part)
+        found = digest.hexdigest()
+        if found != self.sha256:
+            raise ModelInvalid(f"{name} has the SHA-256 {found} instead of {self.sha256}", _AGAIN)
 
 
 _ONNX_256M = {
@@ -62,7 +95,7 @@ _ONNX_256M = {
         ("_uint8", 94247969, "f82adc84246fbfe8651038470166385452682cc889538f5106544e622e5f1595"),
     ),
 }
-"""Component to (precision suffix, bytes, SHA-256)."""
+"""Component → (precision suffix, bytes, SHA-256)."""
 
 KNOWN_FILES: dict[str, dict[str, FileFacts]] = {
     "HuggingFaceTB/SmolVLM-256M-Instruct": {
@@ -76,4 +109,4 @@ KNOWN_FILES: dict[str, dict[str, FileFacts]] = {
         },
     }
 }
-"""Hub id to relative file name to facts. See `hub.HubFiles` for when they are compared."""
+"""Hub id → relative file name → facts. `hub.HubFiles` says when they are compared."""

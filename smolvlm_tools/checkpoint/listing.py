@@ -9,9 +9,7 @@ from .aliases import ALIASES, EMBEDDED, EMBEDDED_FOLDER, PARAMETERS
 from .checkpoint import list_files
 from .hub_cache import HubSettings, cached_commit, hub_settings, snapshot_folder
 from .known_files import KNOWN_FILES
-from .verify import read_safetensors_header
-
-_WEIGHTS = "model.safetensors"
+from .safetensors import SINGLE, read_safetensors_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +19,9 @@ class ModelInfo:
     Attributes:
         alias: the short name.
         id: what it stands for.
-        parameters: weights and biases, lm_head included; None when not known.
-        download_bytes: size of its safetensors file; 0 for what ships in the package, None when
-            not known.
+        parameters: weights and biases, including lm_head; None if unknown.
+        download_bytes: size of its safetensors file; 0 for what ships in the package, None if
+            unknown.
         cached: whether weights (safetensors or ONNX) are on this machine.
     """
 
@@ -44,20 +42,16 @@ def list_models() -> tuple[ModelInfo, ...]:
 
 
 def _published(alias: str, hub_id: str, settings: HubSettings) -> ModelInfo:
-    known = KNOWN_FILES.get(hub_id, {}).get(_WEIGHTS)
+    known = KNOWN_FILES.get(hub_id, {}).get(SINGLE)
     commit = cached_commit(hub_id, None, settings)
     files = list_files(snapshot_folder(hub_id, commit, settings)) if commit else frozenset[str]()
-    return ModelInfo(
-        alias,
-        hub_id,
-        PARAMETERS[alias],
-        known.size if known else None,
-        any(name.endswith((".safetensors", ".onnx")) for name in files),
-    )
+    size = known.size if known else None
+    cached = any(name.endswith((".safetensors", ".onnx")) for name in files)
+    return ModelInfo(alias, hub_id, PARAMETERS[alias], size, cached)
 
 
 def _embedded() -> ModelInfo:
-    weights = EMBEDDED_FOLDER / _WEIGHTS
+    weights = EMBEDDED_FOLDER / SINGLE
     if not weights.is_file():
         return ModelInfo(EMBEDDED, ALIASES[EMBEDDED], None, 0, False)
     tensors = read_safetensors_header(weights)

@@ -1,17 +1,14 @@
-"""Tells aliases, folders and hub ids apart; the way into this package."""
+"""`open_checkpoint`: tells aliases, folders and hub ids apart."""
 
 from __future__ import annotations
 
 import difflib
 import os
-import re
 from pathlib import Path
 
 from ..errors import BadOptions, ModelNotFound
-from .aliases import ALIASES, EMBEDDED, EMBEDDED_FOLDER, EMBEDDED_ID
+from .aliases import ALIASES, EMBEDDED, EMBEDDED_FOLDER, EMBEDDED_ID, HUB_ID
 from .checkpoint import Checkpoint
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*", re.ASCII)
 
 
 def open_checkpoint(
@@ -19,26 +16,27 @@ def open_checkpoint(
 ) -> Checkpoint:
     """Open a checkpoint by alias, folder or hub id, in this order.
 
-    From the hub only its configuration and tokenizer are fetched; `Checkpoint.fetch` gets the
+    From the hub, only the configuration and tokenizer are fetched; `Checkpoint.fetch` gets the
     weights. `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT` and `HF_HUB_OFFLINE` are respected.
 
     Args:
         name: one of `ALIASES`, a folder in the hub's layout, or "owner/name".
         revision: branch, tag or commit on the hub; "main" when None.
-        local_files_only: use what is cached and never the network.
+        local_files_only: use only what is cached, never the network.
 
     Raises:
-        ModelNotFound: nothing by that name, or not cached while offline; says how to get it.
+        ModelNotFound: nothing has that name, or it is not cached while offline; the remedy says
+            how to get it.
         ModelInvalid: its files are damaged.
         ModelError: the hub failed.
-        BadOptions: a revision of something that has none.
+        BadOptions: a revision was given for something that has none.
     """
     if not isinstance(name, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise _unknown(str(name))
     text = os.fspath(name)
     hub_id = ALIASES.get(text) if isinstance(name, str) else None
     if hub_id is None and not os.path.isdir(text):
-        if not isinstance(name, str) or _HUB_ID.fullmatch(text) is None:
+        if not isinstance(name, str) or HUB_ID.fullmatch(text) is None:
             raise _unknown(text)
         hub_id = text
     if hub_id is not None and text != EMBEDDED:
@@ -48,7 +46,7 @@ def open_checkpoint(
     if revision is not None:
         raise BadOptions(
             f"{text!r} is a folder and has no revision {revision!r}",
-            "Leave the revision out, or name a hub id.",
+            "Leave out the revision, or name a hub id.",
         )
     if text == EMBEDDED and isinstance(name, str):
         return _open_embedded()

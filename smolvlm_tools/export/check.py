@@ -1,10 +1,7 @@
-"""Holds exported files against torch; knows both runtimes' outputs, not how graphs are made."""
+"""Compares what exported files compute with what torch computes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,45 +9,29 @@ from numpy.typing import NDArray
 
 from ..backends.onnx.backend import OnnxBackend
 from ..backends.onnx.files import COMPONENTS
-from ..checkpoint.config import ModelConfig
+from ..checkpoint import Checkpoint
 from ..errors import ModelInvalid
-from .reference import GREEDY_STEPS, Reference
+from .reference import GREEDY_STEPS, TorchOutputs
 from .report import ComponentError
 
 TOLERANCE = 1e-3
 """Largest error of an fp32 component, relative to torch's largest value."""
 
-REMEDY = "This is a fault of the export: report it with the checkpoint's config.json."
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedFolder:
-    """A folder of exported files, as the backend wants to see a checkpoint."""
-
-    folder: Path
-    config: ModelConfig
-    files: frozenset[str]
-
-    @property
-    def id(self) -> str:
-        return str(self.folder)
-
-    def fetch(self, names: Iterable[str]) -> None:
-        """Nothing to fetch: the files lie here."""
+REMEDY = "This is a bug in the export: report it with the checkpoint's config.json."
 
 
 def check_precision(
-    folder: ExportedFolder, precision: str, reference: Reference
+    exported: Checkpoint, precision: str, reference: TorchOutputs
 ) -> tuple[list[ComponentError], int]:
-    """Run one precision on the reference's inputs.
+    """Run one precision of the exported files on the reference's inputs.
 
     Returns:
-        The error of each component, and how many greedy steps chose torch's token.
+        The error of each component, and at how many greedy steps it chose torch's token.
 
     Raises:
-        ModelInvalid: NaN, a wrong shape, or fp32 files that do not match torch.
+        ModelInvalid: the files return NaN or a wrong shape, or in fp32 do not match torch.
     """
-    backend = OnnxBackend.load(folder, precision, "cpu")
+    backend = OnnxBackend.load(exported, precision, "cpu")
     try:
         features = backend.encode(reference.tiles)
         embeddings = backend.embed(reference.prompt)
@@ -69,7 +50,9 @@ def check_precision(
     return errors, same
 
 
-def _logits(backend: OnnxBackend, reference: Reference, features: list[Any]) -> NDArray[np.float32]:
+def _logits(
+    backend: OnnxBackend, reference: TorchOutputs, features: list[Any]
+) -> NDArray[np.float32]:
     """Logits after the prompt and after each of torch's tokens, (1 + GREEDY_STEPS, vocab)."""
     cache = backend.create_cache(len(reference.prompt) + GREEDY_STEPS)
     rows = [backend.forward(reference.prompt, cache, features)]
@@ -84,7 +67,8 @@ def _compare(
     if found.shape != truth.shape or not np.isfinite(found).all():
         raise ModelInvalid(
             f"{component} ({precision}) returns {found.shape} with "
-            f"{int((~np.isfinite(found)).sum())} NaN or infinite values, torch {truth.shape}",
+            f"{int((~np.isfinite(found)).sum())} NaN or infinite values; torch returns "
+            f"{truth.shape} and finite values",
             REMEDY,
         )
     difference = np.abs(found - truth)
@@ -101,7 +85,7 @@ def _compare(
 def _same_choices(
     found: NDArray[np.float32], truth: NDArray[np.float32], forgive_ties: bool
 ) -> int:
-    """Steps whose greedy token is torch's, or in fp32 as good as it within the tolerance."""
+    """Steps that choose torch's token; ties within the tolerance count if `forgive_ties`."""
     rows = np.arange(len(truth))
     lost = truth.max(axis=1) - truth[rows, found.argmax(axis=1)]
     allowed = TOLERANCE * np.abs(truth).max(axis=1) if forgive_ties else 0.0
@@ -112,13 +96,13 @@ def _require_match(errors: list[ComponentError], same: int) -> None:
     for error in errors:
         if error.max_relative > TOLERANCE:
             raise ModelInvalid(
-                f"{error.component} (fp32) is {error.max_relative:.2g} away from torch, more than "
-                f"{TOLERANCE:g} of the largest value",
+                f"{error.component} (fp32) differs from torch by {error.max_relative:.2g} of the "
+                f"largest value; at most {TOLERANCE:g} is allowed",
                 REMEDY,
             )
     if same != GREEDY_STEPS + 1:
         raise ModelInvalid(
             f"{GREEDY_STEPS + 1 - same} of {GREEDY_STEPS + 1} greedy tokens (fp32) differ from "
-            "torch's",
+            "those of torch",
             REMEDY,
         )

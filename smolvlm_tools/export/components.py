@@ -1,17 +1,19 @@
-"""Writes one component in one precision; knows which graph belongs to which file name."""
+"""Writes one component in one precision."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..backends.onnx.files import EXPORTED, INLINE_LIMIT, component_file
 from ..checkpoint.config import ModelConfig
-from .decoder_graph import build_embedding, build_fused_decoder
+from .decoder_graph import FusedDecoder, build_embedding
 from .graph import GraphBuilder
-from .plain_decoder_graph import build_plain_decoder
-from .vision_graph import build_vision
-from .weights import Weights
+from .plain_decoder_graph import PlainDecoder
+from .vision_graph import VisionTower
+
+if TYPE_CHECKING:
+    from .weights import Weights
 
 PRECISIONS = EXPORTED
 BYTES_PER_WEIGHT = {"float": 4.0, "rows8": 1.05, "fused8": 1.05, "blocks8": 1.15, "blocks4": 0.65}
@@ -31,11 +33,11 @@ def write_component(
 
     Args:
         out: the folder above `onnx`, which exists.
-        component: one of `onnx_files.COMPONENTS`.
+        component: one of `backends.onnx.files.COMPONENTS`.
         precision: one of `PRECISIONS`.
-        weights: the open checkpoint.
+        weights: of the checkpoint.
         config: its numbers.
-        fused: the fused form, else the plain one.
+        fused: write the fused form, else the plain one.
         half: keep fp32 matrices as float16 in the file.
     """
     matrices = choose_matrices(component, precision, fused=fused)
@@ -45,13 +47,11 @@ def write_component(
     graph = GraphBuilder(path, matrices, half=half, external=external)
     try:
         if component == "vision_encoder":
-            build_vision(graph, weights, config, fused)
+            VisionTower(graph, weights, config).build(fused=fused)
         elif component == "embed_tokens":
             build_embedding(graph, weights, config)
-        elif fused:
-            build_fused_decoder(graph, weights, config)
         else:
-            build_plain_decoder(graph, weights, config)
+            (FusedDecoder if fused else PlainDecoder)(graph, weights, config).build()
         graph.save()
     finally:
         graph.close()
@@ -60,10 +60,10 @@ def write_component(
 def choose_matrices(component: str, precision: str, *, fused: bool) -> str:
     """How a component holds its matrices in a precision: a key of `graph.MATRICES`.
 
-    int8: the tower sees one tile a call, so one scale for its activations harms no other tile
-    (and on the 1024 rows of a tile, that product is 2.5 times as quick as one of blocks); the
-    decoder's rows must not depend on their neighbours. q4 leaves the token table in full, as the
-    hub's files do.
+    int8: the tower sees one tile per call, so one scale for its activations harms no other tile
+    (and on the 1024 rows of a tile, that product is 2.5 times as fast as one of blocks); the
+    decoder's rows must not depend on their neighbours. q4 keeps the token table in full precision,
+    as the hub's files do.
     """
     if precision == "fp32" or (precision == "q4" and component == "embed_tokens"):
         return "float"
@@ -82,8 +82,7 @@ def _weight_count(component: str, config: ModelConfig) -> int:
         return table
     if component == "vision_encoder":
         layer = 4 * vision.hidden_size**2 + 2 * vision.hidden_size * vision.intermediate_size
-        return vision.layers * layer + math.prod(
-            (vision.hidden_size, config.scale_factor**2, text.hidden_size)
-        )
+        connector = vision.hidden_size * config.scale_factor**2 * text.hidden_size
+        return vision.layers * layer + connector
     heads = 2 * (text.heads + text.kv_heads) * text.head_dim
     return table + text.layers * text.hidden_size * (heads + 3 * text.intermediate_size)

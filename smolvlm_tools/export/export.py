@@ -1,16 +1,18 @@
-"""Exports a checkpoint: graphs into a scratch folder, checked there, then moved into place."""
+"""Exports a checkpoint: graphs are written to a scratch folder, checked, then moved into place."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..backends.onnx.files import COMPONENTS, FOLDER
-from ..checkpoint import AdapterFiles
+from ..checkpoint import AdapterFiles, Checkpoint
+from ..checkpoint.checkpoint import list_files
 from ..checkpoint.config import ModelConfig
 from ..errors import BadOptions, ModelError, ModelInvalid
 from .components import PRECISIONS, write_component
@@ -29,7 +31,7 @@ COPIED = (
     "chat_template.json",
     "chat_template.jinja",
 )
-"""Files of the checkpoint that belong to an exported folder, where they exist."""
+"""Files of the checkpoint that are copied beside new weights, where they exist."""
 
 Progress = Callable[[str], None]
 
@@ -46,20 +48,17 @@ def export_checkpoint(
 ) -> ExportReport:
     """Write ONNX files in the hub's layout and check them against torch.
 
-    Nothing appears in `out` before every file has been checked; a failure or Ctrl-C leaves it as
-    it was. fp32 files must match torch; of the others, errors are reported, and only NaN or a
-    wrong shape fails.
+    Nothing appears in `out` until every file has been checked; a failure or Ctrl-C leaves it as it
+    was. fp32 files must match torch; of the others, only NaN or a wrong shape is a failure.
 
     Args:
         checkpoint_folder: an Idefics3 / SmolVLM folder with safetensors weights.
         out: folder to write to; may be `checkpoint_folder`.
-        precisions: of `PRECISIONS`. int8: 8-bit weights and activations; q4: 4-bit weights in
-            blocks of 32, token table in full (see `components.choose_matrices`).
-        fused: True for com.microsoft operators (quicker; last logits only; no `position_ids` and
-            `pixel_attention_mask`), False for standard operators and the hub's exact inputs. None
-            takes the fused form where the decoder's head size allows it.
-        weights: "fp16" rounds the weights to float16 and stores fp32 matrices as such (half the
-            bytes, computed in float32 all the same).
+        precisions: of `PRECISIONS`, as `components.choose_matrices` explains them.
+        fused: True for com.microsoft operators (faster; last logits only; no `position_ids` and
+            `pixel_attention_mask`), False for standard operators and the hub's exact inputs, None
+            for the fused form where the decoder's head size allows it.
+        weights: "fp16" stores weights rounded to float16, half the bytes; still runs in float32.
         progress: called with one line before each step.
         adapter: a LoRA adapter to merge into the weights first (see `checkpoint.find_adapter`).
 
@@ -74,103 +73,96 @@ def export_checkpoint(
     from .reference import require_export_packages
 
     chosen = _check_options(precisions, weights)
-    if adapter is not None and out.resolve() == checkpoint_folder.resolve():
-        raise BadOptions(
-            f"files with the adapter {adapter.id} merged in do not belong beside the weights in "
-            f"{out}, which lack it",
-            "Export to a folder of its own.",
-        )
+    _check_place(checkpoint_folder, out, adapter)
     require_export_packages()
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
     form, notes = _choose_form(config, fused)
-    report_step = progress or _silent
-    existed = out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as scratch:
-            job = _Job(checkpoint_folder, Path(scratch), config, form, weights == "fp16", adapter)
-            job.write(chosen, report_step)
-            errors, same = job.check(chosen, report_step)
-            files = _move_into(Path(scratch), out)
-    except OSError as error:
-        raise ModelError(
-            f"the export to {out} failed ({error})", "Check permissions and free space."
-        ) from error
-    finally:
-        _remove_if_empty(out, existed)
-    from .reference import GREEDY_STEPS
-
-    return ExportReport(
-        out, "fused" if form else "plain", files, tuple(errors), same, GREEDY_STEPS + 1, notes
-    )
+    job = _Job(checkpoint_folder, out, config, form, weights == "fp16", adapter)
+    return replace(job.run(chosen, progress or say_nothing), notes=notes)
 
 
+@dataclass(frozen=True, slots=True)
 class _Job:
-    """One export into a scratch folder."""
+    """One export."""
 
-    def __init__(
-        self,
-        source: Path,
-        scratch: Path,
-        config: ModelConfig,
-        fused: bool,
-        half: bool,
-        adapter: AdapterFiles | None,
-    ) -> None:
-        self._source, self._scratch, self._config = source, scratch, config
-        self._fused, self._half, self._adapter = fused, half, adapter
+    source: Path
+    out: Path
+    config: ModelConfig
+    fused: bool
+    half: bool
+    adapter: AdapterFiles | None
 
-    def write(self, precisions: Sequence[str], progress: Progress) -> None:
+    def run(self, precisions: Sequence[str], progress: Progress) -> ExportReport:
+        """Write into a scratch folder, check the files there, and move them into place."""
+        existed = self.out.exists()
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".export-", dir=self.out) as name:
+                scratch = Path(name)
+                self.write(scratch, precisions, progress)
+                report = self.check(scratch, precisions, progress)
+                _move_into(scratch, self.out, report.files)
+        except OSError as error:
+            raise ModelError(
+                f"the export to {self.out} failed ({error})", "Check permissions and free space."
+            ) from error
+        finally:
+            _remove_if_empty(self.out, existed)
+        return report
+
+    def write(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> None:
         from .weights import open_weights
 
-        (self._scratch / FOLDER).mkdir()
-        inside = self._source.resolve() == self._scratch.parent.resolve()
-        for name in () if inside else COPIED:
-            if (self._source / name).is_file():
-                shutil.copyfile(self._source / name, self._scratch / name)
-        with open_weights(self._source, half=self._half, adapter=self._adapter) as weights:
-            for precision in precisions:
-                for component in COMPONENTS:
-                    progress(f"writing {component} ({precision})")
-                    write_component(
-                        self._scratch,
-                        component,
-                        precision,
-                        weights,
-                        self._config,
-                        fused=self._fused,
-                        half=self._half,
-                    )
-            _check_all_read(weights.unread)
-            weights.check_all_merged()
+        (scratch / FOLDER).mkdir()
+        if self.source.resolve() != self.out.resolve():
+            copy_small_files(self.source, scratch)
+        weights = open_weights(self.source, half=self.half, adapter=self.adapter)
+        for precision in precisions:
+            for component in COMPONENTS:
+                progress(f"writing {component} ({precision})")
+                write_component(
+                    scratch,
+                    component,
+                    precision,
+                    weights,
+                    self.config,
+                    fused=self.fused,
+                    half=self.half,
+                )
+        _check_all_read(weights.unread)
+        weights.check_all_merged()
 
-    def check(
-        self, precisions: Sequence[str], progress: Progress
-    ) -> tuple[list[ComponentError], dict[str, int]]:
-        from .check import ExportedFolder, check_precision
-        from .reference import compute_reference
+    def check(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> ExportReport:
+        from .check import check_precision
+        from .reference import GREEDY_STEPS, compute_reference
 
         progress("running torch")
-        reference = compute_reference(
-            self._source, self._config, half=self._half, adapter=self._adapter
-        )
-        names = frozenset(file.name for file in _list_files(self._scratch))
-        folder = ExportedFolder(self._scratch, self._config, names)
+        truth = compute_reference(self.source, self.config, half=self.half, adapter=self.adapter)
+        exported = Checkpoint(str(scratch), None, scratch, self.config, list_files(scratch))
         errors: list[ComponentError] = []
         same: dict[str, int] = {}
         for precision in precisions:
             progress(f"checking {precision} against torch")
-            found, same[precision] = check_precision(folder, precision, reference)
+            found, same[precision] = check_precision(exported, precision, truth)
             errors.extend(found)
-        return errors, same
+        form, files = "fused" if self.fused else "plain", _list_files(scratch)
+        return ExportReport(self.out, form, files, tuple(errors), same, GREEDY_STEPS + 1)
+
+
+def copy_small_files(source: Path, out: Path) -> None:
+    """Copy those of `COPIED` that `source` has."""
+    for name in COPIED:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, out / name)
 
 
 def check_supported(folder: Path) -> None:
     """Refuse configurations whose computation the graphs do not describe.
 
     Raises:
-        ModelInvalid: another activation, scaled RoPE, or biases in the decoder.
+        ModelInvalid: another activation, scaled RoPE, biases in the decoder, or images that do not
+            have three channels.
     """
     raw: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     text, vision = raw.get("text_config") or {}, raw.get("vision_config") or {}
@@ -189,8 +181,8 @@ def check_supported(folder: Path) -> None:
     for key, (found, wanted) in expected.items():
         if found != wanted:
             raise ModelInvalid(
-                f"config.json has {key} = {found!r}; export knows only {wanted!r}",
-                "Use the torch backend for this checkpoint.",
+                f"config.json has {key} = {found!r}; only {wanted!r} can be exported",
+                "Load this checkpoint with backend='torch' instead.",
             )
 
 
@@ -206,13 +198,22 @@ def _check_options(precisions: Sequence[str], weights: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(precisions))
 
 
+def _check_place(source: Path, out: Path, adapter: AdapterFiles | None) -> None:
+    if adapter is not None and out.resolve() == source.resolve():
+        raise BadOptions(
+            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
+            "the exported files would contain",
+            "Export to a folder of its own.",
+        )
+
+
 def _choose_form(config: ModelConfig, fused: bool | None) -> tuple[bool, tuple[str, ...]]:
     """Whether to write the fused form, and what to tell the user about it."""
     if fused is False or fusable(config):
         return fused is not False, ()
-    reason = f"heads of {config.text.head_dim} do not fit the fused operators (multiples of 16)"
+    reason = f"the fused operators take heads of 16, 32, … values, not {config.text.head_dim}"
     if fused:
-        raise BadOptions(reason, "Leave the form to the export, or ask for the plain one.")
+        raise BadOptions(reason, "Leave `fused` out, or pass fused=False for the plain form.")
     return False, (f"{reason}: the plain form was written.",)
 
 
@@ -221,29 +222,27 @@ def _check_all_read(unread: set[str]) -> None:
     if left:
         raise ModelInvalid(
             f"the weights hold {len(left)} tensors that no SmolVLM layer uses, such as {left[0]}",
-            "Use the torch backend for this checkpoint.",
+            "Load this checkpoint with backend='torch' instead.",
         )
 
 
-def _list_files(folder: Path) -> list[ExportedFile]:
+def _list_files(folder: Path) -> tuple[ExportedFile, ...]:
     """Files below `folder`, those of subfolders first."""
     paths = sorted(
         (path for path in folder.rglob("*") if path.is_file()),
         key=lambda path: (path.parent == folder, path.name),
     )
-    return [ExportedFile(p.relative_to(folder).as_posix(), p.stat().st_size) for p in paths]
+    return tuple(ExportedFile(p.relative_to(folder).as_posix(), p.stat().st_size) for p in paths)
 
 
-def _move_into(scratch: Path, out: Path) -> tuple[ExportedFile, ...]:
-    files = _list_files(scratch)
+def _move_into(scratch: Path, out: Path, files: Iterable[ExportedFile]) -> None:
     (out / FOLDER).mkdir(exist_ok=True)
     for file in files:
         (scratch / file.name).replace(out / file.name)
-    return tuple(files)
 
 
-def _silent(_line: str) -> None:
-    pass
+def say_nothing(line: str) -> None:
+    """Discard a line of progress."""
 
 
 def _remove_if_empty(out: Path, existed: bool) -> None:

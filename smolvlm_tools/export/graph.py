@@ -1,7 +1,7 @@
-"""Builds one ONNX graph node by node and writes it; knows ONNX, not SmolVLM's layers.
+"""Builds one ONNX graph node by node and writes it.
 
-A matrix product is written in the form its precision asks for (`linear`, `table`), so the graph
-modules say what is computed and this one how the weights are held.
+A matrix product is written in the form its precision asks for (`linear`, `table`): the modules
+that describe layers say what is computed, this one says how the weights are stored.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MATRICES = {
 }
 """Ways to hold a matrix. Blocks keep one row's activations from setting another's scale; rows8 is
 two to three times as fast on many rows at once, and made of standard operators. fused8 computes
-the same, adds the bias in passing and does not wait for a runtime to recognise it."""
+the same in one operator, bias included, so that no runtime has to recognise the pattern first."""
 
 Shape = Sequence[int | str]
 
@@ -53,7 +53,7 @@ class GraphBuilder:
 
     Args:
         path: the .onnx file to write.
-        matrices: a key of `MATRICES`: how `linear` and `table` hold theirs.
+        matrices: a key of `MATRICES`: how `linear` and `table` store theirs.
         half: keep fp32 matrices as float16 in the file; ONNX Runtime widens them when it loads.
         external: keep large arrays in `<path>_data` instead of in the graph.
     """
@@ -119,7 +119,7 @@ class GraphBuilder:
         return self.constant(np.array(value, np.float32))
 
     def weight(self, name: str, value: NDArray[np.float32]) -> str:
-        """A float32 weight that is used as it is, whatever the precision."""
+        """A weight that stays float32 (or float16 if `half`) in every precision."""
         if not self._half or value.ndim < 2:
             return self._initializer(name, value)
         stored = self._initializer(f"{name}.fp16", value.astype(np.float16))
@@ -144,7 +144,7 @@ class GraphBuilder:
         return y if bias is None else self.node("Add", [y, self.weight(f"{name}.bias", bias)])
 
     def table(self, ids: str, name: str, weight: NDArray[np.float32]) -> str:
-        """Rows `ids` of `weight`; unless "float", as 8-bit rows with a scale each."""
+        """Rows `ids` of `weight`, stored in 8 bits with a scale per row unless "float"."""
         if self._matrices != "float":
             levels, scales = quantize_rows(weight)
             rows = self.node("Gather", [self._initializer(f"{name}.int8", levels), ids])
@@ -156,7 +156,7 @@ class GraphBuilder:
         return self.node("Cast", [self.node("Gather", [stored, ids])], to=FLOAT)
 
     def save(self) -> None:
-        """Write the file. The builder is spent afterwards."""
+        """Write the file. The builder cannot be used afterwards."""
         from onnx import helper
 
         graph = helper.make_graph(self._nodes, self.path.stem, self._inputs, self._outputs)
@@ -170,7 +170,7 @@ class GraphBuilder:
         self._tensors.close()
 
     def _quantize(self, x: str) -> list[str]:
-        """8-bit `x`, its step and its zero point; products of one `x` share them."""
+        """`x` in 8 bits, its step and its zero point; all products of one `x` share them."""
         if x not in self._quantized:
             self._quantized[x] = self.nodes("DynamicQuantizeLinear", [x], 3)
         return self._quantized[x]

@@ -1,4 +1,4 @@
-"""Writes a model file with one tensor in memory at a time; knows protobuf's wire format.
+"""Writes an ONNX file in protobuf's wire format, with one tensor in memory at a time.
 
 `onnx` would build the whole file in memory, several times over. A protobuf message may list its
 fields in any order, so the tensors are streamed to a side file while the graph is built, and the
@@ -69,7 +69,7 @@ class TensorStream:
             self._data.close()
 
     def _store(self, tensor: Any, payload: NDArray[np.uint8]) -> None:
-        """Append to the data file, aligned so that it can be mapped, and note where."""
+        """Append to the data file, aligned so that it can be mapped, and record the place."""
         from onnx import TensorProto
 
         assert self._data is not None

@@ -1,4 +1,4 @@
-"""Weight matrices to small integers, in the layouts ONNX Runtime reads; knows numpy only."""
+"""Weight matrices as small integers, in the layouts that ONNX Runtime reads."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class BlockQuantized:
 def quantize_blocks(weight: FloatArray, bits: int) -> BlockQuantized:
     """Round each run of `BLOCK` inputs of each output row to `bits` bits.
 
-    The scale is the entry of largest magnitude over -2**(bits-1), so that this entry is met
-    exactly (the symmetric rule of ONNX Runtime's own MatMulNBits quantizer).
+    The scale is the entry of largest magnitude divided by -2**(bits-1), so that this entry is
+    represented exactly (the symmetric rule of ONNX Runtime's own MatMulNBits quantizer).
 
     Args:
         weight: (N, K).

@@ -1,15 +1,14 @@
-"""Writes a checkpoint with quantized weights, one tensor in memory at a time; knows no kernels.
+"""Writes a checkpoint with quantized weights, one tensor in memory at a time.
 
-The folder is in the hub's layout: the small files, `model.safetensors`, and in config.json what
-`backends.torch_saved` reads. Quantized tensors are named as the library that makes them names
-them; what is not a matrix stays as stored.
+The folder is in the hub's layout: the small files, `model.safetensors`, and in config.json the
+entry that `backends.torch.saved` reads. Quantized tensors have the names that the quantizing
+library gives them; what is not a matrix stays as stored.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from ..backends.torch.weights import SINGLE, TorchWeights, open_weights
 from ..checkpoint import AdapterFiles, Checkpoint
 from ..errors import BadOptions, ModelError, ModelInvalid
 from ..machine.heap import give_back_large_blocks, trim_heap
-from .export import COPIED
+from .export import Progress, copy_small_files, say_nothing
 from .safetensors_file import write_safetensors
 
 MATRICES = {
@@ -36,9 +35,7 @@ MATRICES = {
     f"{TEXT}layers.": "decoder",
     HEAD: "lm_head",
 }
-"""Components by how the names of their matrices begin."""
-
-Progress = Callable[[str], None]
+"""How the names of a component's matrices begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +70,19 @@ def quantize_checkpoint(
     Args:
         checkpoint: opened; its weights are fetched here.
         out: folder to write to; not the checkpoint's own.
-        precision: one name, or one for each component: see `backends.torch_names`.
+        precision: one name, or one for each component: see `backends.torch.names`.
         adapter: a LoRA adapter to merge into the weights first.
         progress: called with one line now and then.
 
     Raises:
-        BadOptions: no such precision, one that quantizes nothing, or the checkpoint's own folder.
-        BackendUnavailable: a library is missing, or cannot quantize here.
-        ModelNotFound: the checkpoint has no safetensors.
-        ModelInvalid: it is quantized already or damaged, or the adapter does not belong to it.
+        BadOptions: an unknown precision, one that quantizes nothing, or the checkpoint's own
+            folder.
+        BackendUnavailable: a library is missing, or cannot quantize on this machine.
+        ModelNotFound: the checkpoint has no safetensors weights.
+        ModelInvalid: it is already quantized or damaged, or the adapter does not belong to it.
         ModelError: the files could not be written.
     """
-    kinds = _check(checkpoint, out, precision)
-    raw = read_config(checkpoint.folder)
-    if saved_kinds(raw) is not None:
-        raise ModelInvalid(
-            f"{checkpoint.id} is quantized already", "Use the checkpoint before quantization."
-        )
+    kinds, raw = _check(checkpoint, out, precision)
     give_back_large_blocks()
     base = open_weights(checkpoint)
     weights = base if adapter is None else merge_adapter(base, adapter, raw)
@@ -98,7 +91,7 @@ def quantize_checkpoint(
         source = _Source(base, weights, kinds)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            tensors = source.tensors(progress or _silent)
+            tensors = source.tensors(progress or say_nothing)
             size = write_safetensors(out / SINGLE, source.layout(), tensors)
             _write_small_files(checkpoint.folder, out, raw, kinds)
         except OSError as error:
@@ -110,27 +103,35 @@ def quantize_checkpoint(
     return QuantizeReport(out, describe_kinds(kinds), base.bytes, size)
 
 
-def _check(checkpoint: Checkpoint, out: Path, precision: Precision) -> dict[str, str]:
+def _check(
+    checkpoint: Checkpoint, out: Path, precision: Precision
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """The precision of each component, and the checkpoint's config.json."""
     kinds = parse_kinds(precision)
     if all(kind in FLOATS for kind in kinds.values()):
         raise BadOptions(
-            f"precision {precision!r} quantizes nothing", "Use one such as 'bnb-nf4' or 'int8'."
+            f"precision {precision!r} quantizes nothing",
+            "Use a quantized precision such as 'bnb-nf4' or 'int8'.",
         )
     if out.resolve() == checkpoint.folder.resolve():
-        raise BadOptions(
-            f"{out} is the checkpoint's own folder", "Name another folder to write to."
+        raise BadOptions(f"{out} is the checkpoint's own folder", "Write to another folder.")
+    raw = read_config(checkpoint.folder)
+    if saved_kinds(raw) is not None:
+        raise ModelInvalid(
+            f"{checkpoint.id} is already quantized",
+            "Start from the checkpoint as it was before quantization.",
         )
-    return kinds
+    return kinds, raw
 
 
 class _Source:
-    """A checkpoint's tensors, and what each becomes."""
+    """The tensors of a checkpoint, and what each is written as."""
 
     def __init__(self, base: TorchWeights, weights: AnyWeights, kinds: dict[str, str]) -> None:
         self._base, self._weights, self._kinds = base, weights, kinds
         self._shapes = {
             name: shape for name, shape in base.shapes.items() if base.dtype(name) is not None
-        }  # others are tables that a backend computes itself
+        }  # the others are tables that a backend computes itself
         self._tied = HEAD not in base
         if self._tied and (HEAD in weights or kinds["lm_head"] not in FLOATS):
             self._shapes[HEAD] = self._shapes[EMBEDDING]  # the table's no longer
@@ -166,7 +167,7 @@ class _Source:
             yield {layer + key: value for key, value in quantize_weight(weight, kind).items()}
 
     def _kind(self, name: str) -> str | None:
-        """The precision of a matrix; None of what is none."""
+        """The precision of a matrix; None for any other tensor."""
         if len(self._shapes[name]) != 2 or not name.endswith(".weight"):
             return None
         found = [part for start, part in MATRICES.items() if name.startswith(start)]
@@ -174,12 +175,6 @@ class _Source:
 
 
 def _write_small_files(folder: Path, out: Path, raw: dict[str, Any], kinds: dict[str, str]) -> None:
-    for name in COPIED:
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, out / name)
+    copy_small_files(folder, out)
     config = json.dumps({**raw, KEY: quantization_config(kinds)}, indent=2)
     (out / "config.json").write_text(config + "\n", encoding="utf-8")
-
-
-def _silent(line: str) -> None:
-    """Say nothing."""

@@ -1,4 +1,4 @@
-"""What torch computes for the checked inputs; the truth that exported files are held against."""
+"""What torch computes for a seeded prompt: the truth that exported files are compared with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ..checkpoint import AdapterFiles
 from ..checkpoint.config import ModelConfig
 from ..errors import BackendUnavailable, ModelInvalid
-from .weights import open_weights
 
 GREEDY_STEPS = 8
 TEXT_BEFORE, TEXT_AFTER = 5, 6
@@ -22,13 +21,13 @@ REMEDY = "Run `pip install 'smolvlm-tools[export]'`."
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class TorchOutputs:
     """Inputs and torch's float32 outputs.
 
     Attributes:
         tiles: (2, 3, S, S).
         features: (2, tokens_per_tile, hidden).
-        prompt: ids (L,), text round the image tokens of the first tile.
+        prompt: ids (L,), text around the image tokens of the first tile.
         embeddings: of the prompt's text ids, (L, hidden).
         logits: after the prompt and after each further token, (1 + GREEDY_STEPS, vocab).
         tokens: the tokens torch chose greedily, (GREEDY_STEPS,).
@@ -50,12 +49,12 @@ def require_export_packages() -> None:
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise BackendUnavailable(f"export needs {', '.join(missing)}, not installed", REMEDY)
+        raise BackendUnavailable(f"export needs {', '.join(missing)}, not installed here", REMEDY)
 
 
 def compute_reference(
-    folder: Path, config: ModelConfig, *, half: bool, adapter: AdapterFiles | None = None
-) -> Reference:
+    folder: Path, config: ModelConfig, *, half: bool, adapter: AdapterFiles | None
+) -> TorchOutputs:
     """Run transformers' own model in float32 on one seeded prompt with an image.
 
     Args:
@@ -78,12 +77,8 @@ def compute_reference(
     prompt = _prompt(rng, config)
     pixels = torch.from_numpy(tiles)
     with torch.inference_mode():
-        features = torch.cat(
-            [
-                model.model.get_image_features(tile[None, None]).pooler_output[0][None]
-                for tile in pixels
-            ]
-        )
+        tower = model.model.get_image_features
+        features = torch.cat([tower(tile[None, None]).pooler_output[0][None] for tile in pixels])
         ids = torch.from_numpy(prompt)[None]
         embeddings = model.get_input_embeddings()(ids)[0]
         output = model(input_ids=ids, pixel_values=pixels[None, :1], use_cache=True)
@@ -96,14 +91,8 @@ def compute_reference(
                 use_cache=True,
             )
             logits.append(output.logits[0, -1])
-    return Reference(
-        tiles,
-        features.numpy(),
-        prompt,
-        embeddings.numpy(),
-        torch.stack(logits).numpy(),
-        np.array(tokens),
-    )
+    rows = torch.stack(logits).numpy()
+    return TorchOutputs(tiles, features.numpy(), prompt, embeddings.numpy(), rows, np.array(tokens))
 
 
 def _load(folder: Path, half: bool) -> Any:
@@ -120,7 +109,7 @@ def _load(folder: Path, half: bool) -> Any:
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         raise ModelInvalid(
             f"transformers cannot load {folder} ({str(error)[:300]})",
-            "Check that config.json and weights belong together.",
+            "Check that config.json and the weights belong to the same checkpoint.",
         ) from error
     finally:
         if bar:
@@ -134,9 +123,10 @@ def _load(folder: Path, half: bool) -> Any:
 def _merge(model: Any, folder: Path, half: bool, adapter: AdapterFiles) -> None:
     import torch
 
-    with open_weights(folder, half=half, adapter=adapter) as weights:
-        for name, values in weights.merged():
-            model.get_parameter(name).data = torch.from_numpy(values)
+    from .weights import open_weights
+
+    for name, values in open_weights(folder, half=half, adapter=adapter).merged():
+        model.get_parameter(name).data = torch.from_numpy(values)
 
 
 def _prompt(rng: np.random.Generator, config: ModelConfig) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What an export produced, as values; knows files and errors, not graphs or runtimes."""
+"""What an export produced: the files, and how exact they are."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""Writes a safetensors file tensor by tensor; knows the format, not what the tensors are.
+"""Writes a safetensors file tensor by tensor (`checkpoint.safetensors` describes the format).
 
-Format: 8 bytes of little-endian header length, a JSON header filled up with spaces, then the data
-(https://github.com/huggingface/safetensors#format). The header comes first, so every tensor's
-dtype and shape must be known before the first is made.
+The header comes first, so every tensor's dtype and shape must be known before the first is made.
 """
 
 from __future__ import annotations
@@ -19,11 +17,11 @@ from ..backends.torch.weights import DTYPES, PACKED
 
 CODES = {dtype: code for code, dtype in (DTYPES | PACKED).items()}
 ALIGNED = 8
-"""Bytes that the header is filled up to a multiple of, as the safetensors library does."""
+"""The header is padded with spaces to a multiple of this, as the safetensors library does."""
 
 
 def write_safetensors(path: Path, layout: Layout, tensors: Iterator[Stored]) -> int:
-    """Write a file that is complete or not there; its bytes.
+    """Write a file that ends up complete or not there at all; returns its size in bytes.
 
     Args:
         path: of the file.
@@ -31,7 +29,7 @@ def write_safetensors(path: Path, layout: Layout, tensors: Iterator[Stored]) -> 
         tensors: a few at a time, on the CPU.
 
     Raises:
-        ValueError: the tensors are not what the layout says.
+        ValueError: the tensors are not those of the layout.
         OSError: the file cannot be written.
     """
     header = _header(layout)

@@ -1,16 +1,16 @@
-"""Any image source to checked RGB pixels, under one policy; knows nothing of models.
+"""Any image source to checked RGB pixels, under one policy.
 
     source -> files / fetch / encodings -> bytes -> container -> colour -> LoadedImage
                                    arrays, PIL images ------------^
 
-`load_image` is the only entrance: the Python API, the CLI and every adapter go through it.
+The Python API, the CLI and every integration go through `load_image`.
 """
 
 from __future__ import annotations
 
-from .known import KnownImages
-from .load import EncodedImage, ImageSource, decode_image, load_image, read_image
-from .loaded import LoadedImage
+from .container import EncodedImage, decode_image
+from .load import ImageSource, load_image, read_image
+from .loaded import KnownImages, LoadedImage
 from .policy import ImagePolicy
 
 __all__ = [

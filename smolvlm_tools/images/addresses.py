@@ -1,9 +1,9 @@
-"""Which network addresses may be fetched from on somebody else's word; knows address ranges.
+"""Which network addresses may be fetched from when someone else names the URL.
 
-Does not know HTTP: `fetch` resolves a host here once and connects to what came back. The list is
-written out because `ipaddress` does not answer this question: `is_private` is false for
-100.100.100.200 (metadata of a large cloud) and `is_global` is true for NAT64, 6to4 and multicast.
-Ranges after the IANA special-purpose address registries (RFC 6890), IPv4 and IPv6.
+`fetch` resolves a host here once and connects to what came back. The list is written out because
+`ipaddress` does not answer this question: `is_private` is false for 100.100.100.200 (metadata of a
+large cloud) and `is_global` is true for NAT64, 6to4 and multicast. The ranges are those of the
+IANA special-purpose address registries (RFC 6890), IPv4 and IPv6.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ _REFUSED_V6 = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address lies in the public internet and stands for no other address."""
+    """Whether an address is on the public internet and does not stand for another address."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _REFUSED_V4)
     return address in _UNICAST_V6 and not any(address in network for network in _REFUSED_V6)
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of a host, in the resolver's order; a numeral in any notation is read too.
+    """The addresses of a host, in the resolver's order; numerals in any notation are accepted.
 
     Raises:
         FetchFailed: the host is unknown, or not a host name.
@@ -79,14 +79,15 @@ def resolve(host: str, port: int) -> list[Address]:
 
 
 def resolve_public(host: str, port: int) -> list[Address]:
-    """The addresses of a host, all of them public, for one of the web's ports.
+    """The addresses of a host, if all are public and the port is one of the web's.
 
-    One address that is not public refuses the host: which one a client tries is the resolver's
-    choice. The message does not tell the address: to a stranger it would map the inner network.
+    A single address that is not public is enough to refuse, because the resolver decides which
+    one a client tries. The error does not show the address: it would map the internal network for
+    a stranger.
 
     Raises:
-        UrlNotAllowed: naming the host or the port.
-        FetchFailed: as of `resolve`.
+        UrlNotAllowed: the host or the port is not public.
+        FetchFailed: see `resolve`.
     """
     if port not in PUBLIC_PORTS:
         raise UrlNotAllowed(
@@ -96,6 +97,6 @@ def resolve_public(host: str, port: int) -> list[Address]:
     if not all(is_public(address) for address in addresses):
         raise UrlNotAllowed(
             f"the URL leads to {host[:200]!r}, which is not on the public internet",
-            "Hand over a public URL, or the image as a file or its bytes.",
+            "Pass a public URL, or the image as a file or its bytes.",
         )
     return addresses

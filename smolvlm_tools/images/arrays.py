@@ -1,4 +1,4 @@
-"""numpy arrays to RGB; knows shapes and dtypes.
+"""numpy arrays to RGB.
 
 Accepted: (height, width), (height, width, 1), (height, width, 3) or (height, width, 4), of bool,
 uint8, uint16 or of floats in 0..1. A fourth channel is alpha.
@@ -16,17 +16,17 @@ from ..errors import BadDimensions, BadEncoding
 from .colour import check_size, on_white, sixteen_to_eight
 from .policy import ImagePolicy
 
-_SHAPES = "Give (height, width), or (height, width, channels) with 1, 3 or 4 channels."
-_DTYPES = "Give uint8 in 0..255, uint16 in 0..65535, bool, or floats in 0..1."
+_SHAPES = "Pass (height, width), or (height, width, channels) with 1, 3 or 4 channels."
+_DTYPES = "Pass uint8 in 0..255, uint16 in 0..65535, bool, or floats in 0..1."
 
 
 def array_to_rgb(array: NDArray[Any], policy: ImagePolicy) -> Image.Image:
     """Convert an array to RGB.
 
     Raises:
-        BadDimensions: a shape no image has, channels first among them.
-        BadEncoding: another dtype, or floats outside 0..1.
-        ImageTooLarge: over the pixel cap.
+        BadDimensions: not the shape of an image, or one with its channels first.
+        BadEncoding: a dtype that is not accepted, or floats outside 0..1.
+        ImageTooLarge: more than `policy.max_pixels`.
     """
     _check_shape(array.shape)
     check_size((array.shape[1], array.shape[0]), policy, "the array")
@@ -45,7 +45,7 @@ def _check_shape(shape: tuple[int, ...]) -> None:
             f"the array's shape {shape} has its channels first",
             "Put them last: array.transpose(1, 2, 0).",
         )
-    raise BadDimensions(f"the array's shape {shape} is no image", _SHAPES)
+    raise BadDimensions(f"the array's shape {shape} is not that of an image", _SHAPES)
 
 
 def _to_eight(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""A picture of any mode to upright RGB; knows pixel values, not files.
+"""A Pillow image of any mode to upright RGB.
 
 Pillow's `convert("RGB")` clips 16-bit and float values and turns transparency black, so:
 
@@ -32,13 +32,13 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation (Exif 2.32, tag 274) to the operation that makes the picture upright."""
+"""EXIF orientation (Exif 2.32, tag 274) → the operation that makes the image upright."""
 
 _ALPHA_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa"})
 
 
 def check_size(size: tuple[int, int], policy: ImagePolicy, name: str) -> None:
-    """Check (width, height) against the pixel cap.
+    """Check (width, height) against the limit on pixels.
 
     Raises:
         BadDimensions: a side is zero or negative.
@@ -46,7 +46,7 @@ def check_size(size: tuple[int, int], policy: ImagePolicy, name: str) -> None:
     """
     width, height = size
     if width <= 0 or height <= 0:
-        raise BadDimensions(f"{name} is {width}x{height} pixels", "Send an image with pixels.")
+        raise BadDimensions(f"{name} is {width}x{height} pixels", "Send an image that has pixels.")
     if width * height > policy.max_pixels:
         raise ImageTooLarge(
             f"{name} is {width}x{height} pixels; the limit is {policy.max_pixels:,} pixels",
@@ -55,11 +55,11 @@ def check_size(size: tuple[int, int], policy: ImagePolicy, name: str) -> None:
 
 
 def picture_to_rgb(image: Image.Image, policy: ImagePolicy, name: str) -> Image.Image:
-    """Decode a picture and bring it to upright RGB, leaving the picture itself as it is.
+    """Decode an image to upright RGB; the image itself stays as it is.
 
     Raises:
         BadDimensions, ImageTooLarge: see `check_size`.
-        CorruptImage: its data cannot be decoded.
+        CorruptImage: the data cannot be decoded.
     """
     check_size(image.size, policy, name)
     try:
@@ -69,7 +69,7 @@ def picture_to_rgb(image: Image.Image, policy: ImagePolicy, name: str) -> Image.
     except SmolVLMError:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
-        raise ImageTooLarge(f"{name} needs too much memory", "Shrink the image.") from error
+        raise ImageTooLarge(f"{name} takes too much memory", "Shrink the image.") from error
     except Exception as error:  # Pillow's decoders raise whatever the damage led to
         raise CorruptImage(
             f"{name} cannot be decoded ({error})", "Save the image again, or send another one."
@@ -78,7 +78,7 @@ def picture_to_rgb(image: Image.Image, policy: ImagePolicy, name: str) -> Image.
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """Composite an image with transparency on white, as RGB."""
+    """Composite a transparent image on white, as RGB."""
     rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, rgba).convert("RGB")

@@ -1,9 +1,9 @@
-"""Encoded bytes to upright RGB pixels: format, header, then data; knows Pillow's readers.
+"""Encoded bytes to upright RGB pixels: first the format, then the header, then the data.
 
 Each format's reader is called directly instead of through `Image.open`: the file's first bytes
-choose one reader of a closed list, so nothing else ever parses the data, Pillow's global pixel
-limit neither warns nor stands in for `ImagePolicy.max_pixels`, and a damaged file says what is
-wrong with it instead of "cannot identify".
+choose one reader from a fixed list. So nothing else ever parses the data, `ImagePolicy.max_pixels`
+applies instead of Pillow's global limit, and the error for a damaged file says what is wrong with
+it instead of "cannot identify".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, TypeAlias
 
@@ -26,8 +26,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge, UnsupportedFormat
 from .colour import check_size, orientation, picture_to_rgb
 from .frames import check_png_chunks, count_frames
-from .known import KnownImages
-from .loaded import ImageFacts, LoadedImage
+from .loaded import ImageFacts, KnownImages, LoadedImage
 from .policy import ImagePolicy
 
 _READERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
@@ -71,35 +70,39 @@ Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""
 
 ReduceTo: TypeAlias = Callable[[Size], Size | None]
-"""An image's upright size to the size it is needed at; None for every pixel."""
+"""From an image's upright size to the size at which it is needed; None for all pixels."""
 
 CheckPixels: TypeAlias = Callable[[Size], None]
-"""Gets the size at which an image will be decoded, and raises if that is too much."""
+"""Called with the size at which an image will be decoded; raises if that is too much."""
 
 _ENOUGH = 31 / 32
-"""Share of the needed size that is enough: half of a camera's 4000 or 4032 pixels for 2048."""
+"""This share of the needed size is enough: half of a camera's 4000 or 4032 pixels for 2048."""
 
 
-def decode(
-    data: bytes,
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """The bytes of an image file, which nothing has looked at yet.
+
+    Attributes:
+        data: the whole file.
+        name: what errors call it.
+        mime: the type the source claimed, if it claimed one.
+    """
+
+    data: bytes
+    name: str
+    mime: str | None = None
+
+
+def decode_image(
+    encoded: EncodedImage,
     policy: ImagePolicy,
-    name: str,
-    mime: str | None = None,
     *,
     reduce_to: ReduceTo | None = None,
     check_pixels: CheckPixels | None = None,
     known: KnownImages | None = None,
 ) -> LoadedImage:
-    """Check and decode one encoded image.
-
-    Args:
-        data: the whole file.
-        policy: limits.
-        name: what errors call the source.
-        mime: the type the source claimed, if it claimed one.
-        reduce_to: see `load_image`.
-        check_pixels: see `load_image`.
-        known: see `load_image`.
+    """Decode the first frame of an image file; see `load_image` for the options.
 
     Raises:
         UnsupportedFormat: not one of the six formats.
@@ -108,49 +111,42 @@ def decode(
         ImageTooLarge: too many pixels, frames or metadata.
         BadDimensions: no pixels.
     """
+    data, name = encoded.data, encoded.name
     digest = hashlib.sha256(data).hexdigest()
     facts = known.get(digest, policy) if known is not None else None
+    kind = facts.format if facts else _identify(data, name)
+    _check_mime(encoded.mime, kind, name)
+
+    def decode(image: ImageFile.ImageFile) -> Image.Image:
+        if check_pixels is not None:
+            check_pixels(image.size)
+        return picture_to_rgb(image, policy, name)
+
+    def decode_again() -> Image.Image:
+        """Decode a file that has passed all other checks before."""
+        image = _open(data, kind, name)
+        _reduce(image, reduce_to)
+        return decode(image)
+
     if facts is not None:
-        _check_mime(mime, facts.format, name)
-        again = partial(_decode_pixels, data, facts.format, policy, name, reduce_to, check_pixels)
-        return LoadedImage(again, digest, facts.size, facts.format, facts.frames, facts.is_blank)
-    kind = _identify(data, name)
-    _check_mime(mime, kind, name)
+        return LoadedImage(decode_again, digest, facts.size, kind, facts.frames, facts.is_blank)
     if kind == "PNG":
         check_png_chunks(data, policy, name)
     image = _open(data, kind, name)
     check_size(image.size, policy, name)
     frames = _count_frames(image, data, kind, policy, name)
     reduced = _reduce(image, reduce_to)
-    if check_pixels is not None:
-        check_pixels(image.size)
-    pixels = picture_to_rgb(image, policy, name)
+    pixels = decode(image)
     loaded = LoadedImage(pixels, digest, reduced or pixels.size, kind, frames)
     if known is not None:
         known.put(digest, policy, ImageFacts(loaded.size, kind, frames, loaded.is_blank))
     return loaded
 
 
-def _decode_pixels(
-    data: bytes,
-    kind: str,
-    policy: ImagePolicy,
-    name: str,
-    reduce_to: ReduceTo | None,
-    check_pixels: CheckPixels | None,
-) -> Image.Image:
-    """The pixels of a file that has passed every other check before."""
-    image = _open(data, kind, name)
-    _reduce(image, reduce_to)
-    if check_pixels is not None:
-        check_pixels(image.size)
-    return picture_to_rgb(image, policy, name)
-
-
 def _reduce(image: ImageFile.ImageFile, reduce_to: ReduceTo | None) -> Size | None:
-    """Let a JPEG be decoded at 1/2, 1/4 or 1/8 if that is enough; its full, upright size if so.
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8 if that is enough; returns its full size if so.
 
-    libjpeg then computes fewer pixels of each 8x8 block instead of all for a resize to throw away.
+    libjpeg then computes fewer pixels of each 8x8 block, where a resize would discard most of them.
     """
     if reduce_to is None or not isinstance(image, JpegImageFile):
         return None

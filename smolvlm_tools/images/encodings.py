@@ -1,4 +1,4 @@
-"""Data URIs and base64 text to bytes; knows alphabets and padding, not pictures."""
+"""Data URIs and base64 text to bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
-from ..errors import BadEncoding, ImageTooLarge
+from ..errors import BadEncoding
 from .policy import ImagePolicy
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]{0,30})://")
@@ -22,7 +22,7 @@ _LOOKED_AT = 4096
 
 
 def abbreviate(text: str, length: int = 40) -> str:
-    """The start of `text`, marked when something was left out."""
+    """The start of `text`, with "…" where the rest is left out."""
     return text if len(text) <= length else f"{text[:length]}…"
 
 
@@ -37,10 +37,10 @@ def url_scheme(text: str) -> str | None:
 def is_plausible_base64(text: str) -> bool:
     """Whether `text` is meant as a base64 image rather than as a path.
 
-    Broken base64 that starts like an image counts, so that its fault is named instead of a
-    missing file.
+    Broken base64 that starts like an image counts, so that the error is about the base64 and not
+    about a missing file.
     """
-    # The start decides: the strict decoding that follows looks at every character.
+    # The start is enough: the strict decoding that follows looks at every character.
     in_alphabet = _BASE64.fullmatch(text[:_LOOKED_AT]) is not None
     if in_alphabet and len(text) >= _LONG:
         return True
@@ -52,8 +52,8 @@ def decode_base64(text: str, policy: ImagePolicy, name: str) -> bytes:
     """Decode standard base64 (RFC 4648 section 4) with its padding; line breaks are allowed.
 
     Raises:
-        ImageTooLarge: more than `policy.max_bytes` after decoding, found before decoding.
-        BadEncoding: a foreign character or wrong padding.
+        ImageTooLarge: more than `policy.max_bytes` after decoding; found before decoding.
+        BadEncoding: a character outside the alphabet, or wrong padding.
     """
     spaces = sum(text.count(space) for space in " \n\r\t")
     _check_size((len(text) - spaces) * 3 // 4 - 2, policy, name)
@@ -76,7 +76,7 @@ def decode_data_uri(text: str, policy: ImagePolicy) -> tuple[bytes, str | None]:
         The bytes and the lower-case MIME type, None when the URI names none.
 
     Raises:
-        ImageTooLarge: more than `policy.max_bytes` after decoding, found before decoding.
+        ImageTooLarge: more than `policy.max_bytes` after decoding; found before decoding.
         BadEncoding: no comma, or a payload that does not decode.
     """
     header, comma, payload = text.lstrip()[len("data:") :].partition(",")
@@ -85,7 +85,7 @@ def decode_data_uri(text: str, policy: ImagePolicy) -> tuple[bytes, str | None]:
             f"the data URI {abbreviate(text)!r} has no comma",
             "Write data:image/png;base64,PAYLOAD.",
         )
-    # Percent-encoding takes three characters a byte, base64 in it four: more cannot fit.
+    # A byte takes at most three characters, or four in percent-encoded base64.
     _check_size(len(payload) // 4, policy, "the data URI")
     fields = [field.strip().lower() for field in header.split(";")]
     mime = fields[0] or None
@@ -100,11 +100,8 @@ def decode_data_uri(text: str, policy: ImagePolicy) -> tuple[bytes, str | None]:
 
 def _check_size(size: int, policy: ImagePolicy, name: str) -> None:
     if size > policy.max_bytes:
-        raise ImageTooLarge(
-            f"{name} has about {size:,} bytes; the limit is {policy.max_bytes:,}",
-            "Send a smaller file or raise ImagePolicy.max_bytes.",
-        )
+        raise policy.too_many_bytes(f"{name} has about {size:,} bytes")
 
 
 def _plain(error: ValueError) -> str:
-    return "foreign characters" if isinstance(error, UnicodeError) else str(error).lower()
+    return "characters outside base64" if isinstance(error, UnicodeError) else str(error).lower()

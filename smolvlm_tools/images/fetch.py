@@ -1,10 +1,10 @@
-"""An http(s) URL to bytes under one deadline and one byte cap; knows HTTP.
+"""Downloads an http(s) URL under one deadline and one limit on bytes.
 
-Redirects are followed here, one checked request at a time, and every connection passes through
-`_Network.connect_tcp`, which resolves the host once, asks `addresses` and connects to no other
-address than the one that was checked. Compressed transfer
-is neither asked for nor accepted, so the bytes counted are the bytes there are. Proxies of the
-environment are not used: they would connect on their own.
+Redirects are followed here, one checked request at a time. Every connection passes through
+`_Network.connect_tcp`, which resolves the host once, has `addresses` check the result and connects
+to no other address. Compressed transfer is neither requested nor accepted, so the bytes counted
+are the bytes there are. Proxies named in the environment are not used, because they would connect
+on their own.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from ..errors import FetchFailed, FetchTimeout, ImageTooLarge, InputError, UrlNotAllowed
+from ..errors import FetchFailed, FetchTimeout, InputError, UrlNotAllowed
 from .addresses import Address, resolve, resolve_public
 from .encodings import abbreviate
 from .policy import ImagePolicy
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_RETRY = "Check the URL, or download the file and hand over its path."
+_RETRY = "Check the URL, or download the file and pass its path."
 
 
 def fetch_url(url: str, policy: ImagePolicy) -> bytes:
     """Download an image.
 
     Raises:
-        UrlNotAllowed: forbidden by the policy, another scheme, user information, not a URL, or
-            (`policy.public_addresses_only`) a host or port that is not the public web's.
-        FetchFailed: an HTTP error (its status is named), too many redirects, or a broken answer.
+        UrlNotAllowed: not a URL, another scheme, a URL with a user name or password, forbidden by
+            the policy, or (`policy.public_addresses_only`) not on the public web.
+        FetchFailed: an HTTP error (with its status), too many redirects, or a broken answer.
         FetchTimeout: not complete within `policy.url_timeout` seconds.
         ImageTooLarge: more than `policy.max_bytes`.
     """
     name = abbreviate(url, 200)
     if not policy.allow_urls:
-        raise UrlNotAllowed(f"fetching {name!r} is switched off", "Hand over a file or its bytes.")
+        raise UrlNotAllowed(f"fetching {name!r} is switched off", "Pass a file or its bytes.")
     deadline = _Deadline(policy.url_timeout, name)
     current = _parse(url, name)
     try:
@@ -73,7 +73,7 @@ def _parse(url: str, name: str, base: httpx2.URL | None = None) -> httpx2.URL:
             f"{name!r} leads to the scheme {parsed.scheme!r}", "Only http and https are fetched."
         )
     if not parsed.host or not (parsed.port is None or 0 < parsed.port < 65536):
-        raise UrlNotAllowed(f"{name!r} names no host, or an impossible port", _RETRY)
+        raise UrlNotAllowed(f"{name!r} has no host, or an impossible port", _RETRY)
     if parsed.userinfo:
         raise UrlNotAllowed(
             "the URL carries a user name or password", "Remove the part before '@'."
@@ -103,28 +103,22 @@ def _get(
             raise FetchFailed(f"{name!r} answered with status {response.status}", _RETRY)
         encoding = answered.get(b"content-encoding", b"identity").lower()
         if encoding != b"identity":
-            raise FetchFailed(f"{name!r} sends compressed content, unasked", _RETRY)
+            raise FetchFailed(f"{name!r} sends compressed content, unrequested", _RETRY)
         return _read_body(response, answered.get(b"content-length", b""), policy, name)
 
 
 def _read_body(
     response: httpcore2.Response, declared: bytes, policy: ImagePolicy, name: str
 ) -> bytes:
+    too_large = policy.too_many_bytes(f"{name!r} sends too many bytes")
     if declared.isdigit() and int(declared) > policy.max_bytes:
-        raise _too_large(name, policy)
+        raise too_large
     body = bytearray()
     for part in response.iter_stream():
         body += part
         if len(body) > policy.max_bytes:
-            raise _too_large(name, policy)
+            raise too_large
     return bytes(body)
-
-
-def _too_large(name: str, policy: ImagePolicy) -> ImageTooLarge:
-    return ImageTooLarge(
-        f"{name!r} sends more than {policy.max_bytes:,} bytes",
-        "Use a smaller image or raise ImagePolicy.max_bytes.",
-    )
 
 
 class _Deadline:
@@ -150,7 +144,7 @@ class _Deadline:
 
 
 class _Network(httpcore2.NetworkBackend):
-    """Plain sockets, only to addresses the policy allows; every operation ends at the deadline."""
+    """Sockets to addresses that the policy allows; every operation ends at the deadline."""
 
     def __init__(self, deadline: _Deadline, policy: ImagePolicy) -> None:
         self._deadline = deadline
@@ -167,7 +161,7 @@ class _Network(httpcore2.NetworkBackend):
     ) -> httpcore2.NetworkStream:
         failure: Exception = httpcore2.ConnectError(f"{host!r} has no address")
         for address in self._look_up(host, port):
-            try:  # by its numeral: nothing is looked up again
+            try:  # with the checked address, so that nothing is looked up again
                 stream = self._sockets.connect_tcp(
                     str(address), port, self._deadline.left(), local_address, socket_options
                 )
@@ -178,7 +172,7 @@ class _Network(httpcore2.NetworkBackend):
         raise failure
 
     def _look_up(self, host: str, port: int) -> list[Address]:
-        """The host's addresses, by the deadline: the system's resolver knows no timeout."""
+        """The host's addresses, in a thread because the system's resolver has no timeout."""
         lookup = resolve_public if self._policy.public_addresses_only else resolve
         outcome: SimpleQueue[list[Address] | InputError] = SimpleQueue()
 

@@ -1,4 +1,4 @@
-"""A path to bytes: regular files only, inside the allowed roots; knows the file system."""
+"""Reads a path: regular files only, inside the allowed folders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 import sys
 from pathlib import Path
 
-from ..errors import CorruptImage, ImageNotFound, ImageTooLarge, InputError, PathNotAllowed
+from ..errors import CorruptImage, ImageNotFound, InputError, PathNotAllowed
 from .encodings import abbreviate
 from .policy import ImagePolicy
 
@@ -24,18 +24,18 @@ _OPEN_FLAGS = (
 def read_file(path: str, policy: ImagePolicy) -> bytes:
     """Read a regular file of at most `policy.max_bytes` bytes.
 
-    Kind, size and place are checked on the open descriptor, so a path swapped between check and
-    read gains nothing. Outside the roots the answer is the same whether or not a file exists.
+    Kind, size and place are checked on the open descriptor, so swapping the path between check and
+    read does not help. Outside the roots the error is the same whether or not a file exists.
 
     Raises:
-        ImageNotFound: nothing there.
+        ImageNotFound: there is nothing at the path.
         PathNotAllowed: outside `policy.allowed_roots`, not a regular file, or not readable.
         ImageTooLarge: over the byte cap.
-        CorruptImage: empty, or the disk failed.
+        CorruptImage: the file is empty, or the disk failed.
     """
     name = abbreviate(path, 200)
     if "\0" in path:
-        raise PathNotAllowed(f"{name!r} contains a NUL character", "Give a plain file path.")
+        raise PathNotAllowed(f"{name!r} contains a NUL character", "Pass a plain file path.")
     roots = _resolve_roots(policy)
     try:
         _check_inside(os.path.realpath(path), roots, name)
@@ -51,14 +51,14 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
                 _check_inside(_descriptor_path(descriptor, path), roots, name)
             # Files under /proc claim a size of 0 and are therefore never read.
             if status.st_size == 0:
-                raise CorruptImage(f"{name!r} is empty", "Check how the file was written.")
+                raise CorruptImage(f"{name!r} is empty", "Check whatever wrote the file.")
             if status.st_size > policy.max_bytes:
-                raise _too_large(f"has {status.st_size:,} bytes", name, policy)
+                raise policy.too_many_bytes(f"{name!r} has {status.st_size:,} bytes")
             data = file.read(policy.max_bytes + 1)
         except OSError as error:
             raise _os_error(error, name) from error
     if len(data) > policy.max_bytes:
-        raise _too_large("grew while it was read", name, policy)
+        raise policy.too_many_bytes(f"{name!r} grew while it was read")
     return data
 
 
@@ -86,7 +86,7 @@ def _check_kind(status: os.stat_result, name: str) -> None:
 
 
 def _descriptor_path(descriptor: int, path: str) -> str:
-    """Where the open file really is, as far as the platform tells."""
+    """Where the open file really is, as far as the platform can tell."""
     if sys.platform == "darwin":
         import fcntl
 
@@ -96,7 +96,7 @@ def _descriptor_path(descriptor: int, path: str) -> str:
         return os.readlink(link)
     resolved = os.path.realpath(path)
     if not os.path.samestat(os.stat(resolved), os.fstat(descriptor)):
-        raise OSError(errno.EACCES, "the file was exchanged while it was opened")
+        raise OSError(errno.EACCES, "the file was replaced while it was opened")
     return resolved
 
 
@@ -104,12 +104,5 @@ def _os_error(error: OSError, name: str) -> InputError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
         return ImageNotFound(f"no file at {name!r}", "Check the path.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.ENODEV):
-        return PathNotAllowed(f"{name!r} cannot be opened ({error.strerror})", "Check its rights.")
+        return PathNotAllowed(f"{name!r} cannot be opened ({error.strerror})", "Check permissions.")
     return CorruptImage(f"{name!r} cannot be read ({error.strerror})", "Check the disk.")
-
-
-def _too_large(what: str, name: str, policy: ImagePolicy) -> ImageTooLarge:
-    return ImageTooLarge(
-        f"{name!r} {what}; the limit is {policy.max_bytes:,} bytes",
-        "Send a smaller file or raise ImagePolicy.max_bytes.",
-    )

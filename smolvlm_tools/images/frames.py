@@ -1,4 +1,4 @@
-"""How many frames and metadata chunks a file has, without decoding; knows container layouts."""
+"""How many frames and metadata chunks a file has, counted without decoding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_PNG_CHUNKS = 100_000
 
 
 def check_png_chunks(data: bytes, policy: ImagePolicy, name: str) -> None:
-    """Refuse a PNG of very many chunks, which Pillow would read one by one in Python.
+    """Refuse a PNG with very many chunks, which Pillow would read one by one in Python.
 
     Layout: https://www.w3.org/TR/png-3/#5Chunk-layout, length, type, data, CRC; a lower-case
     first letter marks an ancillary chunk.
@@ -32,16 +32,16 @@ def check_png_chunks(data: bytes, policy: ImagePolicy, name: str) -> None:
         if ancillary > policy.max_metadata_chunks or chunks > _MAX_PNG_CHUNKS:
             raise ImageTooLarge(
                 f"{name} has more than {min(ancillary, chunks) - 1:,} metadata chunks",
-                "Save it without text chunks or raise ImagePolicy.max_metadata_chunks.",
+                "Save it without metadata or raise ImagePolicy.max_metadata_chunks.",
             )
         offset += 12 + length
 
 
 def count_frames(image: ImageFile.ImageFile, data: bytes, kind: str, limit: int) -> int:
-    """Frames of an opened image, counted no further than `limit + 1`.
+    """Frames of an opened image, counted up to `limit + 1`.
 
-    GIF and TIFF files state no count; Pillow would seek through every frame in Python, so their
-    blocks are walked here.
+    GIF and TIFF files do not state the number. Pillow would seek through every frame in Python, so
+    their blocks are walked here.
     """
     if kind == "GIF":
         return _count_gif_frames(data, limit)

@@ -1,10 +1,9 @@
-"""The entrance: tells the kinds of source apart and sends each down its path."""
+"""`load_image`: tells the kinds of source apart and reads each in its own way."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
@@ -16,17 +15,15 @@ from ..errors import (
     BadEncoding,
     CorruptImage,
     ImageNotFound,
-    ImageTooLarge,
     UnsupportedFormat,
     UrlNotAllowed,
 )
 from .arrays import array_to_rgb
 from .colour import picture_to_rgb
-from .container import CheckPixels, ReduceTo, decode
+from .container import CheckPixels, EncodedImage, ReduceTo, decode_image
 from .encodings import abbreviate, decode_base64, decode_data_uri, is_plausible_base64, url_scheme
 from .files import read_file
-from .known import KnownImages
-from .loaded import LoadedImage
+from .loaded import KnownImages, LoadedImage
 from .policy import ImagePolicy
 
 ImageSource = (
@@ -49,26 +46,26 @@ def load_image(
     check_pixels: CheckPixels | None = None,
     known: KnownImages | None = None,
 ) -> LoadedImage:
-    """Read, check and decode one image, whatever form it comes in.
+    """Read, check and decode one image from any kind of source.
 
-    A `str` is, in this order: a data URI, an http(s) or file URL, an existing path, base64 text
-    (only its alphabet, at least 64 characters or the start of a known format), else a path.
+    A `str` is taken as, in this order: a data URI, an http(s) or file URL, an existing path, base64
+    text (only its alphabet, at least 64 characters or the start of a known format), else a path.
 
     Args:
         source: the image.
         policy: limits and permissions; `ImagePolicy()` when None.
-        reduce_to: from the image's upright size to the size it is needed at; a JPEG is then
-            decoded with fewer pixels where that is enough (up to 1/32 below). None decodes all.
-        check_pixels: gets the size at which the image will be decoded, and raises if that is too
-            much; PIL images and arrays have their pixels already.
-        known: remembers what decoding told. Encoded images it knows already are read and hashed,
-            but decoded only when their `pixels` are used.
+        reduce_to: from the image's upright size to the size at which it is needed; a JPEG is then
+            decoded to fewer pixels where that is enough (up to 1/32 below). None decodes all.
+        check_pixels: called with the size at which the image will be decoded; raises if that is
+            too much. Not called for PIL images and arrays, which have their pixels already.
+        known: remembers facts about images. Those it knows are read and hashed, but decoded only
+            when their `pixels` are used.
 
     Returns:
         The first frame as upright RGB with its digest.
 
     Raises:
-        InputError: one of its subclasses, each naming the source by what the caller gave:
+        InputError: one of its subclasses, which names the source as the caller gave it:
             ImageNotFound, CorruptImage, UnsupportedFormat, ImageTooLarge, BadDimensions,
             BadEncoding, PathNotAllowed, UrlNotAllowed, FetchFailed, FetchTimeout.
     """
@@ -83,43 +80,8 @@ def load_image(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedImage:
-    """An image file's bytes, read and not looked at.
-
-    Attributes:
-        data: the whole file.
-        name: what errors call it.
-        mime: the type the source claimed, if it claimed one.
-    """
-
-    data: bytes
-    name: str
-    mime: str | None = None
-
-
-def decode_image(
-    encoded: EncodedImage,
-    policy: ImagePolicy,
-    *,
-    reduce_to: ReduceTo | None = None,
-    check_pixels: CheckPixels | None = None,
-    known: KnownImages | None = None,
-) -> LoadedImage:
-    """The second half of `load_image`, for who wants to keep the bytes."""
-    return decode(
-        encoded.data,
-        policy,
-        encoded.name,
-        encoded.mime,
-        reduce_to=reduce_to,
-        check_pixels=check_pixels,
-        known=known,
-    )
-
-
 def read_image(source: ImageSource, policy: ImagePolicy) -> EncodedImage:
-    """The first half of `load_image`, for sources that have encoded bytes: all but PIL and numpy.
+    """Read the bytes of any source except PIL images and arrays, without decoding them.
 
     Raises:
         InputError: see `load_image`.
@@ -134,13 +96,13 @@ def _from_picture(pixels: Image.Image) -> LoadedImage:
 
 
 def _read(source: object, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
-    """Encoded bytes, the name errors use, and the MIME type that was claimed for them."""
+    """Encoded bytes, their name in errors, and the MIME type that was claimed for them."""
     if isinstance(source, str):
         return _read_text(source, policy)
     if isinstance(source, (bytes, bytearray, memoryview)):
         view = memoryview(cast("bytes", source))
         if view.nbytes > policy.max_bytes:
-            raise _too_large(f"the image has {view.nbytes:,} bytes", policy)
+            raise policy.too_many_bytes(f"the image has {view.nbytes:,} bytes")
         return view.tobytes(), "the image", None
     if isinstance(source, os.PathLike):
         path = cast("os.PathLike[Any]", source).__fspath__()
@@ -149,7 +111,7 @@ def _read(source: object, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
         return read_file(path, policy), _quote(path), None
     if callable(getattr(source, "read", None)):
         return _read_stream(cast("_Reader", source), policy), "the file object", None
-    raise UnsupportedFormat(f"a {type(source).__name__} is no image source", _ACCEPTED)
+    raise UnsupportedFormat(f"a {type(source).__name__} is not an image source", _ACCEPTED)
 
 
 def _read_text(text: str, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
@@ -171,7 +133,7 @@ def _read_text(text: str, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
     if is_plausible_base64(text) and not (short and os.path.exists(text)):
         return decode_base64(text, policy, "the base64 text"), "the base64 text", None
     if not text.strip() or not short:
-        raise ImageNotFound(f"{abbreviate(text)!r} is no path to an image", _ACCEPTED)
+        raise ImageNotFound(f"{abbreviate(text)!r} is not a path to an image", _ACCEPTED)
     return read_file(text, policy), _quote(text), None
 
 
@@ -204,7 +166,7 @@ def _read_stream(stream: _Reader, policy: ImagePolicy) -> bytes:
             part = stream.read(missing)
         except (OSError, ValueError, EOFError) as error:
             raise CorruptImage(
-                f"the file object could not be read ({error})", "Hand over an open binary file."
+                f"the file object could not be read ({error})", "Pass a binary file that is open."
             ) from error
         if not part:
             break
@@ -216,12 +178,5 @@ def _read_stream(stream: _Reader, policy: ImagePolicy) -> bytes:
         parts.append(bytes(part))
         missing -= len(part)
     if missing <= 0:
-        raise _too_large("the file object holds more", policy)
+        raise policy.too_many_bytes("the file object holds more than is read")
     return b"".join(parts)
-
-
-def _too_large(reason: str, policy: ImagePolicy) -> ImageTooLarge:
-    return ImageTooLarge(
-        f"{reason}; the limit is {policy.max_bytes:,} bytes",
-        "Send a smaller file or raise ImagePolicy.max_bytes.",
-    )

@@ -1,20 +1,24 @@
-"""The checked image that everything behind the entrance works on."""
+"""A decoded image, and a memory of what decoding told about those before."""
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from PIL import Image
 
+from .policy import ImagePolicy
+
 BLANK_LEVELS = 8
-"""Largest spread, of 256 levels in each channel, that still counts as blank."""
+"""Largest difference within a channel, of 256 levels, that still counts as blank."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What is known of an encoded image once it has been decoded.
+    """What is known about an encoded image after it was decoded.
 
     Attributes:
         size: (width, height) in pixels, upright.
@@ -30,7 +34,7 @@ class ImageFacts:
 
 
 class LoadedImage:
-    """An upright RGB image and what is known of its source.
+    """An upright RGB image and what is known about its source.
 
     Attributes:
         sha256: hex digest of the encoded source bytes. For PIL and numpy sources, which have
@@ -62,7 +66,7 @@ class LoadedImage:
     def pixels(self) -> Image.Image:
         """Mode RGB, EXIF orientation applied, alpha composited on white.
 
-        Not shared with the source; nobody writes to it.
+        A copy of the source's pixels; do not write to it.
         """
         if not isinstance(self._pixels, Image.Image):
             self._pixels = self._pixels()
@@ -70,14 +74,14 @@ class LoadedImage:
 
     @property
     def decoded_size(self) -> tuple[int, int]:
-        """(width, height) of `pixels`; of the source while they are not decoded."""
+        """(width, height) of `pixels`, or of the source while they are not decoded."""
         return self._pixels.size if isinstance(self._pixels, Image.Image) else self.size
 
     @property
     def is_blank(self) -> bool:
-        """Whether every channel's extrema differ by at most `BLANK_LEVELS`.
+        """Whether the values of every channel differ by at most `BLANK_LEVELS`.
 
-        A 1x1 image is therefore blank.
+        An image of one pixel is therefore blank.
         """
         if self._is_blank is None:
             extrema = cast("tuple[tuple[int, int], ...]", self.pixels.getextrema())
@@ -87,3 +91,34 @@ class LoadedImage:
     def __repr__(self) -> str:
         width, height = self.size
         return f"<LoadedImage {self.format or 'pixels'} {width}x{height} {self.sha256[:12]}>"
+
+
+class KnownImages:
+    """Facts of the most recently decoded images, by digest and policy. Thread-safe.
+
+    An image is added only after it was decoded completely under the same policy, so its facts
+    need no second check, and the same bytes need not be decoded again.
+    """
+
+    def __init__(self, limit: int = 1024) -> None:
+        self._limit = limit
+        self._facts: OrderedDict[tuple[str, ImagePolicy], ImageFacts] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, sha256: str, policy: ImagePolicy) -> ImageFacts | None:
+        with self._lock:
+            facts = self._facts.get((sha256, policy))
+            if facts is not None:
+                self._facts.move_to_end((sha256, policy))
+            return facts
+
+    def put(self, sha256: str, policy: ImagePolicy, facts: ImageFacts) -> None:
+        with self._lock:
+            self._facts[sha256, policy] = facts
+            self._facts.move_to_end((sha256, policy))
+            while len(self._facts) > self._limit:
+                self._facts.popitem(last=False)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._facts.clear()

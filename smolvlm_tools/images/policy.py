@@ -1,10 +1,12 @@
-"""What a caller may hand over, as one frozen value; knows limits, not how they are enforced."""
+"""The limits on what a caller may pass as an image, as one frozen value."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from ..errors import ImageTooLarge
 
 
 class ImagePolicy(BaseModel):
@@ -15,9 +17,9 @@ class ImagePolicy(BaseModel):
         max_pixels: width times height after decoding.
         max_frames: frames of an animation or pages of a TIFF; only the first is ever decoded.
         max_metadata_chunks: ancillary PNG chunks (text, profiles, times).
-        allow_urls: whether http(s) URLs are fetched. Surfaces that serve agents turn it off.
-        public_addresses_only: whether a URL may lead only to ports 80 and 443 of addresses on the
-            public internet, at every redirect. Surfaces that fetch for agents turn it on: an agent
+        allow_urls: whether http(s) URLs are fetched. Turn it off where agents name the URLs.
+        public_addresses_only: whether URLs and their redirects may lead only to ports 80 and 443
+            of addresses on the public internet. Turn it on where URLs are fetched for agents, who
             must not reach what only this machine can.
         allowed_roots: folders that paths must lie in once symbolic links are followed; None
             allows every regular file.
@@ -36,3 +38,10 @@ class ImagePolicy(BaseModel):
     allowed_roots: tuple[Path, ...] | None = None
     url_timeout: float = Field(default=10.0, gt=0)
     max_redirects: int = Field(default=5, ge=0)
+
+    def too_many_bytes(self, what: str) -> ImageTooLarge:
+        """The error for a source over `max_bytes`, of which `what` says how that was found."""
+        return ImageTooLarge(
+            f"{what}; the limit is {self.max_bytes:,} bytes",
+            "Send a smaller file or raise ImagePolicy.max_bytes.",
+        )

@@ -1,1 +1,1 @@
-"""This machine: processor, memory, heap, amounts of bytes. Knows no model."""
+"""This machine: its processor, its memory and this process's heap."""

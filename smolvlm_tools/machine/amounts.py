@@ -1,4 +1,4 @@
-"""Amounts of memory in text: "900MB", "1.5 GB", "0.5GiB"; knows numbers, nothing of models."""
+"""Amounts of memory as text: "900MB", "1.5 GB", "0.5GiB"."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ UNITS = {
     "GIB": 2**30,
     "TIB": 2**40,
 }
-"""Decimal, as on a data sheet, and binary where the `i` says so."""
+"""Decimal as on a data sheet, binary with an `i`."""
 
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
 def parse_bytes(amount: object) -> int:
-    """Bytes of 900_000_000, "900MB", "0.9 GB" or "1GiB".
+    """The number of bytes in 900_000_000, "900MB", "0.9 GB" or "1GiB".
 
     Raises:
         BadOptions: anything else, or less than one byte.
@@ -34,13 +34,14 @@ def parse_bytes(amount: object) -> int:
     unit = UNITS.get((found[2] or "B").upper()) if found else None
     if found is None or unit is None or float(found[1]) * unit < 1:
         raise BadOptions(
-            f"{amount!r} is no amount of memory", "Use bytes as an int, or text such as '900MB'."
+            f"{amount!r} is not an amount of memory",
+            "Use a number of bytes, or text such as '900MB'.",
         )
     return int(float(found[1]) * unit)
 
 
 def format_bytes(count: int) -> str:
-    """A count of bytes for people: "613 MB", "1.25 GB"; decimal, never rounded down."""
+    """Bytes for people to read: "613 MB", "1.25 GB"; decimal, rounded up."""
     if count >= UNITS["GB"]:
         return f"{-(-count // 10**7) / 100:.2f} GB"
     if count >= UNITS["MB"]:

@@ -1,6 +1,6 @@
-"""What a CPU multiplies quickly, as a value; knows nothing of runtimes.
+"""Which instructions this CPU has for products of small numbers.
 
-Whatever depends on it takes a `CpuFeatures`, so that a test can hand in any CPU.
+Code that depends on them takes a `CpuFeatures`, so that a test can pass any CPU.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CpuFeatures:
 
     Attributes:
         machine: its architecture, as `platform.machine` gives it.
-        flags: as Linux names them; empty on other systems, where nothing is taken for granted.
+        flags: as Linux names them; empty on other systems, which then count as having none.
     """
 
     machine: str = "x86_64"
@@ -30,17 +30,17 @@ class CpuFeatures:
 
     @property
     def int8_products(self) -> bool:
-        """Sums 8-bit products in one instruction of 32 bits (VNNI, AMX)."""
+        """Sums 8-bit products in 32 bits, in one instruction (VNNI, AMX)."""
         return bool(INT8_PRODUCTS & self.flags)
 
     @property
     def saturates_int8(self) -> bool:
-        """Sums 8-bit products by pairs in 16 bits, which large ones overflow: x86 without VNNI."""
+        """Sums pairs of 8-bit products in 16 bits, where large ones saturate: x86 without VNNI."""
         return self.machine.lower() in X86 and not self.int8_products
 
     @property
     def bf16_products(self) -> bool:
-        """Multiplies bfloat16; others emulate it, several times slower than float32."""
+        """Multiplies bfloat16; other CPUs emulate it, several times slower than float32."""
         return bool(BF16_PRODUCTS & self.flags)
 
     @property
@@ -50,18 +50,18 @@ class CpuFeatures:
 
     @property
     def vectors_of_512_bits(self) -> bool:
-        """Has AVX-512 to the extent that torch and oneDNN ask for."""
+        """Has the parts of AVX-512 that torch and oneDNN require."""
         return {"avx512f", "avx512bw", "avx512vl", "avx512dq"} <= self.flags
 
 
 def this_cpu() -> CpuFeatures:
-    """Of the machine that runs this."""
+    """The CPU of this machine."""
     return CpuFeatures(platform.machine(), cpu_flags(CPUINFO))
 
 
 @functools.cache
 def cpu_flags(path: Path) -> frozenset[str]:
-    """Flags of the first CPU in a Linux `cpuinfo`; empty elsewhere."""
+    """Flags of the first CPU in a Linux `cpuinfo`; empty where there is no such file."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

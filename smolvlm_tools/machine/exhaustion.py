@@ -1,4 +1,4 @@
-"""How a runtime says that memory ran out, and how this package says it."""
+"""Recognises the errors of runtimes that ran out of memory, and turns them into ours."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ PHRASES = (
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error of any library means that memory ran out."""
+    """Whether an error of any library says that memory ran out."""
     if isinstance(error, (MemoryError, OutOfMemoryBudget)):
         return True
-    if isinstance(error, InputError):  # it may quote a file of that name
+    if isinstance(error, InputError):  # it may quote such words from a file's name
         return False
     text = str(error).lower()
     return any(phrase in text for phrase in PHRASES)
 
 
 def out_of_memory(doing: str, error: BaseException) -> OutOfMemoryBudget:
-    """The typed error for memory that ran out while `doing` something."""
+    """The error for memory that ran out while `doing` something."""
     return OutOfMemoryBudget(
         f"memory ran out while {doing} ({str(error)[:200] or type(error).__name__})",
         "Send fewer or smaller images, lower `resolution` or `max_new_tokens`, load with a "

@@ -1,4 +1,4 @@
-"""Takes a mapped file's pages out of this process's memory; knows nothing of who mapped it."""
+"""Takes the pages of a mapped file out of this process's memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ MADV_DONTNEED = 4
 
 
 def forget_pages(file: Path, *, writable: bool = False) -> None:
-    """Stop holding the pages of `file` where it is mapped into this process.
+    """Drop the pages of `file` wherever it is mapped into this process.
 
-    For runtimes that keep a file mapped after they have copied what they need of it. Does nothing
-    where there is no /proc (Windows, macOS).
+    For runtimes that keep a file mapped after they have copied what they need. Does nothing where
+    there is no /proc (Windows, macOS).
 
     Args:
         file: a mapped file.
-        writable: also where the runtime could write to its private copy, which it must never have
-            done: what it wrote would be lost. See `is_unwritten`.
+        writable: also drop private copies that the runtime could write to. It must not have done
+            so, or what it wrote is lost: see `is_unwritten`.
     """
     try:
         lines = MAPS.read_text().splitlines()
@@ -37,7 +37,7 @@ def forget_pages(file: Path, *, writable: bool = False) -> None:
 
 
 def is_unwritten(file: Path) -> bool:
-    """Whether no page of a mapped `file` was replaced by a private copy; False where unknown."""
+    """Whether no page of a mapped `file` was replaced by a private copy; False if unknown."""
     try:
         lines = DETAILS.read_text().splitlines()
     except OSError:
@@ -52,7 +52,7 @@ def is_unwritten(file: Path) -> bool:
 
 
 def forget_range(address: int, size: int) -> None:
-    """Stop holding the pages of a mapped file from `address` on, which nobody ever wrote to.
+    """Drop the pages of a mapped file from `address` on, which must never have been written to.
 
     Does nothing where there is no `madvise` (Windows).
     """

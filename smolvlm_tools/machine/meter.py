@@ -1,7 +1,7 @@
-"""How much memory is in use, and the most there was since a moment; knows no models.
+"""How much memory is in use, and the peak since a given moment.
 
-A process has one high-water mark, and several requests may want to know theirs at once: before the
-mark is reset for one, what it says is noted for all that are open.
+A process has one high-water mark, but several requests may each measure their own peak: before the
+mark is reset for one of them, its value is recorded for all that are open.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SAMPLE_SECONDS = 0.005
 
 
 class HighWaterMark(Protocol):
-    """The most memory that was in use since `reset`."""
+    """Remembers the most memory in use since `reset`."""
 
     def now(self) -> int:
         """Bytes in use."""
@@ -28,16 +28,16 @@ class HighWaterMark(Protocol):
         ...
 
     def reset(self) -> None:
-        """Begin again from what is in use."""
+        """Start over from what is in use now."""
         ...
 
     def rest(self) -> None:
-        """Nobody wants to know until the next `reset`."""
+        """Stop measuring until the next `reset`."""
         ...
 
 
 class Meter:
-    """Peaks of overlapping spans of time over one high-water mark. Safe to use from any thread."""
+    """Peaks of overlapping spans of time, from one high-water mark. Thread-safe."""
 
     def __init__(self, mark: HighWaterMark) -> None:
         self._mark = mark
@@ -49,7 +49,7 @@ class Meter:
         return self._mark.now()
 
     def start(self) -> Span:
-        """A span that begins now."""
+        """Begin a span."""
         with self._lock:
             self._note()
             self._mark.reset()
@@ -58,7 +58,7 @@ class Meter:
             return span
 
     def end(self, span: Span) -> int:
-        """Close a span; the most bytes in use since its start."""
+        """End a span; returns the most bytes in use since its start."""
         with self._lock:
             self._note()
             peak = self._open.pop(span, 0)
@@ -79,14 +79,14 @@ class Span:
         self._meter = meter
 
     def end(self) -> int:
-        """Most bytes in use since its start; 0 when it has ended before."""
+        """End the span; returns its peak in bytes, or 0 if it has ended before."""
         return self._meter.end(self)
 
 
 class LinuxProcess:
     """This process's resident set, by the kernel's own mark (VmHWM, proc(5)).
 
-    Not by `ru_maxrss`: a child's starts at its parent's.
+    `ru_maxrss` would not do: a child process starts with its parent's.
     """
 
     STATUS = Path("/proc/self/status")
@@ -102,7 +102,7 @@ class LinuxProcess:
         self.CLEAR.write_text("5", encoding="ascii")
 
     def rest(self) -> None:
-        """The kernel watches at no cost."""
+        """Nothing to do: the kernel measures at no cost."""
 
     def _read(self, name: str) -> int:
         with self.STATUS.open(encoding="ascii", errors="replace") as lines:
@@ -110,7 +110,7 @@ class LinuxProcess:
 
 
 class Sampled(ABC):
-    """A mark for systems that have none which can be reset: looks every `SAMPLE_SECONDS`."""
+    """A mark for systems without one that can be reset: samples every `SAMPLE_SECONDS`."""
 
     def __init__(self) -> None:
         self._peak = 0
@@ -141,14 +141,14 @@ class Sampled(ABC):
 
 
 class SampledLinuxProcess(Sampled):
-    """Where the kernel lets nobody reset its mark, as in some sandboxes."""
+    """For Linux where the kernel's mark cannot be reset, as in some sandboxes."""
 
     def now(self) -> int:
         return LinuxProcess().now()
 
 
 class SampledProcess(Sampled):
-    """macOS and Windows, by psutil."""
+    """For macOS and Windows, by psutil."""
 
     def now(self) -> int:
         import psutil
@@ -158,7 +158,7 @@ class SampledProcess(Sampled):
 
 @functools.cache
 def resident() -> Meter:
-    """This process's resident memory: interpreter, libraries and mapped weights included."""
+    """The meter of this process's resident memory, libraries and mapped weights included."""
     if not sys.platform.startswith("linux"):
         return Meter(SampledProcess())
     mark = LinuxProcess()

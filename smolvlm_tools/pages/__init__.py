@@ -1,11 +1,10 @@
-"""Images and the pages of PDF and TIFF files, one by one; knows files and PDFium, not models.
+"""Images, and the pages of PDF and TIFF files, one by one.
 
     opening   source -> read_image -> bytes -> one image, or a document -> Pages
-    page      what they hand out: Page, an encoded image
+    page      Page, an encoded image that `load_image` takes
     pdf       pages of PDF documents, by pypdfium2 (the extra `pdf`), which the first one loads
 
-The bytes come in by the images' own entrance, under its policy, and a page leaves as what that
-entrance takes.
+Sources are read by `smolvlm_tools.images`, under its policy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which kind of file a source is, and how its pages are read."""
+"""Tells images and documents apart, and opens their pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .page import Page, Pages, as_page
 from .pdf import is_pdf, pdf_pages
 
 LONGEST_EDGE = 2048
-"""Pixels along the longer side of a rendered page: what SmolVLM cuts into its finest grid."""
+"""Pixels along the longer side of a rendered page: as many as SmolVLM's finest grid has."""
 
 MAX_PAGES = 1_000
 
@@ -27,24 +27,24 @@ def open_pages(
     longest_edge: int = LONGEST_EDGE,
     max_pages: int = MAX_PAGES,
 ) -> Pages:
-    """Open an image, or a PDF or TIFF file of many pages.
+    """Open an image, or a PDF or TIFF file with many pages.
 
     Args:
         source: a path, URL, data URI, base64 text, bytes or a binary file object.
-        policy: limits and permissions; `ImagePolicy()` when None. Its `max_bytes` holds for the
-            whole file, `max_pixels` for a page.
+        policy: limits and permissions; `ImagePolicy()` when None. Its `max_bytes` applies to the
+            whole file, `max_pixels` to a page.
         password: of an encrypted PDF file.
-        longest_edge: pixels along the longer side of a rendered PDF page, whatever size it claims.
-        max_pages: a document with more is refused.
+        longest_edge: pixels along the longer side of a rendered PDF page, whatever size it states.
+        max_pages: documents with more are refused.
 
     Raises:
         InputError: see `load_image`; CorruptImage for a damaged document, ImageTooLarge for one
-            with too many pages or whose compressed parts swell, PasswordRequired.
+            with too many pages or parts that inflate to too much, PasswordRequired.
         BackendUnavailable: pypdfium2 is not installed.
     """
     policy = policy or ImagePolicy()
     if not 1 <= longest_edge <= 16_384:
-        raise BadOptions(f"longest_edge={longest_edge} is no size", "Use 1 to 16384 pixels.")
+        raise BadOptions(f"longest_edge={longest_edge} is out of range", "Use 1 to 16384 pixels.")
     encoded = read_image(source, policy)
     if is_pdf(encoded.data):
         pages = pdf_pages(encoded, policy, password, longest_edge)
@@ -54,7 +54,7 @@ def open_pages(
         pages.close()
         raise ImageTooLarge(
             f"{encoded.name} has {len(pages):,} pages; the limit is {max_pages:,}",
-            "Split the document or raise max_pages.",
+            "Split the document, or raise max_pages.",
         )
     return pages
 
@@ -67,7 +67,7 @@ def read_pages(
     longest_edge: int = LONGEST_EDGE,
     max_pages: int = MAX_PAGES,
 ) -> Iterator[Page]:
-    """The pages of `open_pages` one after the other, each rendered when it is asked for."""
+    """The pages of `open_pages` one after the other, each rendered when it is reached."""
     with open_pages(
         source, policy, password=password, longest_edge=longest_edge, max_pages=max_pages
     ) as pages:
@@ -91,7 +91,7 @@ def _tiff_reader(encoded: EncodedImage, policy: ImagePolicy, total: int) -> Call
             file = TiffImageFile(BytesIO(encoded.data))
             file.seek(number - 1)
         except Exception as error:  # Pillow's readers raise whatever the damage led to
-            raise CorruptImage(f"{name} is damaged ({error})", "Save it again.") from error
+            raise CorruptImage(f"{name} is damaged ({error})", "Save the file again.") from error
         return as_page(number, total, picture_to_rgb(file, policy, name))
 
     return read

@@ -1,4 +1,4 @@
-"""A page, and the pages of one source; knows neither files nor formats."""
+"""A page, and the pages of one source."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from types import TracebackType
 
 from PIL import Image
 
 from ..errors import BadOptions
+from ..machine.closing import Closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,12 @@ class Page:
 
     Attributes:
         number: from 1.
-        total: pages of the source; 1 for an image.
+        total: how many pages the source has; 1 for an image.
         data: an encoded image: the source's own bytes, or a PNG of the page.
         mime: of `data`, such as "image/png".
         sha256: hex digest of `data`, as in `VisionResult.image_sha256`.
         width, height: in pixels, upright.
-        frames: of an animation, of which only the first is looked at; else 1.
+        frames: of an animation, of which only the first is used; else 1.
     """
 
     number: int
@@ -38,8 +38,8 @@ class Page:
     frames: int = 1
 
 
-class Pages:
-    """The pages of one source; made by `open_pages`. A context manager. Safe between threads."""
+class Pages(Closing):
+    """The pages of one source, from `open_pages`. A context manager. Thread-safe."""
 
     def __init__(
         self, total: int, read: Callable[[int], Page], close: Callable[[], None] | None = None
@@ -51,7 +51,7 @@ class Pages:
         return self._total
 
     def read(self, number: int) -> Page:
-        """One page by its number, from 1; a broken one does not keep the others from being read.
+        """One page by its number, from 1; the others can be read even if one is broken.
 
         Raises:
             CorruptImage, ImageTooLarge: this page cannot be rendered.
@@ -65,22 +65,11 @@ class Pages:
         return (self.read(number) for number in range(1, self._total + 1))
 
     def close(self) -> None:
-        """Free the document; its pages stay what they are."""
+        """Free the document; pages that were read stay valid."""
         with self._lock:
             close, self._close = self._close, None
         if close is not None:
             close()
-
-    def __enter__(self) -> Pages:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         self.close()
@@ -89,7 +78,7 @@ class Pages:
 def as_page(number: int, total: int, pixels: Image.Image) -> Page:
     """A rendered page as a PNG."""
     buffer = BytesIO()
-    pixels.save(buffer, "PNG", compress_level=1)  # the model's work is what takes long, not this
+    pixels.save(buffer, "PNG", compress_level=1)  # fast is enough: the bytes are soon decoded
     data = buffer.getvalue()
     digest = hashlib.sha256(data).hexdigest()
     return Page(number, total, data, "image/png", digest, pixels.width, pixels.height)

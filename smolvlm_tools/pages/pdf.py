@@ -1,8 +1,8 @@
-"""Pages of a PDF document; knows PDFium, and that it trusts its input too much.
+"""Pages of PDF documents, rendered by PDFium.
 
-What is bounded here: the file, its pages, the size at which one is rendered, each deflated part.
-What is not: how much of it a page draws, and how long. Documents of strangers want a process with
-limits of its own.
+PDFium trusts its input too much. Bounded here are the size of the file, the number of pages, the
+size at which a page is rendered and each deflated part; not bounded are how much a page draws and
+how long that takes. Render documents of strangers in a process with limits of its own.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _PASSWORD_NEEDED = 4  # FPDF_ERR_PASSWORD
 _STREAM = re.compile(rb"stream\r?\n")  # a look-behind here would take five times as long
 _DEFLATED_AT_ONCE, _INFLATED_AT_ONCE = 1 << 16, 1 << 20
 _PDFIUM = threading.RLock()
-"""PDFium is not thread-safe: whoever calls it holds this."""
+"""PDFium is not thread-safe: hold this while calling it."""
 
 
 def is_pdf(data: bytes) -> bool:
-    """Whether a file is a PDF document, and no image that has one inside."""
+    """Whether a file is a PDF document, and not an image with one inside."""
     return _PDF_HEADER in data[:_HEADER_WITHIN] and not data.startswith(_IMAGE_STARTS)
 
 
@@ -89,10 +89,9 @@ def _render(document: Any, index: int, longest_edge: int) -> Image.Image:
 
 
 def _check_inflated(encoded: EncodedImage, policy: ImagePolicy) -> None:
-    """Refuse a document with a deflated part that is larger than any image that is let in.
+    """Refuse a document with a deflated part that is larger than any accepted image.
 
-    PDFium would inflate it whole. Parts of encrypted documents, and those deflated twice, are not
-    seen through.
+    PDFium would inflate it whole. Parts that are encrypted or deflated twice are not checked.
     """
     limit = policy.max_pixels * 4
     for found in _STREAM.finditer(encoded.data):
@@ -101,12 +100,12 @@ def _check_inflated(encoded: EncodedImage, policy: ImagePolicy) -> None:
         if _inflates_to_more(encoded.data, found.end(), limit):
             raise ImageTooLarge(
                 f"{encoded.name} has a part that inflates to more than {limit:,} bytes",
-                "Save the document again or raise ImagePolicy.max_pixels.",
+                "Save the document again, or raise ImagePolicy.max_pixels.",
             )
 
 
 def _inflates_to_more(data: bytes, start: int, limit: int) -> bool:
-    """Whether what is deflated at `start` is longer; False for what is not deflated."""
+    """Whether the data at `start` inflates to more; False for data that is not deflated."""
     inflater, size = zlib.decompressobj(), 0
     try:
         for place in range(start, len(data), _DEFLATED_AT_ONCE):
@@ -117,7 +116,7 @@ def _inflates_to_more(data: bytes, start: int, limit: int) -> bool:
             if inflater.eof or size > limit:
                 break
     except zlib.error:
-        return False  # something else, or damaged: PDFium copes
+        return False  # something else, or damaged: PDFium deals with it
     return size > limit
 
 
@@ -125,7 +124,7 @@ def _open_error(error: Any, name: str, password: str | None) -> Exception:
     if error.err_code == _PASSWORD_NEEDED:
         what = "is encrypted" if password is None else "does not open with that password"
         return PasswordRequired(f"{name} {what}", "Pass the document's password.")
-    return CorruptImage(f"{name} is a damaged PDF document ({error})", "Save it again.")
+    return CorruptImage(f"{name} is a damaged PDF document ({error})", "Save the document again.")
 
 
 def _import_pdfium() -> Any:

@@ -6,15 +6,21 @@
     >>> report.within_bounds
     True
 
-`measure` joins the parts: `scripts` and `tasks` say what is read, `engines` and `reading` run it,
-`divergence`, `components` and `metrics` compare, `bounds` judges, `report` holds the result.
+`scripts` and `tasks` say what is read, `engines` and `reading` run it, `divergence`, `components`
+and `metrics` compare, `report` holds the result and its bounds, `measure` runs all of them.
 """
 
 from __future__ import annotations
 
-from .bounds import Bounds, Broken
 from .measure import PARTS, POSITIONS, measure_quality
-from .report import ComponentQuality, EngineQuality, QualityReport, TextQuality
+from .report import (
+    Bounds,
+    Broken,
+    ComponentQuality,
+    EngineQuality,
+    QualityReport,
+    TextQuality,
+)
 from .tasks import TaskScore
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What each component does alone: its own error, and what that does to the reference's logits."""
+"""What each component does alone: its own error, and its effect on the reference's logits."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import nullcontext
 import numpy as np
 
 from .divergence import Divergence, relative_error
-from .engines import Given, Reference, Tested, Work, loaded, read_probes
+from .engines import DecoderInputs, EngineRun, ReferenceRun, Work, loaded, read_probes
 from .reading import Rows
 from .report import ComponentQuality
 
 
 def judge_components(
-    work: Work, reference: Reference, tested: Sequence[Tested]
+    work: Work, reference: ReferenceRun, tested: Sequence[EngineRun]
 ) -> list[tuple[ComponentQuality, ...]]:
-    """Judge vision tower, token table and decoder of each engine apart.
+    """Judge the vision tower, token table and decoder of each engine separately.
 
-    The reference is loaded once more, if any engine's features or embeddings differ from its own.
+    The reference is loaded again if any engine's features or embeddings differ from its own.
     """
     apart = [_apart(reference.given, each.given) for each in tested]
     differ = any(error for parts in apart for error, _ in parts.values())
@@ -38,14 +38,16 @@ def judge_components(
     return found
 
 
-def _apart(reference: Given, found: Given) -> dict[str, tuple[float, Given]]:
-    """By component: its error, and what the decoder would be given if only it were exchanged."""
-    parts: dict[str, tuple[float, Given]] = {}
+def _apart(
+    reference: DecoderInputs, found: DecoderInputs
+) -> dict[str, tuple[float, DecoderInputs]]:
+    """By component: its error, and the decoder's inputs if only that component were replaced."""
+    parts: dict[str, tuple[float, DecoderInputs]] = {}
     if reference.features:
         error = relative_error(_joined(reference.features), _joined(found.features))
-        parts["vision"] = error, Given(found.features, reference.embedded)
+        parts["vision"] = error, DecoderInputs(found.features, reference.embedded)
     error = relative_error(_joined(reference.embedded), _joined(found.embedded))
-    parts["embed"] = error, Given(reference.features, found.embedded)
+    parts["embed"] = error, DecoderInputs(reference.features, found.embedded)
     return parts
 
 

@@ -1,4 +1,4 @@
-"""How far one model's next-token distributions are from another's; pure arithmetic on logits."""
+"""How far one model's next-token distributions are from another's."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..arrays import Logits
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Of one model against a reference, at the same positions of the same text.
+    """The difference of a model from a reference, at the same positions of the same text.
 
     Attributes:
         positions: how many.
         perplexity: exp of the mean negative log-likelihood of the text's next tokens.
-        reference_perplexity: the same of the reference.
+        reference_perplexity: the reference's.
         perplexity_rise: relative to the reference's; 0.01 is one per cent more.
         mean_kl, p95_kl, max_kl: KL(reference || model) over positions, in nats.
-        same_top: share of positions where both think the same token the likeliest.
-        logit_error: |logits - reference| / |reference| over all positions, each position's mean
-            taken off first: a shift of all logits changes no distribution.
+        same_top: share of positions where both find the same token likeliest.
+        logit_error: |logits - reference| / |reference| over all positions, after each position's
+            mean is subtracted: shifting all logits does not change a distribution.
     """
 
     positions: int
@@ -37,7 +37,7 @@ class Divergence:
 
 
 class Comparison:
-    """Takes positions one by one, so that nobody has to keep two models' logits."""
+    """Compares position by position, so that no one has to keep both models' logits."""
 
     def __init__(self) -> None:
         self._kl: list[float] = []
@@ -49,7 +49,7 @@ class Comparison:
     def add(self, reference: Logits, model: Logits, next_id: int) -> bool:
         """Compare logits (vocab,) at a position whose true next token is `next_id`.
 
-        Returns whether both think the same token the likeliest.
+        Returns whether both find the same token likeliest.
         """
         p, q = _log_softmax(reference), _log_softmax(model)
         self._kl.append(max(0.0, float(np.sum(np.exp(p) * (p - q)))))
@@ -62,7 +62,7 @@ class Comparison:
         return self._same[-1]
 
     def result(self) -> Divergence:
-        """What was found; at least one position has been added."""
+        """Sum up; at least one position must have been added."""
         found = float(np.exp(-np.mean(self._likelihoods)))
         reference = float(np.exp(-np.mean(self._reference_likelihoods)))
         return Divergence(
@@ -79,7 +79,7 @@ class Comparison:
 
 
 def relative_error(reference: NDArray[np.float32], found: NDArray[np.float32]) -> float:
-    """|found - reference| / |reference| over all numbers of both."""
+    """|found - reference| / |reference| over all values."""
     size = float(np.linalg.norm(reference))
     return float(np.linalg.norm(found - reference)) / size if size else 0.0
 

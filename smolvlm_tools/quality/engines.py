@@ -1,6 +1,6 @@
-"""Runs engines over the inputs, one loaded at a time, and keeps what is to be compared.
+"""Runs engines over the inputs, one loaded at a time.
 
-Of the reference all logits are kept; another engine's are compared as they come.
+All logits of the reference are kept; those of other engines are compared as they come.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from ..backends.choose import load_backend
 from ..checkpoint import Checkpoint
 from ..engine.smolvlm import SmolVLM
 from ..images import ImagePolicy
-from .bounds import can_read
 from .divergence import Comparison, Divergence
 from .reading import Engine, Rows, input_rows, script_ids
-from .report import TextQuality
+from .report import TextQuality, can_read
 from .scripts import (
     BY_TOKEN,
     IMAGE_ANSWERS,
@@ -34,7 +33,7 @@ from .scripts import (
 from .tasks import Sample, answer_tasks
 
 Progress = Callable[[str], None]
-"""Hears what is being done, in a few words."""
+"""Called with a few words before each step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +49,16 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What every engine is put through.
+    """What every engine runs through.
 
     Attributes:
-        checkpoint: whose weights.
-        device: where.
-        inputs: what is read.
+        checkpoint: the engine's weights.
+        device: where it runs.
+        inputs: what it reads.
         end_ids: tokens that end a reply.
         samples: tasks; may be empty.
         policy: which images the tasks may name.
-        progress: hears what is being done.
+        progress: called before each step.
     """
 
     checkpoint: Checkpoint
@@ -72,12 +71,12 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What an engine hands to its decoder.
+class DecoderInputs:
+    """What an engine passes to its decoder.
 
     Attributes:
         features: of each picture.
-        embedded: the token table's rows for each script; none for prefixes of the passage.
+        embedded: the token table's rows for each script; None for prefixes of the passage.
     """
 
     features: list[Rows]
@@ -85,15 +84,15 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """What is kept of the reference.
+class ReferenceRun:
+    """What is kept of the reference's run.
 
     Attributes:
         choice: what was asked for.
         name: what ran.
-        scripts: with its replies.
-        logits: of each script, one before each token of the continuation.
-        given: its features and embeddings.
+        scripts: completed with the reference's replies.
+        logits: for each script, one before each token of the continuation.
+        given: features and embeddings.
         answers: to the tasks.
     """
 
@@ -101,27 +100,27 @@ class Reference:
     name: str
     scripts: tuple[Script, ...]
     logits: list[list[Logits]]
-    given: Given
+    given: DecoderInputs
     answers: list[str]
 
     @property
     def probes(self) -> list[int]:
-        """Scripts that components are judged on: those with images, else the text prompts."""
+        """Scripts that components are judged on: those with images if any, else text prompts."""
         groups = [script.group for script in self.scripts]
         wanted = {IMAGE_REPLIES, IMAGE_ANSWERS} & set(groups) or {TEXT_PROMPTS}
         return [at for at, group in enumerate(groups) if group in wanted]
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """What is kept of an engine under test.
+class EngineRun:
+    """What is kept of the run of an engine under test.
 
     Attributes:
         backend, precision, device: what ran.
-        texts: by group.
-        given: its features and embeddings.
-        decoder: its decoder alone, on the probes.
-        whole: everything together, on the probes.
+        texts: one entry per group.
+        given: features and embeddings.
+        decoder: of its decoder alone, on the probes.
+        whole: of everything together, on the probes.
         answers: to the tasks.
     """
 
@@ -129,7 +128,7 @@ class Tested:
     precision: str
     device: str
     texts: tuple[TextQuality, ...]
-    given: Given
+    given: DecoderInputs
     decoder: Divergence
     whole: Divergence
     answers: list[str]
@@ -137,7 +136,7 @@ class Tested:
 
 @contextmanager
 def loaded(work: Work, choice: EngineChoice) -> Generator[Engine]:
-    """An engine, closed at the end."""
+    """Load an engine, and close it at the end."""
     work.progress(f"{choice}: loading")
     backend = load_backend(work.checkpoint, choice.backend, choice.precision, work.device)
     try:
@@ -146,7 +145,7 @@ def loaded(work: Work, choice: EngineChoice) -> Generator[Engine]:
         backend.close()
 
 
-def read_reference(work: Work, choice: EngineChoice) -> Reference:
+def read_reference(work: Work, choice: EngineChoice) -> ReferenceRun:
     """Run the reference; its greedy replies complete the scripts."""
     context = work.checkpoint.config.text.context_length
     scripts: list[Script] = []
@@ -164,16 +163,18 @@ def read_reference(work: Work, choice: EngineChoice) -> Reference:
                 found = list(engine.read(script, seen))
             scripts.append(script)
             logits.append(found)
-        given = Given(features, _embed(engine, scripts))
+        given = DecoderInputs(features, _embed(engine, scripts))
         name, answers = engine.name, _answer(work, engine, choice)
-    return Reference(choice, name, tuple(scripts), logits, given, answers)
+    return ReferenceRun(choice, name, tuple(scripts), logits, given, answers)
 
 
-def read_engine(work: Work, choice: EngineChoice, reference: Reference) -> Tested:
-    """Run an engine over the reference's scripts, whole, and its decoder alone."""
+def read_engine(work: Work, choice: EngineChoice, reference: ReferenceRun) -> EngineRun:
+    """Run a whole engine over the reference's scripts, then its decoder alone."""
     with loaded(work, choice) as engine:
         work.progress(f"{choice}: images and texts")
-        given = Given(engine.features(work.inputs.pictures), _embed(engine, reference.scripts))
+        given = DecoderInputs(
+            engine.features(work.inputs.pictures), _embed(engine, reference.scripts)
+        )
         texts, whole = _read_texts(engine, reference, given.features)
         found = (f"{text.group} {text.divergence.mean_kl:.5f}" for text in texts)
         work.progress(f"{choice}: mean KL of {', '.join(found)}")
@@ -182,11 +183,11 @@ def read_engine(work: Work, choice: EngineChoice, reference: Reference) -> Teste
         backend = engine.backend
         ran = backend.name, backend.precision, backend.device
         answers = _answer(work, engine, choice)
-    return Tested(*ran, texts, given, decoder, whole, answers)
+    return EngineRun(*ran, texts, given, decoder, whole, answers)
 
 
-def read_probes(engine: Engine, reference: Reference, given: Given) -> Divergence:
-    """An engine's decoder on features and embeddings from outside, beside the reference's text."""
+def read_probes(engine: Engine, reference: ReferenceRun, given: DecoderInputs) -> Divergence:
+    """Compare a decoder with the reference on features and embeddings of either engine."""
     comparison = Comparison()
     for at in reference.probes:
         script, embedded = reference.scripts[at], given.embedded[at]
@@ -202,7 +203,7 @@ def read_probes(engine: Engine, reference: Reference, given: Given) -> Divergenc
 
 
 def features_of(script: Script, features: Sequence[Rows]) -> Rows | None:
-    """The features that a script's prompt takes."""
+    """The features of the picture in a script's prompt, if it has one."""
     return None if script.picture is None else features[script.picture]
 
 
@@ -214,9 +215,9 @@ def _embed(engine: Engine, scripts: Sequence[Script]) -> list[Rows | None]:
 
 
 def _read_texts(
-    engine: Engine, reference: Reference, features: Sequence[Rows]
+    engine: Engine, reference: ReferenceRun, features: Sequence[Rows]
 ) -> tuple[tuple[TextQuality, ...], Divergence]:
-    """Every group's divergence, and that of the probes."""
+    """The divergence of each group, and that of the probes."""
     groups: dict[str, Comparison] = defaultdict(Comparison)
     shared: dict[str, list[tuple[int, int]]] = defaultdict(list)
     whole, probes = Comparison(), set(reference.probes)
@@ -242,7 +243,7 @@ def _read_texts(
 def _text(
     group: str, found: Divergence, replies: list[tuple[int, int]], judged: bool
 ) -> TextQuality:
-    """A group's result; `replies` are (tokens before it parts, tokens) of each reply."""
+    """A group's result; `replies` are (tokens in common, all tokens) of each reply."""
     if not replies:
         return TextQuality(group, found, judged)
     return TextQuality(
@@ -257,7 +258,6 @@ def _text(
 
 
 def _answer(work: Work, engine: Engine, choice: EngineChoice) -> list[str]:
-    """Replies to the tasks."""
     if not work.samples:
         return []
     work.progress(f"{choice}: {len(work.samples)} tasks")

@@ -1,7 +1,7 @@
-"""Measures what precisions cost on one checkpoint; the package's front door.
+"""Measures what precisions of one checkpoint cost.
 
 Engines are loaded one after the other. Each is compared with its reference, by default the same
-backend's fp32, which is read first.
+backend's fp32, which runs first.
 """
 
 from __future__ import annotations
@@ -14,10 +14,17 @@ from ..checkpoint import Checkpoint
 from ..checkpoint.aliases import EMBEDDED_ID
 from ..errors import BadOptions, BadPrompt
 from ..prompt.layout import RequestLayouter
-from .bounds import Bounds, all_broken
 from .components import judge_components
-from .engines import EngineChoice, Progress, Reference, Tested, Work, read_engine, read_reference
-from .report import EngineQuality, QualityReport
+from .engines import (
+    EngineChoice,
+    EngineRun,
+    Progress,
+    ReferenceRun,
+    Work,
+    read_engine,
+    read_reference,
+)
+from .report import Bounds, EngineQuality, QualityReport, all_broken
 from .scripts import Inputs, Script, image_inputs, passage_scripts, text_scripts
 from .tasks import SHIPPED, policy_for, read_tasks, score_tasks
 
@@ -43,20 +50,20 @@ def measure_quality(
     Args:
         checkpoint: an opened one.
         precisions: as `SmolVLM.load` takes them, mixed ones as text ("vision=int8,decoder=q4").
-        backend: of all of them; "auto" chooses for each as `SmolVLM.load` does.
-        device: where all of it runs.
+        backend: of all precisions; "auto" chooses for each as `SmolVLM.load` does.
+        device: where everything runs.
         reference: a precision of the same backend, or "torch:fp32" for one of another backend.
-        tasks: a folder of questions with answers (see `tasks`). Its images serve as image prompts
-            too. None: the set in the package, whose scores only the embedded checkpoint is asked
-            for, as no other was taught these pictures.
-        parts: some of `PARTS`: text needs no images, images no tasks.
-        positions: tokens of the passage that are read.
+        tasks: a folder of questions with answers (see `quality.tasks`), whose images also serve as
+            image prompts. None takes the set in the package; it is scored for the embedded
+            checkpoint only, because no other was trained on such pictures.
+        parts: some of `PARTS`: text needs no images, images need no tasks.
+        positions: how many tokens of the passage are read.
         bounds: None for those of ADR 5.
-        progress: hears what is being done.
+        progress: called before each step.
 
     Raises:
         BadOptions: an unknown name, or tasks that cannot be read.
-        BadPrompt: the model's context is too short for an input.
+        BadPrompt: an input is longer than the model's context.
         ModelNotFound, ModelInvalid, BackendUnavailable: an engine cannot be loaded or run.
     """
     bounds = bounds or Bounds()
@@ -77,7 +84,7 @@ def measure_quality(
 def _choose(
     checkpoint: Checkpoint, precisions: Sequence[str], backend: str, device: str
 ) -> list[EngineChoice]:
-    """An engine for each precision, named once."""
+    """An engine for each precision, without repetitions."""
     found: list[EngineChoice] = []
     for precision in dict.fromkeys(precisions):
         check_names(backend, precision, device)
@@ -103,10 +110,12 @@ def _prepare(
     """All inputs, laid out for this checkpoint."""
     unknown = [part for part in parts if part not in PARTS]
     if unknown or not {"text", "images"} & set(parts):
-        problem = f"unknown part {unknown[0]!r}" if unknown else "neither text nor images to read"
-        raise BadOptions(problem, f"Use some of {', '.join(PARTS)}, text or images among them.")
+        problem = (
+            f"unknown part {unknown[0]!r}" if unknown else "parts name neither text nor images"
+        )
+        raise BadOptions(problem, f"Use some of {', '.join(PARTS)}, with text or images.")
     if positions < 2:
-        raise BadOptions(f"{positions} positions are too few", "Read 2 or more.")
+        raise BadOptions(f"{positions} positions are too few to compare", "Use 2 or more.")
     folder = SHIPPED if tasks is None else tasks
     samples = read_tasks(folder)
     policy = policy_for(folder)
@@ -132,14 +141,14 @@ def _check_room(scripts: Iterable[Script], context: int) -> None:
         needed = len(script.prompt) + max(len(script.continuation), script.at_least, 1)
         if needed > context:
             raise BadPrompt(
-                f"one of the {script.group} takes {needed} tokens and the model's context "
-                f"{context}",
-                "Leave images or text out (`parts`), or name tasks with smaller images.",
+                f"one of the {script.group} takes {needed} tokens, more than the model's context "
+                f"of {context}",
+                "Leave out images or text (`parts`), or use tasks with smaller images.",
             )
 
 
 def _judge(
-    work: Work, reference: Reference, tested: Sequence[Tested], bounds: Bounds
+    work: Work, reference: ReferenceRun, tested: Sequence[EngineRun], bounds: Bounds
 ) -> list[EngineQuality]:
     components = judge_components(work, reference, tested)
     found: list[EngineQuality] = []

@@ -1,6 +1,6 @@
-"""How a reply is scored against the right answer; pure text arithmetic, knows no model.
+"""How replies are scored against the right answers.
 
-Counts are added up over all samples before they are divided, so that a sample counts by its size.
+Counts are added up over all samples before they are divided, so a sample weighs by its size.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-METRICS = ("exact", "f1", "cer")
+Metric: TypeAlias = Literal["exact", "f1", "cer"]
+
 WORDS = r"\w+"
 """What `f1` counts unless a task names another pattern."""
 
@@ -19,7 +20,7 @@ Pair: TypeAlias = tuple[str, str]
 
 
 def units(text: str, pattern: str = WORDS) -> Counter[str]:
-    """What `f1` counts in a text: the matches of `pattern`, whole."""
+    """What `f1` counts in a text: the whole matches of `pattern`."""
     return Counter(match.group() for match in re.finditer(pattern, text))
 
 
@@ -39,18 +40,18 @@ def edits(said: str, wanted: str) -> int:
     return row[-1]
 
 
-def score(metric: str, pairs: Iterable[Pair], pattern: str = WORDS) -> float:
-    """The score of replies: `exact` and `f1` are better the higher, `cer` the lower.
+def score(metric: Metric, pairs: Iterable[Pair], pattern: str = WORDS) -> float:
+    """The score of replies: higher is better for `exact` and `f1`, lower for `cer`.
 
-    exact: share of replies that are the answer. f1: over the matches of `pattern` in both. cer:
-    edits over characters of the answers; a reply is charged at most as many as an empty one, so
-    that one endless reply does not outweigh all the others.
+    exact: share of replies that equal the answer. f1: over the matches of `pattern` in both. cer:
+    edits per character of the answers; a reply costs at most as many as an empty one, so that one
+    endless reply does not outweigh all the others.
     """
     return _SCORERS[metric](list(pairs), pattern)
 
 
-def loss(metric: str, reference: float, found: float) -> float:
-    """By how much `found` is worse than the reference's score; negative where it is better."""
+def loss(metric: Metric, reference: float, found: float) -> float:
+    """How much worse `found` is than the reference's score; negative where it is better."""
     return found - reference if metric == "cer" else reference - found
 
 
@@ -73,7 +74,7 @@ def _cer(pairs: list[Pair], pattern: str) -> float:
     return wrong / sum(len(wanted) for _, wanted in pairs)
 
 
-_SCORERS: dict[str, Callable[[list[Pair], str], float]] = {
+_SCORERS: dict[Metric, Callable[[list[Pair], str], float]] = {
     "exact": _exact,
     "f1": _f1,
     "cer": _cer,

@@ -1,8 +1,8 @@
-"""Drives one loaded backend over scripts; knows the `Backend` protocol, not what is compared.
+"""Drives one loaded backend over scripts.
 
-The decoder is fed in two ways. By token ids, as in service; or by rows: the embedding of every
-token is given from outside, so that the decoder can be judged on another engine's inputs. Rows go
-in as image features under image tokens, which every backend puts in place of its own embeddings.
+The decoder is fed in two ways: by token ids, as in normal use, or by rows, the embedding of every
+token given from outside, so that it can be judged on another engine's inputs. Rows are passed as
+the image features of image tokens, which every backend uses in place of its own embeddings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Rows = NDArray[np.float32]
 
 
 class Embedding(Protocol):
-    """What is asked of a backend beyond the protocol."""
+    """What a backend needs beyond the protocol."""
 
     def embed(self, token_ids: TokenIds) -> Any:
         """Rows of the token table for ids (L,): (L, hidden), in the backend's own array type."""
@@ -34,7 +34,7 @@ class Engine:
     """One loaded backend.
 
     Args:
-        backend: of this machine; a remote one gives no logits.
+        backend: a local one; a remote one returns no logits.
         image_token_id: of the checkpoint.
     """
 
@@ -47,7 +47,7 @@ class Engine:
         return f"{self.backend.name} {self.backend.precision}"
 
     def features(self, pictures: Sequence[Tiles]) -> list[Rows]:
-        """What the vision tower and connector make of each picture's tiles, one tile a call."""
+        """Output of vision tower and connector for each picture's tiles, one tile per call."""
         return [
             np.concatenate([_rows(self.backend.encode(tile[None])) for tile in tiles])
             for tiles in pictures
@@ -69,7 +69,7 @@ class Engine:
             self.backend.release_cache(cache)
 
     def read_rows(self, rows: Rows, steps: int) -> Iterator[Logits]:
-        """The same by rows: those of the prompt in one pass, the last `steps - 1` one by one."""
+        """The same by rows: the prompt's in one pass, the last `steps - 1` one by one."""
         first = len(rows) - steps + 1
         cache = self.backend.create_cache(len(rows))
         try:
@@ -82,7 +82,7 @@ class Engine:
     def reply(
         self, script: Script, features: Rows | None, end_ids: Collection[int], limit: int
     ) -> tuple[list[int], list[Logits]]:
-        """The greedy reply, its end token included, and the logits before each of its tokens."""
+        """The greedy reply with its end token, and the logits before each of its tokens."""
         ends = list(end_ids)
         cache = self.backend.create_cache(len(script.prompt) + limit)
         tokens: list[int] = []
@@ -99,7 +99,7 @@ class Engine:
             self.backend.release_cache(cache)
 
     def _own(self, rows: Rows | None) -> Sequence[Features]:
-        """Rows as one encode call of this backend gives them."""
+        """Rows in the form in which this backend's `encode` returns features."""
         if rows is None:
             return ()
         if self.backend.name != "torch":
@@ -109,26 +109,30 @@ class Engine:
         return (torch.from_numpy(rows).to(self.backend.device)[None],)
 
     def _checked(self, logits: Logits) -> Logits:
-        """A copy, which the next call cannot change."""
+        """A copy, which the next call cannot overwrite.
+
+        Raises:
+            ModelInvalid: NaN or infinite values.
+        """
         found = np.array(logits, dtype=np.float32)
         if not np.isfinite(found).all():
             bad = int((~np.isfinite(found)).sum())
             raise ModelInvalid(
-                f"{self.name} gives {bad} NaN or infinite logits of {found.size}",
-                "It is of no use on this machine: choose another precision.",
+                f"{bad} of {found.size} logits of {self.name} are NaN or infinite",
+                "It does not work on this machine: choose another precision.",
             )
         return found
 
 
 def _likeliest(logits: Logits, without: Sequence[int]) -> int:
-    """The likeliest token that is none of `without`."""
+    """The likeliest token except those of `without`."""
     allowed = np.array(logits)
     allowed[without] = -np.inf
     return int(allowed.argmax())
 
 
 def input_rows(script: Script, embedded: Rows, features: Rows | None, image: int) -> Rows:
-    """What the decoder reads of a script but for its last token: (L + N - 1, hidden).
+    """What the decoder reads of a script, without its last token: (L + N - 1, hidden).
 
     Args:
         script: with its continuation.
@@ -143,7 +147,7 @@ def input_rows(script: Script, embedded: Rows, features: Rows | None, image: int
 
 
 def script_ids(script: Script) -> TokenIds:
-    """All tokens of a script but the last, (L + N - 1,)."""
+    """All tokens of a script except the last, (L + N - 1,)."""
     return np.concatenate([script.prompt, script.continuation[:-1]])
 
 

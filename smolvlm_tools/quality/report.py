@@ -1,12 +1,57 @@
-"""The values a measurement results in; knows no engine and no screen."""
+"""The result of a measurement, the bounds it must keep to, and where it does not (ADR 5)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .bounds import Bounds, Broken
 from .divergence import Divergence
+from .scripts import PASSAGES
 from .tasks import TaskScore
+
+MANY_SAMPLES, MANY_POSITIONS = 200, 256
+TASK_LOSS, FEW_TASK_LOSS = 0.02, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far an engine may be from the reference.
+
+    Attributes:
+        kl: mean KL in nats, on every text.
+        perplexity: rise of the passage's perplexity; 0.01 is one per cent. Not applied where fewer
+            than 256 positions were read: chance alone moves 32 positions by 2 % at a KL within the
+            bound (sqrt(2 KL / positions)). Nor to the reference's own replies, which the model
+            that chose them always finds likeliest.
+        task_loss: how much worse a task's score may be; None means 0.02, or 0.05 where there are
+            fewer than 200 samples and a few answers that flip by chance weigh as much.
+    """
+
+    kl: float = 0.01
+    perplexity: float = 0.01
+    task_loss: float | None = None
+
+    def task(self, samples: int) -> float:
+        """The bound on the loss of a score over this many samples."""
+        if self.task_loss is not None:
+            return self.task_loss
+        return TASK_LOSS if samples >= MANY_SAMPLES else FEW_TASK_LOSS
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A bound that was not kept.
+
+    Attributes:
+        where: the text or the task.
+        what: "mean KL", "perplexity rise" or "loss".
+        found, bound: both numbers.
+    """
+
+    where: str
+    what: str
+    found: float
+    bound: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +62,12 @@ class TextQuality:
         group: "passage, by token", "passage, in one pass", "text prompts" or "image prompts" (the
             reference's greedy replies), or "image answers" (the right ones).
         divergence: over all its positions.
-        judged: whether bounds apply; see `bounds.can_read`.
+        judged: whether bounds apply; see `can_read`.
         replies: how many replies there were; 0 where the text was given.
-        same_replies: of these, how many the engine would give itself, to the end.
-        same_tokens: how many tokens of a reply the engine would give itself before it parts, on
-            average; None where the text was given.
-        reply_tokens: how many tokens a reply has, on average.
+        same_replies: how many of them the engine would give itself, to the end.
+        same_tokens: how many tokens of a reply the engine would give itself before it departs
+            from it, on average; None where the text was given.
+        reply_tokens: how many tokens a reply has, on average; None where the text was given.
     """
 
     group: str
@@ -36,15 +81,15 @@ class TextQuality:
 
 @dataclass(frozen=True, slots=True)
 class ComponentQuality:
-    """What one component does alone, all others being the reference's.
+    """The effect of one component alone, while all others are the reference's.
 
     Attributes:
         component: "vision" (with the connector), "embed", "decoder" (with the output matrix), or
             "all" for everything together.
-        error: |found - reference| / |reference| of the features or embeddings it gives; None where
-            logits are what it gives.
-        logit_error: the same of the logits in the end; see `Divergence`.
-        mean_kl, same_top: of the next-token distributions in the end.
+        error: |found - reference| / |reference| of the features or embeddings it returns; None
+            for components that return logits.
+        logit_error: the same for the final logits; see `Divergence`.
+        mean_kl, same_top: of the final next-token distributions.
     """
 
     component: str
@@ -61,10 +106,10 @@ class EngineQuality:
     Attributes:
         backend, precision, device: what ran.
         reference: what it was compared with, e.g. "onnx fp32".
-        components: each alone, on the prompts with images (on those without if images are left
-            out).
-        texts: by group.
-        tasks: scores, where there were tasks.
+        components: each alone, on the prompts with images, or on those without if images were
+            left out.
+        texts: one entry per group.
+        tasks: scores; empty where there were no tasks.
         broken: bounds that were not kept.
     """
 
@@ -93,3 +138,32 @@ class QualityReport:
     @property
     def within_bounds(self) -> bool:
         return not any(engine.broken for engine in self.engines)
+
+
+def can_read(passage: Divergence | None, vocabulary: int) -> bool:
+    """Whether the reference reads the passage's language at all, so that bounds apply to it.
+
+    Where it does worse than guessing among all tokens, its distributions are noise that no engine
+    needs to reproduce.
+    """
+    return passage is not None and passage.reference_perplexity <= vocabulary
+
+
+def all_broken(
+    texts: Mapping[str, Divergence], tasks: Iterable[TaskScore], bounds: Bounds
+) -> tuple[Broken, ...]:
+    """Every bound that is not kept.
+
+    Args:
+        texts: the texts to judge, by group.
+        tasks: the scores to judge.
+        bounds: to keep to.
+    """
+    found: list[Broken] = []
+    for group, text in texts.items():
+        found.append(Broken(group, "mean KL", text.mean_kl, bounds.kl))
+        if group in PASSAGES and text.positions >= MANY_POSITIONS:
+            rise = Broken(group, "perplexity rise", text.perplexity_rise, bounds.perplexity)
+            found.append(rise)
+    found += [Broken(task.name, "loss", task.loss, bounds.task(task.samples)) for task in tasks]
+    return tuple(each for each in found if each.found > each.bound)

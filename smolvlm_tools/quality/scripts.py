@@ -1,4 +1,4 @@
-"""What every engine reads: a fixed passage, text prompts, and image prompts. Knows no engine."""
+"""What every engine reads: a fixed passage, text prompts and image prompts."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ TEXT_PROMPTS, IMAGE_REPLIES, IMAGE_ANSWERS = "text prompts", "image prompts", "i
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A prompt, and tokens that are read after it, whatever an engine thinks of them.
+    """A prompt, and tokens that are read after it whatever an engine would say itself.
 
     Attributes:
         group: scripts of one group are reported together.
         prompt: (L,), read in one pass; L > 0.
-        continuation: (N,), read one by one; empty until `with_reply` where it is the reference's
-            greedy reply. An engine is asked for its logits before each of them.
-        picture: index of the picture whose features the prompt takes, or None.
+        continuation: (N,), read one by one, with an engine's logits taken before each. Empty until
+            `with_reply` where it is the reference's greedy reply.
+        picture: index of the picture in the prompt, or None.
         reply: whether the continuation is the reference's greedy reply.
-        at_least: tokens that a reply has before it may end: some models have little to say.
+        at_least: tokens of a reply before it may end: some models say little.
     """
 
     group: str
@@ -54,13 +54,13 @@ class Script:
     at_least: int = 0
 
     def with_reply(self, tokens: Sequence[int]) -> Script:
-        """The same, with the reference's reply."""
+        """A copy with the reference's reply."""
         return replace(self, continuation=np.array(tokens, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that is read.
+    """Everything that is read.
 
     Attributes:
         scripts: in the order in which they are read.
@@ -74,7 +74,7 @@ class Inputs:
 def passage_scripts(reader: RequestLayouter, positions: int) -> list[Script]:
     """The passage's first `positions` tokens, one by one and as prefixes in one pass.
 
-    The two ways take different kernels: those of decoding and those of prefill.
+    The two ways use different kernels: those of decoding and those of prefill.
     """
     text = PASSAGE.read_text(encoding="utf-8").strip()
     start = reader.tokenizer.token_to_id(START)
@@ -100,7 +100,7 @@ def text_scripts(reader: RequestLayouter) -> list[Script]:
 
 
 def image_inputs(reader: RequestLayouter, samples: Sequence[Sample]) -> Inputs:
-    """Some of the samples' images: each followed by the reference's reply, and by the answer."""
+    """Some of the samples, each followed by the reference's reply and by the right answer."""
     end = reader.chat.end_of_utterance_id
     scripts: list[Script] = []
     pictures: list[Tiles] = []

@@ -5,68 +5,85 @@ One JSON object a line:
     {"image": "till.png", "task": "ask", "question": "What is the total?", "answer": "4.50",
      "metric": "exact"}
 
-`task` is ask, describe or transcribe (the last two need no question), `metric` exact, f1 or cer
-(`metrics` says what they count), `image` a path inside the folder. `pattern` says what f1 counts
-instead of words: a regular expression.
+`task` is ask, describe or transcribe (only ask needs a question), `metric` exact, f1 or cer (see
+`metrics`), `image` a path inside the folder. `pattern` is a regular expression for what f1 counts
+instead of words.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from ..engine.smolvlm import SmolVLM
 from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
 from ..prompt.request import RequestOptions
-from ..prompt.tasks import TASKS, task_messages
+from ..prompt.tasks import task_messages
 from ..types import Message, Task
-from .metrics import METRICS, WORDS, loss, score
+from .metrics import WORDS, Metric, loss, score
 
 FILE = "tasks.jsonl"
 SHIPPED = Path(__file__).parent / "data" / "embedded"
 """Held-out pictures of the embedded checkpoint's own kind: shapes and print."""
 
 MAX_NEW_TOKENS = 128
-_KEYS = {"image", "task", "question", "answer", "metric", "pattern"}
 _FORM = "See smolvlm_tools/quality/tasks.py for the form of a line."
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(BaseModel):
     """One question about one image, and how the reply is scored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image: Path
     task: Task
-    question: str
+    question: str = ""
     answer: str
-    metric: str
-    pattern: str
+    metric: Metric
+    pattern: str = WORDS
+
+    @field_validator("pattern")
+    @classmethod
+    def _check_pattern(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression ({error})") from error
+        return pattern
+
+    @model_validator(mode="after")
+    def _check_texts(self) -> Sample:
+        if self.task == "ask" and not self.question.strip():
+            raise ValueError("a task 'ask' needs a question")
+        if self.metric == "cer" and not self.answer:
+            raise ValueError("an empty answer has no character error rate (cer)")
+        return self
 
     @property
     def messages(self) -> tuple[Message, ...]:
         return task_messages(self.image, self.task, self.question)
 
     @property
-    def group(self) -> tuple[str, str, str]:
+    def group(self) -> tuple[Task, Metric, str]:
         """Samples of the same kind are scored together."""
         return self.task, self.metric, self.pattern
 
 
 @dataclass(frozen=True, slots=True)
 class TaskScore:
-    """How a model does on all samples of one kind, beside the reference.
+    """A model's score on all samples of one kind, beside the reference's.
 
     Attributes:
         task: ask, describe or transcribe.
         metric: exact, f1 or cer.
         samples: how many.
-        score, reference: of the model and of the reference.
-        loss: by how much the model is worse; negative where it is better.
+        score, reference: the model's and the reference's.
+        loss: how much worse the model is; negative where it is better.
     """
 
     task: str
@@ -85,23 +102,23 @@ def read_tasks(folder: Path) -> list[Sample]:
     """The samples of a folder, in the file's order.
 
     Raises:
-        BadOptions: no such folder or file, or a line that is not a sample; it names the line.
+        BadOptions: the file is missing, or one of its lines, named by number, is not a task.
     """
     try:
         lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadOptions(
             f"the tasks in {folder} cannot be read ({error})",
-            f"Name a folder with a {FILE}, one JSON object a line. {_FORM}",
+            f"Name a folder with a {FILE} that has one JSON object a line. {_FORM}",
         ) from error
     found = [_sample(folder, at, line) for at, line in enumerate(lines, 1) if line.strip()]
     if not found:
-        raise BadOptions(f"{folder / FILE} holds no tasks", _FORM)
+        raise BadOptions(f"{folder / FILE} has no tasks", _FORM)
     return found
 
 
 def policy_for(folder: Path) -> ImagePolicy:
-    """Images of a task folder lie inside it."""
+    """A policy that admits only images inside the folder."""
     return ImagePolicy(allow_urls=False, allowed_roots=(folder.resolve(),))
 
 
@@ -139,37 +156,12 @@ def score_tasks(
 
 def _sample(folder: Path, number: int, line: str) -> Sample:
     try:
-        found = json.loads(line)
-    except ValueError as error:
-        raise _bad(number, f"is not JSON ({error})") from error
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise _bad(number, "is not an object of texts")
-    values: dict[str, Any] = found
-    missing = {"image", "task", "answer", "metric"} - set(values)
-    unknown = set(values) - _KEYS
-    if missing or unknown:
-        problem = f"lacks {sorted(missing)}" if missing else f"has unknown keys {sorted(unknown)}"
-        raise _bad(number, problem)
-    task, metric, question = values["task"], values["metric"], values.get("question", "")
-    _check_one_of(number, "task", task, TASKS)
-    _check_one_of(number, "metric", metric, METRICS)
-    if task == "ask" and not question.strip():
-        raise _bad(number, "asks nothing: its question is empty")
-    if metric == "cer" and not values["answer"]:
-        raise _bad(number, "has an empty answer, which no error rate is defined for")
-    pattern = values.get("pattern", WORDS)
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise _bad(number, f"has a pattern that is no regular expression ({error})") from error
-    image = folder / values["image"]
-    return Sample(image, task, question, values["answer"], metric, pattern)
-
-
-def _check_one_of(number: int, key: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        raise _bad(number, f"has {key} {value!r}, not one of {', '.join(known)}")
-
-
-def _bad(number: int, problem: str) -> BadOptions:
-    return BadOptions(f"line {number} of {FILE} {problem}", _FORM)
+        sample = Sample.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        problem = f"{where}: {first['msg']}" if where else first["msg"]
+        if first["type"] == "literal_error":
+            problem += f", not {first['input']!r}"
+        raise BadOptions(f"line {number} of {FILE} is not a task: {problem}", _FORM) from error
+    return sample.model_copy(update={"image": folder / sample.image})

@@ -250,4 +250,4 @@ def test_a_cache_that_cannot_note_revisions_still_serves(
     references.parent.mkdir(parents=True)
     references.write_text("in the way")
     assert open_checkpoint(ID).revision == COMMIT
-    assert "will not open offline" in caplog.text
+    assert "cannot be opened offline later" in caplog.text

@@ -72,7 +72,7 @@ def test_what_is_no_amount_is_a_usage_error(smolvlm, picture):
     for command in ("plan", "describe"):
         code, _, err = smolvlm(command, picture, "--memory-budget", "lots")
         assert code == 2
-        assert "'lots' is no amount of memory" in err
+        assert "'lots' is not an amount of memory" in err
 
 
 def test_an_image_that_takes_too_much_does_not_keep_the_others_from_their_answer(

@@ -209,7 +209,7 @@ def test_an_input_longer_than_the_context_is_refused_before_anything_is_loaded(e
     text = replace(checkpoint.config.text, context_length=60)
     short = replace(checkpoint, config=replace(checkpoint.config, text=text))
     said = []
-    with pytest.raises(BadPrompt, match="context 60"):
+    with pytest.raises(BadPrompt, match="context of 60"):
         measure_quality(short, ["int8"], backend="onnx", progress=said.append)
     assert not said
 

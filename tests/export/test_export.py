@@ -14,8 +14,9 @@ import pytest
 from smolvlm_tools.errors import BackendUnavailable, BadOptions, ModelInvalid, ModelNotFound
 from smolvlm_tools.export import components, export_checkpoint, graph, reference
 from smolvlm_tools.export import export as export_module
-from smolvlm_tools.export.positions import rope_frequencies, vision_position_ids
+from smolvlm_tools.export.decoder_graph import rope_frequencies
 from smolvlm_tools.export.quantize import BLOCK, quantize_blocks, quantize_rows
+from smolvlm_tools.export.vision_graph import vision_position_ids
 from tests.support import checkpoints
 from tests.support.checkpoints import SHAPES, build_tiny_checkpoint
 from tests.support.onnx_exports import greedy, load, make_prompt, torch_greedy

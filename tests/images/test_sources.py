@@ -138,8 +138,8 @@ def test_grey_arrays_and_alpha_arrays_load() -> None:
     ("array", "error", "words"),
     [
         (RAMP.transpose(2, 0, 1), BadDimensions, r"channels first.*transpose\(1, 2, 0\)"),
-        (RAMP[None], BadDimensions, "is no image"),
-        (RAMP[:, :, :2], BadDimensions, "is no image"),
+        (RAMP[None], BadDimensions, "is not that of an image"),
+        (RAMP[:, :, :2], BadDimensions, "is not that of an image"),
         (np.zeros((0, 5, 3), np.uint8), BadDimensions, "5x0"),
         (RAMP.astype(np.int64), BadEncoding, "dtype is int64"),
         (RAMP.astype(np.float32), BadEncoding, "floats run from 0 to 255"),
@@ -232,7 +232,7 @@ def test_file_objects_that_give_no_bytes_say_so(file: Path) -> None:
 
 @pytest.mark.parametrize("source", [None, 7, ["a.png"], {"image": "a.png"}])
 def test_other_objects_are_no_image_source(source: object) -> None:
-    with pytest.raises(UnsupportedFormat, match="is no image source"):
+    with pytest.raises(UnsupportedFormat, match="is not an image source"):
         load_image(source)  # type: ignore[arg-type]
 
 

@@ -148,7 +148,7 @@ def test_an_http_error_is_named(site: _Server, status: int) -> None:
 
 @pytest.mark.parametrize("page", ["endless", "declared"])
 def test_no_more_than_the_byte_cap_is_downloaded(site: _Server, page: str) -> None:
-    with pytest.raises(ImageTooLarge, match="more than 1,000,000 bytes"):
+    with pytest.raises(ImageTooLarge, match="the limit is 1,000,000 bytes"):
         load_image(site.url(page), ImagePolicy(max_bytes=1_000_000))
 
 

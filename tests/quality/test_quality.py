@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from smolvlm_tools.errors import BadOptions
-from smolvlm_tools.quality.bounds import Bounds, all_broken, can_read
 from smolvlm_tools.quality.divergence import Comparison, relative_error
 from smolvlm_tools.quality.metrics import edits, loss, score
+from smolvlm_tools.quality.report import Bounds, all_broken, can_read
 from smolvlm_tools.quality.scripts import BY_TOKEN, IMAGE_ANSWERS, spread
 from smolvlm_tools.quality.tasks import SHIPPED, TaskScore, read_tasks, score_tasks
 from tests.support.paths import ROOT
@@ -103,16 +103,16 @@ def test_tasks_are_scored_kind_by_kind(tmp_path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{", "is not JSON"),
-        ('["a"]', "not an object of texts"),
-        ({**LINE, "answer": 4}, "not an object of texts"),
-        ({"image": "a.png", "task": "ask", "metric": "exact"}, "lacks ['answer']"),
-        ({**LINE, "level": "hard"}, "unknown keys ['level']"),
+        ("{", "Invalid JSON"),
+        ('["a"]', "should be an object"),
+        ({**LINE, "answer": 4}, "answer: Input should be a valid string"),
+        ({"image": "a.png", "task": "ask", "metric": "exact"}, "answer: Field required"),
+        ({**LINE, "level": "hard"}, "level: Extra inputs"),
         ({**LINE, "task": "sing"}, "'sing'"),
         ({**LINE, "metric": "bleu"}, "'bleu'"),
-        ({**LINE, "question": " "}, "asks nothing"),
+        ({**LINE, "question": " "}, "needs a question"),
         ({**LINE, "metric": "cer", "answer": ""}, "empty answer"),
-        ({**LINE, "pattern": "("}, "no regular expression"),
+        ({**LINE, "pattern": "("}, "not a regular expression"),
     ],
 )
 def test_a_line_that_is_no_task_is_named_with_its_number(tmp_path, line, problem):
@@ -125,7 +125,7 @@ def test_a_line_that_is_no_task_is_named_with_its_number(tmp_path, line, problem
 def test_a_folder_without_tasks_is_refused(tmp_path):
     with pytest.raises(BadOptions, match="cannot be read"):
         read_tasks(tmp_path)
-    with pytest.raises(BadOptions, match="holds no tasks"):
+    with pytest.raises(BadOptions, match="has no tasks"):
         read_tasks(write(tmp_path, ""))
 
 

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from smolvlm_tools.backends.onnx.backend import OnnxBackend
+from smolvlm_tools.checkpoint import Checkpoint
 from smolvlm_tools.checkpoint.config import ModelConfig
-from smolvlm_tools.export.check import ExportedFolder
 
 
-def exported(folder: Path) -> ExportedFolder:
-    names = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return ExportedFolder(folder, ModelConfig.from_folder(folder), frozenset(names))
+def exported(folder: Path) -> Checkpoint:
+    return Checkpoint.from_folder(folder)
 
 
 def load(folder: Path, precision: str = "auto") -> OnnxBackend:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ...checkpoint import Checkpoint, check_safetensors
-from ...checkpoint.verify import read_safetensors_header, safetensors_header_length
+from ...checkpoint.safetensors import read_safetensors_header, safetensors_header_length
 from ...errors import ModelInvalid, ModelNotFound
 from .formats.matrix import Layout, Stored
 

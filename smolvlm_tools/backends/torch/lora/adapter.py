@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ....checkpoint.adapter import ADAPTER_CONFIG, ADAPTER_TENSORS, AdapterFiles
-from ....checkpoint.verify import read_safetensors_header
+from ....checkpoint.safetensors import read_safetensors_header
 from ....errors import ModelInvalid
 from ..weights import TorchWeights
 from .config import AdapterConfig
