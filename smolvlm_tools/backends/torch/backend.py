@@ -14,6 +14,7 @@ from ...checkpoint import AdapterFiles, Checkpoint
 from ...errors import BackendUnavailable, Closed, ModelError
 from ...machine.heap import give_back_large_blocks, trim_heap
 from ..precision import Precision
+from .names import auto_kind
 from .saved import agreed_kinds, read_config, saved_kinds
 
 if TYPE_CHECKING:
@@ -84,10 +85,10 @@ class TorchBackend:
         if device == "cpu":
             give_back_large_blocks()
         from .build import load_model
-        from .plan import make_plan, pick_precision
+        from .plan import make_plan
 
         saved = saved_kinds(read_config(checkpoint.folder))
-        plan = make_plan(agreed_kinds(precision, saved, pick_precision(device)), device)
+        plan = make_plan(agreed_kinds(precision, saved, auto_kind(device)), device)
         if threads is not None:
             torch.set_num_threads(threads)
         with _typed_errors(device):

@@ -22,7 +22,7 @@ from .formats.linear import make_matrix, make_together, restore_matrix
 from .formats.matrix import Joined, Matrix
 from .lora.adapter import open_adapter
 from .lora.merged import MergedWeights
-from .names import FLOATS, library_of
+from .names import FLOATS, library_of, patch_kind
 from .plan import WEIGHTS, Plan
 from .saved import read_config, saved_kinds
 from .vision import Norm, Vision, VisionLayer, VisionWeights, vision_position_ids
@@ -154,7 +154,10 @@ class Builder:
         wide = hidden * self._config.scale_factor**2
         weights = VisionWeights(
             patch=make_matrix(
-                kernel, self._weights.get(f"{name}.bias", (hidden,)), plan.patches, plan
+                kernel,
+                self._weights.get(f"{name}.bias", (hidden,)),
+                patch_kind(plan.kinds),
+                plan,
             ),
             positions=table[vision_position_ids(side)].to(plan.device, plan.activations),
             layers=[

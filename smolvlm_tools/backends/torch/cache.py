@@ -12,9 +12,7 @@ import torch
 
 from ...checkpoint.config import TextConfig
 from ...errors import BadPrompt, ModelError
-
-SMALLEST = 512
-"""An arena's rows hold a multiple of so many positions: each change throws captured graphs away."""
+from .limits import ARENA_STEP
 
 IDLE = 64 << 20
 """Bytes that an arena without sequences keeps: the next request's images may need the room."""
@@ -72,14 +70,14 @@ class Arena:
     def __init__(self, text: TextConfig, dtype: torch.dtype, device: str) -> None:
         self._text, self._dtype, self._device = text, dtype, device
         self._held: dict[int, TorchCache] = {}
-        self.states = self._zeros(0, SMALLEST)
+        self.states = self._zeros(0, ARENA_STEP)
         self.version = 0
 
     def create(self, capacity: int) -> TorchCache:
         """A cache in a free row; the arena grows where there is none, or none long enough."""
         rows, longest = self.states.shape[0], self.states.shape[3]
         row = next((n for n in range(rows) if n not in self._held), rows)
-        needed = max(longest, capacity + -capacity % SMALLEST)
+        needed = max(longest, capacity + -capacity % ARENA_STEP)
         if row == rows or needed > longest:
             if self._held:
                 self._grow(max(rows, row + 1 + (row + 1) % 2), needed)
@@ -102,7 +100,7 @@ class Arena:
         return torch.zeros(shape, dtype=self._dtype, device=self._device)
 
     def _drop(self) -> None:
-        self.states = self._zeros(0, SMALLEST)
+        self.states = self._zeros(0, ARENA_STEP)
         self.version += 1
 
     def _grow(self, rows: int, capacity: int) -> None:

@@ -15,15 +15,9 @@ import torch.nn.functional as F
 from ...checkpoint.config import TextConfig
 from ...machine.mapped_pages import forget_range
 from .cache import TorchCache
-from .formats.linear import Matrix
+from .formats.matrix import Matrix
+from .limits import CHUNK, LOOKED_UP
 from .plan import Plan
-
-CHUNK = 2048
-"""Tokens of a prompt that go through the layers at once: bounds the memory of long prompts."""
-
-LOOKED_UP = 64
-"""Tokens looked up at a time in a table that is a mapped file: each row read makes 64 kB of it
-count as this process's memory (Linux's `fault_around_bytes`), so they are let go of again."""
 
 Activation = Callable[[torch.Tensor], torch.Tensor]
 Attend = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]

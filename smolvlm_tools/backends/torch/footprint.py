@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..footprint import Setup
-from .formats.products import activation_bytes, held_bytes, product_bytes
-from .formats.sizes import THREADS, up
-from .names import FLOATS, library_of
+from .formats.format import THREADS, MatrixBytes, Product, round_up
+from .formats.registry import FORMATS
+from .limits import ARENA_STEP, AROUND, CHUNK, LOOKED_UP, QUANTIZED_AT_ONCE
+from .names import FLOATS, activation_kind, cache_kind, library_of, patch_kind
 from .shapes import Linear, linears, other_numbers, patch_embedding, patches
 
 MB = 10**6
@@ -23,28 +24,9 @@ TORCH = 232 * MB
 request are, 14 MB that the libraries for products of matrices keep to rearrange them in, and 12 MB
 for CPUs with other kernels."""
 
-IMPORTS: Mapping[str, int] = {
-    "bitsandbytes": 126 * MB,
-    "torchao": 90 * MB,
-    "optimum.quanto": 130 * MB,
-}
-"""Resident by importing each, with torch there already."""
-
 CUBLAS = 2 * 33_554_432
 """Of cuBLAS on each of two streams: requests, and the capture of graphs. 32 MiB on H100,
 8 MiB on older GPUs (cuBLAS documentation, "cublasSetWorkspace")."""
-
-CHUNK = 2048
-"""Tokens that go through the layers at once; see `torch_decoder`."""
-
-LOOKED_UP, AROUND = 64, 65_536
-"""Tokens looked up at a time in the mapped table, and bytes of it that each makes resident."""
-
-SMALLEST = 512
-"""An arena's rows hold a multiple of so many positions; see `torch_cache`."""
-
-QUANTIZED_AT_ONCE = 1 << 20
-"""Numbers; see `torch_matrix.AT_ONCE`."""
 
 PER_NUMBER = 24
 """Bytes that quantizing takes per number of a part, at most."""
@@ -69,23 +51,23 @@ class TorchFootprint:
         self._setup, self._config, self._kinds = setup, setup.config, setup.precision
         self._cpu = setup.on_host
         self._features = setup.cpu if self._cpu else None
-        self._act = activation_bytes(setup.precision, self._features)
-        decoder = setup.precision["decoder"]
-        self._cache = FLOATS.get(decoder, 2 if self._cpu else self._act)
+        self._act = FLOATS[activation_kind(self._kinds, self._features)]
+        self._patch_kind = patch_kind(self._kinds)
+        self._cache = FLOATS[cache_kind(self._kinds, self._features)]
 
     @property
     def libraries(self) -> Mapping[str, int]:
         if not self._cpu:
             return {}
-        names = {library_of(kind) for kind in self._kinds.values()} - {None}
-        return {"torch": TORCH} | {name: IMPORTS[name] for name in IMPORTS if name in names}
+        used = [FORMATS[kind].library for kind in self._kinds.values()]
+        return {"torch": TORCH} | {each.name: each.resident for each in used if each}
 
     @property
     def weights(self) -> Mapping[str, int]:
         config, text = self._config, self._config.text
         parts = {name: self._held(name)[0] for name in linears(config)}
         patch = patch_embedding(config)
-        parts["vision"] += held_bytes(self._patch_kind, patch, self._setup.device).weights
+        parts["vision"] += self._matrix(self._patch_kind, patch).weights
         for name in parts:
             parts[name] += other_numbers(config, name) * self._act
         table = text.vocab_size * text.hidden_size
@@ -139,7 +121,7 @@ class TorchFootprint:
         text = self._config.text
         token = 2 * text.layers * text.kv_heads * text.head_dim * self._cache
         if self._setup.kind == "cuda":
-            return token * up(tokens, SMALLEST)
+            return token * round_up(tokens, ARENA_STEP)
         return token * tokens + self._cpu * 2 * text.layers * text.kv_heads * PAGE
 
     def prefill(self, tokens: int, before: int = 0) -> int:
@@ -178,14 +160,10 @@ class TorchFootprint:
         x = rows * (4 * text.hidden_size + 3 * text.intermediate_size) * act
         gathered = 0
         if self._setup.kind == "cuda":  # a layer's keys and values; and the arena before it grew
-            gathered = 2 * rows * up(tokens, SMALLEST) * text.kv_heads * text.head_dim
+            gathered = 2 * rows * round_up(tokens, ARENA_STEP) * text.kv_heads * text.head_dim
             gathered = 2 * gathered * self._cache + (rows - 1) * self.kv(tokens)
         working = x + gathered + max(product, self._head(rows))
         return working + self._looking_up(rows) + self._workspaces
-
-    @property
-    def _patch_kind(self) -> str:
-        return self._kinds["vision"] if self._kinds["vision"] in FLOATS else "bf16"
 
     @property
     def _flash(self) -> int:
@@ -201,13 +179,33 @@ class TorchFootprint:
         if name == "lm_head" and self._setup.tied and kind in FLOATS and not self._cpu:
             return 0, 0
         held = [
-            (linear.count, held_bytes(kind, linear, self._setup.device))
-            for linear in linears(self._config)[name]
+            (linear.count, self._matrix(kind, linear)) for linear in linears(self._config)[name]
         ]
         return sum(n * each.weights for n, each in held), sum(n * each.metadata for n, each in held)
 
+    def _matrix(self, kind: str, linear: Linear) -> MatrixBytes:
+        """What one layer holds without its bias; a library's parts are matrices of their own."""
+        held = [
+            FORMATS[kind].held(outputs, linear.inputs, self._setup.device)
+            for outputs in _matrices(kind, linear)
+        ]
+        return MatrixBytes(sum(part.weights for part in held), sum(part.metadata for part in held))
+
     def _product(self, kind: str, linear: Linear, rows: int) -> int:
-        return product_bytes(kind, linear, rows, self._act, self._features)
+        """Most that one product holds at a time, its result included and its argument not."""
+        products = [
+            Product(outputs, linear.inputs, rows, self._act, self._features, linear.bias)
+            for outputs in _matrices(kind, linear)
+        ]
+        result = sum(product.result for product in products)
+        needed = [FORMATS[kind].workspace(product) for product in products]
+        if library_of(kind) is None:
+            return result + needed[0]
+        copies = 2 if len(products) > 1 else 1  # a part's result is copied into the whole
+        parts = [
+            copies * product.result + space for product, space in zip(products, needed, strict=True)
+        ]
+        return result + max(parts) - (products[0].result if self._cpu else 0)
 
     def _head(self, rows: int) -> int:
         """Of the output matrix's product, its results apart."""
@@ -216,6 +214,11 @@ class TorchFootprint:
 
     def _looking_up(self, tokens: int) -> int:
         return min(tokens, LOOKED_UP) * AROUND if self._cpu else 0
+
+
+def _matrices(kind: str, linear: Linear) -> tuple[int, ...]:
+    """Output rows of the matrices that a layer is: ours are joined, a library's are not."""
+    return linear.parts if library_of(kind) else (linear.outputs,)
 
 
 def _making(kind: str, linear: Linear) -> int:

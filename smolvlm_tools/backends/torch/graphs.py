@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
-from .cache import SMALLEST, Arena, TorchCache
+from .cache import Arena, TorchCache
 from .decoder import Decoder
+from .limits import ARENA_STEP
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class ArenaSteps:
         return logits[:count]
 
     def _span(self, needed: int) -> int:
-        span = SMALLEST
+        span = ARENA_STEP
         while span < needed:
             span *= 2
         return min(span, self._arena.states.shape[3])

@@ -13,7 +13,9 @@ from typing import Any
 
 from ...errors import BadOptions, ModelInvalid
 from ..precision import Precision
-from .names import COMPONENTS, FLOATS, KINDS, describe_kinds, library_of, parse_kinds
+from .formats.bitsandbytes_sizes import THRESHOLD
+from .formats.registry import FORMATS
+from .names import COMPONENTS, FLOATS, describe_kinds, library_of, parse_kinds
 
 KEY, OURS, VERSION = "quantization_config", "smolvlm_tools", 1
 
@@ -50,7 +52,7 @@ def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
         ours.get("version") == VERSION
         and isinstance(kinds, dict)
         and set(kinds) == set(COMPONENTS)
-        and all(kind in KINDS for kind in kinds.values())
+        and all(kind in FORMATS for kind in kinds.values())
     )
     if not known:
         raise ModelInvalid(
@@ -64,7 +66,7 @@ def agreed_kinds(asked: Precision, saved: dict[str, str] | None, auto: str) -> d
     """The precision of each component: what is asked for, which a quantized checkpoint must be.
 
     Args:
-        asked: by the user; see `torch_names.parse_kinds`.
+        asked: by the user; see `names.parse_kinds`.
         saved: see `saved_kinds`.
         auto: what "auto" is where nothing is saved.
 
@@ -91,7 +93,7 @@ def quantization_config(kinds: Mapping[str, str]) -> dict[str, Any]:
             "quant_method": "bitsandbytes",
             "load_in_8bit": quantized[0] == "bnb-int8",
             "load_in_4bit": quantized[0] == "bnb-nf4",
-            "llm_int8_threshold": 6.0,
+            "llm_int8_threshold": THRESHOLD,
             "llm_int8_skip_modules": skipped,
             "bnb_4bit_quant_type": "nf4",
             "bnb_4bit_use_double_quant": True,

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ...checkpoint.config import ModelConfig
-from .formats.linear import Matrix
+from .formats.matrix import Matrix
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,8 @@ import torch.nn.functional as F
 from bitsandbytes.autograd._functions import matmul_4bit
 
 from ....errors import ModelInvalid
-from .matrix import AT_ONCE, Layout, Matrix, Stored, row_slices
-
-THRESHOLD = 6.0
-"""Inputs beyond it are outliers; the library's and transformers' default."""
-
-BLOCK, NESTED = 64, 256
-"""Weights of a block; blocks whose scales share one."""
+from .bitsandbytes_sizes import BLOCK, NESTED, THRESHOLD
+from .matrix import Layout, Matrix, Stored, row_slices
 
 STATE = ".weight.quant_state.bitsandbytes__nf4"
 STATE_LENGTH = 256
@@ -32,7 +27,7 @@ _tables: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
 
 def layout(kind: str, outputs: int, inputs: int) -> Layout:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.layout`."""
     if kind == "bnb-int8":
         return {
             ".weight": (torch.int8, (outputs, inputs)),
@@ -52,7 +47,7 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
 
 
 def quantize(weight: torch.Tensor, kind: str) -> Stored:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.quantize`."""
     return _quantize_int8(weight) if kind == "bnb-int8" else _quantize_nf4(weight)
 
 
@@ -63,7 +58,7 @@ def matrix(
     bias: torch.Tensor | None,
     activations: torch.dtype,
 ) -> Matrix:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.matrix`."""
     if kind == "bnb-int8":
         return BnbInt8Matrix(stored[".weight"], stored[".SCB"], bias)
     return BnbNf4Matrix(stored, shape, bias)
@@ -156,9 +151,7 @@ def _offset(state: torch.Tensor) -> float:
 
 
 def _quantize_int8(weight: torch.Tensor) -> Stored:
-    parts = [
-        bnb.int8_vectorwise_quant(weight[rows].half()) for rows in row_slices(weight, AT_ONCE, 1)
-    ]
+    parts = [bnb.int8_vectorwise_quant(weight[rows].half()) for rows in row_slices(weight)]
     return {
         ".weight": torch.cat([part[0] for part in parts]),
         ".SCB": torch.cat([part[1] for part in parts]),
@@ -171,7 +164,7 @@ def _quantize_nf4(weight: torch.Tensor) -> Stored:
     weight = F.pad(weight, (0, 1)) if weight.shape[1] % 2 else weight
     parts = [
         torch.ops.bitsandbytes.quantize_4bit(weight[rows].contiguous(), BLOCK, "nf4", torch.uint8)
-        for rows in row_slices(weight, AT_ONCE, BLOCK)
+        for rows in row_slices(weight, BLOCK)
     ]
     scales = torch.cat([part[1] for part in parts]).float()
     offset = scales.mean()

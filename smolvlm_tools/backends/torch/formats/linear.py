@@ -10,14 +10,9 @@ import torch.nn.functional as F
 from ..names import library_of
 from ..plan import WEIGHTS, Plan
 from .choose import format_of, quantize_weight, typed_errors
+from .floats import EXPANDED, EXPANDED_FOR_FEW
 from .matrix import Joined, Matrix, Stored
-from .packed import FEW_ROWS
-
-EXPANDED = 8192
-"""Most output rows of a 16-bit matrix that are float32 at one time, for many rows."""
-
-EXPANDED_FOR_FEW = 1024
-"""The same for few rows, where expanding costs more than multiplying and should stay in cache."""
+from .packed_sizes import FEW_ROWS
 
 
 def make_matrix(
@@ -28,7 +23,7 @@ def make_matrix(
     Args:
         weight: as in the checkpoint.
         bias: None where there is none.
-        kind: one of `torch_names.KINDS`.
+        kind: one of `names.KINDS`.
         plan: of the model.
         shared: whether someone else holds the weight, so that a second copy would cost memory.
 
@@ -89,7 +84,7 @@ def make_together(
     Args:
         weights: of each.
         biases: of each, or none at all.
-        kind: one of `torch_names.KINDS`.
+        kind: one of `names.KINDS`.
         plan: of the model.
     """
     if len(weights) == 1:

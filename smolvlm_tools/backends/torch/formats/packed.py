@@ -14,22 +14,15 @@ from abc import ABC, abstractmethod
 import torch
 import torch.nn.functional as F
 
-from .matrix import AT_ONCE, Layout, Matrix, Stored, row_slices
-
-FEW_ROWS = 32
-"""Up to here the packed kernels read weights as stored; above, a matrix is expanded first: on an
-AVX2 CPU they reach half the speed of a float32 product from about 60 rows on."""
-
-GROUP = 32
-BLOCK = 64
-"""A multiple of the output rows that any CPU's 4-bit packing takes at a time."""
+from .matrix import Layout, Matrix, Stored, row_slices
+from .packed_sizes import BLOCK, FEW_ROWS, GROUP
 
 SMALLEST_SCALE = 1e-30
 """Of a row or group of zeros."""
 
 
 def layout(kind: str, outputs: int, inputs: int) -> Layout:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.layout`."""
     if kind == "int8":
         return {
             ".weight": (torch.int8, (outputs, inputs)),
@@ -43,12 +36,12 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
 
 
 def quantize(weight: torch.Tensor, kind: str) -> Stored:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.quantize`."""
     stored = {
         name: torch.empty(shape, dtype=dtype)
         for name, (dtype, shape) in layout(kind, *weight.shape).items()
     }
-    for rows in row_slices(weight, AT_ONCE, 1):
+    for rows in row_slices(weight):
         part = weight[rows].float()
         if kind == "int8":
             scales = (part.abs().amax(1) / 127).clamp_(min=SMALLEST_SCALE).bfloat16()
@@ -67,7 +60,7 @@ def matrix(
     bias: torch.Tensor | None,
     activations: torch.dtype,
 ) -> Matrix:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.matrix`."""
     make = Int8Matrix if kind == "int8" else Int4Matrix
     return make(stored[".weight"], stored[".weight.scales"], shape, bias, activations)
 
@@ -174,7 +167,7 @@ def pack_for_cpu(pairs: torch.Tensor, rows: int) -> torch.Tensor:
     """Torch's packed form of codes (outputs, inputs / 2) and `rows` rows of zeros after them."""
     outputs, half = pairs.shape
     packed = torch.empty((outputs + rows, half), dtype=torch.uint8)
-    for part in row_slices(pairs, AT_ONCE, BLOCK):
+    for part in row_slices(pairs, BLOCK):
         codes = unpack_pairs(pairs[part])
         codes = F.pad(codes, (0, 0, 0, -len(codes) % BLOCK))
         stop = part.start + len(codes)

@@ -18,29 +18,19 @@ from optimum.quanto import AbsmaxOptimizer, MaxOptimizer, qfloat8_e4m3fn, qint4,
 from optimum.quanto.tensor import WeightQBitsTensor
 from optimum.quanto.tensor.packed import PackedTensor
 
-from .matrix import AT_ONCE, Layout, Matrix, Stored, row_slices
-from .packed import BLOCK
+from .matrix import Layout, Matrix, Stored, row_slices
+from .quanto_sizes import WHOLE_VECTORS, fits_kernel, groups
 
 DATA, SCALE, SHIFT = ".weight._data", ".weight._scale", ".weight._shift"
 PACKED = f"{DATA}._data"
 
-WHOLE_VECTORS = 32
-"""A multiple of inputs at which torch's int8 kernel reads no further than a row's end."""
-
-GROUPS = (128, 96, 64, 32)
-"""Inputs of a group: the first that divides them, or the whole row up to 128 inputs, as
-`optimum.quanto.nn.QModuleMixin` has it. Rows that none divides are padded to one that does."""
-
-KERNEL_GROUP = 128
-"""The one group of which the library uses torch's 4-bit kernel."""
-
 
 def layout(kind: str, outputs: int, inputs: int) -> Layout:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.layout`."""
     if kind != "quanto-int4":
         dtype = torch.int8 if kind == "quanto-int8" else torch.float8_e4m3fn
         return {DATA: (dtype, (outputs, inputs)), SCALE: (torch.bfloat16, (outputs, 1))}
-    columns, group = _groups(inputs)
+    columns, group = groups(inputs)
     count = outputs * columns // group
     return {
         PACKED: (torch.uint8, (-(-count // 2), group)),
@@ -50,8 +40,8 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
 
 
 def quantize(weight: torch.Tensor, kind: str) -> Stored:
-    """See `torch_matrix.Format`."""
-    parts = [weight[rows] for rows in row_slices(weight, AT_ONCE, 1)]
+    """See `Kernels.quantize`."""
+    parts = [weight[rows] for rows in row_slices(weight)]
     with _without_inference_mode():
         if kind == "quanto-int4":
             return _quantize_int4(parts)
@@ -74,7 +64,7 @@ def matrix(
     bias: torch.Tensor | None,
     activations: torch.dtype,
 ) -> Matrix:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.matrix`."""
     if kind == "quanto-int4":
         return QuantoInt4Matrix(stored, shape, bias)
     on_cpu = stored[DATA].device.type == "cpu"
@@ -106,7 +96,7 @@ class QuantoInt4Matrix:
 
     def __init__(self, stored: Stored, shape: tuple[int, int], bias: torch.Tensor | None) -> None:
         self._bias, (outputs, inputs) = bias, shape
-        columns, group = _groups(inputs)
+        columns, group = groups(inputs)
         self._padding = columns - inputs
         count = outputs * columns // group
         with _without_inference_mode():
@@ -120,7 +110,7 @@ class QuantoInt4Matrix:
                 stored[SCALE].clone(),
                 stored[SHIFT].clone(),
             )
-            self._packed = group == KERNEL_GROUP and outputs % BLOCK == 0
+            self._packed = fits_kernel(outputs, group)
             self._weight = weight.optimize() if self._packed else weight
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -135,7 +125,7 @@ class QuantoInt4Matrix:
 
 
 def _quantize_int4(parts: list[torch.Tensor]) -> Stored:
-    columns, group = _groups(parts[0].shape[1])
+    columns, group = groups(parts[0].shape[1])
     codes: list[torch.Tensor] = []
     scales: list[torch.Tensor] = []
     shifts: list[torch.Tensor] = []
@@ -152,14 +142,6 @@ def _quantize_int4(parts: list[torch.Tensor]) -> Stored:
         )
     packed: Any = PackedTensor.pack(torch.cat(codes), 4)
     return {PACKED: packed._data, SCALE: torch.cat(scales), SHIFT: torch.cat(shifts)}
-
-
-def _groups(inputs: int) -> tuple[int, int]:
-    """Inputs with padding, and inputs of a group."""
-    if inputs <= GROUPS[0]:
-        return inputs, inputs
-    columns = inputs + -inputs % GROUPS[-1]
-    return columns, next(size for size in GROUPS if columns % size == 0)
 
 
 @contextmanager

@@ -19,19 +19,18 @@ from torchao.quantization.quant_primitives import (
 )
 from torchao.quantization.quantize_.workflows import QuantizeTensorToInt8Kwargs
 
-from .matrix import AT_ONCE, Layout, Matrix, Stored, row_slices
-from .packed import BLOCK, GROUP, pack_for_cpu, pack_pairs, unpack_pairs
+from .matrix import Layout, Matrix, Stored, row_slices
+from .packed import pack_for_cpu, pack_pairs, unpack_pairs
+from .packed_sizes import BLOCK, GROUP
+from .torchao_sizes import TILE
 
 DATA, SCALE, ZERO = "._weight_qdata", "._weight_scale", "._weight_zero_point"
-TILE = (8, 1024)
-"""Outputs and inputs that the GPU's packing takes at a time."""
-
 INNER_TILES = 8
 """Of the GPU's packing, as torchao's `Int4TilePackedTo4dTensor` has it."""
 
 
 def layout(kind: str, outputs: int, inputs: int) -> Layout:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.layout`."""
     if kind == "torchao-int4":
         columns = inputs + -inputs % GROUP
         groups = (columns // GROUP, outputs)
@@ -48,8 +47,8 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
 
 
 def quantize(weight: torch.Tensor, kind: str) -> Stored:
-    """See `torch_matrix.Format`."""
-    parts = row_slices(weight, AT_ONCE, 1)
+    """See `Kernels.quantize`."""
+    parts = row_slices(weight)
     if kind == "torchao-int4":
         codes, scales, zeros = zip(*(_int4(weight[rows]) for rows in parts), strict=True)
         return {DATA: torch.cat(codes), SCALE: torch.cat(scales, 1), ZERO: torch.cat(zeros, 1)}
@@ -68,7 +67,7 @@ def matrix(
     bias: torch.Tensor | None,
     activations: torch.dtype,
 ) -> Matrix:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.matrix`."""
     if kind == "torchao-int4":
         return TorchaoMatrix(_pack_int4(stored, shape), bias, torch.bfloat16)
     dynamic = QuantizeTensorToInt8Kwargs(granularity=PerRow()) if "dynamic" in kind else None
