@@ -14,15 +14,13 @@ from ...checkpoint import AdapterFiles, Checkpoint
 from ...errors import BackendUnavailable, Closed, ModelError
 from ...machine.heap import give_back_large_blocks, trim_heap
 from ..precision import Precision
-from .names import auto_kind
+from .names import TILES_PER_BATCH, auto_kind
 from .saved import agreed_kinds, read_config, saved_kinds
 
 if TYPE_CHECKING:
     import torch
 
     from .cache import TorchCache
-
-TILES_PER_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}
 
 
 class TorchBackend:

@@ -23,6 +23,9 @@ from .formats.registry import FORMATS
 
 COMPONENTS = ("vision", "connector", "decoder", "lm_head")
 
+TILES_PER_BATCH: Mapping[str, int] = {"cpu": 1, "cuda": 16, "mps": 4}
+"""Tiles of a micro-batch by the device's kind."""
+
 KINDS = tuple(FORMATS)
 """What a matrix can be."""
 
@@ -105,7 +108,7 @@ def parse_kinds(asked: Precision, auto: str = "bf16") -> dict[str, str]:
     """
     if asked == "auto":
         return defaults(auto)
-    named = read_parts(asked, COMPONENTS, FORMATS, "torch")
+    named = read_parts(asked, COMPONENTS, tuple(FORMATS), "torch")
     if isinstance(asked, str) and "=" not in asked:
         return defaults(asked)
     decoder = auto if named["decoder"] == "auto" else named["decoder"]

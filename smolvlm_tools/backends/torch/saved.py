@@ -52,7 +52,7 @@ def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
         ours.get("version") == VERSION
         and isinstance(kinds, dict)
         and set(kinds) == set(COMPONENTS)
-        and all(kind in FORMATS for kind in kinds.values())
+        and all(isinstance(kind, str) and kind in FORMATS for kind in kinds.values())
     )
     if not known:
         raise ModelInvalid(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smolvlm_tools import SmolVLM, open_checkpoint
+from smolvlm_tools import open_checkpoint
 from smolvlm_tools.backends.footprint import Setup
 from smolvlm_tools.backends.torch.footprint import TorchFootprint
 from smolvlm_tools.backends.torch.formats.format import Format, MatrixBytes, Product
@@ -16,11 +16,11 @@ from smolvlm_tools.export.quantized import quantize_checkpoint
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 
 
-class OneScale(Format):
-    """A byte per weight, and one scale for the whole matrix."""
+class Toy(Format):
+    """A byte per weight, and a float32 scale per output row."""
 
     def held(self, outputs, inputs, device):
-        return MatrixBytes(outputs * inputs, 4)
+        return MatrixBytes(outputs * inputs, 4 * outputs)
 
     def workspace(self, product: Product):
         return product.activation_bytes * product.outputs * product.inputs
@@ -29,11 +29,14 @@ class OneScale(Format):
         return self
 
     def layout(self, kind, outputs, inputs):
-        return {".weight": (torch.int8, (outputs, inputs)), ".scale": (torch.float32, ())}
+        return {".weight": (torch.int8, (outputs, inputs)), ".scale": (torch.float32, (outputs,))}
 
     def quantize(self, weight, kind):
-        scale = weight.float().abs().max() / 127
-        return {".weight": (weight.float() / scale).round().to(torch.int8), ".scale": scale}
+        scale = weight.float().abs().amax(1) / 127
+        return {
+            ".weight": (weight.float() / scale[:, None]).round().to(torch.int8),
+            ".scale": scale,
+        }
 
     def matrix(self, stored, kind, shape, bias, activations):
         weight, scale = stored[".weight"], stored[".scale"]
@@ -47,7 +50,7 @@ class OneScale(Format):
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch):
-    monkeypatch.setitem(FORMATS, "one-scale", OneScale())
+    monkeypatch.setitem(FORMATS, "toy", Toy())
 
 
 def scores(folder, precision):
@@ -60,27 +63,25 @@ def scores(folder, precision):
 
 def test_it_loads_and_multiplies(embedded):
     exact, _ = scores(embedded, "bf16")
-    found, name = scores(embedded, "one-scale")
-    assert name == "one-scale"
+    found, name = scores(embedded, "toy")
+    assert name == "toy"
     assert 0 < np.linalg.norm(found - exact) < 0.1 * np.linalg.norm(exact)
 
 
-def test_it_can_be_saved_and_answers_within_its_prediction(embedded, tmp_path):
-    quantize_checkpoint(open_checkpoint(embedded), tmp_path, "one-scale")
-    np.testing.assert_array_equal(scores(tmp_path, "auto")[0], scores(embedded, "one-scale")[0])
-    with SmolVLM.load(tmp_path, backend="torch", device="cpu") as vlm:
-        answer = vlm.ask("examples/images/shapes.png", "What color is the circle?")
-    assert (answer.text, answer.precision) == ("red", "one-scale")
+def test_it_is_the_same_once_saved(embedded, tmp_path):
+    quantize_checkpoint(open_checkpoint(embedded), tmp_path, "toy")
+    np.testing.assert_array_equal(scores(tmp_path, "auto")[0], scores(embedded, "toy")[0])
 
 
 def test_its_footprint_is_counted(embedded):
     config = open_checkpoint(embedded).config
     new, wide = (
         TorchFootprint(Setup(config, "torch", "cpu", parse_kinds(f"decoder={kind}")))
-        for kind in ("one-scale", "bf16")
+        for kind in ("toy", "bf16")
     )
     text = config.text
     queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
     layer = text.hidden_size * (2 * queries + 2 * keys + 3 * text.intermediate_size)
+    rows = queries + 2 * keys + 2 * text.hidden_size + 2 * text.intermediate_size
     assert wide.weights["decoder"] - new.weights["decoder"] == text.layers * layer
-    assert new.metadata == 4 * 4 * text.layers
+    assert new.metadata == 4 * rows * text.layers

@@ -120,7 +120,8 @@ class Format(ABC):
     """One number format. The bytes are those of a CPU, unless `held` is told of another device.
 
     Attributes:
-        library: what makes it; None for our own, which are for the CPU only.
+        library: what makes it; None for our own. Those are for the CPU only, and layers that share
+            an argument become one matrix: the tensors of a file are joined along their rows.
         module: where its `Kernels` are, relative to this package.
     """
 
