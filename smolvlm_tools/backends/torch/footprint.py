@@ -1,7 +1,7 @@
-"""What the torch backend takes, from a checkpoint's shapes; pure arithmetic, no torch.
+"""The memory that the torch backend takes, from a checkpoint's shapes. Imports no torch.
 
-Counts the tensors that `backends/torch_*` hold at once, line by line as they are there. What torch
-itself takes on a CPU cannot be counted and was measured (docs/memory.md has the command), on Linux
+Counts the tensors that `vision.py` and `decoder.py` hold at once, moment by moment. What torch
+itself takes on a CPU cannot be counted; it was measured (docs/memory.md has the command) on Linux
 x86-64 with torch 2.13's CPU build and two threads. On a GPU the numbers are those of torch's
 allocator.
 """
@@ -20,28 +20,28 @@ from .shapes import Linear, linears, other_numbers, patch_embedding, patches
 MB = 10**6
 
 TORCH = 232 * MB
-"""Resident by torch once it has answered: 194 MB by its import, 12 MB of code that the kernels of a
-request are, 14 MB that the libraries for products of matrices keep to rearrange them in, and 12 MB
-for CPUs with other kernels."""
+"""What torch has made resident once it has answered: 194 MB by its import, 12 MB of code of the
+kernels that a request runs, 14 MB that its matrix libraries keep to rearrange matrices in, and
+12 MB for CPUs with other kernels."""
 
 CUBLAS = 2 * 33_554_432
-"""Of cuBLAS on each of two streams: requests, and the capture of graphs. 32 MiB on H100,
-8 MiB on older GPUs (cuBLAS documentation, "cublasSetWorkspace")."""
+"""What cuBLAS takes on two streams, that of requests and that of capturing graphs: 32 MiB each on
+an H100, 8 MiB on older GPUs (cuBLAS documentation, "cublasSetWorkspace")."""
 
 PER_NUMBER = 24
-"""Bytes that quantizing takes per number of a part, at most."""
+"""Most bytes that quantizing takes for each number of `QUANTIZED_AT_ONCE`."""
 
 PREFILL_BUFFERS = 20 * MB
-"""More of those that a decoder's products leave behind: 7 MB in the 256M, 22 MB in the 2.2B."""
+"""Buffers that a decoder's products leave behind: 7 MB in the 256M, 22 MB in the 2.2B."""
 
 SPARE = 1.1
-"""Working memory for each counted byte: blocks are rounded up, and small ones lie apart."""
+"""Bytes taken for each byte counted: blocks are rounded up, and small ones lie apart."""
 
 FLASH = 1_200_000
-"""Of torch's attention on a CPU for a thread: a block of 256 queries by 512 keys in float32."""
+"""Bytes of torch's attention for each CPU thread: 256 queries by 512 keys in float32."""
 
 PAGE = 4096
-"""Bytes; each layer's and head's keys begin on one of their own."""
+"""Bytes; the keys of each layer and head begin on a page of their own."""
 
 
 class TorchFootprint:
@@ -81,7 +81,7 @@ class TorchFootprint:
 
     @property
     def loading(self) -> int:
-        """Parts are loaded one after the other, so an early part's peak may be no peak at all."""
+        """Parts are loaded one after the other, so an early part's peak may not be the highest."""
         highest = sum_so_far = 0
         for name, members in linears(self._config).items():
             sum_so_far += self.weights[name] + self._held(name)[1]
@@ -208,7 +208,7 @@ class TorchFootprint:
         return result + max(parts) - (products[0].result if self._cpu else 0)
 
     def _head(self, rows: int) -> int:
-        """Of the output matrix's product, its results apart."""
+        """The output matrix's product."""
         (head,) = linears(self._config)["lm_head"]
         return self._product(self._kinds["lm_head"], head, rows)
 
@@ -222,9 +222,9 @@ def _matrices(kind: str, linear: Linear) -> tuple[int, ...]:
 
 
 def _making(kind: str, linear: Linear) -> int:
-    """What making one linear layer takes beside it: it as stored, joined, and being quantized.
+    """What making one linear layer takes beside it: its weights as stored, joined, and quantized.
 
-    Files are taken to hold 16 bits per number, as those of all published checkpoints but one.
+    Files are assumed to hold 16 bits per number, as those of all published checkpoints but one do.
     """
     stored = 2 * linear.numbers
     joined = stored if len(linear.parts) > 1 and library_of(kind) is None else 0

@@ -1,4 +1,4 @@
-"""The torch backend's precisions by name and component; imports no torch.
+"""The torch backend's precisions by name and component. Imports no torch.
 
 component  is
 vision     the tower's matrices; its patch embedding is never quantized
@@ -86,7 +86,7 @@ def patch_kind(kinds: Mapping[str, str]) -> str:
 
 
 def defaults(decoder: str) -> dict[str, str]:
-    """The precision of every component where the decoder's is `decoder` and no other is named."""
+    """The precision of every component, given only the decoder's."""
     beside = decoder if decoder in FLOATS else "bf16"
     return {
         "vision": beside,
@@ -101,7 +101,7 @@ def parse_kinds(asked: Precision, auto: str = "bf16") -> dict[str, str]:
 
     Args:
         asked: one name, a mapping, or text such as "vision=bf16,decoder=bnb-nf4".
-        auto: what "auto" is for the decoder.
+        auto: what "auto" means for the decoder.
 
     Raises:
         BadOptions: no such component or precision.
@@ -117,7 +117,7 @@ def parse_kinds(asked: Precision, auto: str = "bf16") -> dict[str, str]:
 
 
 def describe_kinds(kinds: Mapping[str, str]) -> str:
-    """The decoder's name where it says all, else "vision=bf16,connector=…,decoder=…"."""
+    """The decoder's name if the rest are its defaults, else "vision=bf16,connector=…,decoder=…"."""
     decoder = kinds["decoder"]
     if dict(kinds) == defaults(decoder):
         return decoder

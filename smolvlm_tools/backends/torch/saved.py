@@ -1,7 +1,7 @@
-"""What config.json says of a checkpoint that `smolvlm quantize` wrote; imports no torch.
+"""What config.json says about a checkpoint that `smolvlm quantize` wrote. Imports no torch.
 
-`quantization_config` is that of the one library in it, as transformers writes it, or has the method
-"smolvlm-tools"; its key `smolvlm_tools` says what each component is.
+If bitsandbytes did all of it, `quantization_config` is what transformers writes for that library;
+else its method is "smolvlm-tools". Its key `smolvlm_tools` says what each component is.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ SKIPPED: Mapping[str, str] = {
     "decoder": "model.text_model",
     "lm_head": "lm_head",
 }
-"""Components by the names of their modules."""
+"""Modules of each component, by the name that transformers gives them."""
 
 
 def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
-    """The precision of each component in a quantized checkpoint; None of one that is not.
+    """The precision of each component of a quantized checkpoint; None if it is not quantized.
 
     Args:
         raw: config.json.
 
     Raises:
-        ModelInvalid: it was quantized by something else, or what it says is not known here.
+        ModelInvalid: another tool quantized it, or its description is unknown to this version.
     """
     about = raw.get(KEY)
     if about is None:
@@ -44,7 +44,7 @@ def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
     if not isinstance(ours, dict):
         method = about.get("quant_method") if isinstance(about, dict) else about
         raise ModelInvalid(
-            f"the checkpoint was quantized by something else (quant_method {method!r})",
+            f"the checkpoint was quantized by another tool (quant_method {method!r})",
             "Use the checkpoint before quantization, or quantize it with `smolvlm quantize`.",
         )
     kinds: Any = ours.get("components")
@@ -63,7 +63,7 @@ def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def agreed_kinds(asked: Precision, saved: dict[str, str] | None, auto: str) -> dict[str, str]:
-    """The precision of each component: what is asked for, which a quantized checkpoint must be.
+    """The precision of each component: the one asked for, which a quantized checkpoint must have.
 
     Args:
         asked: by the user; see `names.parse_kinds`.
@@ -71,7 +71,7 @@ def agreed_kinds(asked: Precision, saved: dict[str, str] | None, auto: str) -> d
         auto: what "auto" is where nothing is saved.
 
     Raises:
-        BadOptions: no such precision, or another one than the checkpoint's.
+        BadOptions: no such precision, or not the one of a quantized checkpoint.
     """
     if saved is None:
         return parse_kinds(asked, auto)
@@ -84,7 +84,7 @@ def agreed_kinds(asked: Precision, saved: dict[str, str] | None, auto: str) -> d
 
 
 def quantization_config(kinds: Mapping[str, str]) -> dict[str, Any]:
-    """What to write into config.json; readable by transformers where one library did it all."""
+    """What to write into config.json; transformers can read it if bitsandbytes did all of it."""
     quantized = [kind for kind in kinds.values() if kind not in FLOATS]
     about: dict[str, Any] = {"quant_method": "smolvlm-tools"}
     if len(set(quantized)) == 1 and library_of(quantized[0]) == "bitsandbytes":
@@ -103,7 +103,7 @@ def quantization_config(kinds: Mapping[str, str]) -> dict[str, Any]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json as it is.
+    """The content of config.json.
 
     Raises:
         ModelInvalid: it is not readable.

@@ -1,8 +1,8 @@
-"""Reads the tensors of a checkpoint's safetensors one at a time; knows names, not layers.
+"""Reads the tensors of a checkpoint's safetensors one at a time.
 
 A tensor is read into memory of its own, not mapped: pages of a mapped file count as this process's
-memory, so the peak of loading would be the file on top of what is made of it. Only the token
-table, of which a prompt needs few rows, is mapped.
+memory, so loading would peak at the file plus what is made from it. Only the token table, of which
+a prompt needs few rows, is mapped.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PACKED = {
     "I8": torch.int8,
     "F8_E4M3": torch.float8_e4m3fn,
 }
-"""Of quantized tensors, which only `TorchWeights.stored` reads."""
+"""Dtypes of quantized tensors, which only `TorchWeights.stored` reads."""
 
 Place: TypeAlias = tuple[Path, int, int, torch.dtype]
 """File, offset and bytes of a tensor, and its dtype."""
@@ -46,7 +46,7 @@ class TorchWeights:
         files: the safetensors files' paths; their headers are read here.
 
     Attributes:
-        unread: names nobody asked for yet.
+        unread: names that nobody has asked for yet.
     """
 
     def __init__(self, files: list[Path]) -> None:
@@ -68,12 +68,12 @@ class TorchWeights:
 
     @property
     def bytes(self) -> int:
-        """Of all tensors."""
+        """Bytes of all tensors."""
         entries = (entry["data_offsets"] for _, _, entry in self._entries.values())
         return sum(int(stop) - int(start) for start, stop in entries)
 
     def dtype(self, name: str) -> torch.dtype | None:
-        """What a tensor is stored as; None if it is not a number format of weights."""
+        """What a tensor is stored as; None if weights cannot be stored so."""
         return DTYPES.get(self._entries[name][2].get("dtype", ""))
 
     def get(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
@@ -161,7 +161,7 @@ def open_weights(checkpoint: Checkpoint) -> TorchWeights:
 
     Raises:
         ModelNotFound: it has none.
-        ModelInvalid: a file is damaged, or the index names one that is not there.
+        ModelInvalid: a file is damaged, or one that the index names is missing.
     """
     if INDEX in checkpoint.files:
         checkpoint.fetch([INDEX])
@@ -175,7 +175,7 @@ def open_weights(checkpoint: Checkpoint) -> TorchWeights:
         )
     if lacking := [name for name in names if name not in checkpoint.files]:
         raise ModelInvalid(
-            f"{INDEX} of {checkpoint.id} names {lacking[0]}, which is not there",
+            f"{INDEX} of {checkpoint.id} names {lacking[0]}, which is missing",
             "Fetch the checkpoint again.",
         )
     checkpoint.fetch(names)

@@ -1,9 +1,9 @@
-"""optimum-quanto's int8, int4 and float8 matrices; knows that library, no layers.
+"""Kernels of optimum-quanto's int8, int4 and float8 matrices.
 
-8 bits have a scale per output row, 4 bits a scale and a shift per group of inputs (`GROUPS`, the
-library's own rule). Tensors in files are named as quanto's `state_dict` names them, and kept in its
-form that fits every kernel; 4 bits are packed for torch's kernel at load where it takes them. Of
-the library's kernels only those that are built into torch are used: its own would be compiled here.
+8 bits have a scale per output row, 4 bits a scale and a shift per group of inputs. Tensors in files
+are named as quanto's `state_dict` names them and have its form for any kernel; 4 bits are packed at
+load where torch's kernel takes them. Only kernels that are built into torch are used: quanto's own
+would be compiled on this machine.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def matrix(
 
 
 class QuantoBytesMatrix:
-    """8-bit weights times rows of `multiplied`: bfloat16 for torch's int8 kernel on a CPU."""
+    """8-bit weights times rows in the dtype `multiplied`."""
 
     def __init__(self, stored: Stored, bias: torch.Tensor | None, multiplied: torch.dtype) -> None:
         self._data, self._scale = stored[DATA], stored[SCALE]
@@ -92,7 +92,7 @@ class QuantoBytesMatrix:
 
 
 class QuantoInt4Matrix:
-    """4-bit weights: torch's kernel for groups of 128, else expanded for each product."""
+    """4-bit weights, multiplied by torch's kernel or expanded for each product."""
 
     def __init__(self, stored: Stored, shape: tuple[int, int], bias: torch.Tensor | None) -> None:
         self._bias, (outputs, inputs) = bias, shape
@@ -146,6 +146,6 @@ def _quantize_int4(parts: list[torch.Tensor]) -> Stored:
 
 @contextmanager
 def _without_inference_mode() -> Generator[None]:
-    """The library's tensors cannot be made or multiplied in it ("Cannot set version_counter")."""
+    """Inside it the library's tensors fail with "Cannot set version_counter"."""
     with torch.inference_mode(False), torch.no_grad():
         yield
