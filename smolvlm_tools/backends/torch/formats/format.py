@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .matrix import Kernels
 
 THREADS = 2
-"""That share a product; the predicted bytes are for this many."""
+"""Threads that share a product; the predicted bytes are for this many."""
 
 PACKED_OUTPUTS, PACKED_INPUTS, PACKED_ROWS = 64, 1024, 256
 """The largest block of a bfloat16 product that a thread of oneDNN rearranges."""
@@ -122,7 +122,8 @@ class Format(ABC):
     Attributes:
         library: what makes it; None for our own. Those are for the CPU only, and layers that share
             an argument become one matrix: the tensors of a file are joined along their rows.
-        module: where its `Kernels` are, relative to this package.
+        module: where its `Kernels` are, relative to this package. `Float` has none: `linear.py`
+            makes its matrices.
     """
 
     library: ClassVar[Library | None] = None
