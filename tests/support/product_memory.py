@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from smolvlm_tools.backends.torch.formats.format import THREADS
 from smolvlm_tools.backends.torch.formats.linear import make_matrix
-from smolvlm_tools.backends.torch.formats.sizes import THREADS
 from smolvlm_tools.backends.torch.names import parse_kinds
 from smolvlm_tools.backends.torch.plan import make_plan
 from smolvlm_tools.machine.cpu import CpuFeatures

@@ -1,4 +1,4 @@
-"""PyTorch runtime: SmolVLM's layers over static caches; knows tensors, not prompts or images."""
+"""The torch backend: SmolVLM's layers over caches of a fixed size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...checkpoint import AdapterFiles, Checkpoint
 from ...errors import BackendUnavailable, Closed, ModelError
 from ...machine.heap import give_back_large_blocks, trim_heap
 from ..precision import Precision
-from .names import TILES_PER_BATCH
+from .names import TILES_PER_BATCH, auto_kind
 from .saved import agreed_kinds, read_config, saved_kinds
 
 if TYPE_CHECKING:
@@ -24,17 +24,14 @@ if TYPE_CHECKING:
 
 
 class TorchBackend:
-    """Runs a checkpoint's safetensors with torch alone.
-
-    Only safetensors are read and no code of the checkpoint is ever run.
-    """
+    """Runs a checkpoint's safetensors with torch alone; no code of the checkpoint is ever run."""
 
     name = "torch"
 
     def __init__(
         self, decoder: Any, vision: Any, plan: Any, image_token_id: int, text: Any
     ) -> None:
-        """Wrap a decoder and a vision tower (`torch_model`); `load` makes them."""
+        """Wrap a decoder and a vision tower; `load` makes them."""
         from .cache import Arena
         from .graphs import ArenaSteps
 
@@ -65,16 +62,16 @@ class TorchBackend:
         Args:
             checkpoint: opened; its weights are fetched here.
             precision: "auto" (bf16; fp16 on mps; what a quantized checkpoint is), one of
-                `torch_names.KINDS`, or one for each component as {"vision": "bf16", "decoder":
+                `names.KINDS`, or one for each component as {"vision": "bf16", "decoder":
                 "bnb-nf4"} or "vision=bf16,decoder=bnb-nf4".
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             threads: CPU threads for the whole process's torch; None leaves them alone.
             adapter: a LoRA adapter, merged into the weights before any quantization.
 
         Raises:
-            BackendUnavailable: torch, the device or the library of a quantized precision is not
-                there, or has no kernel for it on the device.
-            BadOptions: no such precision, or another one than the checkpoint is quantized in.
+            BackendUnavailable: torch, the device or the library of a quantized precision is
+                missing, or the library has no kernel for it on the device.
+            BadOptions: no such precision, or not the one that the checkpoint is quantized in.
             ModelNotFound: the checkpoint has no safetensors.
             ModelInvalid: the weights do not fit the configuration, or the adapter the weights.
         """
@@ -83,10 +80,10 @@ class TorchBackend:
         if device == "cpu":
             give_back_large_blocks()
         from .build import load_model
-        from .plan import make_plan, pick_precision
+        from .plan import make_plan
 
         saved = saved_kinds(read_config(checkpoint.folder))
-        plan = make_plan(agreed_kinds(precision, saved, pick_precision(device)), device)
+        plan = make_plan(agreed_kinds(precision, saved, auto_kind(device)), device)
         if threads is not None:
             torch.set_num_threads(threads)
         with _typed_errors(device):
@@ -111,7 +108,7 @@ class TorchBackend:
             return self._decoder.embed(torch.from_numpy(np.ascontiguousarray(token_ids)))
 
     def create_cache(self, capacity: int) -> TorchCache:
-        """An empty cache; memory is taken as it fills where the system allows, except on CUDA."""
+        """An empty cache. On a CPU, memory is taken as it fills where the system allows."""
         import torch
 
         from .cache import TorchCache, state_shape
@@ -145,7 +142,8 @@ class TorchBackend:
     def step(self, token_ids: TokenIds, caches: Sequence[TorchCache]) -> NDArray[np.float32]:
         """Append one token to each of B caches; (B, vocab) float32 logits.
 
-        On CUDA one captured graph a step; elsewhere the matrices are shared and attention is not.
+        On CUDA a step is one captured graph. Elsewhere all rows go through the matrices at once,
+        and attention goes cache by cache.
 
         Raises:
             BadPrompt: a cache is full; none was changed.
@@ -160,12 +158,12 @@ class TorchBackend:
             return self._decoder.step(ids.to(self.device), caches).cpu().numpy()
 
     def read_cache(self, cache: TorchCache, start: int, stop: int) -> torch.Tensor:
-        """A copy of positions [start, stop): (2 * layers, kv_heads, stop - start, head_dim)."""
+        """A copy of the states (2 * layers, kv_heads, stop - start, head_dim)."""
         with self._computing():
             return cache.room(0)[:, :, start:stop].clone()
 
     def write_cache(self, cache: TorchCache, block: torch.Tensor) -> None:
-        """Append what `read_cache` gave.
+        """Append what `read_cache` returned.
 
         Raises:
             BadPrompt: it does not fit the cache.
@@ -177,17 +175,14 @@ class TorchBackend:
             cache.length = stop
 
     def truncate_cache(self, cache: TorchCache, length: int) -> None:
-        """Forget all but the first `length` tokens; what lies behind is masked."""
         cache.length = length
 
     def release_cache(self, cache: TorchCache) -> None:
-        """Give the cache's memory back; twice does no harm."""
         if self._arena is not None:
             self._arena.release(cache)
         cache.states = None
 
     def close(self) -> None:
-        """Free the weights."""
         import torch
 
         self._decoder = self._vision = self._arena = self._steps = None
@@ -196,7 +191,7 @@ class TorchBackend:
 
     @contextmanager
     def _computing(self) -> Generator[None]:
-        """Inference mode; failures of torch, a full GPU among them, become typed errors."""
+        """Inference mode, with torch's failures (a full GPU is one) as typed errors."""
         import torch
 
         if self._decoder is None:
@@ -206,7 +201,7 @@ class TorchBackend:
 
 
 def pick_device(device: str) -> str:
-    """The torch device for "auto", or the one asked for if it is there.
+    """The torch device that "auto" stands for, or the one asked for if it is there.
 
     Raises:
         BackendUnavailable: torch or the device is missing.

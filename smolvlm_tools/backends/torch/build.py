@@ -1,6 +1,6 @@
 """Builds decoder and vision tower out of a checkpoint's tensors, one layer in memory at a time.
 
-Knows the tensors' names in the hub's files and what of config.json changes the computation.
+The names of tensors are those of the hub's files.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from ...errors import ModelInvalid
 from ...machine.heap import trim_heap
 from .decoder import Decoder, DecoderWeights, Layer
 from .formats.choose import check_kinds, format_of
-from .formats.linear import make_matrix, make_together, restore_matrix
-from .formats.matrix import Joined, Matrix
+from .formats.linear import make_matrix, make_together, restore_together
+from .formats.matrix import Matrix
 from .lora.adapter import open_adapter
 from .lora.merged import MergedWeights
-from .names import FLOATS, library_of
+from .names import FLOATS, patch_kind
 from .plan import WEIGHTS, Plan
 from .saved import read_config, saved_kinds
+from .shapes import Linear, linears
 from .vision import Norm, Vision, VisionLayer, VisionWeights, vision_position_ids
 from .weights import TorchWeights, open_weights
 
@@ -49,12 +50,12 @@ def load_model(
     Args:
         checkpoint: opened; its weights are fetched here.
         plan: number formats.
-        adapter: to merge into the weights first.
+        adapter: merged into the weights first.
 
     Raises:
         ModelNotFound: it has no safetensors.
-        ModelInvalid: they are damaged, do not fit the configuration, it asks for a computation that
-            is not known here, or the adapter cannot be merged into them.
+        ModelInvalid: they are damaged or do not fit the configuration, the configuration asks for
+            an unknown computation, or the adapter cannot be merged into them.
         BackendUnavailable: the library of a quantized precision cannot run it here.
     """
     raw = read_config(checkpoint.folder)
@@ -79,11 +80,11 @@ def merge_adapter(
     """The weights of a checkpoint with config.json `raw`, changed by an adapter.
 
     Raises:
-        ModelInvalid: the adapter is damaged, cannot be merged, or is one of another checkpoint.
+        ModelInvalid: the adapter is damaged, cannot be merged, or belongs to another checkpoint.
     """
     if saved_kinds(raw) is not None:
         raise ModelInvalid(
-            "an adapter cannot be merged into weights that are quantized",
+            "an adapter cannot be merged into quantized weights",
             "Use the checkpoint before quantization: `smolvlm quantize --adapter DIR`.",
         )
     tied = bool(raw.get("tie_word_embeddings", False))
@@ -110,7 +111,7 @@ class Builder:
         self._saved = saved_kinds(raw) is not None
 
     def decoder(self) -> Decoder:
-        """The decoder; its largest matrix is read while there is the most room."""
+        """The decoder; its largest matrix is read first, while there is the most room."""
         text, plan = self._config.text, self._plan
         shape = (text.vocab_size, text.hidden_size)
         if plan.device == "cpu":
@@ -135,7 +136,7 @@ class Builder:
 
     @property
     def _table_is_file(self) -> bool:
-        """Whether the token table is the file itself, and not the output matrix too."""
+        """Whether the token table is the mapped file, and nothing else uses it as a matrix."""
         untied = HEAD in self._weights or not self._tied
         return self._plan.device == "cpu" and untied and isinstance(self._weights, TorchWeights)
 
@@ -151,10 +152,13 @@ class Builder:
         table = self._weights.get(
             f"{VISION}embeddings.position_embedding.weight", (side * side, hidden)
         )
-        wide = hidden * self._config.scale_factor**2
+        (connector,) = linears(self._config)["connector"]
         weights = VisionWeights(
             patch=make_matrix(
-                kernel, self._weights.get(f"{name}.bias", (hidden,)), plan.patches, plan
+                kernel,
+                self._weights.get(f"{name}.bias", (hidden,)),
+                patch_kind(plan.kinds),
+                plan,
             ),
             positions=table[vision_position_ids(side)].to(plan.device, plan.activations),
             layers=[
@@ -162,10 +166,7 @@ class Builder:
             ],
             norm=self._norm(f"{VISION}post_layernorm", hidden),
             connector=self._linear(
-                ["model.connector.modality_projection.proj"],
-                [self._config.text.hidden_size],
-                wide,
-                plan.kinds["connector"],
+                connector, "connector", "model.connector.modality_projection.proj"
             ),
             activation=_activation(self._vision, "gelu_pytorch_tanh"),
         )
@@ -175,70 +176,50 @@ class Builder:
         kind = self._plan.kinds["lm_head"]
         quantized = self._saved and kind not in FLOATS
         if quantized or HEAD in self._weights or not self._tied:
-            return self._linear([HEAD.removesuffix(".weight")], [shape[0]], shape[1], kind)
+            (linear,) = linears(self._config)["lm_head"]
+            return self._linear(linear, "lm_head", HEAD.removesuffix(".weight"))
         return make_matrix(table, None, kind, self._plan, shared=True)
 
     def _decoder_layer(self, prefix: str) -> Layer:
-        text, kind = self._config.text, self._plan.kinds["decoder"]
-        hidden, middle, queries = (
-            text.hidden_size,
-            text.intermediate_size,
-            text.heads * text.head_dim,
-        )
-        keys = text.kv_heads * text.head_dim
+        hidden = self._config.text.hidden_size
         attention, mlp = f"{prefix}self_attn.", f"{prefix}mlp."
-        qkv = [f"{attention}{letter}_proj" for letter in "qkv"]
+        qkv, out, gate_up, down = linears(self._config)["decoder"]
         return Layer(
             norm1=self._vector(f"{prefix}input_layernorm.weight", hidden),
-            qkv=self._linear(qkv, [queries, keys, keys], hidden, kind),
-            out=self._linear([f"{attention}o_proj"], [hidden], queries, kind),
+            qkv=self._linear(qkv, "decoder", *(f"{attention}{x}_proj" for x in "qkv")),
+            out=self._linear(out, "decoder", f"{attention}o_proj"),
             norm2=self._vector(f"{prefix}post_attention_layernorm.weight", hidden),
-            gate_up=self._linear(
-                [f"{mlp}gate_proj", f"{mlp}up_proj"], [middle, middle], hidden, kind
-            ),
-            down=self._linear([f"{mlp}down_proj"], [hidden], middle, kind),
+            gate_up=self._linear(gate_up, "decoder", f"{mlp}gate_proj", f"{mlp}up_proj"),
+            down=self._linear(down, "decoder", f"{mlp}down_proj"),
         )
 
     def _vision_layer(self, prefix: str) -> VisionLayer:
-        hidden, middle = self._config.vision.hidden_size, self._config.vision.intermediate_size
-        attention, kind = f"{prefix}self_attn.", self._plan.kinds["vision"]
+        hidden, attention = self._config.vision.hidden_size, f"{prefix}self_attn."
+        qkv, out, up, down = linears(self._config)["vision"]
         return VisionLayer(
             norm1=self._norm(f"{prefix}layer_norm1", hidden),
-            qkv=self._linear([f"{attention}{x}_proj" for x in "qkv"], [hidden] * 3, hidden, kind),
-            out=self._linear([f"{attention}out_proj"], [hidden], hidden, kind),
+            qkv=self._linear(qkv, "vision", *(f"{attention}{x}_proj" for x in "qkv")),
+            out=self._linear(out, "vision", f"{attention}out_proj"),
             norm2=self._norm(f"{prefix}layer_norm2", hidden),
-            up=self._linear([f"{prefix}mlp.fc1"], [middle], hidden, kind),
-            down=self._linear([f"{prefix}mlp.fc2"], [hidden], middle, kind),
+            up=self._linear(up, "vision", f"{prefix}mlp.fc1"),
+            down=self._linear(down, "vision", f"{prefix}mlp.fc2"),
         )
 
-    def _linear(self, names: list[str], outputs: list[int], inputs: int, kind: str) -> Matrix:
-        """Linear layers that share an argument as one; a bias where the files have one."""
+    def _linear(self, linear: Linear, component: str, *names: str) -> Matrix:
+        """Linear layers that share an argument, as one; with biases if the files have them."""
+        kind = self._plan.kinds[component]
+        outputs, inputs = linear.parts, linear.inputs
         pairs = list(zip(names, outputs, strict=True))
         biases: list[torch.Tensor] = []
         if any(f"{name}.bias" in self._weights for name in names):
             biases = [self._weights.get(f"{name}.bias", (n,)) for name, n in pairs]
         if self._saved and kind not in FLOATS:
-            return self._restore(pairs, biases, inputs, kind)
+            assert isinstance(self._weights, TorchWeights)  # an adapter was refused
+            layout = format_of(kind).layout
+            parts = [self._weights.stored(name, layout(kind, n, inputs)) for name, n in pairs]
+            return restore_together(parts, biases, kind, (outputs, inputs), self._plan)
         weights = [self._weights.get(f"{name}.weight", (n, inputs)) for name, n in pairs]
         return make_together(weights, biases, kind, self._plan)
-
-    def _restore(
-        self, pairs: list[tuple[str, int]], biases: list[torch.Tensor], inputs: int, kind: str
-    ) -> Matrix:
-        """The same out of tensors that are quantized already."""
-        made = format_of(kind)
-        assert isinstance(self._weights, TorchWeights)  # an adapter was refused
-        parts = [self._weights.stored(name, made.layout(kind, n, inputs)) for name, n in pairs]
-        if library_of(kind) is None:
-            stored = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-            bias = torch.cat(biases) if biases else None
-            shape = (sum(n for _, n in pairs), inputs)
-            return restore_matrix(stored, bias, kind, shape, self._plan)
-        matrices = [
-            restore_matrix(part, biases[n] if biases else None, kind, (outputs, inputs), self._plan)
-            for n, (part, (_, outputs)) in enumerate(zip(parts, pairs, strict=True))
-        ]
-        return matrices[0] if len(matrices) == 1 else Joined(matrices, [n for _, n in pairs])
 
     def _norm(self, name: str, width: int) -> Norm:
         return Norm(self._vector(f"{name}.weight", width), self._vector(f"{name}.bias", width))
@@ -261,7 +242,7 @@ def rope_tables(
 
 
 def _rope_scale(text: dict[str, Any]) -> float:
-    """By what positions are divided: 1, or the factor of linear scaling."""
+    """What positions are divided by: 1, or the factor of linear scaling."""
     rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind not in ("default", "linear"):
@@ -283,7 +264,7 @@ def _unknown(key: str, value: object, known: str) -> ModelInvalid:
 
 
 def _check_all_read(unread: set[str]) -> None:
-    """Refuse tensors that the computation would leave out without a word."""
+    """Refuse tensors that the computation would silently leave out."""
     left = sorted(
         name
         for name in unread

@@ -1,7 +1,7 @@
 """Where keys and values live: one buffer per sequence, or a row of an arena on CUDA.
 
-Knows shapes, not layers: `states` is (2 * layers, kv_heads, capacity, head_dim), keys of layer i at
-2 * i and its values at 2 * i + 1, so that a block of positions is one slice.
+`states` is (2 * layers, kv_heads, capacity, head_dim), the keys of
+layer i at 2 * i and its values at 2 * i + 1, so that a block of positions is one slice.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ import torch
 
 from ...checkpoint.config import TextConfig
 from ...errors import BadPrompt, ModelError
-
-SMALLEST = 512
-"""An arena's rows hold a multiple of so many positions: each change throws captured graphs away."""
+from .limits import ARENA_STEP
 
 IDLE = 64 << 20
-"""Bytes that an arena without sequences keeps: the next request's images may need the room."""
+"""Bytes that an arena without sequences may keep; the next request's images may need the rest."""
 
 
 @dataclass(slots=True)
@@ -28,7 +26,7 @@ class TorchCache:
         capacity: tokens it can hold.
         states: see the module; None once released.
         row: its row of the arena; None where it has memory of its own.
-        length: tokens it holds.
+        length: tokens it holds so far.
     """
 
     capacity: int
@@ -37,7 +35,7 @@ class TorchCache:
     length: int = 0
 
     def room(self, tokens: int) -> torch.Tensor:
-        """Its states, if `tokens` more fit.
+        """The states, if `tokens` more fit.
 
         Raises:
             BadPrompt: they do not.
@@ -61,25 +59,26 @@ def state_shape(text: TextConfig, capacity: int) -> tuple[int, int, int, int]:
 class Arena:
     """One tensor for all sequences, (rows, 2 * layers, kv_heads, capacity, head_dim).
 
-    A captured graph bakes addresses in, so sequences that join and leave must not move. All starts
-    as zeros, because what is masked is multiplied by 0, and 0 times NaN is NaN. Rows are added in
-    pairs, so that the old and the new arena together never hold more than two rows a sequence.
+    A captured graph bakes addresses in, so a sequence must stay where it is when others join and
+    leave. The arena starts as zeros, because masked values are multiplied by 0, and 0 times NaN is
+    NaN. Rows are added in pairs, so that the old and the new arena together never hold more than
+    two rows per sequence.
 
     Attributes:
-        version: changes when `states` moved and captured graphs are worthless.
+        version: changes when `states` moves, which makes captured graphs worthless.
     """
 
     def __init__(self, text: TextConfig, dtype: torch.dtype, device: str) -> None:
         self._text, self._dtype, self._device = text, dtype, device
         self._held: dict[int, TorchCache] = {}
-        self.states = self._zeros(0, SMALLEST)
+        self.states = self._zeros(0, ARENA_STEP)
         self.version = 0
 
     def create(self, capacity: int) -> TorchCache:
-        """A cache in a free row; the arena grows where there is none, or none long enough."""
+        """A cache in a free row; the arena grows if there is none, or none long enough."""
         rows, longest = self.states.shape[0], self.states.shape[3]
         row = next((n for n in range(rows) if n not in self._held), rows)
-        needed = max(longest, capacity + -capacity % SMALLEST)
+        needed = max(longest, capacity + -capacity % ARENA_STEP)
         if row == rows or needed > longest:
             if self._held:
                 self._grow(max(rows, row + 1 + (row + 1) % 2), needed)
@@ -91,7 +90,7 @@ class Arena:
         return cache
 
     def release(self, cache: TorchCache) -> None:
-        """Free a cache's row; an arena of up to `IDLE` bytes stays for those to come."""
+        """Free a cache's row; an arena of up to `IDLE` bytes stays for later sequences."""
         if cache.row is not None and self._held.get(cache.row) is cache:
             del self._held[cache.row]
         if not self._held and self.states.nbytes > IDLE:
@@ -102,7 +101,7 @@ class Arena:
         return torch.zeros(shape, dtype=self._dtype, device=self._device)
 
     def _drop(self) -> None:
-        self.states = self._zeros(0, SMALLEST)
+        self.states = self._zeros(0, ARENA_STEP)
         self.version += 1
 
     def _grow(self, rows: int, capacity: int) -> None:

@@ -1,7 +1,7 @@
-"""The decoder: Llama's layers over preallocated keys and values; knows tensors, not token meaning.
+"""The decoder: Llama's layers over preallocated keys and values.
 
-The computation is that of transformers' `LlamaModel`, with queries, keys and values in one product,
-gate and up in another, and logits of the last position only.
+Computes what transformers' `LlamaModel` does, with queries, keys and values in one product, gate
+and up in another, and logits of the last position only.
 """
 
 from __future__ import annotations
@@ -15,15 +15,9 @@ import torch.nn.functional as F
 from ...checkpoint.config import TextConfig
 from ...machine.mapped_pages import forget_range
 from .cache import TorchCache
-from .formats.linear import Matrix
+from .formats.matrix import Matrix
+from .limits import CHUNK, LOOKED_UP
 from .plan import Plan
-
-CHUNK = 2048
-"""Tokens of a prompt that go through the layers at once: bounds the memory of long prompts."""
-
-LOOKED_UP = 64
-"""Tokens looked up at a time in a table that is a mapped file: each row read makes 64 kB of it
-count as this process's memory (Linux's `fault_around_bytes`), so they are let go of again."""
 
 Activation = Callable[[torch.Tensor], torch.Tensor]
 Attend = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -44,9 +38,12 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class DecoderWeights:
-    """All of a decoder's weights; `table` is (vocab, hidden), cos and sin (context, head_dim).
+    """All of a decoder's weights.
 
-    `mapped` says that the table is a mapped file which nothing but looking tokens up reads.
+    Attributes:
+        table: (vocab, hidden).
+        cos, sin: (context, head_dim).
+        mapped: whether the table is a mapped file, read only to look tokens up.
     """
 
     table: torch.Tensor
@@ -60,7 +57,7 @@ class DecoderWeights:
 
 
 class Decoder:
-    """Runs a decoder for one sequence's tokens, or one token of each of several sequences."""
+    """Runs the tokens of one sequence, or one token of each of several sequences."""
 
     def __init__(self, weights: DecoderWeights, text: TextConfig, plan: Plan) -> None:
         self._weights, self._text, self._plan = weights, text, plan
@@ -103,7 +100,7 @@ class Decoder:
     def step(self, ids: torch.Tensor, caches: Sequence[TorchCache]) -> torch.Tensor:
         """Append one token (B,) to each of B caches; logits (B, vocab) float32.
 
-        The matrices see all rows at once; attention goes cache by cache, each of its own length.
+        All rows go through the matrices at once; attention goes cache by cache, as lengths differ.
         """
         states = [cache.room(1) for cache in caches]
         starts = [cache.length for cache in caches]
@@ -125,10 +122,10 @@ class Decoder:
     def step_rows(
         self, arena: torch.Tensor, ids: torch.Tensor, rows: torch.Tensor, positions: torch.Tensor
     ) -> torch.Tensor:
-        """`step` without a host's decisions, to be captured as a graph.
+        """`step` without decisions of the host, so that it can be captured as a graph.
 
         Args:
-            arena: (rows, 2 * layers, kv_heads, span, head_dim); positions beyond are not looked at.
+            arena: (rows, 2 * layers, kv_heads, span, head_dim); later positions are left out.
             ids: tokens (B,).
             rows: the arena's row of each, (B,).
             positions: of each token, (B,).
@@ -149,7 +146,7 @@ class Decoder:
         return self._logits(self._run(self.embed(ids), positions, attend))
 
     def _run(self, x: torch.Tensor, positions: torch.Tensor, attend: Attend) -> torch.Tensor:
-        """All layers over x (rows, hidden); the residual before the last norm."""
+        """All layers over x (rows, hidden); returns the residual before the last norm."""
         weights, text = self._weights, self._text
         cos, sin = weights.cos[positions, None], weights.sin[positions, None]  # (rows, 1, dim)
         heads, kv_heads, width, eps = text.heads, text.kv_heads, text.head_dim, text.rms_norm_eps
@@ -193,8 +190,8 @@ def _append(
 ) -> torch.Tensor:
     """Write k and v (L, kv_heads, dim) at `start` and attend to all up to there: (L, heads * dim).
 
-    One query shares its keys with its group, so the group is laid out as queries and keys are read
-    once; several queries without a mask start a sequence and are causal among themselves.
+    A single token's heads that share keys are laid out as so many queries, so that keys are read
+    once. Several tokens without a mask start a sequence and are causal among themselves.
     """
     length, kv_heads, width = k.shape
     end = start + length

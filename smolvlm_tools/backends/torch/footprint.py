@@ -1,7 +1,7 @@
-"""What the torch backend takes, from a checkpoint's shapes; pure arithmetic, no torch.
+"""The memory that the torch backend takes, from a checkpoint's shapes. Imports no torch.
 
-Counts the tensors that `backends/torch_*` hold at once, line by line as they are there. What torch
-itself takes on a CPU cannot be counted and was measured (docs/memory.md has the command), on Linux
+Counts the tensors that `vision.py` and `decoder.py` hold at once, moment by moment. What torch
+itself takes on a CPU cannot be counted; it was measured (docs/memory.md has the command) on Linux
 x86-64 with torch 2.13's CPU build and two threads. On a GPU the numbers are those of torch's
 allocator.
 """
@@ -11,55 +11,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..footprint import Setup
-from .formats.products import activation_bytes, held_bytes, product_bytes
-from .formats.sizes import THREADS, up
-from .names import FLOATS, library_of
+from .formats.format import THREADS, MatrixBytes, Product, round_up
+from .formats.registry import FORMATS
+from .limits import ARENA_STEP, AROUND, CHUNK, LOOKED_UP, QUANTIZED_AT_ONCE
+from .names import FLOATS, activation_kind, cache_kind, library_of, patch_kind
 from .shapes import Linear, linears, other_numbers, patch_embedding, patches
 
 MB = 10**6
 
 TORCH = 232 * MB
-"""Resident by torch once it has answered: 194 MB by its import, 12 MB of code that the kernels of a
-request are, 14 MB that the libraries for products of matrices keep to rearrange them in, and 12 MB
-for CPUs with other kernels."""
-
-IMPORTS: Mapping[str, int] = {
-    "bitsandbytes": 126 * MB,
-    "torchao": 90 * MB,
-    "optimum.quanto": 130 * MB,
-}
-"""Resident by importing each, with torch there already."""
+"""What torch has made resident once it has answered: 194 MB by its import, 12 MB of code of the
+kernels that a request runs, 14 MB that its matrix libraries keep to rearrange matrices in, and
+12 MB for CPUs with other kernels."""
 
 CUBLAS = 2 * 33_554_432
-"""Of cuBLAS on each of two streams: requests, and the capture of graphs. 32 MiB on H100,
-8 MiB on older GPUs (cuBLAS documentation, "cublasSetWorkspace")."""
-
-CHUNK = 2048
-"""Tokens that go through the layers at once; see `torch_decoder`."""
-
-LOOKED_UP, AROUND = 64, 65_536
-"""Tokens looked up at a time in the mapped table, and bytes of it that each makes resident."""
-
-SMALLEST = 512
-"""An arena's rows hold a multiple of so many positions; see `torch_cache`."""
-
-QUANTIZED_AT_ONCE = 1 << 20
-"""Numbers; see `torch_matrix.AT_ONCE`."""
+"""What cuBLAS takes on two streams, that of requests and that of capturing graphs: 32 MiB each on
+an H100, 8 MiB on older GPUs (cuBLAS documentation, "cublasSetWorkspace")."""
 
 PER_NUMBER = 24
-"""Bytes that quantizing takes per number of a part, at most."""
+"""Most bytes that quantizing takes for each number of `QUANTIZED_AT_ONCE`."""
 
 PREFILL_BUFFERS = 20 * MB
-"""More of those that a decoder's products leave behind: 7 MB in the 256M, 22 MB in the 2.2B."""
+"""Buffers that a decoder's products leave behind: 7 MB in the 256M, 22 MB in the 2.2B."""
 
 SPARE = 1.1
-"""Working memory for each counted byte: blocks are rounded up, and small ones lie apart."""
+"""Bytes taken for each byte counted: blocks are rounded up, and small ones lie apart."""
 
 FLASH = 1_200_000
-"""Of torch's attention on a CPU for a thread: a block of 256 queries by 512 keys in float32."""
+"""Bytes of torch's attention for each CPU thread: 256 queries by 512 keys in float32."""
 
 PAGE = 4096
-"""Bytes; each layer's and head's keys begin on one of their own."""
+"""Bytes; the keys of each layer and head begin on a page of their own."""
 
 
 class TorchFootprint:
@@ -69,23 +51,23 @@ class TorchFootprint:
         self._setup, self._config, self._kinds = setup, setup.config, setup.precision
         self._cpu = setup.on_host
         self._features = setup.cpu if self._cpu else None
-        self._act = activation_bytes(setup.precision, self._features)
-        decoder = setup.precision["decoder"]
-        self._cache = FLOATS.get(decoder, 2 if self._cpu else self._act)
+        self._act = FLOATS[activation_kind(self._kinds, self._features)]
+        self._patch_kind = patch_kind(self._kinds)
+        self._cache = FLOATS[cache_kind(self._kinds, self._features)]
 
     @property
     def libraries(self) -> Mapping[str, int]:
         if not self._cpu:
             return {}
-        names = {library_of(kind) for kind in self._kinds.values()} - {None}
-        return {"torch": TORCH} | {name: IMPORTS[name] for name in IMPORTS if name in names}
+        used = [FORMATS[kind].library for kind in self._kinds.values()]
+        return {"torch": TORCH} | {each.name: each.resident for each in used if each}
 
     @property
     def weights(self) -> Mapping[str, int]:
         config, text = self._config, self._config.text
         parts = {name: self._held(name)[0] for name in linears(config)}
         patch = patch_embedding(config)
-        parts["vision"] += held_bytes(self._patch_kind, patch, self._setup.device).weights
+        parts["vision"] += self._matrix(self._patch_kind, patch).weights
         for name in parts:
             parts[name] += other_numbers(config, name) * self._act
         table = text.vocab_size * text.hidden_size
@@ -99,7 +81,7 @@ class TorchFootprint:
 
     @property
     def loading(self) -> int:
-        """Parts are loaded one after the other, so an early part's peak may be no peak at all."""
+        """Parts are loaded one after the other, so an early part's peak may not be the highest."""
         highest = sum_so_far = 0
         for name, members in linears(self._config).items():
             sum_so_far += self.weights[name] + self._held(name)[1]
@@ -139,7 +121,7 @@ class TorchFootprint:
         text = self._config.text
         token = 2 * text.layers * text.kv_heads * text.head_dim * self._cache
         if self._setup.kind == "cuda":
-            return token * up(tokens, SMALLEST)
+            return token * round_up(tokens, ARENA_STEP)
         return token * tokens + self._cpu * 2 * text.layers * text.kv_heads * PAGE
 
     def prefill(self, tokens: int, before: int = 0) -> int:
@@ -178,14 +160,10 @@ class TorchFootprint:
         x = rows * (4 * text.hidden_size + 3 * text.intermediate_size) * act
         gathered = 0
         if self._setup.kind == "cuda":  # a layer's keys and values; and the arena before it grew
-            gathered = 2 * rows * up(tokens, SMALLEST) * text.kv_heads * text.head_dim
+            gathered = 2 * rows * round_up(tokens, ARENA_STEP) * text.kv_heads * text.head_dim
             gathered = 2 * gathered * self._cache + (rows - 1) * self.kv(tokens)
         working = x + gathered + max(product, self._head(rows))
         return working + self._looking_up(rows) + self._workspaces
-
-    @property
-    def _patch_kind(self) -> str:
-        return self._kinds["vision"] if self._kinds["vision"] in FLOATS else "bf16"
 
     @property
     def _flash(self) -> int:
@@ -201,16 +179,36 @@ class TorchFootprint:
         if name == "lm_head" and self._setup.tied and kind in FLOATS and not self._cpu:
             return 0, 0
         held = [
-            (linear.count, held_bytes(kind, linear, self._setup.device))
-            for linear in linears(self._config)[name]
+            (linear.count, self._matrix(kind, linear)) for linear in linears(self._config)[name]
         ]
         return sum(n * each.weights for n, each in held), sum(n * each.metadata for n, each in held)
 
+    def _matrix(self, kind: str, linear: Linear) -> MatrixBytes:
+        """What one layer holds without its bias; a library's parts are matrices of their own."""
+        held = [
+            FORMATS[kind].held(outputs, linear.inputs, self._setup.device)
+            for outputs in _matrices(kind, linear)
+        ]
+        return MatrixBytes(sum(part.weights for part in held), sum(part.metadata for part in held))
+
     def _product(self, kind: str, linear: Linear, rows: int) -> int:
-        return product_bytes(kind, linear, rows, self._act, self._features)
+        """Most that one product holds at a time, its result included and its argument not."""
+        products = [
+            Product(outputs, linear.inputs, rows, self._act, self._features, linear.bias)
+            for outputs in _matrices(kind, linear)
+        ]
+        result = sum(product.result for product in products)
+        needed = [FORMATS[kind].workspace(product) for product in products]
+        if library_of(kind) is None:
+            return result + needed[0]
+        copies = 2 if len(products) > 1 else 1  # a part's result is copied into the whole
+        parts = [
+            copies * product.result + space for product, space in zip(products, needed, strict=True)
+        ]
+        return result + max(parts) - (products[0].result if self._cpu else 0)
 
     def _head(self, rows: int) -> int:
-        """Of the output matrix's product, its results apart."""
+        """The output matrix's product."""
         (head,) = linears(self._config)["lm_head"]
         return self._product(self._kinds["lm_head"], head, rows)
 
@@ -218,10 +216,15 @@ class TorchFootprint:
         return min(tokens, LOOKED_UP) * AROUND if self._cpu else 0
 
 
-def _making(kind: str, linear: Linear) -> int:
-    """What making one linear layer takes beside it: it as stored, joined, and being quantized.
+def _matrices(kind: str, linear: Linear) -> tuple[int, ...]:
+    """Output rows of the matrices that a layer is: ours are joined, a library's are not."""
+    return linear.parts if library_of(kind) else (linear.outputs,)
 
-    Files are taken to hold 16 bits per number, as those of all published checkpoints but one.
+
+def _making(kind: str, linear: Linear) -> int:
+    """What making one linear layer takes beside it: its weights as stored, joined, and quantized.
+
+    Files are assumed to hold 16 bits per number, as those of all published checkpoints but one do.
     """
     stored = 2 * linear.numbers
     joined = stored if len(linear.parts) > 1 and library_of(kind) is None else 0

@@ -1,7 +1,7 @@
-"""Decode steps captured as CUDA graphs: one launch per step; knows batches, not layers.
+"""Decode steps captured as CUDA graphs, so that a step is one launch.
 
-A graph has fixed addresses and shapes: one is captured per number of rows and per span of positions
-that is looked at, each rounded up to a power of two, and kept until the arena moves.
+A graph has fixed addresses and shapes. One is captured for each number of rows and span of
+positions attended to, both rounded up to a power of two, and kept until the arena moves.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
-from .cache import SMALLEST, Arena, TorchCache
+from .cache import Arena, TorchCache
 from .decoder import Decoder
+from .limits import ARENA_STEP
 
 
 @dataclass(slots=True)
@@ -29,9 +30,9 @@ class ArenaSteps:
     """Steps over sequences whose caches are rows of one arena.
 
     Args:
-        decoder: what is captured.
+        decoder: whose steps are captured.
         arena: of the caches.
-        capture: False computes each step without a graph, which any device can.
+        capture: False computes each step without a graph, which works on any device.
     """
 
     def __init__(self, decoder: Decoder, arena: Arena, capture: bool) -> None:
@@ -47,7 +48,7 @@ class ArenaSteps:
             cache.room(1)
         count = len(caches)
         rows = 1 << (count - 1).bit_length()
-        # padding repeats the first sequence: what it writes is the same once more
+        # padding repeats the first sequence, which writes the same values once more
         chosen = [caches[n if n < count else 0] for n in range(rows)]
         inputs = torch.tensor(
             [
@@ -62,7 +63,7 @@ class ArenaSteps:
         return logits[:count]
 
     def _span(self, needed: int) -> int:
-        span = SMALLEST
+        span = ARENA_STEP
         while span < needed:
             span *= 2
         return min(span, self._arena.states.shape[3])
@@ -87,9 +88,10 @@ class ArenaSteps:
     def _capture_step(self, inputs: torch.Tensor, span: int) -> CapturedStep:
         """Capture a step after computing it twice, which leaves what it writes as it is.
 
-        Warm-up runs on a side stream, as https://pytorch.org/docs/stable/notes/cuda.html asks: the
-        one of the capture, as cuBLAS takes up to 32 MiB for every stream it sees. The graphs share
-        one pool of memory, since they are never replayed at once and their outputs stay alive.
+        Warm-up runs on a side stream, as https://pytorch.org/docs/stable/notes/cuda.html asks. It
+        is the stream of the capture, as cuBLAS takes up to 32 MiB for every stream it sees. The
+        graphs share one pool of memory: they are never replayed at once, and their outputs stay
+        alive.
         """
         inputs = inputs.to(self._arena.states.device)
         with torch.cuda.device(inputs.device), torch.cuda.stream(torch.cuda.current_stream()):

@@ -1,4 +1,4 @@
-"""CUDA memory as torch's allocator counts it: bounds it, and measures its peaks."""
+"""CUDA memory as torch's allocator counts it: its limit and its peaks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...machine.meter import Meter
 
 
 class CudaAllocator:
-    """A high-water mark; see `memory.meter.HighWaterMark`."""
+    """A high-water mark; see `machine.meter.HighWaterMark`."""
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -27,7 +27,7 @@ class CudaAllocator:
         torch.cuda.reset_peak_memory_stats(self._device)
 
     def rest(self) -> None:
-        """The allocator counts at no cost."""
+        """Nothing to do: the allocator counts at no cost."""
 
 
 @functools.cache
@@ -37,7 +37,7 @@ def allocator(device: str) -> Meter:
 
 
 def limit_allocator(device: str, budget: int) -> None:
-    """Make the allocator refuse what goes over the budget, in this process, on this device.
+    """Make the allocator of this process refuse what goes over a budget on a device.
 
     Raises:
         OutOfMemoryBudget: the device has less than the budget.

@@ -1,4 +1,4 @@
-"""The torch backend's precisions by name and component; imports no torch.
+"""The torch backend's precisions by name and component. Imports no torch.
 
 component  is
 vision     the tower's matrices; its patch embedding is never quantized
@@ -6,62 +6,87 @@ connector  the one matrix between tower and decoder
 decoder    the layers' matrices
 lm_head    the output matrix
 
-The token table stays as stored. One name says what the decoder is; `BESIDE` says what the other
-components are beside it, and in a mapping what those are that it does not name. The defaults skip
-what hurts: vision tower and connector are never quantized unless named (in small models their
-error is the larger one), and the output matrix not by the libraries' kinds, as the libraries
-themselves have it.
+The token table stays as stored. A single name says what the decoder is; `defaults` says what the
+other components are then, and those that a mapping leaves out. It avoids what hurts: vision tower
+and connector are quantized only where they are named (in small models their error is the larger
+one), and the output matrix never by a library unless named, as the libraries themselves have it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...machine.cpu import CpuFeatures
 from ..precision import Precision, read_parts
+from .formats.floats import Float
+from .formats.registry import FORMATS
 
 COMPONENTS = ("vision", "connector", "decoder", "lm_head")
 
 TILES_PER_BATCH: Mapping[str, int] = {"cpu": 1, "cuda": 16, "mps": 4}
 """Tiles of a micro-batch by the device's kind."""
 
-FLOATS: Mapping[str, int] = {"fp32": 4, "bf16": 2, "fp16": 2}
-"""Bytes of a weight that is not quantized."""
-
-OWN = ("int8", "q4")
-"""Formats of our own, on the CPU only."""
-
-KINDS = (
-    *FLOATS,
-    *OWN,
-    "bnb-int8",
-    "bnb-nf4",
-    "torchao-int8",
-    "torchao-int8-dynamic",
-    "torchao-int4",
-    "quanto-int8",
-    "quanto-int4",
-    "quanto-float8",
-)
+KINDS = tuple(FORMATS)
 """What a matrix can be."""
 
-BESIDE: Mapping[str, str] = {"int8": "int8", "q4": "int8"}
-"""The output matrix beside a decoder of our own formats; bf16 beside the libraries'."""
-
-LIBRARIES: Mapping[str, str] = {
-    "bnb": "bitsandbytes",
-    "torchao": "torchao",
-    "quanto": "optimum.quanto",
+FLOATS: Mapping[str, int] = {
+    kind: made.bytes for kind, made in FORMATS.items() if isinstance(made, Float)
 }
-"""The module a kind needs, by the first part of its name."""
+"""Bytes of a weight that is not quantized."""
+
+OWN = tuple(kind for kind, made in FORMATS.items() if kind not in FLOATS and not made.library)
+"""Formats of our own, on the CPU only."""
+
+BESIDE: Mapping[str, str] = dict.fromkeys(OWN, "int8")
+"""The output matrix beside a decoder of our own formats; it is bf16 beside the libraries'."""
 
 
 def library_of(kind: str) -> str | None:
-    """The module that multiplies a kind, None for our own."""
-    return LIBRARIES.get(kind.partition("-")[0])
+    """The module that multiplies a kind; None for torch alone."""
+    library = FORMATS[kind].library
+    return library.name if library else None
+
+
+def auto_kind(device_kind: str) -> str:
+    """What "auto" is: bf16, which the hub's checkpoints are stored in; fp16 on Apple's GPUs.
+
+    Args:
+        device_kind: "cpu", "cuda" or "mps".
+    """
+    return "fp16" if device_kind == "mps" else "bf16"
+
+
+def activation_kind(kinds: Mapping[str, str], cpu: CpuFeatures | None) -> str:
+    """What activations are: as the weights, but float32 where a CPU multiplies that faster.
+
+    Without instructions for bfloat16, oneDNN's products of it are five to seven times slower than
+    float32's. Components that are not quantized and differ among themselves meet in float32.
+
+    Args:
+        kinds: of each component.
+        cpu: what computes; None for another device.
+    """
+    plain = {kind for kind in kinds.values() if kind in FLOATS} or {"bf16"}
+    kind = plain.pop() if len(plain) == 1 else "fp32"
+    if cpu is not None and not (kind == "bf16" and cpu.bf16_products):
+        return "fp32"
+    return kind
+
+
+def cache_kind(kinds: Mapping[str, str], cpu: CpuFeatures | None) -> str:
+    """What keys and values are: as the decoder's weights where those are not quantized."""
+    if kinds["decoder"] in FLOATS:
+        return kinds["decoder"]
+    return activation_kind(kinds, cpu) if cpu is None else "bf16"
+
+
+def patch_kind(kinds: Mapping[str, str]) -> str:
+    """What the patch embedding is: never quantized, as the libraries leave it."""
+    return kinds["vision"] if kinds["vision"] in FLOATS else "bf16"
 
 
 def defaults(decoder: str) -> dict[str, str]:
-    """The precision of every component where the decoder's is `decoder` and no other is named."""
+    """The precision of every component, given only the decoder's."""
     beside = decoder if decoder in FLOATS else "bf16"
     return {
         "vision": beside,
@@ -76,24 +101,23 @@ def parse_kinds(asked: Precision, auto: str = "bf16") -> dict[str, str]:
 
     Args:
         asked: one name, a mapping, or text such as "vision=bf16,decoder=bnb-nf4".
-        auto: what "auto" is for the decoder.
+        auto: what "auto" means for the decoder.
 
     Raises:
         BadOptions: no such component or precision.
     """
     if asked == "auto":
         return defaults(auto)
+    named = read_parts(asked, COMPONENTS, tuple(FORMATS), "torch")
     if isinstance(asked, str) and "=" not in asked:
-        read_parts(asked, COMPONENTS, KINDS, "torch")
         return defaults(asked)
-    named = read_parts(asked, COMPONENTS, KINDS, "torch")
     decoder = auto if named["decoder"] == "auto" else named["decoder"]
     beside = defaults(decoder)
     return {name: beside[name] if kind == "auto" else kind for name, kind in named.items()}
 
 
 def describe_kinds(kinds: Mapping[str, str]) -> str:
-    """The decoder's name where it says all, else "vision=bf16,connector=…,decoder=…"."""
+    """The decoder's name if the rest are its defaults, else "vision=bf16,connector=…,decoder=…"."""
     decoder = kinds["decoder"]
     if dict(kinds) == defaults(decoder):
         return decoder

@@ -1,14 +1,14 @@
-"""Which number formats a precision means on a device; knows dtypes and CPU features, not layers.
+"""Which dtypes a precision means on a device.
 
-kind of a matrix          is                             activations
-fp32                      float32                        float32
-bf16                      bfloat16                       `fast_dtype` on a CPU, else bfloat16
-fp16                      float16                        float32 on a CPU, else float16
-int8, q4                  see `torch_packed`; CPU only   as bf16
-bnb-*, torchao-*, quanto-*  see `torch_bitsandbytes`, …  as bf16
+kind of a matrix            is                                 activations
+fp32                        float32                            float32
+bf16                        bfloat16                           bfloat16, but float32 on most CPUs
+fp16                        float16                            float16, but float32 on a CPU
+int8, q4                    see `formats/packed.py`; CPU only  as bf16
+bnb-*, torchao-*, quanto-*  see `formats/bitsandbytes.py`, …   as bf16
 
 Activations are the same everywhere: float32 where components that are not quantized differ.
-`torch_names` says what a component is that is not named.
+`names.py` has the rules, and says what a component is that is not named.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 
 from ...errors import BackendUnavailable
 from ...machine.cpu import CpuFeatures, this_cpu
-from .names import FLOATS, OWN, describe_kinds, library_of
+from .names import OWN, activation_kind, cache_kind, describe_kinds, library_of
 
 WEIGHTS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -31,7 +31,7 @@ class Plan:
 
     Attributes:
         device: "cpu", "cuda:0", "mps", …
-        kinds: what the matrices of each of `torch_names.COMPONENTS` are.
+        kinds: what the matrices of each of `names.COMPONENTS` are.
         activations: what is added, normalised and, for many rows at once, multiplied.
         cache: keys and values.
     """
@@ -47,26 +47,21 @@ class Plan:
         return describe_kinds(self.kinds)
 
     @property
-    def patches(self) -> str:
-        """What the patch embedding is: never quantized, as the libraries leave it."""
-        return self.kinds["vision"] if self.kinds["vision"] in FLOATS else "bf16"
-
-    @property
     def can_be_captured(self) -> bool:
         """Whether a step can become a CUDA graph: the libraries do not promise it."""
         return not any(library_of(kind) for kind in self.kinds.values())
 
 
 def make_plan(kinds: Mapping[str, str], device: str, cpu: CpuFeatures | None = None) -> Plan:
-    """The formats of a model whose components are `kinds`; see the module.
+    """The formats of a model.
 
     Args:
-        kinds: of each of `torch_names.COMPONENTS`.
+        kinds: of each of `names.COMPONENTS`.
         device: see `Plan`.
         cpu: what the CPU can do; None asks this one.
 
     Raises:
-        BackendUnavailable: a format of ours on something else than a CPU.
+        BackendUnavailable: a format of ours on a device other than a CPU.
     """
     on_cpu = device == "cpu"
     own = [kind for kind in kinds.values() if kind in OWN]
@@ -75,26 +70,6 @@ def make_plan(kinds: Mapping[str, str], device: str, cpu: CpuFeatures | None = N
             f"the torch backend has {own[0]} on the CPU only, not on {device}",
             "Use precision 'bf16', 'bnb-nf4' or 'torchao-int8' there.",
         )
-    plain = {kind for kind in kinds.values() if kind in FLOATS} or {"bf16"}
-    activations = WEIGHTS[plain.pop()] if len(plain) == 1 else torch.float32
-    if on_cpu and activations == torch.bfloat16:
-        activations = fast_dtype(cpu or this_cpu())
-    elif on_cpu:
-        activations = torch.float32
-    cache = WEIGHTS.get(kinds["decoder"], torch.bfloat16)
-    if not on_cpu and kinds["decoder"] not in FLOATS:
-        cache = activations
-    return Plan(device, dict(kinds), activations, cache)
-
-
-def pick_precision(device: str) -> str:
-    """What "auto" is: bf16, which the hub's checkpoints are stored in; fp16 on Apple's GPUs."""
-    return "fp16" if device == "mps" else "bf16"
-
-
-def fast_dtype(cpu: CpuFeatures) -> torch.dtype:
-    """What a CPU multiplies large matrices in fastest: bfloat16 where it has instructions.
-
-    Without them oneDNN's bfloat16 products are five to seven times slower than float32's.
-    """
-    return torch.bfloat16 if cpu.bf16_products else torch.float32
+    host = (cpu or this_cpu()) if on_cpu else None
+    activations, cache = activation_kind(kinds, host), cache_kind(kinds, host)
+    return Plan(device, dict(kinds), WEIGHTS[activations], WEIGHTS[cache])

@@ -1,7 +1,7 @@
-"""What config.json says of a checkpoint that `smolvlm quantize` wrote; imports no torch.
+"""What config.json says about a checkpoint that `smolvlm quantize` wrote. Imports no torch.
 
-`quantization_config` is that of the one library in it, as transformers writes it, or has the method
-"smolvlm-tools"; its key `smolvlm_tools` says what each component is.
+If bitsandbytes did all of it, `quantization_config` is what transformers writes for that library;
+else its method is "smolvlm-tools". Its key `smolvlm_tools` says what each component is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 
 from ...errors import BadOptions, ModelInvalid
 from ..precision import Precision
-from .names import COMPONENTS, FLOATS, KINDS, describe_kinds, library_of, parse_kinds
+from .formats.bitsandbytes_sizes import THRESHOLD
+from .formats.registry import FORMATS
+from .names import COMPONENTS, FLOATS, describe_kinds, library_of, parse_kinds
 
 KEY, OURS, VERSION = "quantization_config", "smolvlm_tools", 1
 
@@ -23,17 +25,17 @@ SKIPPED: Mapping[str, str] = {
     "decoder": "model.text_model",
     "lm_head": "lm_head",
 }
-"""Components by the names of their modules."""
+"""Modules of each component, by the name that transformers gives them."""
 
 
 def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
-    """The precision of each component in a quantized checkpoint; None of one that is not.
+    """The precision of each component of a quantized checkpoint; None if it is not quantized.
 
     Args:
         raw: config.json.
 
     Raises:
-        ModelInvalid: it was quantized by something else, or what it says is not known here.
+        ModelInvalid: another tool quantized it, or its description is unknown to this version.
     """
     about = raw.get(KEY)
     if about is None:
@@ -42,7 +44,7 @@ def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
     if not isinstance(ours, dict):
         method = about.get("quant_method") if isinstance(about, dict) else about
         raise ModelInvalid(
-            f"the checkpoint was quantized by something else (quant_method {method!r})",
+            f"the checkpoint was quantized by another tool (quant_method {method!r})",
             "Use the checkpoint before quantization, or quantize it with `smolvlm quantize`.",
         )
     kinds: Any = ours.get("components")
@@ -50,7 +52,7 @@ def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
         ours.get("version") == VERSION
         and isinstance(kinds, dict)
         and set(kinds) == set(COMPONENTS)
-        and all(kind in KINDS for kind in kinds.values())
+        and all(isinstance(kind, str) and kind in FORMATS for kind in kinds.values())
     )
     if not known:
         raise ModelInvalid(
@@ -61,15 +63,15 @@ def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def agreed_kinds(asked: Precision, saved: dict[str, str] | None, auto: str) -> dict[str, str]:
-    """The precision of each component: what is asked for, which a quantized checkpoint must be.
+    """The precision of each component: the one asked for, which a quantized checkpoint must have.
 
     Args:
-        asked: by the user; see `torch_names.parse_kinds`.
+        asked: by the user; see `names.parse_kinds`.
         saved: see `saved_kinds`.
         auto: what "auto" is where nothing is saved.
 
     Raises:
-        BadOptions: no such precision, or another one than the checkpoint's.
+        BadOptions: no such precision, or not the one of a quantized checkpoint.
     """
     if saved is None:
         return parse_kinds(asked, auto)
@@ -82,7 +84,7 @@ def agreed_kinds(asked: Precision, saved: dict[str, str] | None, auto: str) -> d
 
 
 def quantization_config(kinds: Mapping[str, str]) -> dict[str, Any]:
-    """What to write into config.json; readable by transformers where one library did it all."""
+    """What to write into config.json; transformers can read it if bitsandbytes did all of it."""
     quantized = [kind for kind in kinds.values() if kind not in FLOATS]
     about: dict[str, Any] = {"quant_method": "smolvlm-tools"}
     if len(set(quantized)) == 1 and library_of(quantized[0]) == "bitsandbytes":
@@ -91,7 +93,7 @@ def quantization_config(kinds: Mapping[str, str]) -> dict[str, Any]:
             "quant_method": "bitsandbytes",
             "load_in_8bit": quantized[0] == "bnb-int8",
             "load_in_4bit": quantized[0] == "bnb-nf4",
-            "llm_int8_threshold": 6.0,
+            "llm_int8_threshold": THRESHOLD,
             "llm_int8_skip_modules": skipped,
             "bnb_4bit_quant_type": "nf4",
             "bnb_4bit_use_double_quant": True,
@@ -101,7 +103,7 @@ def quantization_config(kinds: Mapping[str, str]) -> dict[str, Any]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json as it is.
+    """The content of config.json.
 
     Raises:
         ModelInvalid: it is not readable.

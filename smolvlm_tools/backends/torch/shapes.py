@@ -1,4 +1,4 @@
-"""The linear layers and other tensors the torch backend makes; knows shapes, not number formats."""
+"""Shapes of the linear layers and other tensors that the torch backend makes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Linear:
     """Linear layers of one shape.
 
     Attributes:
-        parts: output rows of each of those that share an argument.
+        parts: output rows of each layer that shares the argument.
         inputs: columns.
-        count: how many there are in the model.
+        count: how many of them the model has.
         bias: whether they have one.
     """
 
@@ -35,13 +35,13 @@ class Linear:
 
 
 def patch_embedding(config: ModelConfig) -> Linear:
-    """What takes flattened patches; it is never quantized."""
+    """The matrix that flattened patches go through; it is never quantized."""
     vision = config.vision
     return Linear((vision.hidden_size,), 3 * vision.patch_size**2, bias=True)
 
 
 def linears(config: ModelConfig) -> Mapping[str, tuple[Linear, ...]]:
-    """Of each component, in the order in which they are loaded; the patch embedding apart."""
+    """Those of each component, in the order of loading, without the patch embedding."""
     vision, text = config.vision, config.text
     hidden, width = vision.hidden_size, text.hidden_size
     queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
@@ -64,12 +64,12 @@ def linears(config: ModelConfig) -> Mapping[str, tuple[Linear, ...]]:
 
 
 def patches(config: ModelConfig) -> int:
-    """Patches of a tile."""
+    """Patches in a tile."""
     return (config.vision.image_size // config.vision.patch_size) ** 2
 
 
 def other_numbers(config: ModelConfig, component: str) -> int:
-    """Of a component, what is in no matrix: norms, biases, positions, rope's tables."""
+    """Numbers of a component outside its matrices: norms, biases, positions, rope's tables."""
     vision, text = config.vision, config.text
     if component == "vision":
         layer = 9 * vision.hidden_size + vision.intermediate_size  # two norms and four biases

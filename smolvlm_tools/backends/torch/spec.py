@@ -13,7 +13,7 @@ from ..base import AnyBackend
 from ..footprint import Footprint, Setup
 from ..precision import Precision
 from ..spec import BackendSpec
-from .names import KINDS, OWN, TILES_PER_BATCH, defaults, describe_kinds, parse_kinds
+from .names import KINDS, OWN, TILES_PER_BATCH, auto_kind, defaults, describe_kinds, parse_kinds
 from .saved import agreed_kinds, read_config, saved_kinds
 
 SMALLER_KINDS: Mapping[str, tuple[str, ...]] = {
@@ -68,7 +68,7 @@ class TorchSpec(BackendSpec):
     def setups(self, checkpoint: Checkpoint, precision: Precision, device: str) -> Iterator[Setup]:
         kind = _kind(device)
         saved = saved_kinds(read_config(checkpoint.folder))
-        asked = agreed_kinds(precision, saved, "fp16" if kind == "mps" else "bf16")
+        asked = agreed_kinds(precision, saved, auto_kind(kind))
         yield Setup(checkpoint.config, self.name, device, asked)
         lacks_library = kind == "cuda" and not packages.installed("bitsandbytes")
         if precision != "auto" or saved or lacks_library:

@@ -1,7 +1,7 @@
-"""The vision tower and connector for full tiles; knows SigLIP's layers, not images.
+"""The vision tower (SigLIP) and connector for full tiles.
 
-The computation is that of transformers' `Idefics3VisionTransformer` and `Idefics3Connector` where
-no patch is masked.
+Computes what transformers' `Idefics3VisionTransformer` and `Idefics3Connector` do where no patch is
+masked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ...checkpoint.config import ModelConfig
-from .formats.linear import Matrix
+from .formats.matrix import Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Vision:
         return self._connect(self._norm(x, weights.norm), tiles)
 
     def _patches(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(T, 3, S, S) -> (T * side * side, 3 * patch * patch); what is left of a tile is cut."""
+        """(T, 3, S, S) -> (T * side * side, 3 * patch * patch); the rest of a tile is cut off."""
         patch = self._config.vision.patch_size
         side = pixels.shape[-1] // patch
         pixels = pixels[:, :, : side * patch, : side * patch]
@@ -98,8 +98,8 @@ class Vision:
 def vision_position_ids(side: int) -> torch.Tensor:
     """Rows of the position table for a full tile of `side` x `side` patches, (side * side,).
 
-    Repeats the float32 bucketing of transformers' `Idefics3VisionEmbeddings`: it is the identity
-    for the sides of the published checkpoints (27 and 32), but not for all (19, 25, 29, ...).
+    Repeats the float32 bucketing of transformers' `Idefics3VisionEmbeddings`, which is the identity
+    for the sides of the published checkpoints (27 and 32) but not for others (19, 25, 29, …).
     """
     boundaries = torch.arange(1 / side, 1.0, 1 / side)
     step = 1.0 / torch.tensor([side])

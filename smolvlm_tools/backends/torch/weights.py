@@ -1,27 +1,24 @@
-"""Reads the tensors of a checkpoint's safetensors one at a time; knows names, not layers.
+"""Reads the tensors of a checkpoint's safetensors one at a time.
 
 A tensor is read into memory of its own, not mapped: pages of a mapped file count as this process's
-memory, so the peak of loading would be the file on top of what is made of it. Only the token
-table, of which a prompt needs few rows, is mapped.
+memory, so loading would peak at the file plus what is made from it. Only the token table, of which
+a prompt needs few rows, is mapped.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import math
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
-from ...checkpoint import Checkpoint, check_safetensors
-from ...checkpoint.safetensors import read_safetensors_header, safetensors_header_length
+from ...checkpoint import Checkpoint
+from ...checkpoint.safetensors import INDEX, SINGLE, shard_names
 from ...errors import ModelInvalid, ModelNotFound
 from .formats.matrix import Layout, Stored
 
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -33,7 +30,7 @@ PACKED = {
     "I8": torch.int8,
     "F8_E4M3": torch.float8_e4m3fn,
 }
-"""Of quantized tensors, which only `TorchWeights.stored` reads."""
+"""Dtypes of quantized tensors, which only `TorchWeights.stored` reads."""
 
 Place: TypeAlias = tuple[Path, int, int, torch.dtype]
 """File, offset and bytes of a tensor, and its dtype."""
@@ -46,7 +43,7 @@ class TorchWeights:
         files: the safetensors files' paths; their headers are read here.
 
     Attributes:
-        unread: names nobody asked for yet.
+        unread: names that nobody has asked for yet.
     """
 
     def __init__(self, files: list[Path]) -> None:
@@ -68,12 +65,12 @@ class TorchWeights:
 
     @property
     def bytes(self) -> int:
-        """Of all tensors."""
+        """Bytes of all tensors."""
         entries = (entry["data_offsets"] for _, _, entry in self._entries.values())
         return sum(int(stop) - int(start) for start, stop in entries)
 
     def dtype(self, name: str) -> torch.dtype | None:
-        """What a tensor is stored as; None if it is not a number format of weights."""
+        """What a tensor is stored as; None if weights cannot be stored so."""
         return DTYPES.get(self._entries[name][2].get("dtype", ""))
 
     def get(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
@@ -126,34 +123,33 @@ class TorchWeights:
     def _locate(
         self, name: str, shape: tuple[int, ...], exactly: torch.dtype | None = None
     ) -> Place:
-        if name not in self._entries:
+        if name not in self._places:
             raise ModelInvalid(
                 f"the weights lack the tensor {name}",
                 "config.json and the weights do not belong together, or a shard is missing.",
             )
-        path, start, entry = self._entries[name]
+        place = self._places[name]
         known = DTYPES if exactly is None else DTYPES | PACKED
-        dtype = known.get(entry.get("dtype", ""))
+        dtype = known.get(place.dtype)
         if dtype is None or exactly not in (None, dtype):
             raise ModelInvalid(
-                f"tensor {name} is stored as {entry.get('dtype')!r}",
+                f"tensor {name} is stored as {place.dtype!r}",
                 f"Use weights stored as one of {', '.join(DTYPES)}."
                 if exactly is None
                 else "Quantize the checkpoint again.",
             )
-        if tuple(entry["shape"]) != shape:
+        if place.shape != shape:
             raise ModelInvalid(
-                f"tensor {name} is {tuple(entry['shape'])}, the configuration says {shape}",
+                f"tensor {name} is {place.shape}, the configuration says {shape}",
                 "config.json and the weights do not belong together.",
             )
-        first, last = (int(n) for n in entry["data_offsets"])
-        if last - first != int(np.prod(shape)) * dtype.itemsize or first < 0:
+        if place.size != math.prod(shape) * dtype.itemsize:
             raise ModelInvalid(
-                f"tensor {name} has {last - first} bytes for {shape} {dtype}",
+                f"tensor {name} has {place.size} bytes for {shape} {dtype}",
                 "Fetch the checkpoint again.",
             )
         self.unread.discard(name)
-        return path, start + first, last - first, dtype
+        return place.file, place.offset, place.size, dtype
 
 
 def open_weights(checkpoint: Checkpoint) -> TorchWeights:
@@ -161,11 +157,11 @@ def open_weights(checkpoint: Checkpoint) -> TorchWeights:
 
     Raises:
         ModelNotFound: it has none.
-        ModelInvalid: a file is damaged, or the index names one that is not there.
+        ModelInvalid: a file is damaged, or one that the index names is missing.
     """
     if INDEX in checkpoint.files:
         checkpoint.fetch([INDEX])
-        names = _shards(checkpoint.folder / INDEX)
+        names = shard_names(checkpoint.folder / INDEX)
     elif SINGLE in checkpoint.files:
         names = [SINGLE]
     else:
@@ -175,21 +171,11 @@ def open_weights(checkpoint: Checkpoint) -> TorchWeights:
         )
     if lacking := [name for name in names if name not in checkpoint.files]:
         raise ModelInvalid(
-            f"{INDEX} of {checkpoint.id} names {lacking[0]}, which is not there",
+            f"{INDEX} of {checkpoint.id} names {lacking[0]}, which is missing",
             "Fetch the checkpoint again.",
         )
     checkpoint.fetch(names)
     return TorchWeights([checkpoint.folder / name for name in names])
-
-
-def _shards(index: Path) -> list[str]:
-    try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        return sorted(names)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ModelInvalid(
-            f"{index.name} is not a safetensors index", "Fetch the checkpoint again."
-        ) from error
 
 
 def _unreadable(path: Path, error: Exception) -> ModelInvalid:

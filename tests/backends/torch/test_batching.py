@@ -257,8 +257,8 @@ def test_quantized_precisions_are_refused_off_the_cpu(precision):
 
 
 def test_processors_with_bfloat16_instructions_compute_in_it(each_cpu, tiny_a):
-    from smolvlm_tools.backends.torch.names import parse_kinds
-    from smolvlm_tools.backends.torch.plan import make_plan, pick_precision
+    from smolvlm_tools.backends.torch.names import auto_kind, parse_kinds
+    from smolvlm_tools.backends.torch.plan import make_plan
 
     expected = torch.bfloat16 if each_cpu.bf16_products else torch.float32
     for precision in ("bf16", "int8", "q4"):
@@ -267,7 +267,7 @@ def test_processors_with_bfloat16_instructions_compute_in_it(each_cpu, tiny_a):
     full = load(tiny_a)
     found, exact = (start(b, prompt(60), 60)[1] for b in (backend, full))
     assert np.linalg.norm(found - exact) < 0.35 * np.linalg.norm(exact)
-    assert (pick_precision("cpu"), pick_precision("mps")) == ("bf16", "fp16")
+    assert (auto_kind("cpu"), auto_kind("mps")) == ("bf16", "fp16")
 
 
 @CUDA

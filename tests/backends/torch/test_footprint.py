@@ -13,8 +13,14 @@ import pytest
 from smolvlm_tools import open_checkpoint
 from smolvlm_tools.backends.footprint import Setup
 from smolvlm_tools.backends.torch.footprint import PREFILL_BUFFERS, TorchFootprint
-from smolvlm_tools.backends.torch.formats.products import activation_bytes
-from smolvlm_tools.backends.torch.names import KINDS, defaults, library_of, parse_kinds
+from smolvlm_tools.backends.torch.names import (
+    FLOATS,
+    KINDS,
+    activation_kind,
+    defaults,
+    library_of,
+    parse_kinds,
+)
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.machine import cpu as cpu_features
 from smolvlm_tools.machine.cpu import CpuFeatures
@@ -142,8 +148,8 @@ def test_formats_are_those_the_backend_will_choose(precision, device, cpu):
     config = ModelConfig.from_folder(open_checkpoint("embedded").folder)
     features = cpus.BOTH[cpu]
     plan = make_plan(kinds, device, features)
-    predicted = activation_bytes(kinds, features if device == "cpu" else None)
-    assert predicted == plan.activations.itemsize
+    predicted = activation_kind(kinds, features if device == "cpu" else None)
+    assert FLOATS[predicted] == plan.activations.itemsize
     one, two = (TorchFootprint(Setup(config, "torch", "mps", kinds)).kv(n) for n in (1, 2))
     if device == "cuda":
         text = config.text

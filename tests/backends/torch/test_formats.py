@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from smolvlm_tools import BackendUnavailable, BadOptions, SmolVLM, open_checkpoint
-from smolvlm_tools.backends.torch.formats.sizes import matrix_bytes, workspace_bytes
+from smolvlm_tools.backends.torch.formats.format import Product as Predicted
+from smolvlm_tools.backends.torch.formats.registry import FORMATS
 from smolvlm_tools.backends.torch.names import (
     COMPONENTS,
     FLOATS,
@@ -250,13 +251,13 @@ def test_bytes_of_a_matrix_are_those_it_holds(kind):
         tensors_of(matrix, seen)
         tables = {id(t) for pair in torch_bitsandbytes._tables.values() for t in pair}
         held = sum(t.nbytes for n, t in seen.items() if t is not None and n not in tables)
-        assert held == matrix_bytes(kind, *shape).total, shape
+        assert held == FORMATS[kind].held(*shape, "cpu").total, shape
 
 
 def check(kind, cpu, products):
     for each in products:
         shape, rows, act = tuple(each.shape), each.rows, each.activation_bytes
-        predicted = workspace_bytes(kind, *shape, rows, act, cpu)
+        predicted = FORMATS[kind].workspace(Predicted(*shape, rows, act, cpu))
         assert each.needed <= predicted + 16_000, (shape, rows)
         slack = 64_000 + act * rows * sum(shape)
         assert predicted <= 1.3 * max(each.needed, 0) + slack, (shape, rows)
@@ -288,5 +289,5 @@ def test_a_cpu_that_can_do_more_never_makes_a_prediction_wilder(kind):
     """Sizes of the 2.2B: what is packed is small beside the matrix."""
     for cpu in (cpus.AVX2, cpus.VNNI, cpus.AVX512, cpus.AVX512_BF16, cpus.AMX, cpus.ARM):
         act = 2 if cpu.bf16_products else 4
-        needed = workspace_bytes(kind, 8192, 2048, 200, act, cpu)
+        needed = FORMATS[kind].workspace(Predicted(8192, 2048, 200, act, cpu))
         assert 0 <= needed < 8192 * 2048 * 8 + 200 * 12 * (8192 + 2048)

@@ -1,7 +1,7 @@
-"""bitsandbytes' 8-bit and NF4 matrices; knows that library, no layers.
+"""Kernels of bitsandbytes' 8-bit and NF4 matrices.
 
-`bnb-int8` is LLM.int8(): weights and activations in 8 bits by row, but for inputs above 6, which
-are multiplied in full. `bnb-nf4` has blocks of 64 weights and its scales quantized again ("double
+`bnb-int8` is LLM.int8(): weights and activations in 8 bits by row, except inputs above 6, which are
+multiplied in full. `bnb-nf4` has blocks of 64 weights, and its scales are quantized again ("double
 quantization"). Tensors in files are named as transformers names them.
 """
 
@@ -16,23 +16,18 @@ import torch.nn.functional as F
 from bitsandbytes.autograd._functions import matmul_4bit
 
 from ....errors import ModelInvalid
-from .matrix import AT_ONCE, Layout, Matrix, Stored, row_slices
-
-THRESHOLD = 6.0
-"""Inputs beyond it are outliers; the library's and transformers' default."""
-
-BLOCK, NESTED = 64, 256
-"""Weights of a block; blocks whose scales share one."""
+from .bitsandbytes_sizes import BLOCK, NESTED, THRESHOLD
+from .matrix import Layout, Matrix, Stored, row_slices
 
 STATE = ".weight.quant_state.bitsandbytes__nf4"
 STATE_LENGTH = 256
-"""Bytes; the JSON is filled up with spaces, so that a file's size is known beforehand."""
+"""Bytes; the JSON is padded with spaces, so that a file's size is known beforehand."""
 
 _tables: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
 
 def layout(kind: str, outputs: int, inputs: int) -> Layout:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.layout`."""
     if kind == "bnb-int8":
         return {
             ".weight": (torch.int8, (outputs, inputs)),
@@ -52,7 +47,7 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
 
 
 def quantize(weight: torch.Tensor, kind: str) -> Stored:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.quantize`."""
     return _quantize_int8(weight) if kind == "bnb-int8" else _quantize_nf4(weight)
 
 
@@ -63,14 +58,14 @@ def matrix(
     bias: torch.Tensor | None,
     activations: torch.dtype,
 ) -> Matrix:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.matrix`."""
     if kind == "bnb-int8":
         return BnbInt8Matrix(stored[".weight"], stored[".SCB"], bias)
     return BnbNf4Matrix(stored, shape, bias)
 
 
 class BnbInt8Matrix:
-    """The two operations of the library's `MatMul8bitLt`, without its copies for training."""
+    """What the library's `MatMul8bitLt` does, without its copies for training."""
 
     def __init__(
         self, weight: torch.Tensor, scales: torch.Tensor, bias: torch.Tensor | None
@@ -90,8 +85,9 @@ class BnbInt8Matrix:
 class BnbNf4Matrix:
     """Weights in 4 bits; an odd number of inputs is padded with a zero.
 
-    A block may reach from one row into the next. The library's kernels for AVX-512 begin one with
-    every row, so on a CPU such a matrix is given to them as rows of one block each.
+    A block may reach from one row into the next, but the library's kernels for AVX-512 begin one
+    with every row. On a CPU, a matrix with such blocks is expanded for each product, as rows of one
+    block each.
     """
 
     def __init__(self, stored: Stored, shape: tuple[int, int], bias: torch.Tensor | None) -> None:
@@ -146,7 +142,7 @@ class BnbNf4Matrix:
 
 
 def _offset(state: torch.Tensor) -> float:
-    """What all scales of NF4 are shifted by; the rest of the state is known."""
+    """What all scales of NF4 are offset by; the rest of the state is known."""
     try:
         return float(json.loads(bytes(state.cpu().tolist()))["nested_offset"])
     except (ValueError, LookupError, TypeError) as error:
@@ -156,9 +152,7 @@ def _offset(state: torch.Tensor) -> float:
 
 
 def _quantize_int8(weight: torch.Tensor) -> Stored:
-    parts = [
-        bnb.int8_vectorwise_quant(weight[rows].half()) for rows in row_slices(weight, AT_ONCE, 1)
-    ]
+    parts = [bnb.int8_vectorwise_quant(weight[rows].half()) for rows in row_slices(weight)]
     return {
         ".weight": torch.cat([part[0] for part in parts]),
         ".SCB": torch.cat([part[1] for part in parts]),
@@ -167,11 +161,11 @@ def _quantize_int8(weight: torch.Tensor) -> Stored:
 
 
 def _quantize_nf4(weight: torch.Tensor) -> Stored:
-    """By parts of whole blocks, which gives what the library gives for all at once."""
+    """In parts of whole blocks, which gives the same as quantizing all at once."""
     weight = F.pad(weight, (0, 1)) if weight.shape[1] % 2 else weight
     parts = [
         torch.ops.bitsandbytes.quantize_4bit(weight[rows].contiguous(), BLOCK, "nf4", torch.uint8)
-        for rows in row_slices(weight, AT_ONCE, BLOCK)
+        for rows in row_slices(weight, BLOCK)
     ]
     scales = torch.cat([part[1] for part in parts]).float()
     offset = scales.mean()
@@ -198,7 +192,7 @@ def _quantize_nf4(weight: torch.Tensor) -> Stored:
 
 
 def _code_tables(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """The values of NF4 and of quantized scales; one copy for all matrices of a device."""
+    """The values of NF4 and of quantized scales: one copy for all matrices of a device."""
     if str(device) not in _tables:
         code: Any = bnb.get_4bit_type("nf4", device=device)
         nested: Any = bnb.create_dynamic_map().to(device)

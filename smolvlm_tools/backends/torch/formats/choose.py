@@ -1,4 +1,4 @@
-"""Which library makes a quantized kind, and whether it can here; knows no kernels.
+"""Makes a quantized kind with the library it needs, after checking that the library can do it here.
 
 Libraries are imported when a kind of theirs is first asked for. What they raise becomes
 `BackendUnavailable`, at load: before any weight is read, a small matrix is multiplied.
@@ -12,22 +12,14 @@ import logging
 import warnings
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import Any, cast
 
 import torch
 
 from ....errors import BackendUnavailable
 from ..names import OWN, library_of
-from .matrix import Format, Stored
-
-MODULES = {
-    None: "packed",
-    "bitsandbytes": "bitsandbytes",
-    "torchao": "torchao",
-    "optimum.quanto": "quanto",
-}
-DISTRIBUTIONS = {"optimum.quanto": "optimum-quanto"}
-"""Where it is not called as the module is."""
+from .format import Library
+from .matrix import Kernels, Stored
+from .registry import FORMATS
 
 FAILURES = (
     RuntimeError,
@@ -39,43 +31,22 @@ FAILURES = (
     OSError,
     LookupError,
 )
-"""What the libraries raise where they cannot; NotImplementedError is a RuntimeError."""
+"""What the libraries raise for what they cannot do; NotImplementedError is a RuntimeError."""
 
-FARTHEST = 0.3
-"""Error of a product, relative to its norm, that no kind has: 4 bits err by about 0.1."""
+WRONG = 0.3
+"""Error of a product, relative to its norm, that no kind reaches: that of 4 bits is about 0.1."""
 
 
-def format_of(kind: str) -> Format:
-    """The module that makes a kind.
+def format_of(kind: str) -> Kernels:
+    """The functions that make and multiply a kind.
 
     Raises:
         BackendUnavailable: its library cannot be imported.
     """
-    library = library_of(kind)
-    if library is not None:
-        import_library(library)
-    return cast(Format, importlib.import_module(f".{MODULES[library]}", __package__))
-
-
-def import_library(name: str) -> Any:
-    """Import a library without its notes about what it was built without.
-
-    Raises:
-        BackendUnavailable: it is not installed, or does not fit this torch.
-    """
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.WARNING))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module(name)
-    except FAILURES as error:
-        raise BackendUnavailable(
-            f"{name} cannot be imported ({_short(error)})",
-            "Run `pip install 'smolvlm-tools[quant]'`, or use precision 'bf16'.",
-        ) from error
-    finally:
-        logging.disable(before)
+    made = FORMATS[kind]
+    if made.library is not None:
+        _import(made.library)
+    return made.kernels()
 
 
 def quantize_weight(weight: torch.Tensor, kind: str) -> Stored:
@@ -99,6 +70,38 @@ def check_kinds(kinds: Iterable[str], device: str, activations: torch.dtype) -> 
             _try(kind, device, activations)
 
 
+@contextmanager
+def typed_errors(kind: str, device: str) -> Generator[None]:
+    """Turn what a library raises into `BackendUnavailable`; a full memory stays what it is."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except FAILURES as error:
+        names = OWN if device.startswith("cpu") else ("bnb-nf4", "torchao-int8", "quanto-int8")
+        raise BackendUnavailable(
+            f"{_version(FORMATS[kind].library)} cannot run {kind} on {device} ({_short(error)})",
+            f"Use precision {' or '.join(map(repr, names))} there, or 'bf16'.",
+        ) from error
+
+
+def _import(library: Library) -> None:
+    """Import a library without its notes about what it was built without."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module(library.name)
+    except FAILURES as error:
+        raise BackendUnavailable(
+            f"{library.name} cannot be imported ({_short(error)})",
+            "Run `pip install 'smolvlm-tools[quant]'`, or use precision 'bf16'.",
+        ) from error
+    finally:
+        logging.disable(before)
+
+
 def _try(kind: str, device: str, activations: torch.dtype) -> None:
     weight, x = _example(device, activations)
     exact = x.float() @ weight.float().t()
@@ -108,8 +111,8 @@ def _try(kind: str, device: str, activations: torch.dtype) -> None:
         matrix = made.matrix(stored, kind, (weight.shape[0], weight.shape[1]), None, activations)
         for rows in (1, len(x)):
             error = (matrix(x[:rows]).float() - exact[:rows]).norm() / exact[:rows].norm()
-            if not error < FARTHEST:
-                raise RuntimeError(f"a product of it is wrong by {float(error):.0%}")
+            if not error < WRONG:
+                raise RuntimeError(f"its products are wrong by {float(error):.0%}")
 
 
 def _example(device: str, activations: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
@@ -120,35 +123,16 @@ def _example(device: str, activations: torch.dtype) -> tuple[torch.Tensor, torch
     return weight.to(device, torch.bfloat16), x.to(device, activations)
 
 
-@contextmanager
-def typed_errors(kind: str, device: str) -> Generator[None]:
-    """Turn what a library raises into `BackendUnavailable`; a full memory stays what it is."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise
-    except FAILURES as error:
-        library = library_of(kind) or "torch"
-        raise BackendUnavailable(
-            f"{library} {_version(library)} cannot run {kind} on {device} ({_short(error)})",
-            _instead(device),
-        ) from error
-
-
-def _instead(device: str) -> str:
-    names = ("bnb-nf4", "torchao-int8", "quanto-int8")
-    if device.startswith("cpu"):
-        names = OWN
-    return f"Use precision {' or '.join(map(repr, names))} there, or 'bf16'."
-
-
 def _short(error: BaseException) -> str:
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
-def _version(library: str) -> str:
+def _version(library: Library | None) -> str:
+    """A library's name and version."""
+    if library is None:
+        return f"torch {torch.__version__}"
     try:
-        return importlib.metadata.version(DISTRIBUTIONS.get(library, library))
+        return f"{library.name} {importlib.metadata.version(library.distribution)}"
     except importlib.metadata.PackageNotFoundError:
-        return "(of an unknown version)"
+        return f"{library.name} (of an unknown version)"

@@ -1,4 +1,4 @@
-"""Matrices that are not quantized, times rows of activations; and which class makes which kind."""
+"""Linear layers out of weights or out of stored tensors, and those that are not quantized."""
 
 from __future__ import annotations
 
@@ -10,14 +10,9 @@ import torch.nn.functional as F
 from ..names import library_of
 from ..plan import WEIGHTS, Plan
 from .choose import format_of, quantize_weight, typed_errors
+from .floats import EXPANDED, EXPANDED_FOR_FEW
 from .matrix import Joined, Matrix, Stored
-from .packed import FEW_ROWS
-
-EXPANDED = 8192
-"""Most output rows of a 16-bit matrix that are float32 at one time, for many rows."""
-
-EXPANDED_FOR_FEW = 1024
-"""The same for few rows, where expanding costs more than multiplying and should stay in cache."""
+from .packed_sizes import FEW_ROWS
 
 
 def make_matrix(
@@ -28,7 +23,7 @@ def make_matrix(
     Args:
         weight: as in the checkpoint.
         bias: None where there is none.
-        kind: one of `torch_names.KINDS`.
+        kind: one of `names.KINDS`.
         plan: of the model.
         shared: whether someone else holds the weight, so that a second copy would cost memory.
 
@@ -36,8 +31,7 @@ def make_matrix(
         BackendUnavailable: the kind's library cannot quantize this weight.
     """
     if kind not in WEIGHTS:
-        stored = quantize_weight(weight.to(plan.device), kind)
-        return restore_matrix(stored, bias, kind, weight.shape, plan)
+        return make_together([weight], [] if bias is None else [bias], kind, plan)
     if bias is not None:
         bias = bias.to(plan.device, plan.activations)
     weight = weight.to(plan.device, WEIGHTS[kind])
@@ -49,60 +43,63 @@ def make_matrix(
     return DenseMatrix(weight, bias)
 
 
-def restore_matrix(
-    stored: Stored,
-    bias: torch.Tensor | None,
-    kind: str,
-    shape: Sequence[int],
-    plan: Plan,
+def make_together(
+    weights: Sequence[torch.Tensor], biases: Sequence[torch.Tensor], kind: str, plan: Plan
 ) -> Matrix:
-    """A linear layer out of quantized tensors; see `make_matrix`.
+    """Linear layers that share an argument, as one; see `make_matrix`.
 
     Args:
-        stored: what `quantize_weight` gave, or a file had.
-        bias: None where there is none.
+        weights: of each.
+        biases: of each, or none at all.
+        kind: one of `names.KINDS`.
+        plan: of the model.
+    """
+    if kind in WEIGHTS:
+        return make_matrix(_join(weights), _join(biases) if biases else None, kind, plan)
+    parts = [quantize_weight(weight.to(plan.device), kind) for weight in weights]
+    outputs, inputs = [len(weight) for weight in weights], weights[0].shape[1]
+    return restore_together(parts, biases, kind, (outputs, inputs), plan)
+
+
+def restore_together(
+    parts: Sequence[Stored],
+    biases: Sequence[torch.Tensor],
+    kind: str,
+    shape: tuple[Sequence[int], int],
+    plan: Plan,
+) -> Matrix:
+    """Linear layers that share an argument, as one, out of quantized tensors.
+
+    In our formats they are one matrix; a library's stay apart, as its files have them.
+
+    Args:
+        parts: of each, what `quantize_weight` gave or a file had.
+        biases: of each, or none at all.
         kind: a quantized one.
-        shape: (outputs, inputs) of the weight.
+        shape: outputs of each, and the inputs.
         plan: of the model.
 
     Raises:
         BackendUnavailable: the kind's library cannot take them.
     """
-    if bias is not None:
-        bias = bias.to(plan.device, plan.activations)
     outputs, inputs = shape
-    stored = {name: tensor.to(plan.device) for name, tensor in stored.items()}
-    with typed_errors(kind, plan.device):
-        return format_of(kind).matrix(stored, kind, (outputs, inputs), bias, plan.activations)
+    if library_of(kind) is None:
+        parts = [{name: _join([part[name] for part in parts]) for name in parts[0]}]
+        outputs, biases = [sum(outputs)], [_join(biases)] if biases else []
+    matrices: list[Matrix] = []
+    for n, part in enumerate(parts):
+        stored = {name: tensor.to(plan.device) for name, tensor in part.items()}
+        bias = biases[n].to(plan.device, plan.activations) if biases else None
+        with typed_errors(kind, plan.device):
+            made = format_of(kind).matrix(
+                stored, kind, (outputs[n], inputs), bias, plan.activations
+            )
+        matrices.append(made)
+    return matrices[0] if len(matrices) == 1 else Joined(matrices, outputs)
 
 
-def make_together(
-    weights: Sequence[torch.Tensor],
-    biases: Sequence[torch.Tensor],
-    kind: str,
-    plan: Plan,
-) -> Matrix:
-    """Linear layers that share an argument, as one; raises what `make_matrix` does.
-
-    Ours are one matrix. The libraries' stay apart, as their files have them.
-
-    Args:
-        weights: of each.
-        biases: of each, or none at all.
-        kind: one of `torch_names.KINDS`.
-        plan: of the model.
-    """
-    if len(weights) == 1:
-        return make_matrix(weights[0], biases[0] if biases else None, kind, plan)
-    if library_of(kind):
-        parts = [
-            make_matrix(weight, biases[n] if biases else None, kind, plan)
-            for n, weight in enumerate(weights)
-        ]
-        return Joined(parts, [len(weight) for weight in weights])
-    return make_matrix(
-        torch.cat(list(weights)), torch.cat(list(biases)) if biases else None, kind, plan
-    )
+def _join(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 class DenseMatrix:
@@ -128,9 +125,9 @@ class TransposedMatrix:
 class StoredMatrix:
     """16-bit weights for a CPU that multiplies float32 faster.
 
-    One row of bfloat16 is multiplied as stored, where memory is the limit. More rows go through
-    float32, and few of them are rounded as one row would be, so that it has the same result in
-    company.
+    One row is multiplied with bfloat16 weights as stored, since memory is the limit there. More
+    rows go through float32. Few rows are rounded as one row would be, so that a sequence gets the
+    same result alone and among others.
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, plan: Plan) -> None:

@@ -1,7 +1,7 @@
-"""What a matrix is to the layers, and what a number format is to a file; knows no format.
+"""What layers multiply by, and the torch half of a number format.
 
 A quantized matrix is made in two steps, so that one saved and loaded again is the very same:
-`quantize` makes the plain tensors that a file holds, `matrix` what is multiplied out of those.
+`quantize` makes the plain tensors that a file holds, `matrix` the layer that multiplies them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 import torch
+
+from ..limits import QUANTIZED_AT_ONCE
 
 Stored: TypeAlias = dict[str, torch.Tensor]
 """A matrix's tensors by what follows the layer's name in a file: ".weight", ".SCB", …"""
@@ -22,15 +24,15 @@ class Matrix(Protocol):
     """A linear layer: (rows, inputs) of any float dtype -> (rows, outputs).
 
     Results are in the dtype the kernel gives: that of the activations, or bfloat16 for few rows of
-    a packed or 16-bit matrix; every conversion is a launch, and the residual they are added to
+    a packed or 16-bit matrix. Every conversion is a launch, and the residual that they are added to
     keeps its own dtype.
     """
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor: ...
 
 
-class Format(Protocol):
-    """Number formats of one library; a module is one."""
+class Kernels(Protocol):
+    """The torch half of the formats of one library; a module of these functions is one."""
 
     def layout(self, kind: str, outputs: int, inputs: int) -> Layout:
         """What `quantize` gives for a weight (outputs, inputs)."""
@@ -48,7 +50,7 @@ class Format(Protocol):
         bias: torch.Tensor | None,
         activations: torch.dtype,
     ) -> Matrix:
-        """A linear layer out of tensors on the device where it shall run.
+        """A linear layer out of tensors on the device where it will run.
 
         Args:
             stored: what `quantize` gave.
@@ -64,26 +66,21 @@ class Joined:
     """Matrices that share an argument, one after the other; results in the activations' dtype."""
 
     def __init__(self, parts: Sequence[Matrix], outputs: Sequence[int]) -> None:
-        self._parts, self._outputs = parts, outputs
+        self._parts, self._outputs = parts, list(outputs)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         y = torch.empty((len(x), sum(self._outputs)), dtype=x.dtype, device=x.device)
-        for part, slot in zip(self._parts, y.split(list(self._outputs), 1), strict=True):
+        for part, slot in zip(self._parts, y.split(self._outputs, 1), strict=True):
             slot.copy_(part(x))
         return y
 
 
-def row_slices(weight: torch.Tensor, numbers: int, multiple: int) -> list[slice]:
-    """Slices of a matrix's rows with about so many numbers each, to bound what quantizing needs.
+def row_slices(weight: torch.Tensor, multiple: int = 1) -> list[slice]:
+    """Slices of a matrix's rows, to bound what quantizing them needs.
 
     Args:
         weight: (outputs, inputs).
-        numbers: most of a slice.
-        multiple: each but the last has a multiple of so many rows.
+        multiple: each slice but the last has a multiple of this many rows.
     """
-    rows = max(numbers // weight.shape[1] // multiple, 1) * multiple
+    rows = max(QUANTIZED_AT_ONCE // weight.shape[1] // multiple, 1) * multiple
     return [slice(start, start + rows) for start in range(0, len(weight), rows)]
-
-
-AT_ONCE = 1 << 20
-"""Numbers quantized at a time."""

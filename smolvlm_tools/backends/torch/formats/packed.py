@@ -1,10 +1,10 @@
-"""Our own int8 and 4-bit matrices for a CPU, over torch's packed kernels; knows no layers.
+"""Our own int8 and 4-bit matrices for a CPU, over torch's packed kernels.
 
 int8 is round(w / s) with s = max|w| / 127 of each output row. q4 is (q - 8) * s + z with q in
 0..15 and s, z per group of 32 inputs, from the group's smallest and largest weight: the form of
 torch's `_weight_int4pack_mm_for_cpu`. In a file: `.weight`, int8 (outputs, inputs) or uint8
 (outputs, inputs / 2) with the even input in the low four bits, and `.weight.scales`, bfloat16
-(outputs,) or (outputs, groups, 2) of s and z; inputs of q4 padded to whole groups.
+(outputs,) or (outputs, groups, 2) of s and z; the inputs of q4 are padded to whole groups.
 """
 
 from __future__ import annotations
@@ -14,22 +14,15 @@ from abc import ABC, abstractmethod
 import torch
 import torch.nn.functional as F
 
-from .matrix import AT_ONCE, Layout, Matrix, Stored, row_slices
-
-FEW_ROWS = 32
-"""Up to here the packed kernels read weights as stored; above, a matrix is expanded first: on an
-AVX2 CPU they reach half the speed of a float32 product from about 60 rows on."""
-
-GROUP = 32
-BLOCK = 64
-"""A multiple of the output rows that any CPU's 4-bit packing takes at a time."""
+from .matrix import Layout, Matrix, Stored, row_slices
+from .packed_sizes import BLOCK, FEW_ROWS, GROUP
 
 SMALLEST_SCALE = 1e-30
-"""Of a row or group of zeros."""
+"""The scale of a row or group of zeros."""
 
 
 def layout(kind: str, outputs: int, inputs: int) -> Layout:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.layout`."""
     if kind == "int8":
         return {
             ".weight": (torch.int8, (outputs, inputs)),
@@ -43,12 +36,12 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
 
 
 def quantize(weight: torch.Tensor, kind: str) -> Stored:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.quantize`."""
     stored = {
         name: torch.empty(shape, dtype=dtype)
         for name, (dtype, shape) in layout(kind, *weight.shape).items()
     }
-    for rows in row_slices(weight, AT_ONCE, 1):
+    for rows in row_slices(weight):
         part = weight[rows].float()
         if kind == "int8":
             scales = (part.abs().amax(1) / 127).clamp_(min=SMALLEST_SCALE).bfloat16()
@@ -67,17 +60,17 @@ def matrix(
     bias: torch.Tensor | None,
     activations: torch.dtype,
 ) -> Matrix:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.matrix`."""
     make = Int8Matrix if kind == "int8" else Int4Matrix
     return make(stored[".weight"], stored[".weight.scales"], shape, bias, activations)
 
 
 class Packed(ABC):
-    """What the two forms share: padding, and the choice between kernel and expansion.
+    """What the two formats share: padding, and the choice between kernel and expansion.
 
-    The kernels read whole vectors and blocks, past the end of a row that is shorter; the matrix is
-    padded with zeros to multiples of `GROUP` inputs and `BLOCK` outputs, which those of the
-    published checkpoints are.
+    The kernels read whole vectors and blocks, even past the end of a row, so the matrix is padded
+    with zeros to multiples of `GROUP` inputs and `BLOCK` outputs. Those of the published
+    checkpoints need no padding.
     """
 
     def __init__(
@@ -106,7 +99,7 @@ class Packed(ABC):
 
     @abstractmethod
     def _pack(self, codes: torch.Tensor, scales: torch.Tensor, rows: int) -> None:
-        """Take what a file holds, and add so many rows."""
+        """Keep codes and scales in the kernel's form, with `rows` rows of zeros added."""
 
     @abstractmethod
     def _multiply(self, x: torch.Tensor) -> torch.Tensor:
@@ -150,7 +143,7 @@ class Int4Matrix(Packed):
 
 
 def quantize_groups(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Codes (outputs, inputs) uint8 and (outputs, groups, 2) bfloat16 scales and zeros."""
+    """Codes (outputs, inputs) uint8, and bfloat16 scales and zeros (outputs, groups, 2)."""
     groups = weight.view(len(weight), -1, GROUP)
     low, high = groups.aminmax(dim=2)
     scales = ((high - low) / 15).clamp_(min=SMALLEST_SCALE).bfloat16()
@@ -166,15 +159,15 @@ def pack_pairs(codes: torch.Tensor) -> torch.Tensor:
 
 
 def unpack_pairs(pairs: torch.Tensor) -> torch.Tensor:
-    """Int32 codes (outputs, inputs) out of what `pack_pairs` gave."""
+    """The inverse of `pack_pairs`, as int32."""
     return torch.stack([pairs & 15, pairs >> 4], 2).view(len(pairs), -1).to(torch.int32)
 
 
 def pack_for_cpu(pairs: torch.Tensor, rows: int) -> torch.Tensor:
-    """Torch's packed form of codes (outputs, inputs / 2) and `rows` rows of zeros after them."""
+    """Torch's packed form of pairs (outputs, inputs / 2), with `rows` rows of zeros added."""
     outputs, half = pairs.shape
     packed = torch.empty((outputs + rows, half), dtype=torch.uint8)
-    for part in row_slices(pairs, AT_ONCE, BLOCK):
+    for part in row_slices(pairs, BLOCK):
         codes = unpack_pairs(pairs[part])
         codes = F.pad(codes, (0, 0, 0, -len(codes) % BLOCK))
         stop = part.start + len(codes)
@@ -201,10 +194,10 @@ _blocks: dict[str, int] = {}
 
 
 def packing_block() -> int:
-    """Output rows that this CPU's 4-bit packing takes at a time, found out by packing a matrix.
+    """Output rows that this CPU's 4-bit packing takes at a time, found by packing a matrix.
 
     Raises:
-        RuntimeError: torch packs in a way not known here.
+        RuntimeError: torch packs in an unknown order.
     """
     if "cpu" not in _blocks:
         generator = torch.Generator().manual_seed(0)

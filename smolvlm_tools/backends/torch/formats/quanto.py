@@ -1,9 +1,9 @@
-"""optimum-quanto's int8, int4 and float8 matrices; knows that library, no layers.
+"""Kernels of optimum-quanto's int8, int4 and float8 matrices.
 
-8 bits have a scale per output row, 4 bits a scale and a shift per group of inputs (`GROUPS`, the
-library's own rule). Tensors in files are named as quanto's `state_dict` names them, and kept in its
-form that fits every kernel; 4 bits are packed for torch's kernel at load where it takes them. Of
-the library's kernels only those that are built into torch are used: its own would be compiled here.
+8 bits have a scale per output row, 4 bits a scale and a shift per group of inputs. Tensors in files
+are named as quanto's `state_dict` names them and have its form for any kernel; 4 bits are packed at
+load where torch's kernel takes them. Only kernels that are built into torch are used: quanto's own
+would be compiled on this machine.
 """
 
 from __future__ import annotations
@@ -18,29 +18,19 @@ from optimum.quanto import AbsmaxOptimizer, MaxOptimizer, qfloat8_e4m3fn, qint4,
 from optimum.quanto.tensor import WeightQBitsTensor
 from optimum.quanto.tensor.packed import PackedTensor
 
-from .matrix import AT_ONCE, Layout, Matrix, Stored, row_slices
-from .packed import BLOCK
+from .matrix import Layout, Matrix, Stored, row_slices
+from .quanto_sizes import WHOLE_VECTORS, fits_kernel, groups
 
 DATA, SCALE, SHIFT = ".weight._data", ".weight._scale", ".weight._shift"
 PACKED = f"{DATA}._data"
 
-WHOLE_VECTORS = 32
-"""A multiple of inputs at which torch's int8 kernel reads no further than a row's end."""
-
-GROUPS = (128, 96, 64, 32)
-"""Inputs of a group: the first that divides them, or the whole row up to 128 inputs, as
-`optimum.quanto.nn.QModuleMixin` has it. Rows that none divides are padded to one that does."""
-
-KERNEL_GROUP = 128
-"""The one group of which the library uses torch's 4-bit kernel."""
-
 
 def layout(kind: str, outputs: int, inputs: int) -> Layout:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.layout`."""
     if kind != "quanto-int4":
         dtype = torch.int8 if kind == "quanto-int8" else torch.float8_e4m3fn
         return {DATA: (dtype, (outputs, inputs)), SCALE: (torch.bfloat16, (outputs, 1))}
-    columns, group = _groups(inputs)
+    columns, group = groups(inputs)
     count = outputs * columns // group
     return {
         PACKED: (torch.uint8, (-(-count // 2), group)),
@@ -50,8 +40,8 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
 
 
 def quantize(weight: torch.Tensor, kind: str) -> Stored:
-    """See `torch_matrix.Format`."""
-    parts = [weight[rows] for rows in row_slices(weight, AT_ONCE, 1)]
+    """See `Kernels.quantize`."""
+    parts = [weight[rows] for rows in row_slices(weight)]
     with _without_inference_mode():
         if kind == "quanto-int4":
             return _quantize_int4(parts)
@@ -74,7 +64,7 @@ def matrix(
     bias: torch.Tensor | None,
     activations: torch.dtype,
 ) -> Matrix:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.matrix`."""
     if kind == "quanto-int4":
         return QuantoInt4Matrix(stored, shape, bias)
     on_cpu = stored[DATA].device.type == "cpu"
@@ -83,7 +73,7 @@ def matrix(
 
 
 class QuantoBytesMatrix:
-    """8-bit weights times rows of `multiplied`: bfloat16 for torch's int8 kernel on a CPU."""
+    """8-bit weights times rows in the dtype `multiplied`."""
 
     def __init__(self, stored: Stored, bias: torch.Tensor | None, multiplied: torch.dtype) -> None:
         self._data, self._scale = stored[DATA], stored[SCALE]
@@ -102,11 +92,11 @@ class QuantoBytesMatrix:
 
 
 class QuantoInt4Matrix:
-    """4-bit weights: torch's kernel for groups of 128, else expanded for each product."""
+    """4-bit weights, multiplied by torch's kernel or expanded for each product."""
 
     def __init__(self, stored: Stored, shape: tuple[int, int], bias: torch.Tensor | None) -> None:
         self._bias, (outputs, inputs) = bias, shape
-        columns, group = _groups(inputs)
+        columns, group = groups(inputs)
         self._padding = columns - inputs
         count = outputs * columns // group
         with _without_inference_mode():
@@ -120,7 +110,7 @@ class QuantoInt4Matrix:
                 stored[SCALE].clone(),
                 stored[SHIFT].clone(),
             )
-            self._packed = group == KERNEL_GROUP and outputs % BLOCK == 0
+            self._packed = fits_kernel(outputs, group)
             self._weight = weight.optimize() if self._packed else weight
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -135,7 +125,7 @@ class QuantoInt4Matrix:
 
 
 def _quantize_int4(parts: list[torch.Tensor]) -> Stored:
-    columns, group = _groups(parts[0].shape[1])
+    columns, group = groups(parts[0].shape[1])
     codes: list[torch.Tensor] = []
     scales: list[torch.Tensor] = []
     shifts: list[torch.Tensor] = []
@@ -154,16 +144,8 @@ def _quantize_int4(parts: list[torch.Tensor]) -> Stored:
     return {PACKED: packed._data, SCALE: torch.cat(scales), SHIFT: torch.cat(shifts)}
 
 
-def _groups(inputs: int) -> tuple[int, int]:
-    """Inputs with padding, and inputs of a group."""
-    if inputs <= GROUPS[0]:
-        return inputs, inputs
-    columns = inputs + -inputs % GROUPS[-1]
-    return columns, next(size for size in GROUPS if columns % size == 0)
-
-
 @contextmanager
 def _without_inference_mode() -> Generator[None]:
-    """The library's tensors cannot be made or multiplied in it ("Cannot set version_counter")."""
+    """Inside it the library's tensors fail with "Cannot set version_counter"."""
     with torch.inference_mode(False), torch.no_grad():
         yield

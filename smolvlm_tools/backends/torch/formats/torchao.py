@@ -1,8 +1,8 @@
-"""torchao's int8 and int4 matrices; knows that library, no layers.
+"""Kernels of torchao's int8 and int4 matrices.
 
 int8 has a scale per output row; `-dynamic` quantizes activations by row too. int4 has a scale and a
-zero per 32 inputs: a CPU and a GPU pack it differently, so files hold torchao's plain `Int4Tensor`
-form, packed at load. Tensors in files are named as torchao flattens them.
+zero per 32 inputs. A CPU and a GPU pack it differently, so files hold torchao's plain `Int4Tensor`
+form, which is packed at load. Tensors in files are named as torchao flattens them.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ from torchao.quantization.quant_primitives import (
 )
 from torchao.quantization.quantize_.workflows import QuantizeTensorToInt8Kwargs
 
-from .matrix import AT_ONCE, Layout, Matrix, Stored, row_slices
-from .packed import BLOCK, GROUP, pack_for_cpu, pack_pairs, unpack_pairs
+from .matrix import Layout, Matrix, Stored, row_slices
+from .packed import pack_for_cpu, pack_pairs, unpack_pairs
+from .packed_sizes import BLOCK, GROUP
+from .torchao_sizes import TILE
 
 DATA, SCALE, ZERO = "._weight_qdata", "._weight_scale", "._weight_zero_point"
-TILE = (8, 1024)
-"""Outputs and inputs that the GPU's packing takes at a time."""
-
 INNER_TILES = 8
-"""Of the GPU's packing, as torchao's `Int4TilePackedTo4dTensor` has it."""
+"""Of the GPU's packing, as in torchao's `Int4TilePackedTo4dTensor`."""
 
 
 def layout(kind: str, outputs: int, inputs: int) -> Layout:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.layout`."""
     if kind == "torchao-int4":
         columns = inputs + -inputs % GROUP
         groups = (columns // GROUP, outputs)
@@ -48,8 +47,8 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
 
 
 def quantize(weight: torch.Tensor, kind: str) -> Stored:
-    """See `torch_matrix.Format`."""
-    parts = row_slices(weight, AT_ONCE, 1)
+    """See `Kernels.quantize`."""
+    parts = row_slices(weight)
     if kind == "torchao-int4":
         codes, scales, zeros = zip(*(_int4(weight[rows]) for rows in parts), strict=True)
         return {DATA: torch.cat(codes), SCALE: torch.cat(scales, 1), ZERO: torch.cat(zeros, 1)}
@@ -68,7 +67,7 @@ def matrix(
     bias: torch.Tensor | None,
     activations: torch.dtype,
 ) -> Matrix:
-    """See `torch_matrix.Format`."""
+    """See `Kernels.matrix`."""
     if kind == "torchao-int4":
         return TorchaoMatrix(_pack_int4(stored, shape), bias, torch.bfloat16)
     dynamic = QuantizeTensorToInt8Kwargs(granularity=PerRow()) if "dynamic" in kind else None
@@ -84,7 +83,7 @@ def matrix(
 
 
 class TorchaoMatrix:
-    """One of the library's tensors; inputs that it is padded by are zeros."""
+    """Rows times one of the library's tensors; where it is padded, the inputs are too."""
 
     def __init__(self, weight: Any, bias: torch.Tensor | None, multiplied: torch.dtype) -> None:
         self._weight, self._bias, self._multiplied = weight, bias, multiplied
@@ -98,7 +97,7 @@ class TorchaoMatrix:
 
 
 def _int4(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Signed codes in pairs, scales and zeros, (groups, outputs) each, of some rows."""
+    """Signed codes in pairs, and scales and zeros of (groups, outputs), for some rows."""
     weight = F.pad(weight.float(), (0, -weight.shape[1] % GROUP))
     block: Any = [1, GROUP]
     scales, zeros = _choose_qparams_affine_tinygemm(
@@ -130,12 +129,12 @@ def _pack_int4(stored: Stored, shape: tuple[int, int]) -> Any:
         packed, scales = pack_for_cpu(pairs, rows), F.pad(scales, (0, 0, 0, rows))
         return Int4OpaqueTensor(packed, scales, [1, GROUP], torch.Size((outputs, columns)))
     if pairs.device.type != "cuda":
-        raise RuntimeError("torchao packs 4 bits for a CPU or a CUDA device only")
+        raise RuntimeError("torchao packs 4-bit weights for a CPU or a CUDA device only")
     return _pack_for_cuda(pairs, scales, shape)
 
 
 def _pack_for_cuda(pairs: torch.Tensor, scales: torch.Tensor, shape: tuple[int, int]) -> Any:
-    """As `Int4TilePackedTo4dTensor.from_hp` does; what it is padded by has the scale zero."""
+    """What `Int4TilePackedTo4dTensor.from_hp` does; padding has the scale zero."""
     from torchao.quantization import Int4TilePackedTo4dTensor
 
     outputs, columns = len(pairs), 2 * pairs.shape[1]

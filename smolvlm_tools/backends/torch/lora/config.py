@@ -1,4 +1,4 @@
-"""`adapter_config.json` of a PEFT LoRA adapter: ranks and scales by layer; knows no tensors.
+"""`adapter_config.json` of a PEFT LoRA adapter: ranks and scales by layer.
 
 Format: https://huggingface.co/docs/peft/package_reference/lora, as peft 0.21 writes it. Keys that
 older versions leave out take peft's defaults.
@@ -6,13 +6,23 @@ older versions leave out take peft's defaults.
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeInt,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+)
 
 from ....checkpoint.adapter import ADAPTER_CONFIG as CONFIG
 from ....errors import ModelInvalid
@@ -35,24 +45,43 @@ OTHER_COMPUTATIONS = (
 
 _AGAIN = "Fetch the adapter again."
 _MERGE = "Merge it with peft's merge_and_unload() and load the merged checkpoint."
+_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class AdapterConfig:
+def _rows_by_module(raw: object) -> object:
+    """Token ids alone are those of the token table."""
+    return {"embed_tokens": raw} if isinstance(raw, list) and raw else raw or {}
+
+
+Rank: TypeAlias = Annotated[int, Strict(), Field(ge=1)]
+Alpha: TypeAlias = Annotated[FiniteFloat, Strict()]
+Flag: TypeAlias = Annotated[bool, BeforeValidator(bool)]
+_OrEmpty = BeforeValidator(lambda raw: raw or {})
+TokenRows: TypeAlias = Annotated[
+    dict[str, tuple[Annotated[NonNegativeInt, Strict()], ...]], BeforeValidator(_rows_by_module)
+]
+
+
+class AdapterConfig(BaseModel):
     """What the tensors of an adapter do not say themselves.
 
     Attributes:
-        dora: whether rows are rescaled to a trained magnitude.
-        token_rows: trained rows of the token table by module name ("embed_tokens").
+        use_rslora: whether the scale has the root of the rank.
+        use_dora: whether rows are rescaled to a trained magnitude.
+        trainable_token_indices: trained rows of the token table by module name.
     """
 
-    rank: int
-    alpha: float
-    ranks: Mapping[str, Any]
-    alphas: Mapping[str, Any]
-    root: bool
-    dora: bool
-    token_rows: Mapping[str, tuple[int, ...]]
+    model_config = ConfigDict(frozen=True)
+
+    r: Rank = 8
+    lora_alpha: Alpha = 8.0
+    rank_pattern: Annotated[dict[re.Pattern[str], Rank], _OrEmpty] = {}
+    alpha_pattern: Annotated[dict[re.Pattern[str], Alpha], _OrEmpty] = {}
+    use_rslora: Flag = False
+    use_dora: Flag = False
+    trainable_token_indices: TokenRows = {}
 
     @classmethod
     def from_file(cls, path: Path) -> AdapterConfig:
@@ -62,45 +91,38 @@ class AdapterConfig:
             ModelInvalid: it is damaged, of another method than LoRA, or of a LoRA variant that
                 cannot be merged.
         """
-        raw = _read(path)
+        try:
+            raw = _OBJECT.validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ModelInvalid(f"{path.name} is not a JSON object ({error})", _AGAIN) from error
         _check_method(raw)
         try:
-            return cls(
-                rank=_count("r", raw.get("r", 8)),
-                alpha=_number("lora_alpha", raw.get("lora_alpha", 8)),
-                ranks=_patterns("rank_pattern", raw.get("rank_pattern") or {}),
-                alphas=_patterns("alpha_pattern", raw.get("alpha_pattern") or {}),
-                root=bool(raw.get("use_rslora")),
-                dora=bool(raw.get("use_dora")),
-                token_rows=_token_rows(raw.get("trainable_token_indices")),
-            )
-        except (TypeError, ValueError) as error:
-            raise ModelInvalid(f"{CONFIG} has {error}", _AGAIN) from error
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ModelInvalid(
+                f"{CONFIG} has {key} = {first['input']!r} ({first['msg']})", _AGAIN
+            ) from error
 
     def rank_of(self, module: str) -> int:
         """The rank of a module, named as in the adapter without "base_model.model."."""
-        return _count("rank_pattern", _match(self.ranks, module, self.rank))
+        return _match(self.rank_pattern, module, self.r)
 
     def scale_of(self, module: str) -> float:
         """What B A is multiplied by: alpha / r, or alpha / sqrt(r) for rank-stabilised LoRA."""
-        alpha = _number("alpha_pattern", _match(self.alphas, module, self.alpha))
         rank = self.rank_of(module)
-        return alpha / (math.sqrt(rank) if self.root else rank)
+        alpha = _match(self.alpha_pattern, module, self.lora_alpha)
+        return alpha / (math.sqrt(rank) if self.use_rslora else rank)
 
     def rows_of(self, module: str) -> tuple[int, ...]:
         """The token ids whose rows the adapter replaces in a module."""
-        found = (rows for name, rows in self.token_rows.items() if _ends(module, name))
+        found = (
+            rows
+            for name, rows in self.trainable_token_indices.items()
+            if module == name or module.endswith(f".{name}")
+        )
         return next(found, ())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        raw: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelInvalid(f"{path.name} is not readable JSON ({error})", _AGAIN) from error
-    if not isinstance(raw, dict):
-        raise ModelInvalid(f"{path.name} is not a JSON object", _AGAIN)
-    return cast("dict[str, Any]", raw)
 
 
 def _check_method(raw: Mapping[str, Any]) -> None:
@@ -111,7 +133,9 @@ def _check_method(raw: Mapping[str, Any]) -> None:
         )
     for key in OTHER_COMPUTATIONS:
         if raw.get(key):
-            raise ModelInvalid(f"the adapter has {key} = {raw[key]!r}, unknown here", _MERGE)
+            raise ModelInvalid(
+                f"the adapter has {key} = {raw[key]!r}, which cannot be merged here", _MERGE
+            )
     start = raw.get("init_lora_weights", True)
     if start not in EXACT_STARTS:
         raise ModelInvalid(
@@ -122,51 +146,9 @@ def _check_method(raw: Mapping[str, Any]) -> None:
         )
 
 
-def _match(patterns: Mapping[str, Any], module: str, default: object) -> object:
+def _match(patterns: Mapping[re.Pattern[str], _T], module: str, default: _T) -> _T:
     """The value of the first pattern that a module's name ends with, as peft looks it up."""
     for pattern, value in patterns.items():
-        if re.match(rf"(.*\.)?({pattern})$", module):
+        if re.match(rf"(.*\.)?({pattern.pattern})$", module):
             return value
     return default
-
-
-def _patterns(key: str, raw: object) -> Mapping[str, Any]:
-    if not isinstance(raw, dict):
-        raise ValueError(f"{key} = {raw!r}")
-    patterns = cast("dict[str, Any]", raw)
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"the pattern {pattern!r} in {key} ({error})") from error
-    return patterns
-
-
-def _token_rows(raw: object) -> dict[str, tuple[int, ...]]:
-    if not raw:
-        return {}
-    named = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {"embed_tokens": raw}
-    rows: dict[str, tuple[int, ...]] = {}
-    for name, ids in named.items():
-        if not isinstance(ids, Sequence) or not all(
-            isinstance(n, int) and n >= 0 for n in cast("Sequence[object]", ids)
-        ):
-            raise ValueError(f"trainable_token_indices = {raw!r}")
-        rows[name] = tuple(cast("Sequence[int]", ids))
-    return rows
-
-
-def _count(key: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ModelInvalid(f"{CONFIG} has {key} = {value!r}, not a rank", _AGAIN)
-    return value
-
-
-def _number(key: str, value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise ModelInvalid(f"{CONFIG} has {key} = {value!r}, not a number", _AGAIN)
-    return float(value)
-
-
-def _ends(module: str, name: str) -> bool:
-    return module == name or module.endswith(f".{name}")

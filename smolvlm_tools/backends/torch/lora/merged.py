@@ -1,8 +1,8 @@
-"""A checkpoint's tensors with an adapter merged into them; stands in for `TorchWeights`.
+"""A checkpoint's tensors with an adapter merged into them; replaces `TorchWeights`.
 
 Where embeddings are tied, the output matrix is the token table. An adapter of one of the two
-changes that one alone, as peft computes before its merge: both start from the stored table. Single
-token rows (`trainable_token_indices`) are the exception, which peft keeps tied.
+changes only that one, as in peft before its merge: both start from the stored table. Rows of single
+tokens (`trainable_token_indices`) are the exception: peft keeps them tied.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class MergedWeights:
 
     Args:
         base: the checkpoint's own.
-        adapter: not used for other weights before.
+        adapter: newly opened, as it keeps which tensors it changes.
         table, head: names of the token table and of the output matrix.
         tied: whether the output matrix is the table where the files have none.
 
@@ -35,7 +35,7 @@ class MergedWeights:
 
     @property
     def unread(self) -> set[str]:
-        """Names of the checkpoint's tensors that nobody asked for yet."""
+        """Names of the checkpoint's tensors that nobody has asked for yet."""
         return self._base.unread
 
     def __contains__(self, name: str) -> bool:
@@ -51,7 +51,7 @@ class MergedWeights:
         """The tensor `name` in the dtype of its file, in memory of its own.
 
         Raises:
-            ModelInvalid: it, or what the adapter has for it, is missing, damaged or misshapen.
+            ModelInvalid: it or the adapter's part is missing, damaged or of another shape.
         """
         from_table = name == self._head and self._tied
         stored = self._table if from_table else name
@@ -64,7 +64,7 @@ class MergedWeights:
         return self._adapter.apply(name, tensor) if name in self._adapter else tensor
 
     def map(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        """The tensor as the file itself, mapped; in memory of its own if the adapter changes it."""
+        """The tensor as the mapped file, or in memory of its own if the adapter changes it."""
         return self.get(name, shape) if name in self._adapter else self._base.map(name, shape)
 
     def check_all_used(self) -> None:
