@@ -47,31 +47,25 @@ class TorchWeights:
     """
 
     def __init__(self, files: list[Path]) -> None:
-        self._entries: dict[str, tuple[Path, int, Mapping[str, Any]]] = {}
-        for path in files:
-            check_safetensors(path)
-            start = 8 + safetensors_header_length(path)
-            for name, entry in read_safetensors_header(path).items():
-                self._entries[name] = (path, start, entry)
-        self.unread = set(self._entries)
+        self._places = tensor_places(files)
+        self.unread = set(self._places)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._entries
+        return name in self._places
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every tensor's shape, in the order of the files."""
-        return {name: tuple(entry["shape"]) for name, (_, _, entry) in self._entries.items()}
+        return {name: place.shape for name, place in self._places.items()}
 
     @property
     def bytes(self) -> int:
         """Bytes of all tensors."""
-        entries = (entry["data_offsets"] for _, _, entry in self._entries.values())
-        return sum(int(stop) - int(start) for start, stop in entries)
+        return sum(place.size for place in self._places.values())
 
     def dtype(self, name: str) -> torch.dtype | None:
         """What a tensor is stored as; None if weights cannot be stored so."""
-        return DTYPES.get(self._entries[name][2].get("dtype", ""))
+        return DTYPES.get(self._places[name].dtype)
 
     def get(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         """The tensor `name` in the dtype of its file, in memory of its own.
