@@ -26,7 +26,7 @@ from smolvlm_tools import (
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.pages import open_pages
 from smolvlm_tools.tools import Toolbox
-from tests.pages.test_pages import encrypted
+from tests.support.documents import encrypted
 
 HELLO = [{"role": "user", "content": "hello"}]
 TREE = {

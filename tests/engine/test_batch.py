@@ -11,7 +11,7 @@ import pytest
 
 from smolvlm_tools import BadOptions, Cancelled, ModelError, SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
-from tests.cache.test_reuse import CONVERSATIONS, asking
+from tests.support.requests import CONVERSATIONS, asking
 
 OPTIONS = [
     {},

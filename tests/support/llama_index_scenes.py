@@ -7,10 +7,6 @@ import threading
 from PIL import Image, ImageDraw
 
 from smolvlm_tools.backends.fake import FakeBackend
-from tests.support.paths import ROOT
-
-IMAGES = ROOT / "examples" / "images"
-SHAPES, RECEIPT = IMAGES / "shapes.png", IMAGES / "receipt.png"
 
 
 class Counting(FakeBackend):

@@ -22,9 +22,8 @@ from smolvlm_mcp.settings import read_settings
 from smolvlm_tools import SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.tools import TOOLS, ImageStore, Toolbox, agent_policy
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SHAPES
 
-SHAPES = ROOT / "examples" / "images" / "shapes.png"
 ERAS = ["legacy", "2026-07-28"]
 PATIENCE = 60
 """Seconds after which a test that waits has failed."""

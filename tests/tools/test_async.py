@@ -10,7 +10,7 @@ import pytest
 from smolvlm_tools import BadArguments, Busy, Cancelled, ModelNotFound, SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.tools import TOOLS, Toolbox
-from tests.tools.test_calls import CALLS, SHAPES
+from tests.support.tool_calls import CALLS, SHAPES
 
 DESCRIBE = {"image": SHAPES}
 

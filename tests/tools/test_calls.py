@@ -31,24 +31,7 @@ from smolvlm_tools import (
 )
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.tools import TOOLS, ImageStore, Toolbox, agent_policy
-
-SHAPES = "examples/images/shapes.png"
-RED_CIRCLE = {"image": SHAPES, "question": "What color is the circle?"}
-TOTAL = {
-    "type": "object",
-    "properties": {"color": {"enum": ["red", "blue"]}, "count": {"type": "integer"}},
-    "required": ["color", "count"],
-    "additionalProperties": False,
-}
-CALLS = {
-    "describe_image": {"image": SHAPES, "detail": "brief"},
-    "answer_question": RED_CIRCLE,
-    "transcribe_image": {"image": SHAPES, "layout": "lines"},
-    "extract_fields": {"image": SHAPES, "schema": TOTAL},
-    "compare_images": {"images": [SHAPES, SHAPES], "max_new_tokens": 8},
-    "plan_image": {"image": SHAPES, "task": "transcribe"},
-    "load_image": {"image": SHAPES},
-}
+from tests.support.tool_calls import CALLS, RED_CIRCLE, SHAPES, TOTAL
 
 
 @pytest.fixture(scope="module")

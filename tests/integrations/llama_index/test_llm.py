@@ -37,7 +37,7 @@ from smolvlm_tools import (
     UnsupportedFormat,
     UrlNotAllowed,
 )
-from tests.support.llama_index_scenes import RECEIPT, SHAPES
+from tests.support.paths import RECEIPT, SHAPES
 
 pytest_plugins = ["tests.support.llama_index_fixtures"]
 QUESTION = "What color is the circle?"

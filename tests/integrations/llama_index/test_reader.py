@@ -29,7 +29,8 @@ from smolvlm_tools import (
     open_checkpoint,
 )
 from smolvlm_tools.backends.fake import FakeBackend
-from tests.support.llama_index_scenes import SHAPES, paged, picture
+from tests.support.llama_index_scenes import paged, picture
+from tests.support.paths import SHAPES
 
 pytest_plugins = ["tests.support.llama_index_fixtures"]
 RED_CIRCLE = "red circle"

@@ -15,8 +15,8 @@ from llama_index.tools.smolvlm import SmolVLMToolSpec
 
 from smolvlm_tools import BadArguments, BadOptions, PathNotAllowed, UnknownTool
 from smolvlm_tools.tools import TOOLS, ImageStore, agent_policy
-from tests.support.llama_index_scenes import SHAPES
-from tests.tools.test_calls import CALLS
+from tests.support.paths import SHAPES
+from tests.support.tool_calls import CALLS
 
 pytest_plugins = ["tests.support.llama_index_fixtures"]
 ASK = {"image": str(SHAPES), "question": "What color is the circle?"}

@@ -29,7 +29,8 @@ from llama_index.readers.smolvlm import (
 )
 
 from smolvlm_tools import BadEncoding, BadOptions, ImageNotFound, UnsupportedFormat, UrlNotAllowed
-from tests.support.llama_index_scenes import SHAPES, drawn, paged, picture
+from tests.support.llama_index_scenes import drawn, paged, picture
+from tests.support.paths import SHAPES
 
 pytest_plugins = ["tests.support.llama_index_fixtures"]
 

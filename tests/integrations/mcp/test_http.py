@@ -22,8 +22,6 @@ from tests.support.mcp_servers import (
     ERAS,
     HELLO,
     PATIENCE,
-    ROOT,
-    SHAPES,
     environment,
     every_call,
     http_thread,
@@ -31,6 +29,7 @@ from tests.support.mcp_servers import (
     post,
     serve_engine,
 )
+from tests.support.paths import ROOT, SHAPES
 
 TOKEN = "a-token-of-sufficient-length"
 DATA = "data:image/png;base64," + base64.b64encode(SHAPES.read_bytes()).decode()

@@ -18,11 +18,11 @@ from tests.support.mcp_servers import (
     HELLO,
     PATIENCE,
     READY,
-    SHAPES,
     counted_server,
     http_thread,
     post,
 )
+from tests.support.paths import SHAPES
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from smolvlm_mcp.server import make_server
 from smolvlm_tools import SmolVLM
 from smolvlm_tools.errors import Busy, ModelNotFound
 from smolvlm_tools.tools import TOOLS, ImageStore, agent_policy, tool_schemas
-from tests.support.mcp_servers import ERAS, PATIENCE, SHAPES, serve_engine
+from tests.support.mcp_servers import ERAS, PATIENCE, serve_engine
+from tests.support.paths import SHAPES
 
 RED = {"image": str(SHAPES)}
 

@@ -19,13 +19,12 @@ from tests.support.mcp_servers import (
     HELLO,
     PATIENCE,
     READY,
-    ROOT,
-    SHAPES,
     counted_server,
     environment,
     every_call,
     on_stdio,
 )
+from tests.support.paths import ROOT, SHAPES
 
 
 @pytest.mark.parametrize("mode", ERAS)
