@@ -27,6 +27,7 @@ from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.pages import open_pages
 from smolvlm_tools.tools import Toolbox
 from tests.support.documents import encrypted
+from tests.support.gated import GatedBackend
 
 HELLO = [{"role": "user", "content": "hello"}]
 TREE = {
@@ -36,19 +37,6 @@ TREE = {
 }
 BASES = {"SmolVLMError", "InputError", "ModelError"}
 """Classes to catch by; `InputError` and `SmolVLMError` themselves are never raised."""
-
-
-class Gated(FakeBackend):
-    """Waits before every forward until the test lets it go on."""
-
-    def __init__(self, config):
-        super().__init__(config, [5])
-        self.entered, self.gate = threading.Event(), threading.Semaphore(0)
-
-    def forward(self, *arguments):
-        self.entered.set()
-        self.gate.acquire()
-        return super().forward(*arguments)
 
 
 @pytest.fixture
@@ -244,13 +232,13 @@ def a_full_queue(here):
     gated = []
 
     def make(checkpoint):
-        gated.append(Gated(checkpoint.config))
+        gated.append(GatedBackend(checkpoint.config))
         return gated[0]
 
     with engine(here, make, max_queue=1, batch_size=1) as vlm:
         try:
             streams = [vlm.stream(HELLO, max_new_tokens=1)]
-            gated[0].entered.wait()
+            gated[0].wait_for()
             streams += [vlm.stream(HELLO, max_new_tokens=1) for _ in range(2)]
         finally:
             gated[0].gate.release(10)

@@ -34,6 +34,7 @@ from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.decoding.sampling import Sampler
 from smolvlm_tools.prompt.chat import encode_text
 from tests.support.checkpoints import build_tiny_checkpoint
+from tests.support.gated import GatedBackend
 
 HELLO = [{"role": "user", "content": "hello"}]
 
@@ -51,25 +52,6 @@ def vlm(checkpoint):
 
 def picture(size=(40, 30)) -> Image.Image:
     return Image.new("RGB", size, "red")
-
-
-class Stepping(FakeBackend):
-    """A fake whose every forward waits for the test."""
-
-    def __init__(self, config, script):
-        super().__init__(config, script)
-        self.gate, self.forwards = threading.Semaphore(0), 0
-        self.caches: list[weakref.ref] = []
-
-    def create_cache(self, capacity):
-        cache = Cache(capacity)
-        self.caches.append(weakref.ref(cache))
-        return cache
-
-    def forward(self, token_ids, cache, features=()):
-        self.gate.acquire()
-        self.forwards += 1
-        return super().forward(token_ids, cache, features)
 
 
 class Cache(SimpleNamespace):
@@ -102,7 +84,7 @@ def test_no_more_clients_than_places_are_never_told_busy(checkpoint):
 
 
 def test_dropping_an_async_stream_stops_the_engine(checkpoint):
-    backend = Stepping(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 90))
+    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 90))
 
     async def main(vlm: SmolVLM) -> None:
         backend.gate.release()
@@ -118,7 +100,7 @@ def test_dropping_an_async_stream_stops_the_engine(checkpoint):
 
 
 def test_an_async_stream_never_read_does_no_harm_when_its_loop_ends(checkpoint):
-    backend = Stepping(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 20))
+    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 20))
     kept = []
 
     async def main(vlm: SmolVLM) -> None:
@@ -162,13 +144,21 @@ def test_a_stream_closed_early_has_no_result(vlm):
 
 @pytest.mark.parametrize("end", ["answer", "cancelled", "failed"])
 def test_a_finished_request_leaves_nothing_behind_even_if_its_error_is_kept(checkpoint, end):
-    class Failing(Stepping):
+    class Failing(GatedBackend):
+        """Its caches can be watched."""
+
+        def create_cache(self, capacity):
+            cache = Cache(capacity)
+            caches.append(weakref.ref(cache))
+            return cache
+
         def forward(self, token_ids, cache, features=()):
             logits = super().forward(token_ids, cache, features)
             if end == "failed" and self.forwards == 2:
                 logits[:] = np.nan
             return logits
 
+    caches: list[weakref.ref] = []
     backend = Failing(checkpoint.config, encode_text(checkpoint.tokenizer(), " one two three"))
     kept, cancel = None, threading.Event()
     gc.disable()
@@ -192,7 +182,7 @@ def test_a_finished_request_leaves_nothing_behind_even_if_its_error_is_kept(chec
             except (Cancelled, ModelInvalid) as error:
                 kept = error
             assert (kept is None) == (end == "answer")
-            assert backend.caches[0]() is None
+            assert caches[0]() is None
             vlm.generate(HELLO, max_new_tokens=1)
             assert source() is None
             if kept is not None:
@@ -220,7 +210,7 @@ def test_forty_threads_stream_side_by_side(checkpoint):
 
 
 def test_an_interrupt_while_waiting_stops_the_engine(checkpoint, monkeypatch):
-    backend = Stepping(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 90))
+    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 90))
     with SmolVLM(checkpoint, backend) as vlm:
         stream = vlm.stream(HELLO)
         backend.gate.release(2)

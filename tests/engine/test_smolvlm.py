@@ -11,29 +11,9 @@ from PIL import Image
 from smolvlm_tools import BadOptions, BadPrompt, Busy, Cancelled, Closed, SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.prompt.chat import END_OF_UTTERANCE, encode_text
+from tests.support.gated import GatedBackend, check_cancelling_frees_the_engine
 
 HELLO = [{"role": "user", "content": "hello"}]
-
-
-class GatedBackend(FakeBackend):
-    """A fake that waits before every forward until the test lets it go on."""
-
-    def __init__(self, config, script):
-        super().__init__(config, script)
-        self.entered, self.gate = threading.Semaphore(0), threading.Semaphore(0)
-        self.forwards = self.encodes = 0
-
-    def encode(self, tiles):
-        self.encodes += 1
-        self.entered.release()
-        self.gate.acquire()
-        return super().encode(tiles)
-
-    def forward(self, token_ids, cache, features=()):
-        self.forwards += 1
-        self.entered.release()
-        self.gate.acquire()
-        return super().forward(token_ids, cache, features)
 
 
 @pytest.fixture
@@ -214,12 +194,21 @@ def test_an_event_cancels_between_two_tokens(checkpoint):
 
 
 def test_an_event_cancels_between_two_tiles(checkpoint):
-    backend = GatedBackend(checkpoint.config, [5])
+    class GatedTiles(GatedBackend):
+        encodes = 0
+
+        def encode(self, tiles):
+            self.encodes += 1
+            self.entered.release()
+            self.gate.acquire()
+            return super().encode(tiles)
+
+    backend = GatedTiles(checkpoint.config)
     cancel = threading.Event()
     with SmolVLM(checkpoint, backend) as vlm:
         messages = [{"role": "user", "content": [{"type": "image", "image": image((128, 128))}]}]
         stream = vlm.stream(messages, cancel=cancel)
-        backend.entered.acquire()
+        backend.wait_for()
         cancel.set()
         backend.gate.release(100)
         with pytest.raises(Cancelled):
@@ -243,7 +232,7 @@ def test_a_full_queue_is_busy_at_once_and_recovers(checkpoint):
     backend = GatedBackend(checkpoint.config, [5])
     with SmolVLM(checkpoint, backend, max_queue=2, batch_size=1) as vlm:
         replies = [vlm.stream(HELLO, max_new_tokens=1)]
-        backend.entered.acquire()
+        backend.wait_for()
         replies += [vlm.stream(HELLO, max_new_tokens=1) for _ in range(2)]
         with pytest.raises(Busy):
             vlm.stream(HELLO)
@@ -286,7 +275,7 @@ def test_a_closed_engine_refuses_and_frees_waiting_callers(checkpoint):
     backend = GatedBackend(checkpoint.config, [5])
     vlm = SmolVLM(checkpoint, backend)
     running, waiting = vlm.stream(HELLO), vlm.stream(HELLO)
-    backend.entered.acquire()
+    backend.wait_for()
     closer = threading.Thread(target=vlm.close)
     closer.start()
     time.sleep(0.05)
@@ -332,19 +321,8 @@ def test_async_twins_give_the_same_and_leave_the_loop_free(checkpoint):
 
 def test_cancelling_a_task_stops_the_engine(checkpoint):
     backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 90))
-
-    async def main(vlm: SmolVLM) -> None:
-        task = asyncio.create_task(vlm.agenerate(HELLO))
-        await asyncio.to_thread(backend.entered.acquire)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
     with SmolVLM(checkpoint, backend) as vlm:
-        asyncio.run(main(vlm))
-        backend.gate.release(300)
-        vlm.generate(HELLO, max_new_tokens=1)
-    assert backend.forwards <= 3
+        check_cancelling_frees_the_engine(backend, vlm, lambda: vlm.agenerate(HELLO))
 
 
 def test_a_plan_tells_the_cost_that_the_result_then_reports(checkpoint):

@@ -22,6 +22,7 @@ from smolvlm_tools.backends.no_footprint import NoFootprint
 from smolvlm_tools.engine import loading
 from smolvlm_tools.machine.exhaustion import ran_out
 from smolvlm_tools.machine.meter import LinuxProcess, Meter, SampledLinuxProcess, resident
+from tests.support.gated import GatedBackend
 
 MB = 1_000_000
 HELLO = [{"role": "user", "content": "hello"}]
@@ -188,22 +189,17 @@ def test_an_image_that_is_too_large_to_decode_is_refused_unread(checkpoint, embe
         assert vlm.describe(picture(), max_new_tokens=2).usage.tiles
 
 
-class Held(FakeBackend):
-    """Decodes only when it may; counts the sequences that are alive."""
+class Held(GatedBackend):
+    """Counts the sequences that are alive."""
 
     def __init__(self, *arguments) -> None:
         super().__init__(*arguments)
-        self.go = threading.Event()
         self.alive = self.most = 0
 
     def create_cache(self, capacity):
         self.alive += 1
         self.most = max(self.most, self.alive)
         return super().create_cache(capacity)
-
-    def step(self, token_ids, caches):
-        assert self.go.wait(20)
-        return super().step(token_ids, caches)
 
     def release_cache(self, cache):
         self.alive -= 1
@@ -213,7 +209,7 @@ def test_requests_wait_for_room_instead_of_being_refused(load, checkpoint):
     held = Held.saying(checkpoint, " a red circle")
     with load(9 * MB, held, cache=False) as vlm:
         replies = [vlm.stream(HELLO, max_new_tokens=300) for _ in range(5)]
-        held.go.set()
+        held.open()
         assert {reply.result().text for reply in replies} == {"a red circle"}
     assert held.most == 2, "two fit beside each other, never three"
 

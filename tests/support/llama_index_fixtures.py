@@ -5,25 +5,25 @@ from __future__ import annotations
 import pytest
 
 from smolvlm_tools import SmolVLM, open_checkpoint
-from tests.support.llama_index_scenes import Counting
+from tests.support.gated import GatedBackend
 
 
 @pytest.fixture
 def counting(embedded):
-    """A counting backend and an engine over it."""
+    """A counting backend whose gate is open, and an engine over it."""
     checkpoint = open_checkpoint(embedded)
-    backend = Counting.saying(checkpoint, " a shape")
+    backend = GatedBackend.saying(checkpoint, " a shape")
+    backend.open()
     with SmolVLM(checkpoint, backend) as vlm:
         yield backend, vlm
-        backend.gate.release(100_000)
+        backend.open()
 
 
 @pytest.fixture
 def talking(embedded):
     """A backend that talks without end behind a shut gate, and an engine over it."""
     checkpoint = open_checkpoint(embedded)
-    backend = Counting(checkpoint.config, [5])
-    backend.shut()
+    backend = GatedBackend(checkpoint.config)
     with SmolVLM(checkpoint, backend, batch_size=1) as vlm:
         yield backend, vlm
-        backend.gate.release(100_000)
+        backend.open()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SHAPES
 
 pytest.importorskip("langchain_core", reason="the extra `langchain` is not installed")
 
@@ -24,9 +24,11 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from smolvlm_tools import BadOptions, SchemaNotSupported, SmolVLM, open_checkpoint
-from smolvlm_tools.backends.fake import FakeBackend
-
-SHAPES = ROOT / "examples" / "images" / "shapes.png"
+from tests.support.gated import (
+    GatedBackend,
+    check_cancelling_frees_the_engine,
+    check_free_within_two_forwards,
+)
 
 
 def ask(question="What color is the circle?"):
@@ -35,35 +37,15 @@ def ask(question="What color is the circle?"):
     ]
 
 
-class Scripted(FakeBackend):
-    """Counts what it computes; once armed, every decode step waits for the test's leave."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.steps, self.prompts = 0, 0
-        self.entered, self.leave = threading.Semaphore(0), threading.Semaphore(0)
-        self.armed = False
-
-    def forward(self, token_ids, cache, features=()):
-        if cache.prompt is None:
-            self.prompts += 1
-        return super().forward(token_ids, cache, features)
-
-    def step(self, token_ids, caches):
-        self.steps += 1
-        if self.armed:
-            self.entered.release()
-            self.leave.acquire()
-        return super().step(token_ids, caches)
-
-
 @pytest.fixture
 def scripted(tiny_a):
     """An engine that says nine words, its backend, and a chat model over it."""
     checkpoint = open_checkpoint(tiny_a)
-    backend = Scripted.saying(checkpoint, " one two three four five six seven eight nine")
+    backend = GatedBackend.saying(checkpoint, " one two three four five six seven eight nine")
+    backend.open()
     with SmolVLM(checkpoint, backend) as vlm:
         yield vlm, backend
+        backend.open()
 
 
 @pytest.fixture(scope="module")
@@ -215,9 +197,9 @@ def test_caches_keep_apart_what_differs_and_find_what_does_not(scripted):
     cold, warm = (ChatSmolVLM(engine=vlm, cache=cache, temperature=t) for t in (0.0, 1.0))
 
     def runs(chat, *arguments, **options):
-        before = backend.prompts
+        before = backend.prefills
         chat.invoke(*arguments, **options)
-        return backend.prompts - before
+        return backend.prefills - before
 
     assert [runs(cold, "count"), runs(cold, "count")] == [1, 0]
     assert [runs(warm, "count"), runs(warm, "count", max_tokens=3)] == [1, 1]
@@ -232,8 +214,6 @@ def test_caches_keep_apart_what_differs_and_find_what_does_not(scripted):
 
 def test_a_batch_is_decoded_together(tiny_a):
     """The backend waits until all four are in the queue, and then sees all four in one step."""
-    all_there = threading.Event()
-    barrier = threading.Barrier(4, action=all_there.set)
 
     class Together(SmolVLM):
         def generate(self, messages, **options):
@@ -241,12 +221,8 @@ def test_a_batch_is_decoded_together(tiny_a):
             barrier.wait()
             return reply.result()
 
-    class Waiting(FakeBackend):
+    class Waiting(GatedBackend):
         widest = 0
-
-        def forward(self, *arguments):
-            all_there.wait()
-            return super().forward(*arguments)
 
         def step(self, token_ids, caches):
             self.widest = max(self.widest, len(caches))
@@ -254,6 +230,7 @@ def test_a_batch_is_decoded_together(tiny_a):
 
     checkpoint = open_checkpoint(tiny_a)
     backend = Waiting.saying(checkpoint, " one two three four")
+    barrier = threading.Barrier(4, action=backend.open)
     with Together(checkpoint, backend) as vlm:
         replies = ChatSmolVLM(engine=vlm).batch(["a", "b", "c", "d"])
     assert {reply.text for reply in replies} == {"one two three four"}
@@ -287,44 +264,28 @@ def test_cancelling_a_task_stops_the_engine_within_two_steps(streaming, scripted
     vlm, backend = scripted
     chat = ChatSmolVLM(engine=vlm, max_new_tokens=500, repetition_guard=False, streaming=streaming)
 
-    async def cancel() -> int:
-        backend.armed = True
-        task = asyncio.create_task(chat.ainvoke("count", ignore_eos=True))
-        for _ in range(3):
-            await asyncio.to_thread(backend.entered.acquire)
-            backend.leave.release()
-        await asyncio.to_thread(backend.entered.acquire)  # inside the fourth step
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        at = backend.steps
-        backend.armed = False
-        backend.leave.release()
-        after = ChatSmolVLM(engine=vlm, max_new_tokens=1)
-        await after.ainvoke("count")  # waits in the engine behind what is left of the first
-        return backend.steps - at
-
-    assert asyncio.run(cancel()) <= 2
+    backend.shut()
+    check_cancelling_frees_the_engine(
+        backend, vlm, lambda: chat.ainvoke("count", ignore_eos=True), decoded=4
+    )
 
 
 def test_leaving_a_stream_stops_the_engine_within_two_steps(scripted):
     vlm, backend = scripted
     chat = ChatSmolVLM(engine=vlm, max_new_tokens=500, repetition_guard=False)
 
-    async def leave() -> int:
+    backend.shut()
+
+    async def leave() -> None:
+        backend.gate.release(3)
         stream = chat.astream("count", ignore_eos=True)
         async for _ in stream:
             break
-        backend.armed = True
-        await asyncio.to_thread(backend.entered.acquire)
+        await asyncio.to_thread(backend.wait_for, 4)
         await stream.aclose()
-        at = backend.steps
-        backend.armed = False
-        backend.leave.release()
-        await ChatSmolVLM(engine=vlm, max_new_tokens=1).ainvoke("count")
-        return backend.steps - at
 
-    assert asyncio.run(leave()) <= 2
+    asyncio.run(leave())
+    check_free_within_two_forwards(backend, vlm)
 
 
 class Circle(BaseModel):

@@ -37,6 +37,7 @@ from smolvlm_tools import (
     UnsupportedFormat,
     UrlNotAllowed,
 )
+from tests.support.gated import check_cancelling_frees_the_engine, check_free_within_two_forwards
 from tests.support.paths import RECEIPT, SHAPES
 
 pytest_plugins = ["tests.support.llama_index_fixtures"]
@@ -294,15 +295,7 @@ def test_the_loop_is_free_while_the_model_works_and_leaving_stops_it(talking):
     backend, vlm = talking
     llm = SmolVLMLLM(engine=vlm)
 
-    async def leave():
-        task = asyncio.create_task(llm.achat(about_shapes()))
-        assert await asyncio.to_thread(backend.entered.wait, 20)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(leave())
-    assert free_within_two_steps(backend, vlm)
+    check_cancelling_frees_the_engine(backend, vlm, lambda: llm.achat(about_shapes()))
 
 
 def test_leaving_a_stream_stops_the_engine(talking):
@@ -317,20 +310,13 @@ def test_leaving_a_stream_stops_the_engine(talking):
         gc.collect()
 
     asyncio.run(leave())
-    assert free_within_two_steps(backend, vlm)
+    check_free_within_two_forwards(backend, vlm)
     for chunk in llm.stream_chat(about_shapes()):
         assert chunk.delta
         break
     del chunk
     gc.collect()
     assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
-
-
-def free_within_two_steps(backend, vlm):
-    steps = backend.steps
-    backend.gate.release(100_000)
-    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
-    return backend.steps - steps <= 2 + 3
 
 
 def test_it_survives_pickling_and_dicts(llm):

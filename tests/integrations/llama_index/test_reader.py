@@ -29,6 +29,7 @@ from smolvlm_tools import (
     open_checkpoint,
 )
 from smolvlm_tools.backends.fake import FakeBackend
+from tests.support.gated import check_cancelling_frees_the_engine
 from tests.support.llama_index_scenes import paged, picture
 from tests.support.paths import SHAPES
 
@@ -299,9 +300,9 @@ def test_the_loop_is_free_while_a_page_is_looked_at(talking):
 
     async def load():
         task = asyncio.create_task(reader.aload_data(SHAPES))
-        assert await asyncio.to_thread(backend.entered.wait, 20)
+        await asyncio.to_thread(backend.wait_for)
         assert not task.done()  # the model waits for its gate, and the loop goes on
-        backend.gate.release(100_000)
+        backend.open()
         return await task
 
     (document,) = asyncio.run(load())
@@ -312,18 +313,7 @@ def test_cancelling_the_task_stops_the_engine_within_two_steps(talking):
     backend, vlm = talking
     reader = SmolVLMImageReader(engine=vlm)
 
-    async def leave():
-        task = asyncio.create_task(reader.aload_data(SHAPES))
-        assert await asyncio.to_thread(backend.entered.wait, 20)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(leave())
-    steps = backend.steps
-    backend.gate.release(100_000)
-    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
-    assert backend.steps - steps <= 2 + 3
+    check_cancelling_frees_the_engine(backend, vlm, lambda: reader.aload_data(SHAPES))
 
 
 def test_more_files_at_once_than_the_queue_holds_are_all_read(tmp_path, embedded):

@@ -47,7 +47,7 @@ def url():
 def guarded():
     """A server in this process that wants a token."""
     with SmolVLM.load("embedded") as vlm:
-        server = serve_engine(vlm, threading.Event())
+        server = serve_engine(vlm)
         with http_thread(server, token=TOKEN, allowed_hosts=("vision.lan:80",)) as address:
             yield address
 
