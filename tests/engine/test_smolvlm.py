@@ -8,17 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smolvlm_tools import BadOptions, BadPrompt, Busy, Cancelled, Closed, SmolVLM, open_checkpoint
+from smolvlm_tools import BadOptions, BadPrompt, Busy, Closed, SmolVLM
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.prompt.chat import END_OF_UTTERANCE, encode_text
-from tests.support.gated import GatedBackend, check_cancelling_frees_the_engine
-
-HELLO = [{"role": "user", "content": "hello"}]
-
-
-@pytest.fixture
-def checkpoint(tiny_a):
-    return open_checkpoint(tiny_a)
+from tests.support.gated import GatedBackend
+from tests.support.requests import HELLO
 
 
 def engine(checkpoint, text, **options) -> SmolVLM:
@@ -179,55 +173,6 @@ def test_a_prompt_longer_than_the_context_is_refused_with_its_length(checkpoint)
         vlm.generate([{"role": "user", "content": "word " * 20_000}])
 
 
-def test_an_event_cancels_between_two_tokens(checkpoint):
-    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " one two"))
-    cancel = threading.Event()
-    with SmolVLM(checkpoint, backend) as vlm:
-        stream = vlm.stream(HELLO, cancel=cancel)
-        backend.gate.release()
-        next(stream)
-        cancel.set()
-        backend.gate.release(100)
-        with pytest.raises(Cancelled):
-            list(stream)
-    assert backend.forwards <= 3
-
-
-def test_an_event_cancels_between_two_tiles(checkpoint):
-    class GatedTiles(GatedBackend):
-        encodes = 0
-
-        def encode(self, tiles):
-            self.encodes += 1
-            self.entered.release()
-            self.gate.acquire()
-            return super().encode(tiles)
-
-    backend = GatedTiles(checkpoint.config)
-    cancel = threading.Event()
-    with SmolVLM(checkpoint, backend) as vlm:
-        messages = [{"role": "user", "content": [{"type": "image", "image": image((128, 128))}]}]
-        stream = vlm.stream(messages, cancel=cancel)
-        backend.wait_for()
-        cancel.set()
-        backend.gate.release(100)
-        with pytest.raises(Cancelled):
-            next(stream)
-    assert (backend.encodes, backend.forwards) == (1, 0)
-
-
-def test_dropping_a_stream_frees_the_engine(checkpoint):
-    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 50))
-    with SmolVLM(checkpoint, backend) as vlm:
-        stream = vlm.stream(HELLO)
-        backend.gate.release()
-        next(stream)
-        del stream
-        backend.gate.release(200)
-        vlm.generate(HELLO, max_new_tokens=1)
-    assert backend.forwards <= 4
-
-
 def test_a_full_queue_is_busy_at_once_and_recovers(checkpoint):
     backend = GatedBackend(checkpoint.config, [5])
     with SmolVLM(checkpoint, backend, max_queue=2, batch_size=1) as vlm:
@@ -317,12 +262,6 @@ def test_async_twins_give_the_same_and_leave_the_loop_free(checkpoint):
 
     with SmolVLM(checkpoint, backend) as vlm:
         asyncio.run(main(vlm))
-
-
-def test_cancelling_a_task_stops_the_engine(checkpoint):
-    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 90))
-    with SmolVLM(checkpoint, backend) as vlm:
-        check_cancelling_frees_the_engine(backend, vlm, lambda: vlm.agenerate(HELLO))
 
 
 def test_a_plan_tells_the_cost_that_the_result_then_reports(checkpoint):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tests.support.paths import RECEIPT, SHAPES
 
+HELLO = [{"role": "user", "content": "hello"}]
+
 
 def asking(*parts: str | Path) -> list[dict]:
     """One user turn of texts and images."""

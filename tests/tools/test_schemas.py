@@ -56,7 +56,7 @@ def test_the_schemas_that_agents_get_are_locked(name):
     assert now == path.read_text(encoding="utf-8"), (
         f"the {name} schemas have changed: agents and saved prompts depend on them. If that is "
         "meant, run UPDATE_SNAPSHOTS=1 pytest tests/tools/test_schemas.py, review the diff of "
-        "tests/snapshots and say so in CHANGELOG.md"
+        "tests/tools/snapshots and say so in CHANGELOG.md"
     )
 
 

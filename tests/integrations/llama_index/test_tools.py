@@ -19,7 +19,6 @@ from tests.support.gated import check_cancelling_frees_the_engine
 from tests.support.paths import SHAPES
 from tests.support.tool_calls import CALLS
 
-pytest_plugins = ["tests.support.llama_index_fixtures"]
 ASK = {"image": str(SHAPES), "question": "What color is the circle?"}
 
 

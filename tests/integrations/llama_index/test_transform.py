@@ -33,8 +33,6 @@ from tests.support.gated import check_cancelling_frees_the_engine
 from tests.support.llama_index_scenes import drawn, paged, picture
 from tests.support.paths import SHAPES
 
-pytest_plugins = ["tests.support.llama_index_fixtures"]
-
 
 def encoded(colour):
     buffer = BytesIO()

@@ -1,4 +1,7 @@
-"""Scripted engines for the tests of LlamaIndex's adapters; a plugin of theirs."""
+"""Scripted engines, and a reader and a chat model over the embedded one.
+
+LlamaIndex is imported inside the fixtures: without it the test modules skip themselves.
+"""
 
 from __future__ import annotations
 
@@ -27,3 +30,21 @@ def talking(embedded):
     with SmolVLM(checkpoint, backend, batch_size=1) as vlm:
         yield backend, vlm
         backend.open()
+
+
+@pytest.fixture(scope="module")
+def reader(embedded):
+    from llama_index.readers.smolvlm import SmolVLMImageReader
+
+    made = SmolVLMImageReader(model=embedded, mode="caption")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def llm(embedded):
+    from llama_index.llms.smolvlm import SmolVLMLLM
+
+    made = SmolVLMLLM(model=embedded)
+    yield made
+    made.close()
