@@ -1,4 +1,4 @@
-"""The benchmark measures every row on every engine that loads, and says why others do not."""
+"""The benchmark measures every row on every engine that loads, and says why others do not load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The GPU checks: their judgement on any machine, and the checks themselves where CUDA is."""
+"""The runs of the GPU checks: without a device, and on CUDA where it is."""
 
 from __future__ import annotations
 

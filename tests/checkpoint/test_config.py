@@ -10,8 +10,6 @@ from smolvlm_tools import (
 from smolvlm_tools.checkpoint.config import ModelConfig
 from tests.support.checkpoints import build_tiny_checkpoint
 
-# Models
-
 
 @pytest.mark.parametrize(
     "change",

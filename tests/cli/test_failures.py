@@ -10,8 +10,6 @@ import pytest
 from smolvlm_tools import SmolVLM
 from tests.support.cli import REPLY, broken_images, only_line
 
-# Failures
-
 
 @pytest.mark.parametrize(
     "arguments",

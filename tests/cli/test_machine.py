@@ -10,8 +10,6 @@ from PIL import Image
 
 from tests.support.cli import broken_images, only_line
 
-# The other commands
-
 
 def test_a_plan_needs_no_weights(smolvlm, tiny_a, picture, tmp_path):
     for name in ("config.json", "preprocessor_config.json", "tokenizer.json"):

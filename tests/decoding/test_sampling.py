@@ -10,8 +10,6 @@ from smolvlm_tools import (
 )
 from smolvlm_tools.decoding.sampling import Sampler
 
-# Sampling
-
 
 @pytest.mark.parametrize(
     "options", [{"top_k": 7}, {"top_p": 0.8}, {"top_k": 30, "top_p": 0.51}, {"top_p": 1e-9}, {}]

@@ -21,9 +21,6 @@ def picture(size=(40, 30)) -> Image.Image:
     return Image.new("RGB", size, "red")
 
 
-# Arguments
-
-
 @pytest.mark.parametrize("question", [None, 5, b"what?", "", "\n"])
 def test_a_question_that_is_no_text_is_refused(vlm, question):
     with pytest.raises(BadPrompt, match="question"):

@@ -1,4 +1,4 @@
-"""What a second pair of eyes found: races, dropped replies, odd arguments, memory held too long."""
+"""Races, threads, text that is odd, and requests that leave nothing behind."""
 
 from __future__ import annotations
 
@@ -39,9 +39,6 @@ class Cache(SimpleNamespace):
 
     def __init__(self, capacity):
         super().__init__(capacity=capacity, length=0, prompt=None)
-
-
-# The queue
 
 
 def test_no_more_clients_than_places_are_never_told_busy(checkpoint):
@@ -149,9 +146,6 @@ def test_forty_threads_stream_side_by_side(checkpoint):
         for thread in threads:
             thread.join()
     assert texts == ["a red circle"] * 40
-
-
-# Text
 
 
 def test_a_lost_character_is_named_without_encoding_every_one(checkpoint):

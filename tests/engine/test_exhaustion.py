@@ -16,8 +16,6 @@ from smolvlm_tools.machine.exhaustion import ran_out
 from tests.support.memory import looking_at, picture
 from tests.support.requests import HELLO
 
-# Memory that runs out all the same
-
 
 class RunsOut(FakeBackend):
     """Runs out of memory at `stage`, so many times."""

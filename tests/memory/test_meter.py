@@ -10,8 +10,6 @@ import pytest
 from smolvlm_tools.machine.meter import LinuxProcess, Meter, SampledLinuxProcess, resident
 from tests.support.memory import MB
 
-# What is measured
-
 
 @pytest.mark.parametrize("mark", [LinuxProcess, SampledLinuxProcess])
 def test_a_span_sees_a_peak_that_is_over_when_it_ends(mark):

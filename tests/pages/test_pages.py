@@ -1,4 +1,4 @@
-"""Pages of PDF and TIFF files and plain images, honest ones and hostile ones made on the fly."""
+"""Pages of PDF files, honest and hostile ones, made on the fly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random JSON schemas, random walks through a grammar, and what a text has to hold to be valid.
+"""Random JSON schemas.
 
 The same seed gives the same schemas. One in eight has a keyword that cannot be enforced.
 """

@@ -1,4 +1,4 @@
-"""`Toolbox.call`: arguments, images, loading, results and errors, as an agent meets them."""
+"""`Toolbox.call`: what each tool returns for good arguments, as an agent meets it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from smolvlm_tools import (
 )
 from smolvlm_tools.tools import TOOLS, Toolbox
 from tests.support.tool_calls import CALLS, RED_CIRCLE, SHAPES, TOTAL
-
-# Results
 
 
 @pytest.mark.parametrize("name", TOOLS)
@@ -127,9 +125,6 @@ def test_null_means_left_out_because_strict_clients_send_every_argument(toolbox)
 
 def test_arguments_may_be_json_text_as_openai_sends_them(toolbox):
     assert toolbox.call("answer_question", json.dumps(RED_CIRCLE)).value == "red"
-
-
-# Time
 
 
 def test_a_plan_expects_the_time_that_calls_have_taken(vlm, tmp_path, monkeypatch):

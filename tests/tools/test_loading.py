@@ -22,9 +22,6 @@ def saying(checkpoint, text, **options):
     return SmolVLM(checkpoint, FakeBackend.saying(checkpoint, text), **options)
 
 
-# Loading
-
-
 def test_loading_and_planning_need_no_weights(embedded, monkeypatch):
     monkeypatch.setattr(SmolVLM, "load", lambda *a, **k: pytest.fail("the weights were loaded"))
     with Toolbox.load("embedded") as toolbox:

@@ -1,4 +1,4 @@
-"""LoRA adapters: what is merged equals peft's own merge, and what does not fit is refused."""
+"""LoRA adapters: what is merged equals peft's own merge."""
 
 from __future__ import annotations
 

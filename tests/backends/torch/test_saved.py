@@ -1,4 +1,4 @@
-"""`smolvlm quantize`: what it writes scores as what is quantized at load; memory stays bounded."""
+"""`smolvlm quantize`: what it writes scores as what is quantized at load."""
 
 from __future__ import annotations
 

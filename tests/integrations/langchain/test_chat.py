@@ -1,4 +1,4 @@
-"""`ChatSmolVLM` beside its messages: options, sharing, caches, cancelling, structure, metadata."""
+"""`ChatSmolVLM` beside its messages: options, sharing, caches, cancelling, metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`SmolVLMLLM`: messages with images, streams, structured answers, and each on an event loop."""
+"""`SmolVLMLLM`: messages with images, streams, options, and each on an event loop."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("llama_index.core", reason="llama-index-core, the extra, is not installed")
 
 import fsspec
+from llama_index.core.schema import MetadataMode
 from llama_index.readers.smolvlm import EngineMissing, SmolVLMImageReader
 
 from smolvlm_tools import (
@@ -23,9 +24,41 @@ from smolvlm_tools import (
 )
 from smolvlm_tools.backends.fake import FakeBackend
 from tests.support.gated import check_cancelling_frees_the_engine
-from tests.support.llama_index_folders import of_folder
+from tests.support.llama_index_folders import RED_CIRCLE, of_folder
 from tests.support.llama_index_scenes import paged, picture
 from tests.support.paths import SHAPES
+
+
+def test_it_is_a_reader_by_its_base_classes():
+    names = [base.__name__ for base in SmolVLMImageReader.__mro__]
+    assert {"BasePydanticReader", "BaseReader", "BaseComponent"} <= set(names)
+
+
+def test_an_image_becomes_one_document_with_text_image_and_what_is_known(reader):
+    (document,) = reader.load_data(SHAPES, extra_info={"owner": "me"})
+    assert RED_CIRCLE in document.text
+    assert document.image_resource.path == SHAPES
+    assert document.image_resource.mimetype == "image/png"
+    about = document.metadata
+    assert about["owner"] == "me" and about["page_label"] == "1" and about["pages"] == 1
+    assert about["smolvlm_model"] == "smolvlm-embedded"
+    assert about["caption_finish_reason"] == "stop" and 0 < about["caption_confidence"] <= 1
+    assert about["caption_image_tokens"] > 0
+    assert all(isinstance(value, (str, int, float)) for value in about.values())
+
+
+def test_what_is_noise_stays_out_of_embeddings_and_prompts(reader):
+    (document,) = reader.load_data(SHAPES, extra_info={"owner": "me"})
+    embedded = document.get_content(MetadataMode.EMBED)
+    prompt = document.get_content(MetadataMode.LLM)
+    assert embedded == f"owner: me\n\n{document.text}"
+    assert "page_label: 1" in prompt and "sha256" not in prompt and "confidence" not in prompt
+    assert document.metadata["image_sha256"] in document.get_content(MetadataMode.ALL)
+
+
+def test_the_metadata_are_the_same_in_every_run(reader):
+    (first,), (second,) = reader.load_data(SHAPES), reader.load_data(SHAPES)
+    assert first.metadata == second.metadata and first.hash == second.hash
 
 
 @pytest.mark.parametrize(
