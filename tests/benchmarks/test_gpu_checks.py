@@ -23,7 +23,7 @@ def test_decode_speed_is_what_a_long_reply_takes_beyond_a_short_one(monkeypatch)
         now[0] += 0.5 + 0.01 * (count - 1)
         return 33
 
-    monkeypatch.setattr("benchmarks.gpu_speed.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("benchmarks.gpu.speed.time.perf_counter", lambda: now[0])
     found = time_replies(reply, lambda: None, runs=5)
     assert found["first_token_s"] == pytest.approx(0.5)
     assert found["decode_tokens_per_s"] == pytest.approx(100)
