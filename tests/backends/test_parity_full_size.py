@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.checkpoints.make import build_checkpoint
 from smolvlm_tools import SmolVLM
-from tests.backends.test_parity import CASES, check_case
+from tests.support.parity import CASES, check_case
 
 LARGER = {
     "text only": ("text only", [], "native"),

@@ -11,7 +11,7 @@ from PIL import Image
 from smolvlm_tools import SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.constraints import choices, regex
-from tests.constraints.test_answers import COLOURS, Scene
+from tests.support.answer_types import COLOURS, Scene
 
 
 @pytest.fixture(scope="module", params=["onnx", "torch", "openvino", "growing"])

@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import random
-import threading
-from pathlib import Path
 
 import pytest
 
 from smolvlm_tools import CacheLimits, Cancelled, SmolVLM, Usage, open_checkpoint
-from tests.support.paths import ROOT
-
-IMAGES = ROOT / "examples" / "images"
-SHAPES, RECEIPT = IMAGES / "shapes.png", IMAGES / "receipt.png"
-
-
-def asking(*parts: str | Path) -> list[dict]:
-    """One user turn of texts and images."""
-    content = [
-        {"type": "image", "image": part}
-        if isinstance(part, Path)
-        else {"type": "text", "text": part}
-        for part in parts
-    ]
-    return [{"role": "user", "content": content}]
-
-
-CONVERSATIONS = [
-    asking(SHAPES, "What color is the circle?"),
-    asking(RECEIPT, "What does it say?"),
-    asking(SHAPES, "How many shapes are there?"),
-    asking("hello"),
-    asking("What is in ", SHAPES, " and in ", RECEIPT, "?"),
-    asking(SHAPES, RECEIPT, "Which one is larger?"),
-    asking(SHAPES, RECEIPT, "Which one is smaller?"),
-    [
-        *asking(SHAPES, "What color is the circle?"),
-        {"role": "assistant", "content": "red"},
-        *asking("Sure?"),
-    ],
-    asking(SHAPES, "What color is the circle?"),
-]
+from tests.support.paths import RECEIPT, SHAPES
+from tests.support.requests import CONVERSATIONS, Countdown, asking
 
 
 @pytest.fixture(scope="module", params=["onnx", "torch"])
@@ -145,15 +113,3 @@ def test_cancelling_at_any_moment_leaves_caches_valid(load, fresh):
             except Cancelled:
                 pass
             assert said(vlm, CONVERSATIONS[number])[0] == fresh[number]
-
-
-class Countdown(threading.Event):
-    """Is set after it was asked so many times."""
-
-    def __init__(self, times: int) -> None:
-        super().__init__()
-        self.times = times
-
-    def is_set(self) -> bool:
-        self.times -= 1
-        return self.times < 0

@@ -5,27 +5,17 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pytest
 from PIL import Image
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel
 
 from smolvlm_tools import BadOptions, BadPrompt, SmolVLM
 from smolvlm_tools.constraints import choices, integer, lines
+from tests.support.answer_types import COLOURS, Scene, Shape
 
 SHAPES = "examples/images/shapes.png"
-COLOURS = Literal["red", "green", "blue", "yellow"]
-
-
-class Shape(BaseModel):
-    color: Literal["red", "green", "blue"]
-    count: int = Field(ge=0, le=9)
-
-
-class Scene(BaseModel):
-    main: Shape
-    title: str
 
 
 def _refuse(value: int) -> int:

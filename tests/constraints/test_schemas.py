@@ -5,41 +5,17 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections import Counter
 from fractions import Fraction
-from functools import lru_cache
-from itertools import product
 from typing import Any
 
 import pytest
 
-from smolvlm_tools import SchemaNotSupported, SmolVLM, open_checkpoint
-from smolvlm_tools.constraints import Grammar, date, json_schema, lines, number, regex
-from smolvlm_tools.constraints.byte_matcher import byte_matcher
-from smolvlm_tools.constraints.compiler import ConstraintCompiler
+from smolvlm_tools import SchemaNotSupported
 from smolvlm_tools.constraints.completion import shortest_completion
-from smolvlm_tools.constraints.expressions import shortest_member
 from smolvlm_tools.constraints.schema import compile_json_schema
 from smolvlm_tools.constraints.schema.patterns import PatternError, pattern_regex
 from smolvlm_tools.constraints.schema.text import decimal_terminal, integer_terminal
-from tests.support.random_schemas import (
-    byte_walk,
-    check_valid,
-    random_schemas,
-    soup_schemas,
-    walk,
-)
-
-CUTS = (0, 3, 10, 30, 100, 300)
-
-
-_matcher = lru_cache(maxsize=4)(byte_matcher)
-
-
-def accepts(grammar: str, text: str) -> bool:
-    matcher = _matcher(grammar).deep_copy()
-    data = text.encode()
-    return matcher.try_consume_tokens(list(data)) == len(data) and matcher.is_accepting()
+from tests.support.schema_walks import accepts, byte_walk, check_valid
 
 
 def refusal(schema: Any) -> SchemaNotSupported:
@@ -47,100 +23,6 @@ def refusal(schema: Any) -> SchemaNotSupported:
         compile_json_schema(schema)
     assert caught.value.reason and caught.value.remedy and caught.value.keyword
     return caught.value
-
-
-def walk_and_check(schemas: list[Any]) -> Counter[str]:
-    """Texts of every schema, cut anywhere and completed, validate; refusals by keyword."""
-    refused: Counter[str] = Counter()
-    for index, schema in enumerate(schemas):
-        try:
-            grammar = compile_json_schema(schema)
-        except SchemaNotSupported as error:
-            refused[error.keyword] += 1
-            continue
-        for turn in range(2):
-            source = random.Random(f"{index}-{turn}")
-            cut = byte_walk(grammar, source, source.choice(CUTS))
-            check_valid(schema, (cut + shortest_completion(grammar, cut)).decode())
-    print(f"{len(schemas)} schemas, {refused.total()} refused before decoding: {dict(refused)}")
-    assert refused.total() < len(schemas) / 2
-    return refused
-
-
-@pytest.mark.parametrize("make", [random_schemas, soup_schemas])
-def test_random_texts_cut_anywhere_and_completed_validate(make):
-    assert walk_and_check(list(make(60)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("make", [random_schemas, soup_schemas])
-def test_random_texts_of_many_schemas_validate(make):
-    walk_and_check(list(make(2000, seed=7)))
-
-
-@pytest.fixture(scope="module")
-def compiler(embedded: str) -> ConstraintCompiler:
-    checkpoint = open_checkpoint(embedded)
-    return ConstraintCompiler(checkpoint.tokenizer(), checkpoint.config.text.vocab_size, [473])
-
-
-def test_random_tokens_of_the_embedded_vocabulary_validate_too(compiler):
-    for index, schema in enumerate(random_schemas(25, seed=1)):
-        try:
-            compiled = compiler.compile(json_schema(schema))
-        except SchemaNotSupported:
-            continue
-        source = random.Random(index)
-        taken = walk(compiled.start.deep_copy(), source, source.choice(CUTS), frozenset({473}))
-        cut = compiled.tokens.decode_bytes(taken)
-        ending = shortest_completion(json_schema(schema).lark, cut)
-        check_valid(schema, (cut + ending).decode()[1:])
-
-
-def _extract_and_check(vlm: SmolVLM, count: int) -> None:
-    refused: Counter[str] = Counter()
-    cut = 0
-    for index, schema in enumerate(random_schemas(count)):
-        source = random.Random(index)
-        options = {"max_new_tokens": source.choice([1, 2, 5, 10, 20, 40, 80, 160])}
-        try:
-            result = vlm.extract(
-                "examples/images/shapes.png",
-                schema,
-                temperature=source.choice([0.0, 1.0]),
-                seed=index,
-                **options,
-            )
-        except SchemaNotSupported as error:
-            refused[error.keyword] += 1
-            continue
-        check_valid(schema, result.text)
-        assert json.dumps(result.value) == json.dumps(json.loads(result.text))
-        assert ("truncated" in result.flags) == (result.finish_reason == "length")
-        cut += "truncated" in result.flags
-    print(f"{count} schemas: {refused.total()} refused before decoding {dict(refused)}, {cut} cut")
-    assert 0 < refused.total() < count / 3
-    assert 0 < cut < count - refused.total()
-
-
-@pytest.fixture(scope="module", params=["embedded", "random weights"])
-def vlm(request: pytest.FixtureRequest):
-    if request.param == "embedded":
-        engine = SmolVLM.load(request.getfixturevalue("embedded"))
-    else:
-        folder = request.getfixturevalue("tiny_onnx")
-        engine = SmolVLM.load(folder, backend="onnx", precision="fp32")
-    with engine:
-        yield engine
-
-
-def test_what_a_model_extracts_validates_wherever_it_is_cut(vlm):
-    _extract_and_check(vlm, 60)
-
-
-@pytest.mark.slow
-def test_what_a_model_extracts_validates_for_a_thousand_schemas(vlm):
-    _extract_and_check(vlm, 1000)
 
 
 ROW = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}}
@@ -399,96 +281,3 @@ def test_a_pattern_is_found_in_every_text_that_it_allows(pattern):
 def test_a_pattern_on_which_dialects_differ_is_refused(pattern):
     with pytest.raises(PatternError):
         pattern_regex(pattern)
-
-
-SMALL = [
-    "start: /(x[ab]{3}c?|y[ab])/\n",
-    'start: " " value\nvalue: A | B\nA: /a{2,4}/\nB: "abc" | "aab"\n',
-    "start: X\nX: /[ab]*/ & /(?:..)*/ & /(?:...)*/ & /.{1,}/\n",
-    'start: "[" (item (", " item){0,2} | "") "]"\nitem: "1" | "22"\n',
-    "start: /[a-c]*abcab[a-c]*/\n",
-    compile_json_schema({"enum": ["aa", "ab", "b", 1, [1, 2], {"a": 1}]}),
-    compile_json_schema({"type": "array", "items": {"enum": [10, 2]}, "minItems": 2}),
-    compile_json_schema({"type": "integer", "multipleOf": 37, "minimum": 1}),
-]
-
-
-def _shortest_by_trying(grammar: str, cut: bytes) -> int:
-    matchers = [byte_matcher(grammar)]
-    matchers[0].consume_tokens(list(cut))
-    for length in range(12):
-        if any(matcher.is_accepting() for matcher in matchers):
-            return length
-        after = []
-        for matcher, byte in product(matchers, range(256)):
-            if int.from_bytes(matcher.compute_bitmask(), "little") >> byte & 1:
-                copy = matcher.deep_copy()
-                copy.consume_token(byte)
-                after.append(copy)
-        matchers = after
-    raise AssertionError("no end within 11 bytes")
-
-
-@pytest.mark.parametrize("grammar", SMALL)
-def test_a_completion_is_the_shortest_there_is(grammar):
-    for seed in range(12):
-        cut = byte_walk(grammar, random.Random(seed), seed)
-        ending = shortest_completion(grammar, cut)
-        assert accepts(grammar, (cut + ending).decode())
-        assert len(ending) == _shortest_by_trying(grammar, cut)
-
-
-KINDS = [date(), lines(), number(), regex(r"[A-Z]{2}\d{4}(\.\d)?"), regex("[a-zé]*(foo|bär)x")]
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_every_kind_of_answer_is_completed_wherever_it_is_cut(kind: Grammar):
-    for seed in range(12):
-        cut = byte_walk(kind.lark, random.Random(seed), seed)
-        ending = shortest_completion(kind.lark, cut)
-        assert accepts(kind.lark, (cut + ending).decode())
-        kind.parse((cut + ending).decode()[1:])
-
-
-@pytest.mark.parametrize(
-    ("cut", "ending"),
-    [
-        ('{"n": "', '"}'),
-        ('{"n": "\\', '."}'),
-        ('{"n": "a\\\\', '"}'),
-        ('{"', 'n": ""}'),
-        ('{"n": "", "é": ', "0}"),
-        ('{"n": "", "é": -', "1}"),
-        ('{"n": "", "é": 1', "}"),
-        ('{"n": "", "é": 1.', "0}"),
-        ('{"n": ""}', ""),
-        ("", '{"n": ""}'),
-    ],
-)
-def test_a_document_is_closed_from_inside_of_anything(cut, ending):
-    schema = {
-        "properties": {"n": {"type": "string"}, "é": {"type": "number"}},
-        "required": ["n"],
-    }
-    found = shortest_completion(compile_json_schema(schema), cut.encode()).decode()
-    assert len(found) == len(ending)
-    check_valid(schema, cut + found)
-
-
-def test_a_character_that_is_cut_is_ended_first():
-    grammar = compile_json_schema({"type": "string"})
-    whole = '"€😀'.encode()
-    for length in range(1, len(whole)):
-        ending = shortest_completion(grammar, whole[:length])
-        assert accepts(grammar, (whole[:length] + ending).decode())
-
-
-def test_what_begins_no_text_of_the_grammar_cannot_be_completed():
-    with pytest.raises(SchemaNotSupported, match="begins no text"):
-        shortest_completion(compile_json_schema({"type": "integer"}), b"x")
-
-
-def test_an_expression_without_members_has_no_shortest_one():
-    assert shortest_member("/a+/ & /b+/") is None
-    assert shortest_member("/a{3}/", b"b") is None
-    assert shortest_member("/.*foo/", b"xf") == b"oo"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 
 import numpy as np
 import pytest
 
 from smolvlm_tools import BadOptions, Cancelled, ModelError, SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
-from tests.cache.test_reuse import CONVERSATIONS, asking
+from tests.support.gated import GatedBackend
+from tests.support.requests import CONVERSATIONS, asking
 
 OPTIONS = [
     {},
@@ -181,20 +181,14 @@ def test_an_empty_batch_is_no_work(watched):
 
 def test_places_of_cancelled_requests_in_a_full_queue_are_free_at_once(tiny_a):
     checkpoint = open_checkpoint(tiny_a)
-    gate = threading.Semaphore(0)
-
-    class Gated(FakeBackend):
-        def forward(self, token_ids, cache, features=()):
-            gate.acquire()
-            return super().forward(token_ids, cache, features)
-
-    with SmolVLM(checkpoint, Gated(checkpoint.config, [5]), batch_size=1, max_queue=1) as vlm:
+    backend = GatedBackend(checkpoint.config)
+    with SmolVLM(checkpoint, backend, batch_size=1, max_queue=1) as vlm:
         running = vlm.stream(asking("hello"), max_new_tokens=1)
         while vlm._worker._waiting:  # until the thread has taken it
             pass
         waiting = vlm.stream(asking("hello"), max_new_tokens=1)
         waiting.close()
-        gate.release(10)
+        backend.gate.release(10)
         after = vlm.stream(asking("hello"), max_new_tokens=1)
         assert running.result().usage.completion_tokens == 1
         assert after.result().usage.completion_tokens == 1

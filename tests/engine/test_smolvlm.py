@@ -8,37 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smolvlm_tools import BadOptions, BadPrompt, Busy, Cancelled, Closed, SmolVLM, open_checkpoint
+from smolvlm_tools import BadOptions, BadPrompt, Busy, Closed, SmolVLM
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.prompt.chat import END_OF_UTTERANCE, encode_text
-
-HELLO = [{"role": "user", "content": "hello"}]
-
-
-class GatedBackend(FakeBackend):
-    """A fake that waits before every forward until the test lets it go on."""
-
-    def __init__(self, config, script):
-        super().__init__(config, script)
-        self.entered, self.gate = threading.Semaphore(0), threading.Semaphore(0)
-        self.forwards = self.encodes = 0
-
-    def encode(self, tiles):
-        self.encodes += 1
-        self.entered.release()
-        self.gate.acquire()
-        return super().encode(tiles)
-
-    def forward(self, token_ids, cache, features=()):
-        self.forwards += 1
-        self.entered.release()
-        self.gate.acquire()
-        return super().forward(token_ids, cache, features)
-
-
-@pytest.fixture
-def checkpoint(tiny_a):
-    return open_checkpoint(tiny_a)
+from tests.support.gated import GatedBackend
+from tests.support.requests import HELLO
 
 
 def engine(checkpoint, text, **options) -> SmolVLM:
@@ -199,51 +173,11 @@ def test_a_prompt_longer_than_the_context_is_refused_with_its_length(checkpoint)
         vlm.generate([{"role": "user", "content": "word " * 20_000}])
 
 
-def test_an_event_cancels_between_two_tokens(checkpoint):
-    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " one two"))
-    cancel = threading.Event()
-    with SmolVLM(checkpoint, backend) as vlm:
-        stream = vlm.stream(HELLO, cancel=cancel)
-        backend.gate.release()
-        next(stream)
-        cancel.set()
-        backend.gate.release(100)
-        with pytest.raises(Cancelled):
-            list(stream)
-    assert backend.forwards <= 3
-
-
-def test_an_event_cancels_between_two_tiles(checkpoint):
-    backend = GatedBackend(checkpoint.config, [5])
-    cancel = threading.Event()
-    with SmolVLM(checkpoint, backend) as vlm:
-        messages = [{"role": "user", "content": [{"type": "image", "image": image((128, 128))}]}]
-        stream = vlm.stream(messages, cancel=cancel)
-        backend.entered.acquire()
-        cancel.set()
-        backend.gate.release(100)
-        with pytest.raises(Cancelled):
-            next(stream)
-    assert (backend.encodes, backend.forwards) == (1, 0)
-
-
-def test_dropping_a_stream_frees_the_engine(checkpoint):
-    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 50))
-    with SmolVLM(checkpoint, backend) as vlm:
-        stream = vlm.stream(HELLO)
-        backend.gate.release()
-        next(stream)
-        del stream
-        backend.gate.release(200)
-        vlm.generate(HELLO, max_new_tokens=1)
-    assert backend.forwards <= 4
-
-
 def test_a_full_queue_is_busy_at_once_and_recovers(checkpoint):
     backend = GatedBackend(checkpoint.config, [5])
     with SmolVLM(checkpoint, backend, max_queue=2, batch_size=1) as vlm:
         replies = [vlm.stream(HELLO, max_new_tokens=1)]
-        backend.entered.acquire()
+        backend.wait_for()
         replies += [vlm.stream(HELLO, max_new_tokens=1) for _ in range(2)]
         with pytest.raises(Busy):
             vlm.stream(HELLO)
@@ -286,7 +220,7 @@ def test_a_closed_engine_refuses_and_frees_waiting_callers(checkpoint):
     backend = GatedBackend(checkpoint.config, [5])
     vlm = SmolVLM(checkpoint, backend)
     running, waiting = vlm.stream(HELLO), vlm.stream(HELLO)
-    backend.entered.acquire()
+    backend.wait_for()
     closer = threading.Thread(target=vlm.close)
     closer.start()
     time.sleep(0.05)
@@ -328,23 +262,6 @@ def test_async_twins_give_the_same_and_leave_the_loop_free(checkpoint):
 
     with SmolVLM(checkpoint, backend) as vlm:
         asyncio.run(main(vlm))
-
-
-def test_cancelling_a_task_stops_the_engine(checkpoint):
-    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 90))
-
-    async def main(vlm: SmolVLM) -> None:
-        task = asyncio.create_task(vlm.agenerate(HELLO))
-        await asyncio.to_thread(backend.entered.acquire)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    with SmolVLM(checkpoint, backend) as vlm:
-        asyncio.run(main(vlm))
-        backend.gate.release(300)
-        vlm.generate(HELLO, max_new_tokens=1)
-    assert backend.forwards <= 3
 
 
 def test_a_plan_tells_the_cost_that_the_result_then_reports(checkpoint):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from smolvlm_tools import CacheLimits, Cancelled, SmolVLM
-from tests.cache.test_reuse import Countdown, asking
+from tests.support.requests import Countdown, asking
 
 BOUND = 16_000_000
 

@@ -1,125 +1,38 @@
-"""Pages of PDF and TIFF files and plain images, honest ones and hostile ones made on the fly."""
+"""Pages of PDF files, honest and hostile ones, made on the fly."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import subprocess
 import sys
 import threading
 import zlib
-from importlib.util import find_spec
 from io import BytesIO
 
 import pytest
-from PIL import Image, ImageDraw
 
 from smolvlm_tools import (
     BackendUnavailable,
     BadEncoding,
-    BadOptions,
     CorruptImage,
     ImageNotFound,
     ImagePolicy,
     ImageTooLarge,
     PasswordRequired,
     PathNotAllowed,
-    UnsupportedFormat,
     load_image,
 )
 from smolvlm_tools.pages import open_pages, read_pages
-
-pdf_only = pytest.mark.skipif(
-    find_spec("pypdfium2") is None,
-    reason="pypdfium2, the extra `pdf`, is not installed",
+from tests.support.documents import (
+    RED_SQUARE,
+    document,
+    encrypted,
+    pdf,
+    pdf_only,
+    png,
+    stream,
 )
-LETTER = b"0 0 612 792"
-
-
-def pdf(*objects: bytes, trailer: bytes = b"") -> bytes:
-    """A PDF file of these objects, of which the first is the catalog."""
-    out, offsets = bytearray(b"%PDF-1.4\n"), []
-    for number, body in enumerate(objects, 1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    size = len(objects) + 1
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
-    out += b"trailer<</Size %d/Root 1 0 R%s>>\n" % (size, trailer)
-    return bytes(out) + b"startxref\n%d\n%%%%EOF\n" % start
-
-
-def stream(data: bytes, entries: bytes = b"") -> bytes:
-    return b"<</Length %d%s>>stream\n%s\nendstream" % (len(data), entries, data)
-
-
-def document(pages: int = 1, box: bytes = LETTER, content: bytes = b"", count: int = 0) -> bytes:
-    """A document of equal pages."""
-    first = 4
-    kids = b" ".join(b"%d 0 R" % (first + index) for index in range(pages))
-    page = b"<</Type/Page/Parent 2 0 R/MediaBox[%s]/Contents 3 0 R>>" % box
-    return pdf(
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, count or pages),
-        stream(content),
-        *[page] * pages,
-    )
-
-
-RED_SQUARE = b"1 0 0 rg 100 500 200 200 re f"
-"""In the upper left of a letter page."""
-
-
-def tiff(*colours: str) -> bytes:
-    frames = [Image.new("RGB", (40 + 10 * i, 30), colour) for i, colour in enumerate(colours)]
-    out = BytesIO()
-    frames[0].save(out, "TIFF", save_all=True, append_images=frames[1:])
-    return out.getvalue()
-
-
-def png(size=(40, 30), colour="green") -> bytes:
-    out = BytesIO()
-    Image.new("RGB", size, colour).save(out, "PNG")
-    return out.getvalue()
-
-
-def encrypted(password: bytes) -> bytes:
-    """An empty document under RC4 with 40 bits (PDF 1.7, section 7.6.3, revision 2)."""
-    filler = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
-    padded = (password + filler)[:32]
-    rights, identity = -4, b"0123456789abcdef"
-    owner = rc4(hashlib.md5(padded).digest()[:5], padded)
-    seed = padded + owner + rights.to_bytes(4, "little", signed=True) + identity
-    user = rc4(hashlib.md5(seed).digest()[:5], filler)
-    crypt = b"/Encrypt<</Filter/Standard/V 1/R 2/O<%s>/U<%s>/P %d>>/ID[<%s><%s>]" % (
-        owner.hex().encode(),
-        user.hex().encode(),
-        rights,
-        identity.hex().encode(),
-        identity.hex().encode(),
-    )
-    return pdf(
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[%s]>>" % LETTER,
-        trailer=crypt,
-    )
-
-
-def rc4(key: bytes, data: bytes) -> bytes:
-    state, j = list(range(256)), 0
-    for i in range(256):
-        j = (j + state[i] + key[i % len(key)]) % 256
-        state[i], state[j] = state[j], state[i]
-    out, i, j = bytearray(), 0, 0
-    for byte in data:
-        i = (i + 1) % 256
-        j = (j + state[i]) % 256
-        state[i], state[j] = state[j], state[i]
-        out.append(byte ^ state[(state[i] + state[j]) % 256])
-    return bytes(out)
 
 
 @pdf_only
@@ -336,59 +249,3 @@ def test_pypdfium2_is_loaded_by_the_first_pdf_and_missed_with_a_remedy():
     )
     assert "pip install 'smolvlm-tools[pdf]'" in done.stdout
     assert issubclass(BackendUnavailable, Exception)
-
-
-def test_an_image_is_one_page_of_its_own_bytes():
-    data = png()
-    [page] = read_pages(data)
-    assert page.data == data
-    assert (page.total, page.mime, page.width, page.height) == (1, "image/png", 40, 30)
-    assert page.sha256 == load_image(data).sha256
-
-
-def test_every_page_of_a_tiff_is_a_page():
-    pages = list(read_pages(tiff("red", "blue", "green")))
-    assert [page.number for page in pages] == [1, 2, 3]
-    assert [page.width for page in pages] == [40, 50, 60]
-    colours = [load_image(page.data).pixels.getpixel((5, 5)) for page in pages]
-    assert colours == [(255, 0, 0), (0, 0, 255), (0, 128, 0)]
-
-
-def test_a_damaged_page_of_a_tiff_is_a_corrupt_image():
-    """The tag of the second page's width becomes one that nobody knows."""
-    data = bytearray(tiff("red", "blue"))
-    at = data.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00")
-    data[at : at + 2] = b"\xff\xfe"
-    with open_pages(bytes(data)) as pages:
-        assert pages.read(1).number == 1
-        with pytest.raises(CorruptImage, match="page 2 of the image is damaged"):
-            pages.read(2)
-
-
-def test_an_animation_is_one_page_that_tells_its_frames():
-    frames = [Image.new("P", (20, 20), i) for i in range(4)]
-    for i, frame in enumerate(frames):
-        ImageDraw.Draw(frame).point((i, i), 200)
-    out = BytesIO()
-    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
-    [page] = read_pages(out.getvalue())
-    assert (page.total, page.frames) == (1, 4)
-
-
-def test_a_source_that_is_no_image_is_refused_when_it_is_opened():
-    with pytest.raises(UnsupportedFormat):
-        open_pages(b"just some words, and no image")
-    with pytest.raises(CorruptImage):
-        open_pages(png()[:60])
-
-
-@pytest.mark.parametrize("number", [0, 2, -1])
-def test_a_page_that_is_not_there_is_a_bad_option(number):
-    with open_pages(png()) as pages, pytest.raises(BadOptions, match="Pages are 1 to 1"):
-        pages.read(number)
-
-
-@pytest.mark.parametrize("edge", [0, -1, 10**9])
-def test_a_size_that_is_none_is_a_bad_option(edge):
-    with pytest.raises(BadOptions, match="longest_edge"):
-        open_pages(png(), longest_edge=edge)

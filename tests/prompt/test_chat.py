@@ -13,8 +13,9 @@ from smolvlm_tools.errors import BadPrompt, ModelInvalid
 from smolvlm_tools.prompt.chat import ChatTemplate, encode_text
 from smolvlm_tools.prompt.request import parse_messages
 from smolvlm_tools.prompt.resolution import plan_grid
+from tests.support.conversations import CONVERSATIONS, IMAGE, fill, text
+from tests.support.pictures import SIZES, noise
 from tests.support.transformers_reference import load_processor, process
-from tests.vision.test_tiles import SIZES, noise
 
 SPECIAL = (
     "<|",
@@ -30,48 +31,12 @@ SPECIAL = (
 )
 
 
-def text(content: str) -> dict:
-    return {"type": "text", "text": content}
-
-
-IMAGE = {"type": "image"}
-CONVERSATIONS = {
-    "text only": ([{"role": "user", "content": [text("What is 2 + 12?")]}], 0),
-    "image first": ([{"role": "user", "content": [IMAGE, text("Describe it.")]}], 1),
-    "text first": ([{"role": "user", "content": [text("Look: "), IMAGE, text("\nWhat?")]}], 1),
-    "two interleaved": (
-        [{"role": "user", "content": [text("A "), IMAGE, text(" B "), IMAGE, text("Differ?")]}],
-        2,
-    ),
-    "three turns": (
-        [
-            {"role": "system", "content": [text("Be terse.")]},
-            {"role": "user", "content": [IMAGE, text("What is this?")]},
-            {"role": "assistant", "content": [text("A cat, 3 years old.")]},
-            {"role": "user", "content": [text("  And its colour?\n\n")]},
-        ],
-        1,
-    ),
-}
-
-
 def build(folder: Path, messages: list, images: list[Image.Image], resolution="native"):
     config = ModelConfig.from_folder(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     chat = ChatTemplate(tokenizer, config.image_token_id)
     grids = [plan_grid(image.size, config.image, resolution) for image in images]
-    remaining = iter(images)
-    filled = [
-        {
-            **turn,
-            "content": [
-                {**part, "image": next(remaining)} if part["type"] == "image" else part
-                for part in turn["content"]
-            ],
-        }
-        for turn in messages
-    ]
-    return chat.build(parse_messages(filled), grids)
+    return chat.build(parse_messages(fill(messages, images)), grids)
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)

@@ -1,36 +1,8 @@
-"""A scripted backend and drawn pictures for the tests of LlamaIndex's adapters."""
+"""Drawn pictures for the tests of LlamaIndex's adapters."""
 
 from __future__ import annotations
 
-import threading
-
 from PIL import Image, ImageDraw
-
-from smolvlm_tools.backends.fake import FakeBackend
-from tests.support.paths import ROOT
-
-IMAGES = ROOT / "examples" / "images"
-SHAPES, RECEIPT = IMAGES / "shapes.png", IMAGES / "receipt.png"
-
-
-class Counting(FakeBackend):
-    """Says " a shape" and counts its work; decodes only as often as its gate lets it."""
-
-    def __init__(self, config, script):
-        super().__init__(config, script)
-        self.entered, self.gate = threading.Event(), threading.Semaphore(100_000)
-        self.prefills = self.steps = 0
-
-    def forward(self, inputs, cache, *rest):
-        self.entered.set()
-        self.gate.acquire()
-        self.steps += 1
-        self.prefills += cache.prompt is None
-        return super().forward(inputs, cache, *rest)
-
-    def shut(self):
-        while self.gate.acquire(blocking=False):
-            pass
 
 
 def drawn(colour):

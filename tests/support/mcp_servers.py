@@ -20,16 +20,12 @@ from smolvlm_mcp.server import make_server
 from smolvlm_mcp.settings import read_settings
 
 from smolvlm_tools import SmolVLM, open_checkpoint
-from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.tools import TOOLS, ImageStore, Toolbox, agent_policy
-from tests.support.paths import ROOT
+from tests.support.gated import PATIENCE, GatedBackend
+from tests.support.paths import ROOT, SHAPES
 
-SHAPES = ROOT / "examples" / "images" / "shapes.png"
+PREFILL_AND_TWO_STEPS = 3
 ERAS = ["legacy", "2026-07-28"]
-PATIENCE = 60
-"""Seconds after which a test that waits has failed."""
-
-
 HELLO = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -88,57 +84,37 @@ def on_http(*flags: str, **more: str) -> Iterator[str]:
             drain.join(PATIENCE)
 
 
-class CountedBackend(FakeBackend):
-    """Counts decode steps; the third one waits until it is told to go on.
-
-    Attributes:
-        steps: decode steps begun.
-        reached: set when the third has begun.
-        go_on: what it waits for.
-    """
-
-    def __init__(self, config: Any, go_on: threading.Event) -> None:
-        super().__init__(config, range(300, 900))
-        self.steps = 0
-        self.reached = threading.Event()
-        self.go_on = go_on
-
-    def step(self, token_ids: Any, caches: Any) -> Any:
-        self.steps += 1
-        if self.steps == 3:
-            self.reached.set()
-            assert self.go_on.wait(PATIENCE), "nobody ended the wait"
-        return super().step(token_ids, caches)
-
-
 class WatchedToolbox:
-    """A toolbox that says when a call has ended, however it did."""
+    """A toolbox that calls `on_end` when a call has ended, however it did."""
 
-    def __init__(self, toolbox: Any, ended: threading.Event) -> None:
+    def __init__(self, toolbox: Any, on_end: Callable[[], None]) -> None:
         self._toolbox = toolbox
-        self._ended = ended
+        self._on_end = on_end
 
     async def acall(self, name: str, arguments: Mapping[str, Any], **options: Any) -> Any:
         try:
             return await self._toolbox.acall(name, arguments, **options)
         finally:
-            self._ended.set()
+            self._on_end()
 
 
-def counted_server(go_on: threading.Event, ended: threading.Event) -> tuple[Any, CountedBackend]:
-    """An MCP server over a counted backend, without roots."""
+def counted_server() -> tuple[Any, GatedBackend]:
+    """An MCP server whose third decode step waits until a call has ended, and its backend."""
     checkpoint = open_checkpoint("embedded")
-    backend = CountedBackend(checkpoint.config, go_on)
+    backend = GatedBackend(checkpoint.config, range(300, 900))
+    backend.gate.release(PREFILL_AND_TWO_STEPS)
     engine = SmolVLM(checkpoint, backend, max_queue=8, batch_size=8)
-    return serve_engine(engine, ended), backend
+    return serve_engine(engine, backend.open), backend
 
 
-def serve_engine(engine: SmolVLM | Callable[[], SmolVLM], ended: threading.Event) -> Any:
+def serve_engine(
+    engine: SmolVLM | Callable[[], SmolVLM], on_end: Callable[[], None] = lambda: None
+) -> Any:
     """An MCP server over an engine, which may read the example images."""
     store = ImageStore(agent_policy([SHAPES.parent]))
     toolbox = Toolbox(engine, store=store)
     cards = Cards("embedded", lambda: toolbox.loaded, store, "Images are accepted.")
-    return make_server(WatchedToolbox(toolbox, ended), cards)
+    return make_server(WatchedToolbox(toolbox, on_end), cards)
 
 
 @contextlib.contextmanager

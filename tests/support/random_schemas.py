@@ -1,21 +1,13 @@
-"""Random JSON schemas, random walks through a grammar, and what a text has to hold to be valid.
+"""Random JSON schemas.
 
 The same seed gives the same schemas. One in eight has a keyword that cannot be enforced.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import random
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.validators import validator_for
-
-from smolvlm_tools.constraints.byte_matcher import byte_matcher
 
 KEYS = [
     "a", "b", "name", "total", "größe", "цена", "値段", "😀", "with space", 'quo"te', "back\\slash",
@@ -225,116 +217,3 @@ class _Maker:
                 {"properties": {"a": {"minimum": 5}, "d": self.any(0)}, "required": ["a"]},
             ]
         }
-
-
-def check_valid(schema: Any, text: str) -> None:
-    """Assert that a text is one line of well-formed JSON whose value validates, formats too."""
-    value = json.loads(text, parse_constant=lambda name: math.nan)
-    assert not _is_unsafe(text, value), text
-    kind = validator_for(schema, default=Draft202012Validator)
-    errors = [
-        f"{error.json_path}: {error.message}"
-        for error in kind(schema, format_checker=kind.FORMAT_CHECKER).iter_errors(value)
-    ]
-    assert not errors, (schema, text, errors)
-
-
-def _is_unsafe(text: str, value: Any) -> bool:
-    if isinstance(value, float) and not math.isfinite(value):
-        return True
-    if isinstance(value, (list, dict)):
-        inner = value.values() if isinstance(value, dict) else value
-        return any(_is_unsafe("", each) for each in inner)
-    return bool(re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text))
-
-
-def walk(matcher: Any, source: random.Random, most: int, ends: range | frozenset[int]) -> list[int]:
-    """Up to `most` tokens, each drawn from those that `matcher` allows; none of `ends`."""
-    taken: list[int] = []
-    while len(taken) < most:
-        bits = int.from_bytes(matcher.compute_bitmask(), "little")
-        allowed = [i for i in range(bits.bit_length()) if bits >> i & 1]
-        assert allowed, matcher.get_error() or "a dead end"
-        token = source.choice(allowed)
-        if token in ends:
-            break
-        assert matcher.consume_token(token), matcher.get_error()
-        taken.append(token)
-    return taken
-
-
-def byte_walk(grammar: str, source: random.Random, most: int) -> bytes:
-    """The beginning, or all, of a text of the grammar, up to `most` bytes."""
-    return bytes(walk(byte_matcher(grammar), source, most, frozenset({256})))
-
-
-def soup_schemas(count: int, seed: int = 0) -> Iterator[Any]:
-    """Keywords thrown together with no regard for types, so that many hold at once or none can."""
-    for index in range(count):
-        source = random.Random(f"soup-{seed}-{index}")
-        schema = _soup(source, 2)
-        if isinstance(schema, dict):
-            schema["$defs"] = {"d": _soup(source, 1), "e": _soup(source, 0)}
-        yield schema
-
-
-def _soup(source: random.Random, depth: int) -> Any:
-    if source.random() < 0.06:
-        return source.random() < 0.8
-    chosen = source.sample(sorted(_SOUP), source.randint(0, 5))
-    return {keyword: _SOUP[keyword](source, depth - 1) for keyword in chosen}
-
-
-def _inner(source: random.Random, depth: int) -> Any:
-    return _soup(source, depth) if depth >= 0 else source.choice([True, {}, {"type": "string"}])
-
-
-def _names(source: random.Random, _: int) -> list[str]:
-    return source.sample(["a", "b", "c", "é"], source.randint(0, 3))
-
-
-def _type(source: random.Random, _: int) -> str | list[str]:
-    kinds = ["null", "boolean", "integer", "number", "string", "array", "object"]
-    return source.choice([source.choice(kinds), source.sample(kinds, 2)])
-
-
-def _one_of(*values: Any) -> Callable[[random.Random, int], Any]:
-    return lambda source, _: source.choice(values)
-
-
-def _list_of(low: int, high: int) -> Callable[[random.Random, int], Any]:
-    return lambda source, depth: [_inner(source, depth) for _ in range(source.randint(low, high))]
-
-
-_VALUES = [*TEXTS, 0, 1, 2, 6, 1.0, 2.5, True, False, None, [], [1], ["a", 2], {}, {"a": 1}]
-_SOUP: dict[str, Callable[[random.Random, int], Any]] = {
-    "type": _type,
-    "enum": lambda source, _: source.sample(_VALUES, source.randint(1, 8)),
-    "const": _one_of(*_VALUES),
-    "minimum": _one_of(-3, 0, 1.5, 2),
-    "maximum": _one_of(0, 2, 6.25, 100, 10**20),
-    "exclusiveMinimum": _one_of(-1, 0, 0.1),
-    "exclusiveMaximum": _one_of(1, 2.5, 7),
-    "multipleOf": _one_of(1, 2, 3, 0.5),
-    "minLength": _one_of(0, 1, 2, 3),
-    "maxLength": _one_of(0, 1, 3, 6),
-    "pattern": _one_of(*PATTERNS),
-    "format": _one_of(*FORMATS),
-    "items": _inner,
-    "prefixItems": _list_of(1, 2),
-    "minItems": _one_of(0, 1, 2),
-    "maxItems": _one_of(0, 1, 2, 4),
-    "uniqueItems": _one_of(True, False, False),
-    "properties": lambda source, depth: {n: _inner(source, depth) for n in _names(source, 0)},
-    "patternProperties": lambda source, depth: {
-        source.choice(["^a", "b$", "^x_"]): _inner(source, depth)
-    },
-    "additionalProperties": _inner,
-    "required": _names,
-    "minProperties": _one_of(0, 1, 2),
-    "maxProperties": _one_of(0, 1, 3),
-    "allOf": _list_of(1, 2),
-    "anyOf": _list_of(1, 3),
-    "oneOf": _list_of(1, 2),
-    "$ref": _one_of("#/$defs/d", "#/$defs/e"),
-}

@@ -10,24 +10,10 @@ import pytest
 from smolvlm_tools import BadArguments, Busy, Cancelled, ModelNotFound, SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.tools import TOOLS, Toolbox
+from tests.support.gated import GatedBackend, check_cancelling_frees_the_engine
 from tests.support.tool_calls import CALLS, SHAPES
 
 DESCRIBE = {"image": SHAPES}
-
-
-class Gated(FakeBackend):
-    """Talks without end; decodes only as often as it is let."""
-
-    def __init__(self, config, let=0):
-        super().__init__(config, [5])
-        self.entered, self.gate = threading.Event(), threading.Semaphore(let)
-        self.steps = 0
-
-    def forward(self, *arguments):
-        self.entered.set()
-        self.gate.acquire()
-        self.steps += 1
-        return super().forward(*arguments)
 
 
 @pytest.fixture
@@ -38,15 +24,11 @@ def checkpoint(embedded):
 @pytest.fixture
 def gated(checkpoint):
     """A gated backend and an engine that runs it with room for one call and one that waits."""
-    backend = Gated(checkpoint.config)
+    backend = GatedBackend(checkpoint.config)
     vlm = SmolVLM(checkpoint, backend, batch_size=1, max_queue=1)
     yield backend, vlm
-    backend.gate.release(100_000)
+    backend.open()
     vlm.close()
-
-
-def entered(backend):
-    return asyncio.to_thread(backend.entered.wait, 20)
 
 
 def test_every_tool_returns_the_same_to_a_loop(embedded):
@@ -76,19 +58,10 @@ def test_errors_reach_a_loop_as_they_reach_a_thread(checkpoint, tmp_path):
 
 def test_cancelling_a_call_frees_the_engine_within_two_steps(gated):
     backend, vlm = gated
-
-    async def leave():
-        task = asyncio.create_task(Toolbox(vlm).acall("describe_image", DESCRIBE))
-        await entered(backend)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(leave())
-    steps = backend.steps
-    backend.gate.release(100_000)
-    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
-    assert backend.steps - steps <= 2 + 3
+    toolbox = Toolbox(vlm)
+    check_cancelling_frees_the_engine(
+        backend, vlm, lambda: toolbox.acall("describe_image", DESCRIBE)
+    )
 
 
 def test_an_event_ends_a_call_of_a_loop(gated):
@@ -98,7 +71,7 @@ def test_an_event_ends_a_call_of_a_loop(gated):
         cancel = threading.Event()
         call = Toolbox(vlm).acall("describe_image", DESCRIBE, cancel=cancel)
         task = asyncio.create_task(call)
-        await entered(backend)
+        await asyncio.to_thread(backend.wait_for)
         cancel.set()
         backend.gate.release(2)
         with pytest.raises(Cancelled):
@@ -113,7 +86,7 @@ def test_who_finds_the_queue_full_is_told_to_come_back(gated):
     async def crowd():
         toolbox = Toolbox(vlm)
         first = asyncio.create_task(toolbox.acall("describe_image", DESCRIBE))
-        await entered(backend)
+        await asyncio.to_thread(backend.wait_for)
         waiting = [asyncio.create_task(toolbox.acall("describe_image", DESCRIBE)) for _ in range(4)]
         done: set[asyncio.Task] = set()
         while len(done) < 3:  # one finds room
@@ -121,7 +94,7 @@ def test_who_finds_the_queue_full_is_told_to_come_back(gated):
             done |= more
         assert all(isinstance(task.exception(), Busy) for task in done)
         assert all(task.exception().retry_after > 0 for task in done)
-        backend.gate.release(100_000)
+        backend.open()
         outcomes = await asyncio.gather(first, *waiting, return_exceptions=True)
         assert sum(isinstance(outcome, Busy) for outcome in outcomes) == 3
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ...checkpoint import Checkpoint
-from ...checkpoint.safetensors import INDEX, SINGLE, shard_names
+from ...checkpoint.safetensors import INDEX, SINGLE, shard_names, tensor_places
 from ...errors import ModelInvalid, ModelNotFound
 from .formats.matrix import Layout, Stored
 

@@ -1,4 +1,4 @@
-"""`ChatSmolVLM` beside its messages: options, sharing, caches, cancelling, structure, metadata."""
+"""`ChatSmolVLM` beside its messages: options, sharing, caches, cancelling, metadata."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pickle
 import subprocess
 import sys
 import threading
-from typing import Any
 
 import pytest
 
@@ -20,57 +19,14 @@ from langchain_core.messages import HumanMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langchain_smolvlm import ChatSmolVLM
-from pydantic import BaseModel, Field
-from typing_extensions import TypedDict
 
-from smolvlm_tools import BadOptions, SchemaNotSupported, SmolVLM, open_checkpoint
-from smolvlm_tools.backends.fake import FakeBackend
-
-SHAPES = ROOT / "examples" / "images" / "shapes.png"
-
-
-def ask(question="What color is the circle?"):
-    return [
-        HumanMessage([{"type": "image", "path": str(SHAPES)}, {"type": "text", "text": question}])
-    ]
-
-
-class Scripted(FakeBackend):
-    """Counts what it computes; once armed, every decode step waits for the test's leave."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.steps, self.prompts = 0, 0
-        self.entered, self.leave = threading.Semaphore(0), threading.Semaphore(0)
-        self.armed = False
-
-    def forward(self, token_ids, cache, features=()):
-        if cache.prompt is None:
-            self.prompts += 1
-        return super().forward(token_ids, cache, features)
-
-    def step(self, token_ids, caches):
-        self.steps += 1
-        if self.armed:
-            self.entered.release()
-            self.leave.acquire()
-        return super().step(token_ids, caches)
-
-
-@pytest.fixture
-def scripted(tiny_a):
-    """An engine that says nine words, its backend, and a chat model over it."""
-    checkpoint = open_checkpoint(tiny_a)
-    backend = Scripted.saying(checkpoint, " one two three four five six seven eight nine")
-    with SmolVLM(checkpoint, backend) as vlm:
-        yield vlm, backend
-
-
-@pytest.fixture(scope="module")
-def chat(embedded):
-    model = ChatSmolVLM(model=embedded)
-    yield model
-    model.close()
+from smolvlm_tools import BadOptions, SmolVLM, open_checkpoint
+from tests.support.gated import (
+    GatedBackend,
+    check_cancelling_frees_the_engine,
+    check_free_within_two_forwards,
+)
+from tests.support.langchain_scenes import ask
 
 
 def test_a_reply_carries_usage_and_the_fields_of_the_result(chat):
@@ -215,9 +171,9 @@ def test_caches_keep_apart_what_differs_and_find_what_does_not(scripted):
     cold, warm = (ChatSmolVLM(engine=vlm, cache=cache, temperature=t) for t in (0.0, 1.0))
 
     def runs(chat, *arguments, **options):
-        before = backend.prompts
+        before = backend.prefills
         chat.invoke(*arguments, **options)
-        return backend.prompts - before
+        return backend.prefills - before
 
     assert [runs(cold, "count"), runs(cold, "count")] == [1, 0]
     assert [runs(warm, "count"), runs(warm, "count", max_tokens=3)] == [1, 1]
@@ -232,8 +188,6 @@ def test_caches_keep_apart_what_differs_and_find_what_does_not(scripted):
 
 def test_a_batch_is_decoded_together(tiny_a):
     """The backend waits until all four are in the queue, and then sees all four in one step."""
-    all_there = threading.Event()
-    barrier = threading.Barrier(4, action=all_there.set)
 
     class Together(SmolVLM):
         def generate(self, messages, **options):
@@ -241,12 +195,8 @@ def test_a_batch_is_decoded_together(tiny_a):
             barrier.wait()
             return reply.result()
 
-    class Waiting(FakeBackend):
+    class Waiting(GatedBackend):
         widest = 0
-
-        def forward(self, *arguments):
-            all_there.wait()
-            return super().forward(*arguments)
 
         def step(self, token_ids, caches):
             self.widest = max(self.widest, len(caches))
@@ -254,6 +204,7 @@ def test_a_batch_is_decoded_together(tiny_a):
 
     checkpoint = open_checkpoint(tiny_a)
     backend = Waiting.saying(checkpoint, " one two three four")
+    barrier = threading.Barrier(4, action=backend.open)
     with Together(checkpoint, backend) as vlm:
         replies = ChatSmolVLM(engine=vlm).batch(["a", "b", "c", "d"])
     assert {reply.text for reply in replies} == {"one two three four"}
@@ -287,110 +238,28 @@ def test_cancelling_a_task_stops_the_engine_within_two_steps(streaming, scripted
     vlm, backend = scripted
     chat = ChatSmolVLM(engine=vlm, max_new_tokens=500, repetition_guard=False, streaming=streaming)
 
-    async def cancel() -> int:
-        backend.armed = True
-        task = asyncio.create_task(chat.ainvoke("count", ignore_eos=True))
-        for _ in range(3):
-            await asyncio.to_thread(backend.entered.acquire)
-            backend.leave.release()
-        await asyncio.to_thread(backend.entered.acquire)  # inside the fourth step
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        at = backend.steps
-        backend.armed = False
-        backend.leave.release()
-        after = ChatSmolVLM(engine=vlm, max_new_tokens=1)
-        await after.ainvoke("count")  # waits in the engine behind what is left of the first
-        return backend.steps - at
-
-    assert asyncio.run(cancel()) <= 2
+    backend.shut()
+    check_cancelling_frees_the_engine(
+        backend, vlm, lambda: chat.ainvoke("count", ignore_eos=True), decoded=4
+    )
 
 
 def test_leaving_a_stream_stops_the_engine_within_two_steps(scripted):
     vlm, backend = scripted
     chat = ChatSmolVLM(engine=vlm, max_new_tokens=500, repetition_guard=False)
 
-    async def leave() -> int:
+    backend.shut()
+
+    async def leave() -> None:
+        backend.gate.release(3)
         stream = chat.astream("count", ignore_eos=True)
         async for _ in stream:
             break
-        backend.armed = True
-        await asyncio.to_thread(backend.entered.acquire)
+        await asyncio.to_thread(backend.wait_for, 4)
         await stream.aclose()
-        at = backend.steps
-        backend.armed = False
-        backend.leave.release()
-        await ChatSmolVLM(engine=vlm, max_new_tokens=1).ainvoke("count")
-        return backend.steps - at
 
-    assert asyncio.run(leave()) <= 2
-
-
-class Circle(BaseModel):
-    """A circle in a picture."""
-
-    color: str = Field(description="of the circle", max_length=12)
-    count: int = Field(ge=0, le=9)
-
-
-class CircleDict(TypedDict):
-    """A circle in a picture."""
-
-    color: str
-    count: int
-
-
-SCHEMAS: dict[str, Any] = {
-    "pydantic": Circle,
-    "TypedDict": CircleDict,
-    "JSON schema": Circle.model_json_schema(),
-    "OpenAI": {
-        "name": "circle",
-        "description": "A circle.",
-        "parameters": {k: v for k, v in Circle.model_json_schema().items() if k != "description"},
-    },
-}
-
-
-@pytest.mark.parametrize("kind", SCHEMAS)
-@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
-def test_structured_output_fits_its_schema_by_every_way(kind, method, chat):
-    model = chat.with_structured_output(SCHEMAS[kind], method=method).bind(max_new_tokens=40)
-    values = [model.invoke(ask()), asyncio.run(model.ainvoke(ask())), list(model.stream(ask()))[-1]]
-    for value in values:
-        data = value.model_dump() if kind == "pydantic" else value
-        assert isinstance(value, Circle if kind == "pydantic" else dict)
-        assert set(data) == {"color", "count"}
-        assert isinstance(data["count"], int)
-
-
-def test_structured_output_with_the_raw_message(chat):
-    model = chat.with_structured_output(Circle, include_raw=True)
-    found = model.invoke(ask())
-    assert isinstance(found["parsed"], Circle)
-    assert found["parsing_error"] is None
-    assert found["raw"].response_metadata["field_confidence"].keys() == {"/color", "/count"}
-
-
-def test_structured_output_without_a_schema_is_some_json_object(chat):
-    assert isinstance(chat.with_structured_output(max_new_tokens=40).invoke(ask()), dict)
-
-
-def test_what_cannot_be_enforced_is_said(chat):
-    recursive = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(?=x)y"}}}
-    with pytest.raises(SchemaNotSupported):
-        chat.with_structured_output(recursive).invoke(ask())
-    with pytest.raises(BadOptions, match="unknown method"):
-        chat.with_structured_output(Circle, method="guess")
-    with pytest.raises(NotImplementedError):
-        chat.bind_tools([Circle])
-
-
-def test_an_answer_of_a_type_may_be_asked_for_with_any_call(chat):
-    reply = chat.invoke(ask("Is there a circle?"), answer=bool)
-    assert reply.response_metadata["value"] is True
-    assert set(reply.response_metadata["probabilities"]) == {"yes", "no"}
+    asyncio.run(leave())
+    check_free_within_two_forwards(backend, vlm)
 
 
 def test_the_model_tells_tracers_what_it_is(chat):

@@ -1,4 +1,4 @@
-"""`SmolVLMLLM`: messages with images, streams, structured answers, and each on an event loop."""
+"""`SmolVLMLLM`: messages with images, streams, options, and each on an event loop."""
 
 from __future__ import annotations
 
@@ -22,11 +22,8 @@ from llama_index.core.base.llms.types import (
     MessageRole,
     TextBlock,
 )
-from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.llms.smolvlm import SmolVLMLLM, to_messages
-from llama_index.llms.smolvlm.messages import asking_for_json
 from llama_index.readers.smolvlm import EngineMissing
-from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from smolvlm_tools import (
     BadOptions,
@@ -37,35 +34,11 @@ from smolvlm_tools import (
     UnsupportedFormat,
     UrlNotAllowed,
 )
-from tests.support.llama_index_scenes import RECEIPT, SHAPES
+from tests.support.gated import check_cancelling_frees_the_engine, check_free_within_two_forwards
+from tests.support.llama_index_questions import QUESTION, about_shapes, asked
+from tests.support.paths import SHAPES
 
-pytest_plugins = ["tests.support.llama_index_fixtures"]
-QUESTION = "What color is the circle?"
 ENCODED = base64.b64encode(SHAPES.read_bytes())
-
-
-class Receipt(BaseModel):
-    vendor: str = Field(max_length=40)
-    total: float
-
-
-def asked(image, text=QUESTION):
-    return [ChatMessage(blocks=[image, TextBlock(text=text)])]
-
-
-def about_shapes():
-    return asked(ImageBlock(path=SHAPES))
-
-
-def about_receipt():
-    return asked(ImageBlock(path=RECEIPT), "What is the total?")
-
-
-@pytest.fixture(scope="module")
-def llm(embedded):
-    made = SmolVLMLLM(model=embedded)
-    yield made
-    made.close()
 
 
 def test_it_is_an_llm_by_its_base_classes():
@@ -232,77 +205,11 @@ def test_options_come_with_the_call_over_the_fields(counting):
         SmolVLMLLM(engine=vlm).complete("Hello", max_token_s=1)
 
 
-def test_structured_answers_fit_their_class_by_constrained_decoding(llm):
-    messages = about_receipt()
-    found = llm.structured_predict(Receipt, ChatPromptTemplate(message_templates=messages))
-    assert isinstance(found, Receipt) and found.total == 7.5
-    through = llm.as_structured_llm(Receipt).chat(messages)
-    assert through.raw == found
-    text_only = llm.structured_predict(Receipt, PromptTemplate("A {what}?"), what="receipt")
-    assert isinstance(text_only, Receipt)
-    (streamed,) = llm.stream_structured_predict(
-        Receipt, ChatPromptTemplate(message_templates=messages)
-    )
-    assert streamed == found
-
-
-def test_a_structured_prompt_asks_for_json_once_and_the_callers_messages_stay_as_they_are():
-    given = about_receipt()
-    asked_for = asking_for_json(given)
-    assert asked_for[-1].blocks[-1].text == "What is the total? Answer in JSON."
-    assert given[-1].blocks[-1].text == "What is the total?"
-    assert asked_for[-1].blocks[0] is given[-1].blocks[0]
-    assert asking_for_json(asked_for) == asked_for
-    picture_only = [ChatMessage(blocks=[ImageBlock(path=RECEIPT)])]
-    assert asking_for_json(picture_only) == picture_only
-    assert asking_for_json([]) == []
-
-
-def test_stop_texts_of_the_fields_do_not_cut_structured_answers(embedded):
-    llm = SmolVLMLLM(model=embedded, stop=['"'])
-    prompt = ChatPromptTemplate(message_templates=about_receipt())
-    assert llm.structured_predict(Receipt, prompt).total == 7.5
-    with pytest.raises(BadOptions, match="stop"):
-        llm.structured_predict(Receipt, prompt, llm_kwargs={"stop": ["x"]})
-    llm.close()
-
-
-def test_structured_answers_come_to_loops_too(llm):
-    prompt = ChatPromptTemplate(message_templates=about_receipt())
-
-    async def predict():
-        found = await llm.astructured_predict(Receipt, prompt)
-        stream = await llm.astream_structured_predict(Receipt, prompt)
-        through = await llm.as_structured_llm(Receipt).achat(about_receipt())
-        return [found, through.raw, *[each async for each in stream]]
-
-    assert asyncio.run(predict()) == [llm.structured_predict(Receipt, prompt)] * 3
-
-
-def test_what_a_class_refuses_is_an_error_and_no_instance(llm):
-    class NeverPaid(Receipt):
-        @field_validator("total")
-        @classmethod
-        def _refuse(cls, total):
-            raise ValueError("not that")
-
-    with pytest.raises(ValidationError, match="not that"):
-        llm.structured_predict(NeverPaid, ChatPromptTemplate(message_templates=about_receipt()))
-
-
 def test_the_loop_is_free_while_the_model_works_and_leaving_stops_it(talking):
     backend, vlm = talking
     llm = SmolVLMLLM(engine=vlm)
 
-    async def leave():
-        task = asyncio.create_task(llm.achat(about_shapes()))
-        assert await asyncio.to_thread(backend.entered.wait, 20)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(leave())
-    assert free_within_two_steps(backend, vlm)
+    check_cancelling_frees_the_engine(backend, vlm, lambda: llm.achat(about_shapes()))
 
 
 def test_leaving_a_stream_stops_the_engine(talking):
@@ -317,20 +224,13 @@ def test_leaving_a_stream_stops_the_engine(talking):
         gc.collect()
 
     asyncio.run(leave())
-    assert free_within_two_steps(backend, vlm)
+    check_free_within_two_forwards(backend, vlm)
     for chunk in llm.stream_chat(about_shapes()):
         assert chunk.delta
         break
     del chunk
     gc.collect()
     assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
-
-
-def free_within_two_steps(backend, vlm):
-    steps = backend.steps
-    backend.gate.release(100_000)
-    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
-    return backend.steps - steps <= 2 + 3
 
 
 def test_it_survives_pickling_and_dicts(llm):

@@ -15,10 +15,10 @@ from llama_index.tools.smolvlm import SmolVLMToolSpec
 
 from smolvlm_tools import BadArguments, BadOptions, PathNotAllowed, UnknownTool
 from smolvlm_tools.tools import TOOLS, ImageStore, agent_policy
-from tests.support.llama_index_scenes import SHAPES
-from tests.tools.test_calls import CALLS
+from tests.support.gated import check_cancelling_frees_the_engine
+from tests.support.paths import SHAPES
+from tests.support.tool_calls import CALLS
 
-pytest_plugins = ["tests.support.llama_index_fixtures"]
 ASK = {"image": str(SHAPES), "question": "What color is the circle?"}
 
 
@@ -101,18 +101,7 @@ def test_cancelling_a_call_frees_the_engine_within_two_steps(talking):
     backend, vlm = talking
     (tool,) = SmolVLMToolSpec(engine=vlm).to_tool_list(["describe_image"])
 
-    async def leave():
-        task = asyncio.create_task(tool.acall(image=str(SHAPES)))
-        assert await asyncio.to_thread(backend.entered.wait, 20)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(leave())
-    steps = backend.steps
-    backend.gate.release(100_000)
-    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
-    assert backend.steps - steps <= 2 + 3
+    check_cancelling_frees_the_engine(backend, vlm, lambda: tool.acall(image=str(SHAPES)))
 
 
 def test_what_contradicts_itself_is_refused(counting):

@@ -29,9 +29,9 @@ from llama_index.readers.smolvlm import (
 )
 
 from smolvlm_tools import BadEncoding, BadOptions, ImageNotFound, UnsupportedFormat, UrlNotAllowed
-from tests.support.llama_index_scenes import SHAPES, drawn, paged, picture
-
-pytest_plugins = ["tests.support.llama_index_fixtures"]
+from tests.support.gated import check_cancelling_frees_the_engine
+from tests.support.llama_index_scenes import drawn, paged, picture
+from tests.support.paths import SHAPES
 
 
 def encoded(colour):
@@ -95,7 +95,7 @@ def test_nodes_without_an_image_pass(counting):
     backend, vlm = counting
     nodes = [TextNode(text="words"), Document(text="more words")]
     assert SmolVLMTransform(engine=vlm, mode="caption")(nodes) == nodes
-    assert backend.steps == 0
+    assert backend.forwards == 0
 
 
 def test_the_second_run_of_a_pipeline_does_no_model_work(counting, tmp_path):
@@ -111,10 +111,10 @@ def test_the_second_run_of_a_pipeline_does_no_model_work(counting, tmp_path):
         files = [tmp_path / "a.png", tmp_path / "b.tiff"]
         return pipeline.run(documents=[d for file in files for d in reader.load_data(file)])
 
-    first, prefills, steps = run(), backend.prefills, backend.steps
+    first, prefills, steps = run(), backend.prefills, backend.forwards
     assert prefills == 6 and [node.text for node in first] == ["a shape\n\na shape"] * 3
     second = run()
-    assert (backend.prefills, backend.steps) == (prefills, steps)
+    assert (backend.prefills, backend.forwards) == (prefills, steps)
     assert [node.text for node in second] == [node.text for node in first]
 
 
@@ -127,10 +127,10 @@ def test_a_stored_cache_serves_another_process(counting, tmp_path):
     first.persist(str(tmp_path / "stored"))
     second = IngestionPipeline(transformations=[SmolVLMTransform(engine=vlm, mode="caption")])
     second.load(str(tmp_path / "stored"))
-    steps = backend.steps
+    steps = backend.forwards
     documents = SmolVLMImageReader(mode="none").load_data(tmp_path / "a.png")
     assert second.run(documents=documents)[0].text == "a shape"
-    assert backend.steps == steps
+    assert backend.forwards == steps
 
 
 def test_two_images_with_the_same_text_never_share_an_entry(see, tmp_path):
@@ -243,28 +243,19 @@ def test_the_loop_gets_the_same_nodes_and_the_same_cache(counting, tmp_path):
     nodes = with_image_sha256(documents(tmp_path, "red", "blue"))
     pipeline = IngestionPipeline(transformations=[SmolVLMTransform(engine=vlm, mode="caption")])
     there = asyncio.run(pipeline.arun(nodes=nodes))
-    steps = backend.steps
+    steps = backend.forwards
     here = pipeline.run(nodes=nodes)
     assert [n.text for n in there] == [n.text for n in here] == ["a shape"] * 2
-    assert backend.steps == steps
+    assert backend.forwards == steps
 
 
 def test_the_loop_is_free_while_the_model_works_and_leaving_stops_it(talking, tmp_path):
     backend, vlm = talking
     nodes = with_image_sha256(documents(tmp_path, "red", "blue"))
 
-    async def leave():
-        task = asyncio.create_task(SmolVLMTransform(engine=vlm).acall(nodes))
-        assert await asyncio.to_thread(backend.entered.wait, 20)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(leave())
-    steps = backend.steps
-    backend.gate.release(100_000)
-    assert vlm.describe(SHAPES, max_new_tokens=3).usage.completion_tokens == 3
-    assert backend.steps - steps <= 2 + 3
+    check_cancelling_frees_the_engine(
+        backend, vlm, lambda: SmolVLMTransform(engine=vlm).acall(nodes)
+    )
 
 
 def test_it_survives_pickling_and_dicts(see, tmp_path):

@@ -16,7 +16,8 @@ from smolvlm_mcp.prompts import PROMPTS
 from smolvlm_mcp.settings import PREFIX, Settings, read_settings
 
 from smolvlm_tools import errors
-from tests.support.mcp_servers import PATIENCE, ROOT, SHAPES, environment
+from tests.support.mcp_servers import PATIENCE, environment
+from tests.support.paths import ROOT, SHAPES
 
 PAGE = (ROOT / "docs" / "mcp.md").read_text()
 BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]

@@ -16,8 +16,9 @@ from smolvlm_mcp.server import make_server
 
 from smolvlm_tools import InputError, SmolVLM
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
-from tests.images.test_hostile import BROKEN, PNG
-from tests.support.mcp_servers import ERAS, PATIENCE, SHAPES, on_http
+from tests.support.broken_images import BROKEN, PNG
+from tests.support.mcp_servers import ERAS, PATIENCE, on_http
+from tests.support.paths import SHAPES
 
 POOL = 4
 """Threads that an executor's pool may still start: it starts them one by one, up to its limit."""

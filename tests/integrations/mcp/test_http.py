@@ -22,8 +22,6 @@ from tests.support.mcp_servers import (
     ERAS,
     HELLO,
     PATIENCE,
-    ROOT,
-    SHAPES,
     environment,
     every_call,
     http_thread,
@@ -31,6 +29,7 @@ from tests.support.mcp_servers import (
     post,
     serve_engine,
 )
+from tests.support.paths import ROOT, SHAPES
 
 TOKEN = "a-token-of-sufficient-length"
 DATA = "data:image/png;base64," + base64.b64encode(SHAPES.read_bytes()).decode()
@@ -48,7 +47,7 @@ def url():
 def guarded():
     """A server in this process that wants a token."""
     with SmolVLM.load("embedded") as vlm:
-        server = serve_engine(vlm, threading.Event())
+        server = serve_engine(vlm)
         with http_thread(server, token=TOKEN, allowed_hosts=("vision.lan:80",)) as address:
             yield address
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 import anyio
@@ -12,24 +11,27 @@ import mcp_types as types
 import pytest
 from mcp.client.client import Client
 
+from smolvlm_tools import SmolVLM, open_checkpoint
+from tests.support.gated import GatedBackend
 from tests.support.mcp_servers import (
     ACCEPT,
     ERAS,
     HELLO,
     PATIENCE,
+    PREFILL_AND_TWO_STEPS,
     READY,
-    SHAPES,
     counted_server,
     http_thread,
     post,
+    serve_engine,
 )
+from tests.support.paths import SHAPES
 
 
 @pytest.fixture
 def counted():
     """A server whose third decode step waits until a call has ended; gives URL and backend."""
-    ended = threading.Event()
-    server, backend = counted_server(ended, ended)
+    server, backend = counted_server()
     with http_thread(server) as address:
         yield address, backend
 
@@ -50,7 +52,7 @@ def test_a_cancelled_call_frees_the_engine_within_two_steps(counted, mode):
             async with Client(url, mode=mode) as client:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(client.call_tool, "describe_image", {"image": str(SHAPES)})
-                    await anyio.to_thread.run_sync(backend.reached.wait, PATIENCE)
+                    await anyio.to_thread.run_sync(backend.wait_for, PREFILL_AND_TWO_STEPS + 1)
                     tasks.cancel_scope.cancel()
                 await one_token(url, mode)
 
@@ -86,7 +88,7 @@ def test_a_broken_connection_frees_the_engine_within_two_steps(counted, mode):
         lines = (line for line in response.iter_lines() if line.startswith("data: {"))
         first = json.loads(next(lines)[len("data: ") :])
         assert first["method"] == "notifications/progress"
-        assert backend.reached.wait(PATIENCE)
+        backend.wait_for(PREFILL_AND_TWO_STEPS + 1)
 
     async def run() -> None:
         with anyio.fail_after(PATIENCE):
@@ -104,7 +106,7 @@ def test_the_end_of_a_session_frees_the_engine_within_two_steps(counted):
             async with anyio.create_task_group() as tasks:
                 async with Client(url, mode="legacy") as client:
                     tasks.start_soon(client.call_tool, "describe_image", {"image": str(SHAPES)})
-                    await anyio.to_thread.run_sync(backend.reached.wait, PATIENCE)
+                    await anyio.to_thread.run_sync(backend.wait_for, PREFILL_AND_TWO_STEPS + 1)
                     tasks.cancel_scope.cancel()
             await one_token(url)
 
@@ -112,18 +114,10 @@ def test_the_end_of_a_session_frees_the_engine_within_two_steps(counted):
     assert backend.steps <= 3 + 2
 
 
-def test_32_clients_and_a_queue_of_8_all_get_an_answer_or_busy(counted):
+def test_32_clients_and_a_queue_of_8_all_get_an_answer_or_busy():
     """8 decode together and 8 wait; while nothing moves, the other 16 are told to come again."""
-    url, backend = counted
-    backend.steps = 3  # none of its steps waits any more
-    opened = threading.Event()
-    forward = backend.forward
-
-    def gated(*arguments: Any) -> Any:
-        assert opened.wait(PATIENCE)
-        return forward(*arguments)
-
-    backend.forward = gated
+    checkpoint = open_checkpoint("embedded")
+    backend = GatedBackend(checkpoint.config, range(300, 900))
     arguments = {"image": str(SHAPES), "max_new_tokens": 4}
     results: list[types.CallToolResult] = []
 
@@ -132,7 +126,7 @@ def test_32_clients_and_a_queue_of_8_all_get_an_answer_or_busy(counted):
             result = await client.call_tool("describe_image", arguments)
             results.append(result)
             if len(results) == 16:
-                opened.set()
+                backend.open()
 
     async def run() -> None:
         with anyio.fail_after(PATIENCE):
@@ -140,7 +134,9 @@ def test_32_clients_and_a_queue_of_8_all_get_an_answer_or_busy(counted):
                 for number in range(32):
                     tasks.start_soon(ask, ERAS[number % 2])
 
-    anyio.run(run)
+    engine = SmolVLM(checkpoint, backend, max_queue=8, batch_size=8)
+    with http_thread(serve_engine(engine)) as url:
+        anyio.run(run)
     refused = [result for result in results if result.is_error]
     assert len(results) == 32 and len(refused) == 16 and results[:16] == refused
     for result in refused:

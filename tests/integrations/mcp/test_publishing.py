@@ -19,7 +19,8 @@ from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from smolvlm_mcp.settings import PREFIX, Settings
 
-from tests.support.mcp_servers import PATIENCE, ROOT, SHAPES, environment
+from tests.support.mcp_servers import PATIENCE, environment
+from tests.support.paths import ROOT, SHAPES
 
 BUNDLE = ROOT / "integrations" / "mcpb"
 PYPROJECT = (ROOT / "pyproject.toml").read_text()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 import anyio
@@ -17,7 +16,8 @@ from smolvlm_mcp.server import make_server
 from smolvlm_tools import SmolVLM
 from smolvlm_tools.errors import Busy, ModelNotFound
 from smolvlm_tools.tools import TOOLS, ImageStore, agent_policy, tool_schemas
-from tests.support.mcp_servers import ERAS, PATIENCE, SHAPES, serve_engine
+from tests.support.mcp_servers import ERAS, PATIENCE, serve_engine
+from tests.support.paths import SHAPES
 
 RED = {"image": str(SHAPES)}
 
@@ -30,7 +30,7 @@ def engine():
 
 @pytest.fixture
 def server(engine):
-    return serve_engine(engine, threading.Event())
+    return serve_engine(engine)
 
 
 def talk(server: Any, conversation: Any, mode: str = "legacy") -> Any:
@@ -165,7 +165,7 @@ def test_a_model_that_cannot_be_had_is_an_error_of_each_call():
     def load() -> SmolVLM:
         raise ModelNotFound("no folder '/srv/models/private'", "Choose another.")
 
-    server = serve_engine(load, threading.Event())
+    server = serve_engine(load)
     for _ in range(2):
         error = refusal(call(server, "describe_image", RED))
         assert error["code"] == "model_not_found" and "private" not in error["reason"]
@@ -174,7 +174,7 @@ def test_a_model_that_cannot_be_had_is_an_error_of_each_call():
 
 @pytest.mark.parametrize("mode", ERAS)
 def test_progress_grows_and_tells_every_stage(mode):
-    server = serve_engine(lambda: SmolVLM.load("embedded"), threading.Event())
+    server = serve_engine(lambda: SmolVLM.load("embedded"))
     seen: list[tuple[float, float | None, str]] = []
 
     async def conversation(client: Any) -> None:
@@ -200,7 +200,7 @@ def test_first_calls_at_once_load_one_model():
         loads += 1
         return SmolVLM.load("embedded")
 
-    server = serve_engine(load, threading.Event())
+    server = serve_engine(load)
     told: list[str] = []
 
     async def conversation(client: Any) -> None:

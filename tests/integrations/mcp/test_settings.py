@@ -10,7 +10,8 @@ from smolvlm_mcp.settings import parse_address, read_settings, unknown_variables
 
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.tools import ImageStore
-from tests.support.mcp_servers import ROOT, environment
+from tests.support.mcp_servers import environment
+from tests.support.paths import ROOT
 
 SECRET = "correct-horse-battery-staple"
 

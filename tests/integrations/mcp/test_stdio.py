@@ -18,14 +18,14 @@ from tests.support.mcp_servers import (
     ERAS,
     HELLO,
     PATIENCE,
+    PREFILL_AND_TWO_STEPS,
     READY,
-    ROOT,
-    SHAPES,
     counted_server,
     environment,
     every_call,
     on_stdio,
 )
+from tests.support.paths import ROOT, SHAPES
 
 
 @pytest.mark.parametrize("mode", ERAS)
@@ -109,8 +109,7 @@ def pipes():
 
     Gives its backend, the client's ends of the pipes, and the thread that serves.
     """
-    ended = threading.Event()
-    server, backend = counted_server(ended, ended)
+    server, backend = counted_server()
     (server_reads, client_writes), (client_reads, server_writes) = os.pipe(), os.pipe()
     wire = Wire.between(server_reads, server_writes)
 
@@ -138,7 +137,7 @@ def test_a_cancelled_call_frees_the_engine_within_two_steps(pipes, mode):
             async with Client(ends, mode=mode) as client:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(client.call_tool, "describe_image", {"image": str(SHAPES)})
-                    await anyio.to_thread.run_sync(backend.reached.wait, PATIENCE)
+                    await anyio.to_thread.run_sync(backend.wait_for, PREFILL_AND_TWO_STEPS + 1)
                     tasks.cancel_scope.cancel()
                 one = {"image": str(SHAPES), "max_new_tokens": 1}
                 result = await client.call_tool("describe_image", one)
@@ -155,7 +154,7 @@ def test_the_end_of_stdin_frees_the_engine_within_two_steps_and_ends_the_server(
     said = [HELLO, READY, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call}]
     writes.write("".join(json.dumps(message) + "\n" for message in said))
     writes.flush()
-    assert backend.reached.wait(PATIENCE)
+    backend.wait_for(PREFILL_AND_TWO_STEPS + 1)
     writes.close()
     thread.join(PATIENCE)
     assert not thread.is_alive() and backend.steps <= 3 + 2

@@ -1,13 +1,13 @@
+"""Situations that each end in an error of their own."""
+
 from __future__ import annotations
 
-import inspect
 import json
 import shutil
 import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,45 +16,16 @@ from PIL import Image
 import smolvlm_tools.errors as errors
 from smolvlm_tools import (
     ImagePolicy,
-    InputError,
-    ModelError,
     SmolVLM,
-    SmolVLMError,
     load_image,
     open_checkpoint,
 )
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.pages import open_pages
 from smolvlm_tools.tools import Toolbox
-from tests.pages.test_pages import encrypted
-
-HELLO = [{"role": "user", "content": "hello"}]
-TREE = {
-    name: value
-    for name, value in vars(errors).items()
-    if inspect.isclass(value) and issubclass(value, SmolVLMError)
-}
-BASES = {"SmolVLMError", "InputError", "ModelError"}
-"""Classes to catch by; `InputError` and `SmolVLMError` themselves are never raised."""
-
-
-class Gated(FakeBackend):
-    """Waits before every forward until the test lets it go on."""
-
-    def __init__(self, config):
-        super().__init__(config, [5])
-        self.entered, self.gate = threading.Event(), threading.Semaphore(0)
-
-    def forward(self, *arguments):
-        self.entered.set()
-        self.gate.acquire()
-        return super().forward(*arguments)
-
-
-@pytest.fixture
-def here(tmp_path, tiny_a, monkeypatch):
-    """What the situations below happen to."""
-    return SimpleNamespace(folder=tmp_path, model=tiny_a, patch=monkeypatch)
+from tests.support.documents import encrypted
+from tests.support.gated import GatedBackend
+from tests.support.requests import HELLO
 
 
 @contextmanager
@@ -244,13 +215,13 @@ def a_full_queue(here):
     gated = []
 
     def make(checkpoint):
-        gated.append(Gated(checkpoint.config))
+        gated.append(GatedBackend(checkpoint.config))
         return gated[0]
 
     with engine(here, make, max_queue=1, batch_size=1) as vlm:
         try:
             streams = [vlm.stream(HELLO, max_new_tokens=1)]
-            gated[0].entered.wait()
+            gated[0].wait_for()
             streams += [vlm.stream(HELLO, max_new_tokens=1) for _ in range(2)]
         finally:
             gated[0].gate.release(10)
@@ -308,42 +279,3 @@ SITUATIONS = [
     (errors.Cancelled, a_request_taken_back),
     (errors.Closed, a_closed_engine),
 ]
-
-
-@pytest.mark.parametrize(
-    ("kind", "situation"), SITUATIONS, ids=[situation.__name__ for _, situation in SITUATIONS]
-)
-def test_a_situation_has_its_own_error_with_reason_and_remedy(here, kind, situation):
-    with pytest.raises(SmolVLMError) as caught:
-        situation(here)
-    error = caught.value
-    assert type(error) is kind
-    assert error.reason and error.remedy and error.remedy.endswith((".", "?", "`"))
-    assert str(error) == f"{error.reason.rstrip('.')}. {error.remedy}"
-    assert str(error).isprintable(), "one line"
-    assert str(here.folder.parent) not in error.remedy
-
-
-def test_the_situations_cover_the_whole_tree():
-    assert set(TREE.values()) - {kind for kind, _ in SITUATIONS} == {SmolVLMError, InputError}
-    assert BASES <= set(TREE)
-
-
-def test_every_kind_has_a_code_of_its_own():
-    codes = [kind.code for kind in TREE.values()]
-    assert len(set(codes)) == len(codes)
-    assert all(code.isidentifier() and code == code.lower() for code in codes)
-    assert all("code" in vars(kind) for kind in TREE.values()), "none is inherited"
-
-
-def test_the_tree_has_two_branches_for_the_two_exit_codes():
-    inputs = {name for name, kind in TREE.items() if issubclass(kind, InputError)}
-    models = {name for name, kind in TREE.items() if issubclass(kind, ModelError)}
-    assert not inputs & models
-    assert set(TREE) - inputs - models == {"SmolVLMError", "Busy", "Cancelled", "Closed"}
-
-
-def test_an_error_is_one_line_whatever_it_is_made_of():
-    error = SmolVLMError("a\nvery\r\n  long\treason.", "do\n\nthis")
-    assert str(error) == "a very long reason. do this"
-    assert str(SmolVLMError("alone")) == "alone"

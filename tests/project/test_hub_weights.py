@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from smolvlm_tools import SmolVLM, open_checkpoint
-from tests.backends.test_parity import fill
-from tests.prompt.test_chat import CONVERSATIONS
+from tests.support.conversations import CONVERSATIONS, fill
+from tests.support.pictures import noise
 from tests.support.transformers_reference import generate
-from tests.vision.test_tiles import noise
 
 pytestmark = pytest.mark.hub
 
@@ -18,7 +17,7 @@ def test_real_weights_decode_the_tokens_of_transformers(alias):
     checkpoint = open_checkpoint(alias)
     with SmolVLM.load(alias, backend="torch", precision="fp32", device="cpu") as vlm:
         result = vlm.generate(
-            fill("image first", [noise((300, 200))]),
+            fill(CONVERSATIONS["image first"][0], [noise((300, 200))]),
             resolution=1,
             max_new_tokens=16,
             ignore_eos=True,

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from smolvlm_tools import (
     CacheLimits,
-    ImageNotFound,
-    ModelError,
     OutOfMemoryBudget,
     SmolVLM,
     open_checkpoint,
@@ -20,47 +16,9 @@ from smolvlm_tools import (
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.backends.no_footprint import NoFootprint
 from smolvlm_tools.engine import loading
-from smolvlm_tools.machine.exhaustion import ran_out
-from smolvlm_tools.machine.meter import LinuxProcess, Meter, SampledLinuxProcess, resident
-
-MB = 1_000_000
-HELLO = [{"role": "user", "content": "hello"}]
-
-
-def picture(side: int = 256, seed: int = 0) -> Image.Image:
-    pixels = np.random.default_rng(seed).integers(0, 255, (side, side, 3), np.uint8)
-    return Image.fromarray(pixels)
-
-
-def looking_at(*images: Image.Image) -> list[dict]:
-    parts = [{"type": "image", "image": image} for image in images]
-    return [{"role": "user", "content": [*parts, {"type": "text", "text": "Look."}]}]
-
-
-# What is measured
-
-
-@pytest.mark.parametrize("mark", [LinuxProcess, SampledLinuxProcess])
-def test_a_span_sees_a_peak_that_is_over_when_it_ends(mark):
-    meter = Meter(mark())
-    span = meter.start()
-    before = meter.now()
-    block = np.ones(60 * MB // 8)
-    threading.Event().wait(0.05)  # for the one that only looks now and then
-    del block
-    assert span.end() >= before + 50 * MB
-    quiet = meter.start()
-    assert quiet.end() < before + 30 * MB
-
-
-def test_a_span_inside_another_does_not_take_its_peak_away():
-    meter = resident()
-    outer = meter.start()
-    before = meter.now()
-    block = np.ones(60 * MB // 8)
-    del block
-    meter.start().end()
-    assert outer.end() >= before + 50 * MB
+from tests.support.gated import GatedBackend
+from tests.support.memory import MB, looking_at, picture
+from tests.support.requests import HELLO
 
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
@@ -188,22 +146,17 @@ def test_an_image_that_is_too_large_to_decode_is_refused_unread(checkpoint, embe
         assert vlm.describe(picture(), max_new_tokens=2).usage.tiles
 
 
-class Held(FakeBackend):
-    """Decodes only when it may; counts the sequences that are alive."""
+class Held(GatedBackend):
+    """Counts the sequences that are alive."""
 
     def __init__(self, *arguments) -> None:
         super().__init__(*arguments)
-        self.go = threading.Event()
         self.alive = self.most = 0
 
     def create_cache(self, capacity):
         self.alive += 1
         self.most = max(self.most, self.alive)
         return super().create_cache(capacity)
-
-    def step(self, token_ids, caches):
-        assert self.go.wait(20)
-        return super().step(token_ids, caches)
 
     def release_cache(self, cache):
         self.alive -= 1
@@ -213,106 +166,6 @@ def test_requests_wait_for_room_instead_of_being_refused(load, checkpoint):
     held = Held.saying(checkpoint, " a red circle")
     with load(9 * MB, held, cache=False) as vlm:
         replies = [vlm.stream(HELLO, max_new_tokens=300) for _ in range(5)]
-        held.go.set()
+        held.open()
         assert {reply.result().text for reply in replies} == {"a red circle"}
     assert held.most == 2, "two fit beside each other, never three"
-
-
-# Memory that runs out all the same
-
-
-class RunsOut(FakeBackend):
-    """Runs out of memory at `stage`, so many times."""
-
-    tiles_per_batch = 4
-
-    def arm(self, stage: str, times: int, error: type[Exception] = MemoryError) -> RunsOut:
-        self.stage, self.times, self.error = stage, times, error
-        self.batches: list[int] = []
-        return self
-
-    def _maybe(self, stage: str) -> None:
-        if stage == self.stage and self.times:
-            self.times -= 1
-            raise self.error("no memory")
-
-    def encode(self, tiles):
-        self.batches.append(len(tiles))
-        self._maybe("vision")
-        return super().encode(tiles)
-
-    def create_cache(self, capacity):
-        self._maybe("cache")
-        return super().create_cache(capacity)
-
-    def forward(self, token_ids, cache, features=()):
-        self._maybe("prefill")
-        return super().forward(token_ids, cache, features)
-
-    def step(self, token_ids, caches):
-        self._maybe("decode")
-        return super().step(token_ids, caches)
-
-    def read_cache(self, cache, start, stop):
-        self._maybe("remember")
-        return super().read_cache(cache, start, stop)
-
-
-@pytest.mark.parametrize("stage", ["cache", "prefill", "decode", "remember"])
-def test_memory_that_runs_out_is_a_typed_error_and_leaves_the_engine_usable(checkpoint, stage):
-    backend = RunsOut.saying(checkpoint, " a red circle").arm("nothing", 0)
-    with SmolVLM(checkpoint, backend) as vlm:
-        expected = vlm.generate(looking_at(picture(64)))
-        backend.arm(stage, 1)
-        with pytest.raises(OutOfMemoryBudget, match="memory ran out"):
-            vlm.generate(looking_at(picture(64, seed=1)))
-        assert vlm._pipeline.caches.nbytes == 0
-        assert vlm.generate(looking_at(picture(64))).text == expected.text
-        assert vlm.generate(looking_at(picture(64))).usage.cached_tiles == expected.usage.tiles
-
-
-def test_the_micro_batch_is_halved_once_and_the_result_says_so(checkpoint):
-    backend = RunsOut.saying(checkpoint, " a red circle").arm("vision", 1)
-    with SmolVLM(checkpoint, backend) as vlm:
-        result = vlm.generate(looking_at(picture(128)))
-        assert backend.batches == [4, 2, 2, 2, 2, 2, 2, 2, 2, 1]
-        assert result.flags == ("halved_micro_batch",)
-        assert vlm.generate(looking_at(picture(128, seed=1))).flags == ()
-        backend.arm("vision", 2)
-        with pytest.raises(OutOfMemoryBudget):
-            vlm.generate(looking_at(picture(128, seed=2)))
-        assert vlm.generate(looking_at(picture(128, seed=2))).flags == ()
-
-
-def test_other_failures_are_not_taken_for_a_lack_of_memory(checkpoint):
-    backend = RunsOut.saying(checkpoint, " a").arm("prefill", 1, ZeroDivisionError)
-    with SmolVLM(checkpoint, backend) as vlm, pytest.raises(ZeroDivisionError):
-        vlm.generate(HELLO)
-
-
-def test_memory_that_runs_out_while_loading_is_a_typed_error(embedded, monkeypatch):
-    def run_out(*_):
-        raise MemoryError
-
-    monkeypatch.setattr(loading, "load_backend", run_out)
-    with pytest.raises(OutOfMemoryBudget, match="while loading smolvlm-embedded"):
-        SmolVLM.load(embedded)
-
-
-def test_a_file_with_an_unlucky_name_is_just_not_there(embedded):
-    with SmolVLM.load(embedded) as vlm, pytest.raises(ImageNotFound):
-        vlm.describe("out of memory.png")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[ONNXRuntimeError] : 6 : Failed to allocate memory for requested buffer",
-        "std::bad_alloc",
-        "CUDA out of memory. Tried to allocate 2.00 GiB",
-        "[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory",
-    ],
-)
-def test_what_runtimes_say_when_memory_runs_out_is_understood(text):
-    assert ran_out(ModelError(f"the decoder failed ({text})"))
-    assert not ran_out(ModelError("the decoder failed (shapes do not match)"))

@@ -1,0 +1,48 @@
+"""The command in this process, an engine that is scripted, and a picture."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image, ImageDraw
+
+from smolvlm_tools import SmolVLM, open_checkpoint
+from smolvlm_tools.backends.fake import FakeBackend
+from smolvlm_tools.cli.run import run
+from tests.support.cli import REPLY
+
+
+@pytest.fixture
+def smolvlm(capsys):
+    """Run the command in this process: exit code, stdout and stderr."""
+
+    def call(*arguments):
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return SimpleNamespace(code=code, out=captured.out, err=captured.err)
+
+    return call
+
+
+@pytest.fixture
+def fake(tiny_a, monkeypatch):
+    """Every model loads as a fake that says `REPLY`; returns the keywords of each load."""
+    loads = []
+
+    def load(name, **options):
+        loads.append({"name": name, **options})
+        checkpoint = open_checkpoint(tiny_a)
+        return SmolVLM(checkpoint, FakeBackend.saying(checkpoint, " " + REPLY))
+
+    monkeypatch.setattr(SmolVLM, "load", load)
+    return loads
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.png"
+    image = Image.new("RGB", (60, 40), "white")
+    ImageDraw.Draw(image).rectangle((5, 5, 25, 25), fill="red")
+    image.save(path)
+    return path
