@@ -31,6 +31,9 @@ Cache = TypeVar("Cache", bound=KVCache)
 class Backend(Protocol[Cache]):
     """A runtime that holds one checkpoint's weights. Not thread-safe: one worker drives it.
 
+    Its methods raise `ModelError` where the runtime fails, `BadPrompt` where a cache is too small
+    or was released, and `Closed` after `close`.
+
     Attributes:
         name: "torch", "onnx", "openvino" or "fake".
         device: where it computes, e.g. "cpu", "cuda:0".
@@ -52,7 +55,7 @@ class Backend(Protocol[Cache]):
         ...
 
     def encode(self, tiles: Tiles) -> Features:
-        """Run the vision tower and connector on a micro-batch of full tiles."""
+        """Run the vision tower and connector on full tiles (T, 3, S, S): (T, tokens, hidden)."""
         ...
 
     def create_cache(self, capacity: int) -> Cache:
@@ -77,7 +80,7 @@ class Backend(Protocol[Cache]):
         ...
 
     def read_cache(self, cache: Cache, start: int, stop: int) -> KVBlock:
-        """A copy of the keys and values of positions [start, stop)."""
+        """A copy of positions [start, stop): (2 * layers, kv_heads, stop - start, head_dim)."""
         ...
 
     def write_cache(self, cache: Cache, block: KVBlock) -> None:

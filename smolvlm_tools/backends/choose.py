@@ -77,7 +77,6 @@ def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) ->
     Torch on an accelerator; on a CPU onnx, else torch (docs/adr/0003 has the reasons).
 
     Raises:
-        BadOptions: no such precision exists.
         ModelNotFound: none can run this checkpoint in this precision; it says what would help.
     """
     check_names(precision=precision)

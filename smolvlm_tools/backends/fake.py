@@ -77,7 +77,6 @@ class FakeBackend:
     def forward(
         self, token_ids: TokenIds, cache: FakeCache, features: Sequence[NDArray[np.float32]] = ()
     ) -> Logits:
-        """Favour the script's next token."""
         self._check_open()
         if cache.prompt is None:
             cache.prompt = cache.length + len(token_ids)
@@ -88,13 +87,11 @@ class FakeBackend:
         return logits
 
     def step(self, token_ids: TokenIds, caches: Sequence[FakeCache]) -> NDArray[np.float32]:
-        """`forward` for each."""
         return np.stack(
             [self.forward(token_ids[i : i + 1], cache) for i, cache in enumerate(caches)]
         )
 
     def read_cache(self, cache: FakeCache, start: int, stop: int) -> NDArray[np.float32]:
-        """Nothing, in the right shape."""
         return np.zeros((2, 1, stop - start, 1), np.float32)
 
     def write_cache(self, cache: FakeCache, block: NDArray[np.float32]) -> None:

@@ -12,12 +12,7 @@ from ..prompt.resolution import TileGrid
 
 @dataclass(frozen=True, slots=True)
 class ImageKey:
-    """What an image's features depend on, besides the weights that one engine holds.
-
-    Attributes:
-        sha256: of the image.
-        grid: how it is resized and cut.
-    """
+    """What an image's features depend on, besides the weights that one engine holds."""
 
     sha256: str
     grid: TileGrid

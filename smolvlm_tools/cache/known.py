@@ -17,7 +17,6 @@ class Known:
     """What is kept of a laid-out request.
 
     Attributes:
-        keys: of its images.
         identity: of its prompt's positions, (L,).
         blocks: keys and values of the prompt's beginning.
     """

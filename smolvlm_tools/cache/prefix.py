@@ -66,10 +66,6 @@ class PrefixCache:
 
         A sequence above the bound is not kept: it would push out everything else, and still be
         read again in part.
-
-        Args:
-            identity: of the sequence's positions from the first on.
-            read: copies any of these positions.
         """
         if not self._limit:
             return

@@ -40,7 +40,6 @@ def answer_images(
 
     Raises:
         typer.Exit: an image could not be used, or the reader has gone away.
-        SmolVLMError: whatever else went wrong.
     """
     wanted: dict[str, Any] = {"task": task.task, **options.for_engine()}
     if task.answer is not None:

@@ -73,11 +73,7 @@ def _fetch(weights: Weights) -> tuple[Checkpoint, AdapterFiles | None]:
 
 
 def _parse_precisions(text: str) -> list[str]:
-    """Read a comma list.
-
-    Raises:
-        BadOptions: an unknown name, or none.
-    """
+    """Read a comma list."""
     from ..export import PRECISIONS
 
     names = [name.strip() for name in text.split(",") if name.strip()]

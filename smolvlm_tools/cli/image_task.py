@@ -23,7 +23,6 @@ class ImageTask:
     Attributes:
         messages: from an image's source to the conversation about it; it raises `BadOptions` for
             an unknown detail or layout, `BadPrompt` for an empty question or context.
-        task: see `RequestOptions`.
         answer: what the answer has to be; None for any text.
     """
 
@@ -67,7 +66,6 @@ def extract_task(path: Path, context: str | None) -> ImageTask:
 
     Raises:
         BadOptions: the file does not hold a JSON object.
-        SchemaNotSupported: the schema cannot be enforced.
     """
     schema = _read_schema(path)
     messages = partial(extract_messages, schema=schema, context=context)

@@ -49,11 +49,7 @@ def each_image(
 
 
 def finish(answers: Answers, entries: list[dict[str, Any]], as_json: bool) -> None:
-    """Print the entries if JSON was asked for: one as an object, several as a list.
-
-    Raises:
-        typer.Exit: an image was broken.
-    """
+    """Print the entries if JSON was asked for: one as an object, several as a list."""
     if as_json:
         answers.json(entries[0] if len(entries) == 1 else entries)
     if any("error" in entry for entry in entries):

@@ -81,11 +81,7 @@ class Diagnosis:
 
 
 def print_doctor(as_json: bool) -> None:
-    """Print versions, and how every backend answered a test question.
-
-    Raises:
-        typer.Exit: no backend works.
-    """
+    """Print versions, and how every backend answered a test question."""
     with reserve_stdout() as answers:
         diagnosis = diagnose()
         if as_json:

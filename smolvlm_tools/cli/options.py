@@ -201,11 +201,7 @@ class Weights:
 
 
 def parse_resolution(text: str) -> Resolution:
-    """Read "auto", "native" or a number.
-
-    Raises:
-        BadOptions: something else.
-    """
+    """Read "auto", "native" or a number."""
     if text == "auto" or text == "native":
         return text
     try:

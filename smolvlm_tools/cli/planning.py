@@ -35,11 +35,7 @@ class Wish:
 
 
 def print_plans(images: list[str], choice: ModelChoice, wish: Wish, as_json: bool) -> None:
-    """Plan each image and print a table row or a JSON object for it.
-
-    Raises:
-        OutOfMemoryBudget: the model does not fit with any image.
-    """
+    """Plan each image and print a table row or a JSON object for it."""
     choice.check()
     task = parse_task(wish.task) or "describe"
     limits = {} if wish.max_new_tokens is None else {"max_new_tokens": wish.max_new_tokens}
@@ -67,7 +63,6 @@ def _open(choice: ModelChoice, resolution: Resolution) -> tuple[RequestLayouter,
     """What plans requests. Without a planner, and a note why, where nothing can run the model.
 
     Raises:
-        OutOfMemoryBudget: it does not fit.
         ModelNotFound: there is no such model, or what was chosen cannot run it.
     """
     try:

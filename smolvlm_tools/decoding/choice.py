@@ -35,11 +35,8 @@ def weigh_options(
     """Compute every option's probability.
 
     Args:
-        tree: the options.
         logits: (vocab,) after the prompt.
         cache: holds the prompt, and again when this is done; has room for `tree.depth` tokens.
-        truncate: of the backend.
-        reply: asked before every forward pass whether it is still wanted.
     """
     scores = np.full(len(tree.choice.options), -np.inf)
 

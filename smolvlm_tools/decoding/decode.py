@@ -28,8 +28,6 @@ class Decoder:
     Args:
         backend: runs the model. Steps that replies share are the scheduler's; this one reads
             several tokens of one reply, and forgets those of options that were only weighed.
-        tokenizer: of the checkpoint.
-        end_ids: tokens that end a reply.
     """
 
     def __init__(self, backend: AnyBackend, tokenizer: Tokenizer, end_ids: Collection[int]) -> None:
@@ -41,9 +39,7 @@ class Decoder:
         """Make the reply; `reply` gets every `Step`, the last one with its `finish_reason`.
 
         Args:
-            reply: its request says what is wanted.
             logits: (vocab,) after the prompt.
-            cache: holds the prompt.
         """
         answer = reply.request.answer
         if isinstance(answer, OptionTree):

@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 class Matcher:
     """One answer in the making.
 
-    Args:
-        answer: what it has to be.
-
     Attributes:
-        grammar: of the answer.
         completion: what was appended because the answer had to end early; empty otherwise.
     """
 
@@ -48,10 +44,6 @@ class Matcher:
 
     def pick(self, logits: Logits, sampler: Sampler) -> tuple[int, float, bool]:
         """Choose the next token among those the grammar allows, and take it.
-
-        Args:
-            logits: (vocab,) float32.
-            sampler: chooses.
 
         Returns:
             The token; its natural log-probability among the allowed ones; whether it was forced.

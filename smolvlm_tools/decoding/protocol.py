@@ -23,7 +23,6 @@ class Step:
     """One generated token.
 
     Attributes:
-        token_id: the token.
         logprob: its natural log-probability, before temperature; under a constraint, among the
             tokens it allows.
         text: what became certain with it.

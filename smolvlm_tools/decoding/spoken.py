@@ -31,13 +31,7 @@ class Chosen:
 
 @dataclass(slots=True)
 class Spoken:
-    """A generated reply.
-
-    Attributes:
-        steps: its tokens.
-        matcher: what held it to a grammar.
-        tree, chosen: of a closed choice.
-    """
+    """A generated reply."""
 
     steps: list[Step] = field(default_factory=list[Step])
     matcher: Matcher | None = None
@@ -110,8 +104,6 @@ class Verdict:
     """A value, unless it is held back.
 
     Attributes:
-        value: see `VisionResult.value`.
-        abstained: whether it is held back.
         flags: why, where the confidence is not the reason.
     """
 

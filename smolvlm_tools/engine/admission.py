@@ -26,9 +26,6 @@ class MemoryForecast:
     """What a laid-out request would take now.
 
     Attributes:
-        known: what need not be computed again.
-        max_new_tokens: longest reply that has room.
-        own: what the request takes above everything else.
         predicted: the peak that is expected, in bytes.
     """
 
@@ -42,9 +39,6 @@ class Admission:
     """Admits the requests of one engine.
 
     Args:
-        layouter: lays them out.
-        guard: knows the budget.
-        caches: of the engine.
         others: bytes of what else has been made since the model was loaded.
     """
 
@@ -70,13 +64,6 @@ class Admission:
 
     def admit(self, reply: RunningReply, grown: int) -> Generator[None, Any, Working]:
         """Wait until a request fits beside the others; yields None while it waits.
-
-        Args:
-            reply: laid out; told how it is cut in the end, what is known of it and what it takes.
-            grown: from `lay_out`.
-
-        Returns:
-            What the request takes, for `running`.
 
         Raises:
             OutOfMemoryBudget: it does not even fit alone.

@@ -53,7 +53,6 @@ class LoadWish:
     """What a plan has to keep to.
 
     Attributes:
-        backend, precision, device: see `SmolVLM.load`.
         budget: bytes; None for no bound.
         caches: bounds that may not be lowered; None for the default ones, which may.
     """
@@ -99,12 +98,8 @@ class Planner:
     """A checkpoint, and how it will be loaded or was.
 
     Attributes:
-        layouter: of the checkpoint; a merged adapter is part of its id.
-        wish: what the plan keeps to.
-        load_plan: how it is loaded.
         resolution: of requests that name none.
         process: where it is loaded, as it was before.
-        adapter: what is merged into the weights.
     """
 
     layouter: RequestLayouter
@@ -152,7 +147,6 @@ class Planner:
         """How a request would be cut, and what it would take.
 
         Args:
-            request: what would be asked.
             batch: so many such requests together.
 
         Raises:
@@ -203,16 +197,10 @@ def plan_load(
     """How a checkpoint would be loaded for a workload.
 
     Args:
-        layouter: of the checkpoint.
-        request: the workload.
         layout: of the request; under resolution "auto" it may be cut coarser.
-        wish: what is asked of the plan.
-        process: where it will be loaded.
-        batch: so many such requests together.
 
     Raises:
         OutOfMemoryBudget: no allowed way of running it fits.
-        BadOptions, ModelNotFound: see `load_backend`.
     """
     checkpoint, backend = layouter.checkpoint, wish.backend
     if backend == "auto":

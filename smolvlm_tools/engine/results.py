@@ -15,12 +15,7 @@ from ..types import StreamChunk, Token, Usage, VisionResult
 
 
 class Results:
-    """Makes the results of one engine.
-
-    Args:
-        layouter: has the checkpoint's name and tokenizer.
-        backend: has computed the replies.
-    """
+    """Makes the results of one engine."""
 
     def __init__(self, layouter: RequestLayouter, backend: AnyBackend) -> None:
         self._layouter, self._backend = layouter, backend

@@ -38,7 +38,6 @@ class Scheduler:
     """Replies that share a model.
 
     Args:
-        decode_step: runs the model for the sequences it gets.
         batch_size: most replies that decode together.
     """
 

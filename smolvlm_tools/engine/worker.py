@@ -37,8 +37,6 @@ class Worker:
     """Makes replies, up to `batch_size` of them together.
 
     Args:
-        decode_step: runs the model for several sequences.
-        batch_size: most replies that decode together.
         max_queue: most requests that may wait besides those; more raise `Busy`.
     """
 

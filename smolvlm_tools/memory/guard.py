@@ -20,11 +20,7 @@ class MemoryGuard:
     """What is known of the memory of one loaded model.
 
     Attributes:
-        footprint: of its backend.
-        meter: of the memory that the budget is about.
         loaded: bytes that were predicted to be in use once everything is loaded.
-        limits: of the caches.
-        tiles_per_batch: tiles of a micro-batch.
         budget: bytes; None for no bound.
         host: whether the memory is this process's own, where images are prepared, too.
     """
@@ -52,7 +48,6 @@ class MemoryGuard:
         """Peak of a request: its own on top of what is in use, or is promised to others.
 
         Args:
-            own: what it takes.
             in_use: bytes in use without it.
             held: bytes that caches and the other requests have or may still take.
         """

@@ -91,10 +91,8 @@ class View:
     """One way of cutting the workload's images.
 
     Attributes:
-        resolution: see `LoadPlan`.
         longest_edge: pixels that an image keeps at most.
         max_side: the same in tiles, where it was lowered.
-        load: the workload that follows from it.
     """
 
     resolution: Resolution
@@ -108,11 +106,8 @@ class Choices:
     """What may be chosen from, the best first.
 
     Attributes:
-        setups: backend, device and precisions.
-        views: resolutions.
         tiles_per_batch: size of a micro-batch, which may be halved.
         batch: requests wanted together, which may be halved.
-        caches: bounds of the caches.
         pinned_caches: whether these may not be lowered.
     """
 
@@ -168,9 +163,6 @@ def choose_load_plan(
     """The first way down the ladder that keeps to the budget.
 
     Args:
-        model: id of the checkpoint.
-        choices: what may be chosen from.
-        process: where it will be loaded.
         budget: bytes; None takes the best of everything.
 
     Raises:

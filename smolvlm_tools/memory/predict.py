@@ -69,10 +69,7 @@ def working(
     """Predict one request.
 
     Args:
-        footprint: of what runs it.
         load: the request, without the images whose features are known already.
-        tiles_per_batch: most tiles of one `encode` call.
-        limits: of the caches.
         known_tokens: beginning of the prompt whose keys and values are only copied.
         host: whether it is the host's memory, where images are prepared, and not a GPU's.
     """
@@ -125,13 +122,8 @@ def predict(
     """Predict loading and one workload, its whole batch included.
 
     Args:
-        footprint: of what runs it.
-        load: see `Workload`.
-        tiles_per_batch: most tiles of one `encode` call.
-        limits: of the caches.
         process: bytes of the process before anything is loaded; 0 for a GPU's allocator.
         imported: libraries that are part of `process`.
-        host: see `working`.
     """
     libraries = sum(n for name, n in footprint.libraries.items() if name not in imported)
     loaded = process + libraries + sum(footprint.weights.values()) + footprint.metadata

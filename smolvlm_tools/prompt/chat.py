@@ -87,7 +87,6 @@ class ChatTemplate:
     """SmolVLM's chat format over one checkpoint's tokenizer.
 
     Args:
-        tokenizer: of the checkpoint.
         image_token_id: the placeholder's id, from the checkpoint's configuration.
 
     Raises:
@@ -123,7 +122,6 @@ class ChatTemplate:
         """Lay out a conversation and the opening of the assistant's turn.
 
         Args:
-            messages: the turns so far.
             grids: of the messages' images, in the order they stand there.
 
         Raises:

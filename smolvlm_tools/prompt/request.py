@@ -92,22 +92,14 @@ class RequestOptions(TypedDict, total=False):
 
 
 def parse_cancel(cancel: object) -> threading.Event | None:
-    """Return `cancel` if it can be asked whether it is set.
-
-    Raises:
-        BadOptions: it is not an event.
-    """
+    """Return `cancel` if it can be asked whether it is set."""
     if cancel is None or callable(getattr(cancel, "is_set", None)):
         return cast("threading.Event | None", cancel)
     raise BadOptions(f"cancel={cancel!r} is not an event", "Pass a threading.Event.")
 
 
 def parse_min_confidence(share: object) -> float | None:
-    """Return `share` if it is a probability, or None.
-
-    Raises:
-        BadOptions: it is not.
-    """
+    """Return `share` if it is a probability, or None."""
     if share is None:
         return None
     if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
@@ -116,11 +108,7 @@ def parse_min_confidence(share: object) -> float | None:
 
 
 def parse_on_progress(report: object) -> Callable[[Progress], None] | None:
-    """Return `report` if it can be called, or None.
-
-    Raises:
-        BadOptions: it cannot.
-    """
+    """Return `report` if it can be called, or None."""
     if report is None or callable(report):
         return cast("Callable[[Progress], None] | None", report)
     raise BadOptions(f"on_progress={report!r} cannot be called", "Pass a function of a Progress.")
@@ -167,11 +155,8 @@ def make_request(
     """Check all of a request that can be checked without its images.
 
     Args:
-        messages: the conversation.
-        options: of the caller.
         task: what the method is for; an option of that name wins.
         resolution: where the options have none.
-        image: the checkpoint's image configuration.
         compile_answer: makes the wished type of answer ready; None where any text will do.
 
     Raises:
@@ -205,11 +190,7 @@ def make_request(
 def each_options(
     count: int, each: Sequence[RequestOptions] | None, common: RequestOptions
 ) -> list[RequestOptions]:
-    """Options of `count` conversations: the common ones and, over them, each one's own.
-
-    Raises:
-        BadOptions: there are more or fewer of them.
-    """
+    """Options of `count` conversations: the common ones and, over them, each one's own."""
     if each is None:
         return [common] * count
     if len(each) != count:

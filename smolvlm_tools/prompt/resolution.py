@@ -31,8 +31,6 @@ class TileGrid:
         steps: sizes the image is resized to, one after the other; the last is cut into tiles.
             Two where pixels are to be transformers' own, one under "auto".
         rows, cols: of the cut; 0 and 0 for a single, uncut tile.
-        tile_size: edge of a tile in pixels.
-        tokens_per_tile: image tokens a tile becomes.
     """
 
     steps: tuple[Size, ...]
@@ -99,7 +97,6 @@ def plan_grid(
 
     Args:
         size: (width, height) in pixels, after EXIF orientation.
-        image: the checkpoint's image configuration.
         resolution: "native" does exactly what transformers' processor does with the checkpoint's
             configuration; N sets the longest edge to N tiles; "auto" is the N of `auto_side`.
         task: may raise the minimum under "auto".

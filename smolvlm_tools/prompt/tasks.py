@@ -83,11 +83,7 @@ a method of its own, if it wants one, goes to `engine.task_methods`."""
 
 
 def parse_task(task: object) -> Task | None:
-    """Return `task` if it is one, or None.
-
-    Raises:
-        BadOptions: an unknown task.
-    """
+    """Return `task` if it is one, or None."""
     if task is None or (isinstance(task, str) and task in TASKS):
         return cast("Task | None", task)
     raise BadOptions(f"unknown task {task!r}", f"Use one of {', '.join(TASKS)}.")
@@ -97,12 +93,10 @@ def task_messages(image: Images, task: Task, question: str = "") -> tuple[Messag
     """The conversation of a ready-made task: images, then a text.
 
     Args:
-        image: any source `load_image` takes, or several.
         task: "describe" and "transcribe" bring their own wording.
         question: what to ask, for "ask".
 
     Raises:
-        BadOptions: an unknown task.
         BadPrompt: the question is empty or not text, or there is no image.
     """
     return TASKS[parse_task(task) or "describe"].messages(image, question)

@@ -13,7 +13,6 @@ class PlannedImage:
 
     Attributes:
         size: (width, height) in pixels at which it is decoded.
-        grid: how it is resized and cut.
     """
 
     size: Size
@@ -25,9 +24,7 @@ class Workload:
     """One request, and how many of its kind decode together.
 
     Attributes:
-        images: in prompt order.
         prompt_tokens: all tokens of the prompt, image tokens included.
-        new_tokens: longest reply.
         batch: requests that decode together.
     """
 

@@ -21,14 +21,7 @@ from .tiles import Frames, cut_frames, normalise
 
 
 class VisionEncoder:
-    """Encodes the images of one engine's requests.
-
-    Args:
-        backend: has the vision tower.
-        config: of the checkpoint.
-        caches: features are taken from there and kept there.
-        tiles_per_batch: most tiles of a micro-batch.
-    """
+    """Encodes the images of one engine's requests."""
 
     def __init__(
         self, backend: AnyBackend, config: ModelConfig, caches: EngineCaches, tiles_per_batch: int

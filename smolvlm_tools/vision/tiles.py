@@ -29,9 +29,7 @@ def cut_frames(image: Image.Image, grid: TileGrid, config: ImageConfig) -> Frame
     """Resize and cut.
 
     Args:
-        image: mode RGB.
         grid: from `plan_grid` for this image's size.
-        config: the resampling filter.
 
     Returns:
         (tiles, 3, S, S) bytes: the cut tiles row by row, then the global one.

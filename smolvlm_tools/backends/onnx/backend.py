@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Features, Logits, Tiles, TokenIds
+from ...checkpoint import Checkpoint
 from ...checkpoint.config import ModelConfig
 from ...errors import Closed, ModelError, ModelInvalid
 from ...machine.cpu import this_cpu
@@ -29,30 +30,10 @@ CHUNK = 512
 """Tokens a decoder call gets: as quick as all at once, and its working memory is bounded."""
 
 
-class OnnxCheckpoint(Protocol):
-    """What the backend needs to know of a checkpoint."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def folder(self) -> Path: ...
-
-    @property
-    def files(self) -> frozenset[str]: ...
-
-    @property
-    def config(self) -> ModelConfig: ...
-
-    def fetch(self, names: Iterable[str]) -> Any: ...
-
-
 class OnnxBackend:
     """Tower, token table and decoder as ONNX Runtime sessions. Not thread-safe.
 
     Attributes:
-        name: "onnx".
-        device: where it computes, e.g. "cpu".
         precision: which files it runs: "int8", or "vision=int8,embed=int8,decoder=q4".
     """
 
@@ -81,7 +62,7 @@ class OnnxBackend:
     @classmethod
     def load(
         cls,
-        checkpoint: OnnxCheckpoint,
+        checkpoint: Checkpoint,
         precision: Precision = "auto",
         device: str = "auto",
         threads: int | None = None,
@@ -89,10 +70,7 @@ class OnnxBackend:
         """Fetch and load the three graphs.
 
         Args:
-            checkpoint: an opened checkpoint.
-            precision: a name, or one for each component; see `onnx_plan`.
             device: "auto" (the CPU), "cpu", "cuda" or "cuda:N".
-            threads: of one operator; None leaves the choice to ONNX Runtime.
 
         Raises:
             BadOptions: an unknown precision, component or device.
@@ -124,35 +102,18 @@ class OnnxBackend:
         return create_session(path, device, threads)
 
     def encode(self, tiles: Tiles) -> Features:
-        """Run the vision tower and connector on full tiles (T, 3, S, S).
-
-        Returns:
-            float32 (T, tokens_per_tile, hidden).
-
-        Raises:
-            ModelError: the graph fails or returns another shape.
-        """
         self._check_open()
         step = len(tiles) if self._batched else 1
         parts = [self._encode(tiles[start : start + step]) for start in range(0, len(tiles), step)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def create_cache(self, capacity: int) -> OnnxCache:
-        """An empty cache for a sequence of at most `capacity` tokens."""
         self._check_open()
         return self.decoder.create_cache(capacity)
 
     def forward(
         self, token_ids: TokenIds, cache: OnnxCache, features: Sequence[Features] = ()
     ) -> Logits:
-        """Append `token_ids` (L,) to `cache` and return the logits (vocab,) after the last.
-
-        Rows of `features` replace, in order, the embeddings of image tokens.
-
-        Raises:
-            BadPrompt: the cache is too small.
-            ModelError: a graph fails.
-        """
         self._check_open()
         check_room(cache, len(token_ids))
         logits: Logits = np.empty(0, np.float32)
@@ -161,41 +122,23 @@ class OnnxBackend:
         return logits
 
     def step(self, token_ids: TokenIds, caches: Sequence[OnnxCache]) -> NDArray[np.float32]:
-        """Append one token (B,) to each of B different caches; the logits (B, vocab).
-
-        Raises:
-            BadPrompt: a cache is full or was released.
-            ModelError: a graph fails.
-        """
         self._check_open()
         embeds = self.embed(token_ids)[:, None]
         return self.decoder.step(embeds.astype(self.decoder.embeds_type, copy=False), caches)
 
     def read_cache(self, cache: OnnxCache, start: int, stop: int) -> NDArray[Any]:
-        """A copy of positions [start, stop): (2 * layers, kv_heads, stop - start, head_dim)."""
         self._check_open()
         return self.decoder.read_cache(cache, start, stop)
 
     def write_cache(self, cache: OnnxCache, block: NDArray[Any]) -> None:
-        """Append what `read_cache` gave for the same positions.
-
-        Raises:
-            BadPrompt: the cache is too small or was released.
-        """
         self._check_open()
         self.decoder.write_cache(cache, block)
 
     def truncate_cache(self, cache: OnnxCache, length: int) -> None:
-        """Forget all but the first `length` tokens.
-
-        Raises:
-            Closed: after `close`.
-        """
         self._check_open()
         self.decoder.truncate_cache(cache, length)
 
     def release_cache(self, cache: OnnxCache) -> None:
-        """Give a cache's memory back. Twice, or after `close`, does no harm."""
         if not self._closed:
             self.decoder.release_cache(cache)
 
@@ -221,7 +164,6 @@ class OnnxBackend:
         return self._table.rows(token_ids)
 
     def close(self) -> None:
-        """Free the weights. The backend is unusable afterwards."""
         self._closed = True
         self._vision = self.decoder = None
         self._table.close()

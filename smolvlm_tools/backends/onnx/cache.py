@@ -56,8 +56,6 @@ class Arena:
 
     Args:
         count: buffers, two for each layer.
-        kv_heads, head_dim: shape of one position in one buffer.
-        element: type of a value.
 
     Attributes:
         buffers: (rows, kv_heads, capacity, head_dim) each, in the order of the graph's inputs.
@@ -158,11 +156,7 @@ class Arena:
 
 
 def check_room(cache: OnnxCache, tokens: int) -> None:
-    """Check that `tokens` more fit.
-
-    Raises:
-        BadPrompt: they do not, or the cache was released.
-    """
+    """Check that `tokens` more fit."""
     if cache.released:
         raise BadPrompt("the cache was released", "Make a new one.")
     if cache.length + tokens > cache.capacity:

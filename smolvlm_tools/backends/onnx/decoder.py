@@ -29,11 +29,6 @@ Embeddings = NDArray[np.floating[Any]]
 class Decoder:
     """One decoder session and how to feed it.
 
-    Args:
-        session: ONNX Runtime session of a `decoder_model_merged` graph.
-        vocabulary: size of the logits' last axis.
-        device: where the session computes.
-
     Raises:
         ModelInvalid: the graph's inputs and outputs are not those of a decoder, or its first
             tokens give NaN.
@@ -89,11 +84,7 @@ class Decoder:
             cache.states = [value(state) for state in cut]
 
     def write_cache(self, cache: OnnxCache, block: NDArray[Any]) -> None:
-        """Append what `read_cache` gave.
-
-        Raises:
-            BadPrompt: the cache is too small.
-        """
+        """Append what `read_cache` gave."""
         check_room(cache, block.shape[2])
         if isinstance(cache, SharedCache):
             self._arena.write(cache, block)
@@ -199,11 +190,7 @@ class Decoder:
         return GrowingCache(capacity, [empty] * len(self._past))
 
     def _probe(self) -> tuple[bool, bool]:
-        """Whether shared buffers, and several rows of them at once, give the growing form's logits.
-
-        Raises:
-            ModelInvalid: the growing form fails or gives NaN.
-        """
+        """Whether shared buffers give the growing form's logits, and several rows of them at once.""""""
         rng = np.random.default_rng(0)
         embeds = rng.standard_normal((1, 4, self._hidden)).astype(self.embeds_type)
         growing = self._growing_cache(PROBE_CAPACITY)

@@ -30,11 +30,7 @@ PRODUCER = b"\x12\x0dsmolvlm-tools"
 
 
 def parse_precision(asked: Precision) -> Plan:
-    """The precision asked for each component, "auto" where none was named.
-
-    Raises:
-        BadOptions: no such component or precision.
-    """
+    """The precision asked for each component, "auto" where none was named."""
     return read_parts(asked, tuple(PARTS), tuple(SUFFIXES), "onnx")
 
 
@@ -47,9 +43,6 @@ def choose_plan(
     """What to load: what is asked for, never something else in its place.
 
     Args:
-        files: names of the checkpoint's files, below its folder.
-        asked: see the module.
-        checkpoint: how messages call the checkpoint.
         trusted: whether "auto" may take this int8 vision file; see `int8_vision_is_exact`.
 
     Raises:

@@ -21,11 +21,7 @@ FUSION_FAILURE = "Attempting to get index by a name which does not exist"
 
 
 def runtime() -> Any:
-    """The onnxruntime module.
-
-    Raises:
-        BackendUnavailable: it is not installed.
-    """
+    """The onnxruntime module."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -71,8 +67,6 @@ def create_session(path: Path, device: str = "cpu", threads: int | None = None) 
     """Load the graph at `path`.
 
     Args:
-        path: the .onnx file.
-        device: "auto", "cpu", "cuda" or "cuda:N".
         threads: of one operator; None leaves the choice to ONNX Runtime.
 
     Raises:

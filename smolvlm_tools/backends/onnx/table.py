@@ -24,13 +24,7 @@ PIECE, READ_AHEAD = 64, 65_536
 
 
 class TokenTable:
-    """One `embed_tokens` session.
-
-    Args:
-        session: of the graph.
-        path: its file; a mapped table lies beside it.
-        device: where the session computes.
-    """
+    """One `embed_tokens` session."""
 
     def __init__(self, session: Any, path: Path, device: str) -> None:
         self._session: Any = session
@@ -41,11 +35,7 @@ class TokenTable:
         self._read = 0
 
     def rows(self, token_ids: TokenIds) -> NDArray[np.floating[Any]]:
-        """Of ids (L,): (L, hidden).
-
-        Raises:
-            ModelError: the graph fails.
-        """
+        """Of ids (L,): (L, hidden)."""
         ids = np.ascontiguousarray(token_ids, np.int64)
         if self._mapped is None or ids.size <= PIECE:
             return self._look_up(ids)

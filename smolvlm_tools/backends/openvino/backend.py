@@ -14,13 +14,7 @@ from ..onnx.backend import OnnxBackend
 
 
 class OpenVinoBackend(OnnxBackend):
-    """Tower in OpenVINO, token table and decoder in ONNX Runtime, on the CPU. Not thread-safe.
-
-    Attributes:
-        name: "openvino".
-        device: "cpu".
-        precision: which of the hub's files it runs, e.g. "fp32" or "int8".
-    """
+    """Tower in OpenVINO, token table and decoder in ONNX Runtime, on the CPU. Not thread-safe."""
 
     name = "openvino"
 
@@ -30,8 +24,6 @@ class OpenVinoBackend(OnnxBackend):
 
         Raises:
             BackendUnavailable: openvino is not installed, or `device` is not the CPU.
-            ModelNotFound: there is no such file.
-            ModelInvalid: OpenVINO cannot read it.
         """
         from .session import OpenVinoSession
 

@@ -24,10 +24,6 @@ def read_graph(core: Any, path: Path) -> Any:
 
     Args:
         core: an `openvino.Core` that reads nothing else: it learns our operators here.
-        path: a `vision_encoder` file.
-
-    Raises:
-        RuntimeError: OpenVINO cannot read it.
     """
     from openvino.frontend.onnx import ConversionExtension
 

@@ -31,17 +31,7 @@ class Item:
 
 
 class OpenVinoSession:
-    """The part of `onnxruntime.InferenceSession` that the vision tower needs. Not thread-safe.
-
-    Args:
-        path: a `vision_encoder` file.
-        threads: at most so many; None leaves the choice to OpenVINO.
-
-    Raises:
-        BackendUnavailable: openvino is not installed.
-        ModelNotFound: there is no such file.
-        ModelInvalid: OpenVINO cannot read or compile it.
-    """
+    """The part of `onnxruntime.InferenceSession` that the vision tower needs. Not thread-safe."""
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         core = import_openvino().Core()
@@ -74,11 +64,7 @@ class OpenVinoSession:
     def run(
         self, _names: None, feed: Mapping[str, NDArray[Any]], _options: object = None
     ) -> list[NDArray[Any]]:
-        """The first output for `pixel_values` (1, T, 3, S, S), computed tile by tile.
-
-        Raises:
-            RuntimeError: OpenVINO fails.
-        """
+        """The first output for `pixel_values` (1, T, 3, S, S), computed tile by tile."""
         pixels = feed["pixel_values"]
         parts = [self._encode(pixels[:, at : at + 1]) for at in range(pixels.shape[1])]
         return [parts[0] if len(parts) == 1 else np.concatenate(parts)]
@@ -93,9 +79,6 @@ def import_openvino() -> Any:
 
     By itself `import openvino` writes a client id below the home directory and reports the import
     over the network; where the package that does so cannot be imported, it uses a stub of its own.
-
-    Raises:
-        BackendUnavailable: it is not installed.
     """
     unset = object()
     before = sys.modules.get(TELEMETRY, unset)
