@@ -13,6 +13,7 @@ from ..errors import BadOptions
 from .console import working
 
 if TYPE_CHECKING:
+    from ..engine.planner import LoadOptions
     from ..engine.smolvlm import SmolVLM
     from ..types import Resolution
 
@@ -114,13 +115,22 @@ class ModelChoice:
             BadOptions: an unknown backend, precision, device or amount of memory, or an adapter
                 for a backend other than torch.
         """
-        from ..backends.choose import backend_for_adapter, check_names
-        from ..machine.amounts import parse_bytes
+        from ..engine.planner import LoadWish
 
-        backend = self.backend if self.adapter is None else backend_for_adapter(self.backend)
-        check_names(backend, self.precision, self.device)
-        if self.memory_budget is not None:
-            parse_bytes(self.memory_budget)
+        LoadWish.of(self.keywords)
+
+    @property
+    def keywords(self) -> LoadOptions:
+        """What `SmolVLM.load` and `Planner.open` get besides the name."""
+        return {
+            "revision": self.revision,
+            "backend": self.backend,
+            "precision": self.precision,
+            "device": self.device,
+            "local_files_only": self.offline,
+            "adapter": self.adapter,
+            "memory_budget": self.memory_budget,
+        }
 
     def load(self) -> SmolVLM:
         """Load it; raises what `SmolVLM.load` raises."""
@@ -129,16 +139,7 @@ class ModelChoice:
         # The hub's client shows progress bars, which a spinner would hide.
         local = self.model == "embedded" or os.path.isdir(self.model)
         with working(f"loading {self.model}") if local else nullcontext():
-            return SmolVLM.load(
-                self.model,
-                revision=self.revision,
-                backend=self.backend,
-                precision=self.precision,
-                device=self.device,
-                local_files_only=self.offline,
-                adapter=self.adapter,
-                memory_budget=self.memory_budget,
-            )
+            return SmolVLM.load(self.model, **self.keywords)
 
 
 @dataclass(frozen=True, slots=True)

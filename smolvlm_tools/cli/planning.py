@@ -66,17 +66,7 @@ def _open(choice: ModelChoice, resolution: Resolution) -> tuple[RequestLayouter,
         ModelNotFound: there is no such model, or what was chosen cannot run it.
     """
     try:
-        planner = Planner.open(
-            choice.model,
-            backend=choice.backend,
-            precision=choice.precision,
-            device=choice.device,
-            memory_budget=choice.memory_budget,
-            resolution=resolution,
-            revision=choice.revision,
-            local_files_only=choice.offline,
-            adapter=choice.adapter,
-        )
+        planner = Planner.open(choice.model, resolution=resolution, **choice.keywords)
     except ModelNotFound as error:
         pinned = {choice.backend, choice.precision, choice.device} != {"auto"}
         if choice.memory_budget or choice.adapter or pinned:

@@ -190,7 +190,7 @@ class Decoder:
         return GrowingCache(capacity, [empty] * len(self._past))
 
     def _probe(self) -> tuple[bool, bool]:
-        """Whether shared buffers give the growing form's logits, and several rows of them at once.""""""
+        """Whether shared buffers, and several rows at once, give the growing form's logits."""
         rng = np.random.default_rng(0)
         embeds = rng.standard_normal((1, 4, self._hidden)).astype(self.embeds_type)
         growing = self._growing_cache(PROBE_CAPACITY)
