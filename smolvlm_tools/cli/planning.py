@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..cache import CacheLimits
 from ..checkpoint import open_checkpoint
-from ..engine.planner import Planner, open_layouter
+from ..engine.planner import LoadOptions, Planner, open_layouter
 from ..errors import ModelNotFound
 from ..machine.amounts import format_bytes
 from ..memory.plan import LoadPlan
@@ -65,8 +65,9 @@ def _open(choice: ModelChoice, resolution: Resolution) -> tuple[RequestLayouter,
     Raises:
         ModelNotFound: there is no such model, or what was chosen cannot run it.
     """
+    options: LoadOptions = {**choice.keywords, "resolution": resolution}
     try:
-        planner = Planner.open(choice.model, resolution=resolution, **choice.keywords)
+        planner = Planner.open(choice.model, **options)
     except ModelNotFound as error:
         pinned = {choice.backend, choice.precision, choice.device} != {"auto"}
         if choice.memory_budget or choice.adapter or pinned:
