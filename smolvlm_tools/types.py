@@ -19,7 +19,7 @@ Flag = Literal[
 ]
 Task = Literal["describe", "ask", "transcribe"]
 Detail = Literal["brief", "normal", "detailed"]
-Layout = Literal["plain", "lines", "markdown"]
+TextLayout = Literal["plain", "lines", "markdown"]
 Stage = Literal["preprocess", "vision", "prefill", "decode"]
 Resolution: TypeAlias = Literal["auto", "native"] | int
 """How an image is cut: "auto", "native", or N for a longest edge of N tiles."""

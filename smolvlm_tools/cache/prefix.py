@@ -22,7 +22,7 @@ ReadBlock = Callable[[int, int], KVBlock]
 """Copies the keys and values of positions [start, stop) out of a sequence."""
 
 
-class Node:
+class RadixNode:
     """A run of positions; the root's is empty.
 
     `stored` is what its array keeps in memory: more than its own bytes where a split left it a
@@ -31,11 +31,11 @@ class Node:
 
     __slots__ = ("block", "children", "identity", "parent", "stored", "used")
 
-    def __init__(self, identity: Identity, block: KVBlock, parent: Node | None) -> None:
+    def __init__(self, identity: Identity, block: KVBlock, parent: RadixNode | None) -> None:
         self.identity = identity
         self.block = block
         self.parent = parent
-        self.children: dict[int, Node] = {}
+        self.children: dict[int, RadixNode] = {}
         self.stored = 0 if block is None else block.nbytes
         self.used = 0
 
@@ -45,7 +45,7 @@ class PrefixCache:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._root = Node(np.empty(0, np.int64), None, None)
+        self._root = RadixNode(np.empty(0, np.int64), None, None)
         self._clock = itertools.count(1)
         self.nbytes = 0
 
@@ -85,7 +85,7 @@ class PrefixCache:
         self._root.children.clear()
         self.nbytes = 0
 
-    def _append(self, node: Node, identity: Identity, start: int, read: ReadBlock) -> None:
+    def _append(self, node: RadixNode, identity: Identity, start: int, read: ReadBlock) -> None:
         per_token = read(start, start + 1).nbytes
         if len(identity) * per_token > self._limit:
             return
@@ -93,12 +93,12 @@ class PrefixCache:
         wanted = (len(identity) - start) * per_token
         while self.nbytes + wanted > self._limit and (leaf := self._oldest_leaf(kept)):
             self._drop(leaf)
-        child = Node(identity[start:].copy(), read(start, len(identity)), node)
+        child = RadixNode(identity[start:].copy(), read(start, len(identity)), node)
         child.used = next(self._clock)
         node.children[int(identity[start])] = child
         self.nbytes += child.stored
 
-    def _split(self, node: Node, at: int) -> Node:
+    def _split(self, node: RadixNode, at: int) -> RadixNode:
         """Cut a run in two; returns the first, the parent of the other.
 
         The first gets an array of its own. So does the other where it is the smaller part; else it
@@ -106,7 +106,7 @@ class PrefixCache:
         """
         parent = node.parent
         assert parent is not None
-        head = Node(node.identity[:at], _copy(node.block[:, :, :at]), parent)
+        head = RadixNode(node.identity[:at], _copy(node.block[:, :, :at]), parent)
         parent.children[int(head.identity[0])] = head
         tail = node.block[:, :, at:]
         if 2 * tail.nbytes < node.stored:
@@ -118,16 +118,16 @@ class PrefixCache:
         head.children[int(node.identity[0])] = node
         return head
 
-    def _oldest_leaf(self, kept: set[Node]) -> Node | None:
+    def _oldest_leaf(self, kept: set[RadixNode]) -> RadixNode | None:
         leaves = (node for node in self._nodes() if not node.children and node not in kept)
         return min(leaves, key=lambda node: node.used, default=None)
 
-    def _drop(self, leaf: Node) -> None:
+    def _drop(self, leaf: RadixNode) -> None:
         assert leaf.parent is not None
         del leaf.parent.children[int(leaf.identity[0])]
         self.nbytes -= leaf.stored
 
-    def _nodes(self) -> Iterator[Node]:
+    def _nodes(self) -> Iterator[RadixNode]:
         open_nodes = list(self._root.children.values())
         while open_nodes:
             node = open_nodes.pop()
@@ -135,7 +135,7 @@ class PrefixCache:
             yield node
 
 
-def _path(node: Node | None) -> Iterator[Node]:
+def _path(node: RadixNode | None) -> Iterator[RadixNode]:
     while node is not None:
         yield node
         node = node.parent

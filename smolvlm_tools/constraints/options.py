@@ -11,7 +11,7 @@ from .kinds import Choice
 
 
 @dataclass(slots=True)
-class Node:
+class OptionNode:
     """A prefix of options.
 
     Attributes:
@@ -19,7 +19,7 @@ class Node:
         option: index of the option that may end here; None where none does.
     """
 
-    children: dict[int, Node] = field(default_factory=dict["int", "Node"])
+    children: dict[int, OptionNode] = field(default_factory=dict["int", "OptionNode"])
     option: int | None = None
 
 
@@ -35,7 +35,7 @@ class OptionTree:
     """
 
     choice: Choice
-    root: Node
+    root: OptionNode
     paths: tuple[tuple[int, ...], ...]
     depth: int
 
@@ -53,7 +53,7 @@ class OptionTree:
         """
         texts = [text for text, _ in choice.options]
         paths = tuple(tuple(encode_text(tokenizer, f" {text}")) for text in texts)
-        root = Node()
+        root = OptionNode()
         for index, path in enumerate(paths):
             _add(root, path, index)
         depth = max(map(len, paths))
@@ -65,9 +65,9 @@ class OptionTree:
         return cls(choice, root, paths, depth)
 
 
-def _add(root: Node, path: list[int] | tuple[int, ...], option: int) -> None:
+def _add(root: OptionNode, path: list[int] | tuple[int, ...], option: int) -> None:
     node = root
     for token in path:
-        node = node.children.setdefault(token, Node())
+        node = node.children.setdefault(token, OptionNode())
     if node.option is None:  # what was given as it stands comes first
         node.option = option

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arrays import Logits
 from ..backends.base import KVCache
-from ..constraints.options import Node, OptionTree
+from ..constraints.options import OptionNode, OptionTree
 from .protocol import NextToken
 from .running import RunningReply
 from .sampling import log_softmax
@@ -43,7 +43,7 @@ def weigh_options(
     def add(option: int, score: float) -> None:
         scores[option] = np.logaddexp(scores[option], score)
 
-    def visit(node: Node, logits: Logits, score: float) -> Generator[NextToken, Any, None]:
+    def visit(node: OptionNode, logits: Logits, score: float) -> Generator[NextToken, Any, None]:
         logprobs = log_softmax(logits)
         if node.option is not None:
             going_on = sum(math.exp(logprobs[token]) for token in node.children)

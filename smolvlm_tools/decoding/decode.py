@@ -22,7 +22,7 @@ from .sampling import Sampler
 from .text_stream import TextStream
 
 
-class Decoder:
+class DecodeLoop:
     """Makes replies: free ones, such as a grammar accepts, and one of several options.
 
     Args:

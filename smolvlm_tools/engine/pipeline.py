@@ -14,7 +14,7 @@ from ..backends.base import AnyBackend, KVCache
 from ..cache import EngineCaches
 from ..constraints.compiler import CompiledGrammar, ConstraintCompiler
 from ..constraints.kinds import LINES
-from ..decoding.decode import Decoder
+from ..decoding.decode import DecodeLoop
 from ..decoding.protocol import CheckCancelled, Deliver, NextToken, ReplySteps
 from ..decoding.running import RunningReply
 from ..errors import OutOfMemoryBudget, SmolVLMError
@@ -42,7 +42,7 @@ class Pipeline:
         )
         self.admission = Admission(layouter, guard, self.caches, lambda: self.constraints.nbytes)
         self._vision = VisionEncoder(backend, config, self.caches, guard.tiles_per_batch)
-        self._decoder = Decoder(backend, layouter.tokenizer, layouter.end_ids)
+        self._decoder = DecodeLoop(backend, layouter.tokenizer, layouter.end_ids)
         self._results = Results(layouter, backend)
 
     def run(

@@ -17,7 +17,7 @@ from ..prompt.tasks import (
     extract_messages,
     transcribe_messages,
 )
-from ..types import Detail, Layout, MessageLike, Task, VisionResult
+from ..types import Detail, MessageLike, Task, TextLayout, VisionResult
 from .reply import ReplyStream
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -74,7 +74,7 @@ class TaskMethods(ABC):
         self,
         image: Images,
         *,
-        layout: Layout = "plain",
+        layout: TextLayout = "plain",
         context: str | None = None,
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
@@ -143,7 +143,7 @@ class TaskMethods(ABC):
         self,
         image: Images,
         *,
-        layout: Layout = "plain",
+        layout: TextLayout = "plain",
         context: str | None = None,
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
@@ -171,7 +171,7 @@ def _ask(image: Images, question: str, context: str | None, options: RequestOpti
 
 
 def _transcribe(
-    image: Images, layout: Layout, context: str | None, options: RequestOptions
+    image: Images, layout: TextLayout, context: str | None, options: RequestOptions
 ) -> _Job:
     messages = transcribe_messages(image, layout, context)
     if layout == "lines":

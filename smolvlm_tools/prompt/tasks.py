@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 from ..errors import BadOptions, BadPrompt
 from ..images import ImageSource
-from ..types import Detail, ImagePart, Layout, Message, Task, TextPart
+from ..types import Detail, ImagePart, Message, Task, TextLayout, TextPart
 
 Images: TypeAlias = ImageSource | Sequence[ImageSource]
 """An image, or a list or tuple of images."""
@@ -18,7 +18,7 @@ DESCRIBE: dict[Detail, str] = {
     "normal": "Can you describe this image?",
     "detailed": "Describe this image in detail.",
 }
-TRANSCRIBE: dict[Layout, str] = {
+TRANSCRIBE: dict[TextLayout, str] = {
     "plain": "Transcribe the text in this image. Keep the line breaks.",
     "lines": "Transcribe the text in this image. Keep the line breaks.",
     "markdown": "Transcribe the text in this image as Markdown. Keep headings, lists and tables.",
@@ -42,7 +42,7 @@ def ask_messages(images: Images, question: str, context: str | None = None) -> t
 
 
 def transcribe_messages(
-    images: Images, layout: Layout = "plain", context: str | None = None
+    images: Images, layout: TextLayout = "plain", context: str | None = None
 ) -> tuple[Message, ...]:
     """Ask for the text; see `task_messages`."""
     return _turn(images, _chosen("layout", layout, TRANSCRIBE), context)

@@ -15,10 +15,11 @@ from ...checkpoint.config import ModelConfig
 from ...errors import Closed, ModelError, ModelInvalid
 from ...machine.cpu import this_cpu
 from ...machine.heap import give_back_large_blocks
+from ..precision import Precision
 from .cache import OnnxCache, check_room
 from .decoder import ELEMENTS, Decoder
 from .files import PARTS, component_file, needed_files
-from .plan import Plan, Precision, choose_plan, describe_plan, int8_vision_is_exact
+from .plan import ComponentPrecisions, choose_plan, describe_plan, int8_vision_is_exact
 from .session import create_session, provider_for, releasing, runtime_errors
 from .table import TokenTable
 
@@ -46,7 +47,7 @@ class OnnxBackend:
         table: TokenTable,
         decoder: Decoder,
         config: ModelConfig,
-        plan: Plan,
+        plan: ComponentPrecisions,
         device: str,
     ) -> None:
         self.device = device

@@ -18,7 +18,7 @@ from .files import EXPORTED, PARTS, SUFFIXES, available_precisions, component_fi
 
 logger = logging.getLogger(__name__)
 
-Plan: TypeAlias = dict[str, str]
+ComponentPrecisions: TypeAlias = dict[str, str]
 """The precision of every key of `PARTS`."""
 
 AUTO: Mapping[str, str] = {"vision": "int8", "embed": "int8", "decoder": "int8"}
@@ -29,7 +29,7 @@ PRODUCER = b"\x12\x0dsmolvlm-tools"
 """`producer_name` in a ModelProto of `smolvlm export`: field 2, 13 bytes. Second in the file."""
 
 
-def parse_precision(asked: Precision) -> Plan:
+def parse_precision(asked: Precision) -> ComponentPrecisions:
     """The precision asked for each component, "auto" where none was named."""
     return read_parts(asked, tuple(PARTS), tuple(SUFFIXES), "onnx")
 
@@ -39,7 +39,7 @@ def choose_plan(
     asked: Precision,
     checkpoint: str,
     trusted: Callable[[str], bool] = lambda name: True,
-) -> Plan:
+) -> ComponentPrecisions:
     """What to load: what is asked for, never something else in its place.
 
     Args:
@@ -50,7 +50,7 @@ def choose_plan(
         ModelNotFound: it exists, but not in this checkpoint.
     """
     wanted, present = parse_precision(asked), frozenset(files)
-    plan: Plan = {}
+    plan: ComponentPrecisions = {}
     for part, precision in wanted.items():
         have = [name for name in SUFFIXES if component_file(PARTS[part], name) in present]
         if precision == "auto":
@@ -92,7 +92,7 @@ def is_own_export(path: Path) -> bool:
 
 
 def _missing(
-    files: frozenset[str], wanted: Plan, part: str, have: list[str], checkpoint: str
+    files: frozenset[str], wanted: ComponentPrecisions, part: str, have: list[str], checkpoint: str
 ) -> ModelNotFound:
     asked = wanted[part]
     whole = len(set(wanted.values())) == 1

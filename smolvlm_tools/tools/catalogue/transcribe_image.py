@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ...types import Layout, VisionResult
+from ...types import TextLayout, VisionResult
 from ..inputs import Context, ImagesInput, MaxNewTokens, MinConfidence
 from ..replies import UNTRUSTED, Reply, Words, words_of
 from ..tool import EngineCall, ModelTool
@@ -15,7 +15,7 @@ from ..tool import EngineCall, ModelTool
 class TranscribeImage(ImagesInput):
     """Arguments of `transcribe_image`."""
 
-    layout: Layout = Field(
+    layout: TextLayout = Field(
         default="plain",
         description="plain: the text as it runs; lines: one line for each line of print; "
         "markdown: headings, lists and tables as Markdown.",
