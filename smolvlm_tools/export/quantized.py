@@ -18,7 +18,7 @@ import torch
 from ..backends.precision import Precision
 from ..backends.torch.build import EMBEDDING, HEAD, TEXT, VISION, AnyWeights, merge_adapter
 from ..backends.torch.formats.choose import check_kinds, format_of, quantize_weight
-from ..backends.torch.formats.matrix import Stored, TextLayout
+from ..backends.torch.formats.matrix import Layout, Stored
 from ..backends.torch.names import FLOATS, describe_kinds, parse_kinds
 from ..backends.torch.plan import WEIGHTS, make_plan
 from ..backends.torch.saved import KEY, quantization_config, read_config, saved_kinds
@@ -136,9 +136,9 @@ class _Source:
         if self._tied and (HEAD in weights or kinds["lm_head"] not in FLOATS):
             self._shapes[HEAD] = self._shapes[EMBEDDING]  # the table's no longer
 
-    def layout(self) -> TextLayout:
+    def layout(self) -> Layout:
         """Of all tensors in the file."""
-        layout: TextLayout = {}
+        layout: Layout = {}
         for name, shape in self._shapes.items():
             kind = self._kind(name)
             if kind is None or kind in FLOATS:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ..backends.torch.formats.matrix import Stored, TextLayout
+from ..backends.torch.formats.matrix import Layout, Stored
 from ..backends.torch.weights import DTYPES, PACKED
 
 CODES = {dtype: code for code, dtype in (DTYPES | PACKED).items()}
@@ -20,7 +20,7 @@ ALIGNED = 8
 """The header is padded with spaces to a multiple of this, as the safetensors library does."""
 
 
-def write_safetensors(path: Path, layout: TextLayout, tensors: Iterator[Stored]) -> int:
+def write_safetensors(path: Path, layout: Layout, tensors: Iterator[Stored]) -> int:
     """Write a file that ends up complete or not there at all; returns its size in bytes.
 
     Args:
@@ -53,7 +53,7 @@ def write_safetensors(path: Path, layout: TextLayout, tensors: Iterator[Stored])
     return size
 
 
-def _header(layout: TextLayout) -> bytes:
+def _header(layout: Layout) -> bytes:
     entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
     offset = 0
     for name, (dtype, shape) in layout.items():

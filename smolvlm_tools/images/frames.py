@@ -16,7 +16,7 @@ _MAX_PNG_CHUNKS = 100_000
 def check_png_chunks(data: bytes, policy: ImagePolicy, name: str) -> None:
     """Refuse a PNG with very many chunks, which Pillow would read one by one in Python.
 
-    TextLayout: https://www.w3.org/TR/png-3/#5Chunk-layout, length, type, data, CRC; a lower-case
+    Layout: https://www.w3.org/TR/png-3/#5Chunk-layout, length, type, data, CRC; a lower-case
     first letter marks an ancillary chunk.
 
     Raises:
