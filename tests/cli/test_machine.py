@@ -40,9 +40,9 @@ def test_the_models_are_listed_with_their_ids(smolvlm, monkeypatch, tmp_path):
 
 
 def test_the_doctor_says_what_works_and_what_to_install(smolvlm, monkeypatch):
-    from smolvlm_tools.cli import machine
+    from smolvlm_tools.machine import packages
 
-    monkeypatch.setattr(machine, "installed", lambda *names: names == ("onnxruntime",))
+    monkeypatch.setattr(packages, "installed", lambda *names: names == ("onnxruntime",))
     answer = smolvlm("doctor", "--json")
     report = json.loads(answer.out)
     assert answer.code == 0
@@ -58,9 +58,9 @@ def test_the_doctor_says_what_works_and_what_to_install(smolvlm, monkeypatch):
 
 
 def test_the_doctor_exits_with_4_when_nothing_works(smolvlm, monkeypatch):
-    from smolvlm_tools.cli import machine
+    from smolvlm_tools.machine import packages
 
-    monkeypatch.setattr(machine, "installed", lambda *names: False)
+    monkeypatch.setattr(packages, "installed", lambda *names: False)
     answer = smolvlm("doctor")
     assert answer.code == 4 and "pip install onnxruntime" in answer.out
 
