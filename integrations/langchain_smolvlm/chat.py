@@ -1,4 +1,4 @@
-"""`ChatSmolVLM`: SmolVLM as a LangChain chat model; converts and delegates, decides nothing."""
+"""`ChatSmolVLM`: SmolVLM as a LangChain chat model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from smolvlm_tools.prompt.request import RequestOptions
-from smolvlm_tools.types import Message
+from smolvlm_tools import Message, RequestOptions
 
 from .configured import Configured
 from .messages import to_messages, with_mime_types
@@ -60,11 +59,7 @@ class ChatSmolVLM(Configured):
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         prompt = super()._convert_input(model_input)
-        given = prompt.to_messages()
-        messages = with_mime_types(given)
-        if all(new is old for new, old in zip(messages, given, strict=True)):
-            return prompt
-        return ChatPromptValue(messages=messages)
+        return ChatPromptValue(messages=with_mime_types(prompt.to_messages()))
 
     def generate(
         self,

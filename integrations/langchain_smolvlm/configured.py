@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from inspect import signature
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams
 from pydantic import Field, PrivateAttr, model_validator
 from typing_extensions import Self
 
-from smolvlm_tools import BadOptions, ImagePolicy, SmolVLM, __version__
-from smolvlm_tools.engine.shared import MAX_QUEUE, GivenEngine, SharedEngine
-
-from .options import (
-    GENERATION,
-    LOADING,
-    PROFILE,
-    as_list,
-    longest_reply,
-    request_options,
-    unknown_names,
+from smolvlm_tools import (
+    BadOptions,
+    GivenEngine,
+    ImagePolicy,
+    SharedEngine,
+    SmolVLM,
+    __version__,
 )
+
+from .options import FOR_SERVERS, GENERATION, LOADING, PROFILE, longest_reply, request_options
 from .replies import PROVIDER
+
+_MAX_QUEUE = signature(SmolVLM.load).parameters["max_queue"].default
 
 
 class Configured(BaseChatModel):
@@ -55,8 +56,11 @@ class Configured(BaseChatModel):
     @classmethod
     def _tell_unknown(cls, values: Any) -> Any:
         """LangChain ignores what a model does not know; a typo is worth a warning."""
-        for name in unknown_names(values, cls.model_fields):
-            warnings.warn(f"ChatSmolVLM has no option {name!r}: ignored", stacklevel=4)
+        if isinstance(values, Mapping):
+            aliases = {field.alias for field in cls.model_fields.values()}
+            known = {*cls.model_fields, *aliases, *FOR_SERVERS}
+            for name in sorted(set(cast("Mapping[str, Any]", values)) - known):
+                warnings.warn(f"ChatSmolVLM has no option {name!r}: ignored", stacklevel=4)
         return values
 
     @model_validator(mode="after")
@@ -90,7 +94,8 @@ class Configured(BaseChatModel):
             ls_max_tokens=options.get("max_new_tokens"),
         )
         if "stop" in options:
-            params["ls_stop"] = as_list(options["stop"])
+            stop_texts = options["stop"]
+            params["ls_stop"] = [stop_texts] if isinstance(stop_texts, str) else list(stop_texts)
         return params
 
     def _resolve_model_profile(self) -> Any:
@@ -98,7 +103,7 @@ class Configured(BaseChatModel):
 
     @property
     def _room(self) -> int:
-        return int(self.load_options.get("max_queue", MAX_QUEUE))
+        return int(self.load_options.get("max_queue", _MAX_QUEUE))
 
     def close(self) -> None:
         """Give the shared engine up; the last model that uses it frees the weights."""

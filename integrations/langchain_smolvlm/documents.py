@@ -13,17 +13,25 @@ from langchain_core.document_loaders import BaseBlobParser, BaseLoader
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
-from smolvlm_tools import BadOptions, ImagePolicy, SmolVLM, VisionResult
-from smolvlm_tools.engine.shared import GivenEngine, SharedEngine
+from smolvlm_tools import (
+    BadOptions,
+    GivenEngine,
+    ImagePolicy,
+    RequestOptions,
+    SharedEngine,
+    SmolVLM,
+    VisionResult,
+    engine_source,
+)
 from smolvlm_tools.pages import LONGEST_EDGE, MAX_PAGES, Page, Pages, open_pages
-from smolvlm_tools.prompt.request import RequestOptions
 
 Mode: TypeAlias = Literal["caption", "transcription", "both"]
-_METHODS: Mapping[str, tuple[str, ...]] = {
-    "caption": ("describe",),
-    "transcription": ("transcribe",),
-    "both": ("describe", "transcribe"),
+_ASKED: Mapping[str, list[tuple[str, ...]]] = {
+    "caption": [("describe",)],
+    "transcription": [("transcribe",)],
+    "both": [("describe",), ("transcribe",)],
 }
+"""Names of the engine's methods, each with what follows the image."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +74,9 @@ class SmolVLMBlobParser(BaseBlobParser):
     _source: SharedEngine | GivenEngine = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.mode not in _METHODS:
-            raise BadOptions(f"unknown mode {self.mode!r}", f"Use one of {', '.join(_METHODS)}.")
-        source = (
-            GivenEngine(self.engine)
-            if self.engine is not None
-            else SharedEngine(self.model, **self.load_options)
-        )
+        if self.mode not in _ASKED:
+            raise BadOptions(f"unknown mode {self.mode!r}", f"Use one of {', '.join(_ASKED)}.")
+        source = engine_source(self.engine, self.model, **self.load_options)
         object.__setattr__(self, "_source", source)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
@@ -117,10 +121,7 @@ class SmolVLMBlobParser(BaseBlobParser):
         )
 
     def _asked(self) -> list[tuple[str, ...]]:
-        """Names of the engine's methods, each with what follows the image."""
-        if self.question is not None:
-            return [("ask", self.question)]
-        return [(method,) for method in _METHODS[self.mode]]
+        return _ASKED[self.mode] if self.question is None else [("ask", self.question)]
 
 
 class SmolVLMLoader(BaseLoader):
@@ -139,9 +140,8 @@ class SmolVLMLoader(BaseLoader):
     def __init__(
         self, paths: str | PathLike[str] | Sequence[str | PathLike[str]], **options: Any
     ) -> None:
-        self._paths = [
-            os.fspath(path) for path in ([paths] if isinstance(paths, (str, PathLike)) else paths)
-        ]
+        several = [paths] if isinstance(paths, (str, PathLike)) else paths
+        self._paths = [os.fspath(path) for path in several]
         self._parser = SmolVLMBlobParser(**options)
 
     def lazy_load(self) -> Iterator[Document]:

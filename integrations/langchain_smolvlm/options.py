@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list
-from pydantic.fields import FieldInfo
 
-from smolvlm_tools.prompt.request import RequestOptions
+from smolvlm_tools import RequestOptions
 
 LOADING = (
     "backend",
@@ -56,11 +55,6 @@ def request_options(
     """Options of one call: the model's own and, over them, the call's.
 
     Names that the engine does not know are passed on, for it to refuse.
-
-    Args:
-        fields: of the chat model.
-        call: keywords of the call.
-        stop: of the call.
     """
     dropped = FOR_SERVERS | _FOR_LANGCHAIN
     options = {name: fields[name] for name in GENERATION}
@@ -72,14 +66,6 @@ def request_options(
     return cast("RequestOptions", given)
 
 
-def unknown_names(given: object, fields: Mapping[str, FieldInfo]) -> Iterable[str]:
-    """Names that neither the chat model nor users of other ones know."""
-    if not isinstance(given, Mapping):
-        return ()
-    aliases = {field.alias for field in fields.values()}
-    return sorted(set(cast("Mapping[str, Any]", given)) - {*fields, *aliases, *FOR_SERVERS})
-
-
 def bounded(
     config: RunnableConfig | Sequence[RunnableConfig] | None, count: int, room: int
 ) -> list[RunnableConfig]:
@@ -88,8 +74,3 @@ def bounded(
     for one in configs:
         one["max_concurrency"] = one.get("max_concurrency") or room
     return configs
-
-
-def as_list(stop: str | Sequence[str]) -> list[str]:
-    """Stop texts as a list."""
-    return [stop] if isinstance(stop, str) else list(stop)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from smolvlm_tools import ImagePolicy, SmolVLM
-from smolvlm_tools.engine.shared import GivenEngine, SharedEngine
+from smolvlm_tools import GivenEngine, ImagePolicy, SharedEngine, SmolVLM, engine_source
 from smolvlm_tools.errors import SmolVLMError
-from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
+from smolvlm_tools.tools import TOOLS, Tool, Toolbox, ToolOutput, find_tool
 
 _MAKING = threading.Lock()
 
@@ -56,17 +57,14 @@ class SmolVLMToolkit(BaseToolkit):
             UnknownTool: there is none of such a name.
         """
         chosen = TOOLS if self.names is None else self.names
-        return [SmolVLMTool.of(self, name) for name in chosen]
+        return [_tool(find_tool(name), self) for name in chosen]
 
     @property
     def toolbox(self) -> Toolbox:
         """What runs the tools; the same for all of them, though agents call them in parallel."""
         with _MAKING:
             if self._toolbox is None:
-                if self.engine is not None:
-                    self._source = GivenEngine(self.engine)
-                else:
-                    self._source = SharedEngine(self.model, **self.load_options)
+                self._source = engine_source(self.engine, self.model, **self.load_options)
                 self._toolbox = Toolbox(self._source.get, policy=self.policy)
             return self._toolbox
 
@@ -94,20 +92,6 @@ class SmolVLMTool(BaseTool):
 
     toolkit: SmolVLMToolkit = Field(exclude=True, repr=False)
 
-    @classmethod
-    def of(cls, toolkit: SmolVLMToolkit, name: str) -> SmolVLMTool:
-        """The tool of that name."""
-        tool = find_tool(name)
-        return cls(
-            name=tool.name,
-            description=tool.description,
-            args_schema=tool.input,
-            metadata={"title": tool.title, "read_only": tool.read_only},
-            response_format="content_and_artifact",
-            handle_tool_error=True,
-            toolkit=toolkit,
-        )
-
     @property
     def tool_call_schema(self) -> dict[str, Any]:
         """The registry's plain schema: no titles, references and nulls for a model to trip over."""
@@ -120,23 +104,34 @@ class SmolVLMTool(BaseTool):
         return {"image": tool_input} if isinstance(tool_input, str) else tool_input
 
     def _run(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        try:
-            output = self.toolkit.toolbox.call(self.name, arguments)
-        except SmolVLMError as error:
-            raise _exception(error) from error
-        return _reply(output)
+        with _mendable():
+            return _reply(self.toolkit.toolbox.call(self.name, arguments))
 
     async def _arun(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        try:
-            output = await self.toolkit.toolbox.acall(self.name, arguments)
-        except SmolVLMError as error:
-            raise _exception(error) from error
-        return _reply(output)
+        with _mendable():
+            return _reply(await self.toolkit.toolbox.acall(self.name, arguments))
+
+
+def _tool(tool: Tool, toolkit: SmolVLMToolkit) -> SmolVLMTool:
+    return SmolVLMTool(
+        name=tool.name,
+        description=tool.description,
+        args_schema=tool.input,
+        metadata={"title": tool.title, "read_only": tool.read_only},
+        response_format="content_and_artifact",
+        handle_tool_error=True,
+        toolkit=toolkit,
+    )
 
 
 def _reply(output: ToolOutput) -> tuple[str, dict[str, Any]]:
     return output.model_dump_json(by_alias=True), output.model_dump(mode="json", by_alias=True)
 
 
-def _exception(error: SmolVLMError) -> ToolException:
-    return ToolException(f"{error.code}: {error}")
+@contextmanager
+def _mendable() -> Iterator[None]:
+    """Raise errors in the form that LangChain shows to the model."""
+    try:
+        yield
+    except SmolVLMError as error:
+        raise ToolException(f"{error.code}: {error}") from error

@@ -25,8 +25,7 @@ from llama_index.readers.smolvlm.engine import EngineSettings
 from PIL import Image
 from pydantic import BaseModel, PrivateAttr
 
-from smolvlm_tools import open_checkpoint
-from smolvlm_tools.prompt.request import RequestOptions
+from smolvlm_tools import RequestOptions, open_checkpoint
 from smolvlm_tools.types import GenerationOptions
 
 from .messages import asking_for_json, to_chat_chunk, to_chat_response, to_completion, to_messages
@@ -53,7 +52,7 @@ class SmolVLMLLM(EngineSettings, LLM):
         'red'
 
     Every field of generation may also be given with a call, as may `answer`, `min_confidence` and
-    the other keywords of `smolvlm_tools.request.RequestOptions`. `raw` of a response, of a stream's
+    the other keywords of `smolvlm_tools.RequestOptions`. `raw` of a response, of a stream's
     last, is the `VisionResult` as a dict. It calls no functions: SmolVLM was not trained to.
 
     Attributes:
@@ -152,7 +151,7 @@ class SmolVLMLLM(EngineSettings, LLM):
     ) -> Model:
         """An instance of a pydantic class: decoding allows nothing else.
 
-        The last message is ended by `smolvlm_tools.tasks.IN_JSON`, unless it speaks of JSON itself.
+        The last message is ended by `smolvlm_tools.IN_JSON`, unless it speaks of JSON itself.
 
         Args:
             output_cls: the class.

@@ -26,10 +26,9 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.readers.smolvlm.base64_pieces import decode
 
+from smolvlm_tools import IN_JSON, abbreviate, url_scheme
 from smolvlm_tools.errors import BadPrompt, UnsupportedFormat, UrlNotAllowed
 from smolvlm_tools.images import ImageSource
-from smolvlm_tools.images.encodings import abbreviate, url_scheme
-from smolvlm_tools.prompt.tasks import IN_JSON
 from smolvlm_tools.types import ImagePart, Message, Role, TextPart, VisionResult
 
 _Parts: TypeAlias = list[TextPart | ImagePart]

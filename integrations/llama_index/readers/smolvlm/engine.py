@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, PrivateAttr, field_serializer
 
-from smolvlm_tools.engine.shared import SharedEngine
+from smolvlm_tools import SharedEngine
 from smolvlm_tools.errors import BadOptions, ModelError
 from smolvlm_tools.images import ImagePolicy
 

@@ -9,7 +9,13 @@ from typing import Any, Literal, TypeAlias, cast
 
 from pydantic import Field, computed_field, model_validator
 
-from smolvlm_tools import SmolVLM
+from smolvlm_tools import (
+    RequestOptions,
+    SmolVLM,
+    ask_messages,
+    describe_messages,
+    transcribe_messages,
+)
 from smolvlm_tools.errors import (
     BadOptions,
     Busy,
@@ -18,8 +24,6 @@ from smolvlm_tools.errors import (
     SmolVLMError,
 )
 from smolvlm_tools.images import ImageSource
-from smolvlm_tools.prompt.request import RequestOptions
-from smolvlm_tools.prompt.tasks import ask_messages, describe_messages, transcribe_messages
 from smolvlm_tools.types import Detail, Message, Task, VisionResult
 
 from .engine import EngineSettings
@@ -48,7 +52,7 @@ class LookSettings(EngineSettings):
         question: what to ask, for mode "question".
         detail: of captions: "brief", "normal" or "detailed".
         layout: of transcriptions: "plain" or "markdown".
-        options: of the requests; see `smolvlm_tools.request.RequestOptions`.
+        options: of the requests; see `smolvlm_tools.RequestOptions`.
         on_error: "raise" what is wrong with an image, or "record" it in the metadata
             (`smolvlm_error`) of a document or node, and go on.
         at_once: images that are looked at together.

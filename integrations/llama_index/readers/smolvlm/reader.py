@@ -14,6 +14,7 @@ from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document, MediaResource
 from pydantic import Field
 
+from smolvlm_tools import url_scheme
 from smolvlm_tools.errors import (
     BackendUnavailable,
     FetchFailed,
@@ -22,7 +23,6 @@ from smolvlm_tools.errors import (
     SmolVLMError,
 )
 from smolvlm_tools.images import ImagePolicy
-from smolvlm_tools.images.encodings import url_scheme
 from smolvlm_tools.pages import LONGEST_EDGE, Page, Pages, open_pages
 
 from . import base64_pieces, metadata

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from smolvlm_tools import abbreviate, url_scheme
 from smolvlm_tools.errors import (
     BadOptions,
     ImageNotFound,
@@ -30,7 +31,6 @@ from smolvlm_tools.errors import (
     UrlNotAllowed,
 )
 from smolvlm_tools.images import ImagePolicy, ImageSource, read_image
-from smolvlm_tools.images.encodings import abbreviate, url_scheme
 
 from . import base64_pieces, metadata
 from .looks import Look, LookSettings, Outcome

@@ -10,8 +10,7 @@ from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
 from pydantic import BaseModel
 
-from smolvlm_tools import SmolVLM
-from smolvlm_tools.engine.shared import SharedEngine
+from smolvlm_tools import SharedEngine, SmolVLM
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.images import ImagePolicy
 from smolvlm_tools.tools import TOOLS, ImageStore, Tool, Toolbox, ToolOutput, find_tool
