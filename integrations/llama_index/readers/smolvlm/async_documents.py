@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from dataclasses import dataclass
 from typing import Any
 
 from llama_index.core.schema import Document
 
 
+@dataclass(frozen=True)
 class AsyncDocuments:
     """Documents that come one by one to `async for`, and all together to `await`."""
 
-    def __init__(
-        self,
-        iterate: Callable[[], AsyncIterator[Document]],
-        load: Callable[[], Awaitable[list[Document]]],
-    ) -> None:
-        self._iterate, self._load = iterate, load
+    iterate: Callable[[], AsyncIterator[Document]]
+    load: Callable[[], Awaitable[list[Document]]]
 
     def __aiter__(self) -> AsyncIterator[Document]:
-        return self._iterate()
+        return self.iterate()
 
     def __await__(self) -> Generator[Any, None, list[Document]]:
-        return self._load().__await__()
+        return self.load().__await__()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.schema import BaseComponent
@@ -23,6 +25,15 @@ class EngineMissing(ModelError, ImportError):
     """
 
     code = "engine_missing"
+
+
+@contextmanager
+def or_missing() -> Iterator[None]:
+    """Raise errors of the model, and of its packages, as `EngineMissing`."""
+    try:
+        yield
+    except ModelError as error:
+        raise EngineMissing(error.reason, error.remedy) from error
 
 
 class EngineSettings(BaseComponent):
@@ -66,16 +77,12 @@ class EngineSettings(BaseComponent):
             self._claim.release()
 
     def _get_engine(self) -> SmolVLM:
-        try:
+        with or_missing():
             return self._engine or self._shared().get()
-        except ModelError as error:
-            raise EngineMissing(error.reason, error.remedy) from error
 
     async def _aget_engine(self) -> SmolVLM:
-        try:
+        with or_missing():
             return self._engine or await self._shared().aget()
-        except ModelError as error:
-            raise EngineMissing(error.reason, error.remedy) from error
 
     def _shared(self) -> SharedEngine:
         if self._claim is None:

@@ -1,11 +1,11 @@
-"""What to ask about an image, and the asking of many at once; knows no documents."""
+"""What to ask about an image, and the asking of many at once."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from pydantic import Field, computed_field, model_validator
 
@@ -31,6 +31,11 @@ from .engine import EngineSettings
 Mode: TypeAlias = Literal["caption", "transcription", "both", "question", "none"]
 Look: TypeAlias = Literal["caption", "transcription", "answer"]
 Outcome: TypeAlias = VisionResult | SmolVLMError
+Said: TypeAlias = Mapping[Look, Outcome] | SmolVLMError
+"""About one image; the error if it could not even be read."""
+
+Found: TypeAlias = ImageSource | SmolVLMError
+T = TypeVar("T")
 _Job: TypeAlias = tuple[Sequence[Message], RequestOptions]
 
 _LOOKS: dict[Mode, tuple[Look, ...]] = {
@@ -96,28 +101,43 @@ class LookSettings(EngineSettings):
             return transcribe_messages(source, self.layout)
         return ask_messages(source, self.question or "")
 
-    def _jobs(self, sources: Sequence[ImageSource]) -> list[_Job]:
+    def _windows(self, numbers: Sequence[int]) -> list[Sequence[int]]:
+        """The numbers, `at_once` together."""
+        return [numbers[n : n + self.at_once] for n in range(0, len(numbers), self.at_once)]
+
+    def _jobs(self, found: Sequence[Found]) -> list[_Job]:
         given = cast("RequestOptions", self.options)
         return [
             (self._messages(look, source), {**given, "task": _TASKS[look]})
-            for source in sources
+            for source in found
+            if not isinstance(source, SmolVLMError)
             for look in _LOOKS[self.mode]
         ]
 
-    def _look(self, sources: Sequence[ImageSource]) -> list[dict[Look, Outcome]]:
-        """What there is to say about each image."""
-        jobs = self._jobs(sources)
-        return self._by_image(_answer(self._get_engine(), jobs) if jobs else [], len(sources))
+    def _look(self, found: Sequence[Found]) -> list[Said]:
+        """What there is to say about each image; errors stay in their places."""
+        jobs = self._jobs(found)
+        return self._in_place(found, _answer(self._get_engine(), jobs) if jobs else [])
 
-    async def _alook(self, sources: Sequence[ImageSource]) -> list[dict[Look, Outcome]]:
-        jobs = self._jobs(sources)
+    async def _alook(self, found: Sequence[Found]) -> list[Said]:
+        jobs = self._jobs(found)
         outcomes = await _aanswer(await self._aget_engine(), jobs) if jobs else []
-        return self._by_image(outcomes, len(sources))
+        return self._in_place(found, outcomes)
 
-    def _by_image(self, outcomes: list[Outcome], images: int) -> list[dict[Look, Outcome]]:
-        looks = _LOOKS[self.mode]
-        rows = [outcomes[n * len(looks) : (n + 1) * len(looks)] for n in range(images)]
-        return [dict(zip(looks, row, strict=True)) for row in rows]
+    def _in_place(self, found: Sequence[Found], outcomes: Sequence[Outcome]) -> list[Said]:
+        rest = iter(outcomes)
+        return [
+            source
+            if isinstance(source, SmolVLMError)
+            else {look: next(rest) for look in _LOOKS[self.mode]}
+            for source in found
+        ]
+
+    def _attempt(self, read: Callable[..., T], *where: Any) -> T | SmolVLMError:
+        try:
+            return read(*where)
+        except SmolVLMError as error:
+            return self._tolerate(error)
 
     def _tolerate(self, error: SmolVLMError) -> SmolVLMError:
         """The error if it is about one image and to be recorded; else it is raised."""

@@ -1,9 +1,8 @@
-"""The typed vision tools as LlamaIndex tools, from the one registry; knows envelopes, not tools."""
+"""The typed vision tools as LlamaIndex tools, from the one registry."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from llama_index.core.tools import FunctionTool, ToolMetadata
@@ -81,12 +80,7 @@ class SmolVLMToolSpec(BaseToolSpec):
     def __enter__(self) -> SmolVLMToolSpec:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _tool(self, tool: Tool, metadata: ToolMetadata | None) -> FunctionTool:
@@ -100,7 +94,7 @@ class SmolVLMToolSpec(BaseToolSpec):
             fn=call,
             async_fn=acall,
             metadata=metadata or _Metadata(tool.description, tool.name, tool.input),
-            callback=_as_json,
+            callback=BaseModel.model_dump_json,
         )
 
 
@@ -109,7 +103,3 @@ class _Metadata(ToolMetadata):
 
     def get_parameters_dict(self) -> dict[str, Any]:
         return find_tool(self.name).input_schema()
-
-
-def _as_json(output: BaseModel) -> str:
-    return output.model_dump_json()
