@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -129,7 +129,7 @@ def _reply(output: ToolOutput) -> tuple[str, dict[str, Any]]:
 
 
 @contextmanager
-def _mendable() -> Iterator[None]:
+def _mendable() -> Generator[None]:
     """Raise errors in the form that LangChain shows to the model."""
     try:
         yield

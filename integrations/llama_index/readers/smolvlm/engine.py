@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ class EngineMissing(ModelError, ImportError):
 
 
 @contextmanager
-def or_missing() -> Iterator[None]:
+def or_missing() -> Generator[None]:
     """Raise errors of the model, and of its packages, as `EngineMissing`."""
     try:
         yield

@@ -16,7 +16,7 @@ from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.pages import Page
 from smolvlm_tools.types import VisionResult
 
-from .looks import Look, Outcome
+from .looks import Look, Said
 
 SHA256 = "image_sha256"
 """Key of the digest of the image's encoded bytes."""
@@ -66,12 +66,14 @@ def of_error(error: SmolVLMError) -> dict[str, Any]:
 
 
 def of_outcomes(
-    outcomes: Mapping[Look, Outcome], tolerate: Callable[[SmolVLMError], SmolVLMError]
+    said: Said, tolerate: Callable[[SmolVLMError], SmolVLMError]
 ) -> tuple[str, dict[str, Any]]:
     """The texts of all looks, and their metadata; `tolerate` raises what is not to be recorded."""
+    if isinstance(said, SmolVLMError):
+        return "", of_error(said)
     texts: list[str] = []
     metadata: dict[str, Any] = {}
-    for look, outcome in outcomes.items():
+    for look, outcome in said.items():
         if isinstance(outcome, SmolVLMError):
             metadata |= of_error(tolerate(outcome))
         else:

@@ -165,10 +165,10 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         said: Said,
     ) -> Document:
         path, total = place
-        if isinstance(page, SmolVLMError) or isinstance(said, SmolVLMError):
-            about = {metadata.PAGE: str(number), "pages": total, **metadata.of_error(page)}
-            return _document(extra_info, about)
         text, about = metadata.of_outcomes(said, self._tolerate)
+        if isinstance(page, SmolVLMError):
+            about = {metadata.PAGE: str(number), "pages": total, **about}
+            return _document(extra_info, about)
         image = _image(page, path) if self.keep_image else None
         return _document(extra_info, {**metadata.of_page(page), **about}, text, image)
 
