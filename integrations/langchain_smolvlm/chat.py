@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -20,11 +20,8 @@ from smolvlm_tools import Message, RequestOptions
 
 from .configured import Configured
 from .messages import to_messages, with_mime_types
-from .options import bounded, request_options
 from .replies import to_chat_result, to_chunks
 from .structured import Method, Schema, structured
-
-_Job: TypeAlias = tuple[list[Message], RequestOptions]
 
 
 class ChatSmolVLM(Configured):
@@ -141,7 +138,7 @@ class ChatSmolVLM(Configured):
         **kwargs: Any,
     ) -> list[Any]:
         """Answer many inputs, decoding up to the engine's `batch_size` of them together."""
-        return super().batch(inputs, bounded(config, len(inputs), self._room), **kwargs)
+        return super().batch(inputs, self._bounded(config, len(inputs)), **kwargs)
 
     async def abatch(
         self,
@@ -150,7 +147,7 @@ class ChatSmolVLM(Configured):
         **kwargs: Any,
     ) -> list[Any]:
         """`batch` for an event loop."""
-        return await super().abatch(inputs, bounded(config, len(inputs), self._room), **kwargs)
+        return await super().abatch(inputs, self._bounded(config, len(inputs)), **kwargs)
 
     def with_structured_output(
         self,
@@ -177,5 +174,5 @@ class ChatSmolVLM(Configured):
 
     def _job(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
-    ) -> _Job:
-        return to_messages(messages), request_options(vars(self), call, stop)
+    ) -> tuple[list[Message], RequestOptions]:
+        return to_messages(messages), self._options(call, stop)
