@@ -75,7 +75,6 @@ class ChatSmolVLM(Configured):
         callbacks: Callbacks = None,
         **kwargs: Any,
     ) -> LLMResult:
-        """`generate` for an event loop."""
         completed = [with_mime_types(m) for m in messages]
         return await super().agenerate(completed, stop, callbacks, **kwargs)
 
@@ -146,7 +145,6 @@ class ChatSmolVLM(Configured):
         config: RunnableConfig | list[RunnableConfig] | None = None,
         **kwargs: Any,
     ) -> list[Any]:
-        """`batch` for an event loop."""
         return await super().abatch(inputs, self._bounded(config, len(inputs)), **kwargs)
 
     def with_structured_output(

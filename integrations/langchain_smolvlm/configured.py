@@ -15,12 +15,13 @@ from typing_extensions import Self
 
 from smolvlm_tools import (
     BadOptions,
-    GivenEngine,
+    EngineSource,
     ImagePolicy,
     RequestOptions,
     SharedEngine,
     SmolVLM,
     __version__,
+    engine_source,
 )
 
 from .replies import PROVIDER
@@ -100,8 +101,7 @@ class Configured(BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         """Everything a reply depends on: it becomes part of the keys of LangChain's caches."""
         return {
-            **{name: getattr(self, name) for name in ("model", *_LOADING, "load_options")},
-            **{name: getattr(self, name) for name in _GENERATION},
+            **{n: getattr(self, n) for n in ("model", *_LOADING, "load_options", *_GENERATION)},
             "max_new_tokens": _longest_reply(vars(self)),
             "policy": self.policy.model_dump(mode="json") if self.policy else None,
             "engine": repr(self.engine) if self.engine is not None else None,
@@ -158,10 +158,10 @@ class Configured(BaseChatModel):
             one["max_concurrency"] = one.get("max_concurrency") or room
         return configs
 
-    def _source(self, call: Mapping[str, Any]) -> SharedEngine | GivenEngine:
+    def _source(self, call: Mapping[str, Any]) -> EngineSource:
         model = call.get("model") or self.model
         if self.engine is not None and model == self.model:
-            return GivenEngine(self.engine)
+            return engine_source(self.engine, model)
         if model not in self._claims:
             loading = {name: getattr(self, name) for name in _LOADING}
             claim = SharedEngine(model, **loading, policy=self.policy, **self.load_options)

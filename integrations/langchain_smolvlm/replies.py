@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from smolvlm_tools.types import StreamChunk, Token, VisionResult
+from smolvlm_tools.types import StreamChunk, VisionResult
 
 PROVIDER = "smolvlm"
 
@@ -56,10 +56,10 @@ def _metadata(result: VisionResult) -> dict[str, Any]:
     fields = result.model_dump(mode="json", exclude={"text", "tokens"}, exclude_none=True)
     metadata = {"model_name": fields.pop("model"), "model_provider": PROVIDER, **fields}
     if result.tokens is not None:
-        metadata["logprobs"] = {"content": [_logprob(token) for token in result.tokens]}
+        metadata["logprobs"] = {  # in the form of OpenAI's chat completions
+            "content": [
+                {"token": token.text, "logprob": token.logprob, "bytes": list(token.text.encode())}
+                for token in result.tokens
+            ]
+        }
     return metadata
-
-
-def _logprob(token: Token) -> dict[str, Any]:
-    """In the form of OpenAI's chat completions."""
-    return {"token": token.text, "logprob": token.logprob, "bytes": list(token.text.encode())}

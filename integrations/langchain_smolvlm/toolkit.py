@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from smolvlm_tools import GivenEngine, ImagePolicy, SharedEngine, SmolVLM, engine_source
+from smolvlm_tools import EngineSource, ImagePolicy, SmolVLM, engine_source
 from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.tools import TOOLS, Tool, Toolbox, ToolOutput, find_tool
 
@@ -29,14 +29,13 @@ class SmolVLMToolkit(BaseToolkit):
         >>> message.artifact["value"]
         'red'
 
-    The weights are loaded by the first call that needs them, once for the whole process.
+    The weights are loaded by the first call that needs them, once for the whole process, by
+    `SmolVLM.load(model, **load_options)`.
 
     Attributes:
-        model: see `SmolVLM.load`.
         policy: which images an agent may name; None for `agent_policy()`: files below the working
             directory, no URLs.
         names: of the tools to offer; None for all.
-        load_options: other keywords of `SmolVLM.load`.
         engine: a loaded engine to use instead of the shared one. It is not pickled.
     """
 
@@ -47,8 +46,7 @@ class SmolVLMToolkit(BaseToolkit):
     names: list[str] | None = None
     load_options: dict[str, Any] = Field(default_factory=dict)
     engine: SmolVLM | None = Field(default=None, exclude=True, repr=False)
-    _source: SharedEngine | GivenEngine | None = PrivateAttr(default=None)
-    _toolbox: Toolbox | None = PrivateAttr(default=None)
+    _made: tuple[EngineSource, Toolbox] | None = PrivateAttr(default=None)
 
     def get_tools(self) -> list[BaseTool]:
         """The tools, in the registry's order.
@@ -63,25 +61,23 @@ class SmolVLMToolkit(BaseToolkit):
     def toolbox(self) -> Toolbox:
         """What runs the tools; the same for all of them, though agents call them in parallel."""
         with _MAKING:
-            if self._toolbox is None:
-                self._source = engine_source(self.engine, self.model, **self.load_options)
-                self._toolbox = Toolbox(self._source.get, policy=self.policy)
-            return self._toolbox
+            if self._made is None:
+                source = engine_source(self.engine, self.model, **self.load_options)
+                self._made = source, Toolbox(source.get, policy=self.policy)
+            return self._made[1]
 
     def close(self) -> None:
         """Forget the images and give the shared engine up; its last user frees the weights."""
         with _MAKING:
-            source, self._source = self._source, None
-            toolbox, self._toolbox = self._toolbox, None
-        if toolbox is not None:
+            made, self._made = self._made, None
+        if made is not None:
+            source, toolbox = made
             toolbox.store.clear()
-        if source is not None:
             source.release()
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        private = {**(state["__pydantic_private__"] or {}), "_source": None, "_toolbox": None}
-        return {**state, "__pydantic_private__": private}
+        return {**state, "__pydantic_private__": {"_made": None}}
 
 
 class SmolVLMTool(BaseTool):

@@ -140,9 +140,10 @@ def _load(name: str | Path, options: Mapping[str, Any]) -> SmolVLM:
     return SmolVLM.load(name, **options)
 
 
-def engine_source(
-    engine: SmolVLM | None, name: str | Path, **options: Any
-) -> SharedEngine | GivenEngine:
+EngineSource: TypeAlias = SharedEngine | GivenEngine
+
+
+def engine_source(engine: SmolVLM | None, name: str | Path, **options: Any) -> EngineSource:
     """The engine that is given, or else a claim on the shared one of that name."""
     return SharedEngine(name, **options) if engine is None else GivenEngine(engine)
 

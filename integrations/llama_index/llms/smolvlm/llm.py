@@ -136,13 +136,8 @@ class SmolVLMLLM(EngineSettings, LLM):
     ) -> Model:
         """An instance of a pydantic class: decoding allows nothing else.
 
-        The last message is ended by `smolvlm_tools.IN_JSON`, unless it speaks of JSON itself.
-
-        Args:
-            output_cls: the class.
-            prompt: a template; its messages may hold images.
-            llm_kwargs: options of this call.
-            prompt_args: what the template's variables stand for.
+        The messages of the prompt may hold images. The last is ended by `smolvlm_tools.IN_JSON`,
+        unless it speaks of JSON itself.
 
         Raises:
             ValidationError: the class's own validators refuse what was read.
@@ -159,7 +154,6 @@ class SmolVLMLLM(EngineSettings, LLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        """`structured_predict` for an event loop."""
         messages = asking_for_json(self._get_messages(prompt, **prompt_args))
         response = await self.achat(messages, **_for_class(output_cls, llm_kwargs))
         return output_cls.model_validate_json(response.message.content or "")
@@ -234,8 +228,8 @@ class SmolVLMLLM(EngineSettings, LLM):
             else:
                 names = ("revision", "local_files_only")
                 where = {k: v for k, v in self.load_options.items() if k in names}
-                text = open_checkpoint(self.model, **where).config.text
-                self._context_window = text.context_length
+                checkpoint = open_checkpoint(self.model, **where)
+                self._context_window = checkpoint.config.text.context_length
         return self._context_window
 
 

@@ -48,7 +48,6 @@ class EngineSettings(BaseComponent):
     Args:
         engine: a loaded engine to use instead. It cannot be serialized: a component that is made
             from this one's dict or pickle says that there is no such model.
-        fields: the attributes.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())

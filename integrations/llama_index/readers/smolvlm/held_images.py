@@ -21,21 +21,11 @@ _DIGITS = 4 << 18
 
 
 def source_of(data: Any, path: Any, url: Any, remedy: str) -> ImageSource | None:
-    """What a block or node names, as `load_image` takes it; nothing is read or fetched here.
-
-    Args:
-        data: base64, or a file object, which is rewound, so that the block can be sent again.
-        path: of a file of this machine.
-        url: of a web page or a data URI.
-        remedy: what to do where the URL is neither.
-
-    Raises:
-        InputError: the data is not base64, or the URL is not allowed.
-    """
+    """What a block or node names, as `load_image` takes it; nothing is read or fetched here."""
     if isinstance(data, (str, bytes)) and data:
         return decode(data)
     if data:
-        if data.seekable():
+        if data.seekable():  # the block can be sent again
             data.seek(0)
         return data
     if path:
@@ -44,11 +34,7 @@ def source_of(data: Any, path: Any, url: Any, remedy: str) -> ImageSource | None
 
 
 def decode(text: str | bytes) -> bytes:
-    """The bytes behind base64 text.
-
-    Raises:
-        BadEncoding: it is not base64.
-    """
+    """The bytes behind base64 text."""
     pieces = (text[n : n + _DIGITS] for n in range(0, len(text), _DIGITS))
     try:
         return b"".join(base64.b64decode(piece, validate=True) for piece in pieces)

@@ -148,38 +148,38 @@ class LookSettings(EngineSettings):
 
 def _answer(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
     """The outcome of every job; waits while others fill the engine's queue."""
-    done: dict[int, Outcome] = {}
-    while left := [n for n in range(len(jobs)) if n not in done]:
-        try:
-            outcomes = engine.batch(
-                [jobs[n][0] for n in left], each=[jobs[n][1] for n in left], return_exceptions=True
-            )
-        except Busy as error:
-            outcomes = [error] * len(left)
-        if busy := _settle(done, left, outcomes):
-            time.sleep(busy.retry_after)
-    return [done[n] for n in range(len(jobs))]
+    outcomes = _batch(engine, jobs)
+    while waits := _waits(outcomes):
+        time.sleep(max(waits.values()))
+        again = _batch(engine, [jobs[n] for n in waits])
+        for n, outcome in zip(waits, again, strict=True):
+            outcomes[n] = outcome
+    return outcomes
 
 
 async def _aanswer(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
-    done: dict[int, Outcome] = {}
-    while left := [n for n in range(len(jobs)) if n not in done]:
-        outcomes = await engine.abatch(
-            [jobs[n][0] for n in left], each=[jobs[n][1] for n in left], return_exceptions=True
-        )
-        if busy := _settle(done, left, outcomes):
-            await asyncio.sleep(busy.retry_after)
-    return [done[n] for n in range(len(jobs))]
+    outcomes = await _abatch(engine, jobs)
+    while waits := _waits(outcomes):
+        await asyncio.sleep(max(waits.values()))
+        again = await _abatch(engine, [jobs[n] for n in waits])
+        for n, outcome in zip(waits, again, strict=True):
+            outcomes[n] = outcome
+    return outcomes
 
 
-def _settle(
-    done: dict[int, Outcome], left: Sequence[int], outcomes: Sequence[Outcome]
-) -> Busy | None:
-    """Note what is decided; returns the last refusal, if the queue was full for some."""
-    busy: Busy | None = None
-    for n, outcome in zip(left, outcomes, strict=True):
-        if isinstance(outcome, Busy):
-            busy = outcome
-        else:
-            done[n] = outcome
-    return busy
+def _batch(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
+    conversations, each = zip(*jobs, strict=True)
+    try:
+        return engine.batch(conversations, each=each, return_exceptions=True)
+    except Busy as error:
+        return [error] * len(jobs)
+
+
+async def _abatch(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
+    conversations, each = zip(*jobs, strict=True)
+    return await engine.abatch(conversations, each=each, return_exceptions=True)
+
+
+def _waits(outcomes: Sequence[Outcome]) -> dict[int, float]:
+    """Seconds to wait, by the places of those for whom the queue was full."""
+    return {n: found.retry_after for n, found in enumerate(outcomes) if isinstance(found, Busy)}

@@ -30,6 +30,8 @@ IMAGE_SUFFIXES = (
 """What `SmolVLMImageReader.file_extractor` reads, as `SimpleDirectoryReader` writes suffixes."""
 
 File: TypeAlias = str | os.PathLike[str]
+FileSystem: TypeAlias = AbstractFileSystem | None
+Extra: TypeAlias = dict[str, Any] | None
 _Place: TypeAlias = tuple["Path | None", int]
 """The path, if what lies there is the image itself, and the number of pages."""
 
@@ -71,17 +73,11 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         return dict.fromkeys(IMAGE_SUFFIXES, self)
 
     def load_data(
-        self,
-        file: File,
-        extra_info: dict[str, Any] | None = None,
-        fs: AbstractFileSystem | None = None,
+        self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> list[Document]:
-        """The documents of a file.
+        """The documents of a file, a path (in `fs` if that is given) or an http(s) URL.
 
-        Args:
-            file: a path, in `fs` if that is given; or an http(s) URL.
-            extra_info: metadata for every document.
-            fs: where the file lies.
+        `extra_info` is metadata for every document.
 
         Raises:
             InputError: the file, or a page of it, cannot be read.
@@ -90,10 +86,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         return list(self.lazy_load_data(file, extra_info, fs))
 
     def lazy_load_data(
-        self,
-        file: File,
-        extra_info: dict[str, Any] | None = None,
-        fs: AbstractFileSystem | None = None,
+        self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> Iterator[Document]:
         """`load_data`, `at_once` pages at a time."""
         pages = self._attempt(self._open, file, fs)
@@ -109,20 +102,14 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
                     yield self._tell(extra_info, place, number, page, said)
 
     async def aload_data(
-        self,
-        file: File,
-        extra_info: dict[str, Any] | None = None,
-        fs: AbstractFileSystem | None = None,
+        self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> list[Document]:
         """`load_data` for an event loop; cancelling the task frees the engine."""
         async with _ROOM.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_FILES_AT_ONCE)):
             return [document async for document in self._alazy(file, extra_info, fs)]
 
     def alazy_load_data(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self,
-        file: File,
-        extra_info: dict[str, Any] | None = None,
-        fs: AbstractFileSystem | None = None,
+        self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> AsyncDocuments:
         """`lazy_load_data` for `async for`; awaited, as LlamaIndex declares it, the list of all."""
         return AsyncDocuments(
@@ -131,7 +118,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         )
 
     async def _alazy(
-        self, file: File, extra_info: dict[str, Any] | None, fs: AbstractFileSystem | None
+        self, file: File, extra_info: Extra, fs: FileSystem
     ) -> AsyncIterator[Document]:
         pages = await asyncio.to_thread(self._attempt, self._open, file, fs)
         if isinstance(pages, SmolVLMError):
@@ -149,7 +136,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         finally:  # it may wait for a page that is being rendered
             asyncio.get_running_loop().run_in_executor(None, pages.close)
 
-    def _open(self, file: File, fs: AbstractFileSystem | None) -> Pages:
+    def _open(self, file: File, fs: FileSystem) -> Pages:
         source = file if fs is None else _read_from(fs, os.fspath(file), self.policy)
         with or_missing():
             return open_pages(
@@ -157,12 +144,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
             )
 
     def _tell(
-        self,
-        extra_info: dict[str, Any] | None,
-        place: _Place,
-        number: int,
-        page: Page | SmolVLMError,
-        said: Said,
+        self, extra_info: Extra, place: _Place, number: int, page: Page | SmolVLMError, said: Said
     ) -> Document:
         path, total = place
         text, about = metadata.of_outcomes(said, self._tolerate)
@@ -173,7 +155,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         return _document(extra_info, {**metadata.of_page(page), **about}, text, image)
 
 
-def _place(file: File, fs: AbstractFileSystem | None, pages: Pages) -> _Place:
+def _place(file: File, fs: FileSystem, pages: Pages) -> _Place:
     local = fs is None and not (isinstance(file, str) and url_scheme(file))
     return (Path(file) if local and len(pages) == 1 else None), len(pages)
 
@@ -189,10 +171,7 @@ def _data(page: Page | SmolVLMError) -> bytes | SmolVLMError:
 
 
 def _document(
-    extra_info: dict[str, Any] | None,
-    about: dict[str, Any],
-    text: str = "",
-    image: MediaResource | None = None,
+    extra_info: Extra, about: dict[str, Any], text: str = "", image: MediaResource | None = None
 ) -> Document:
     document = Document(
         text_resource=MediaResource(text=text),

@@ -30,8 +30,7 @@ class SmolVLMToolSpec(BaseToolSpec):
     whose words an agent may read; LlamaIndex's agents get it as an error of the tool.
 
     Args:
-        model: see `SmolVLM.load`. The weights are loaded by the first call that needs them, once
-            for all in the process who load the same.
+        model: loaded by the first call that needs it, once for the whole process.
         policy: which images agents may name; None for `agent_policy()`: files below the working
             directory, no URLs.
         store: images by handle; it brings its own policy.
