@@ -154,7 +154,7 @@ def _parts(block: str | Block, *, of_assistant: bool) -> _Parts:
 def _image(block: Block, kind: str) -> str:
     """The source that a block names, as `load_image` takes it."""
     inner = (block.get(key) for key in ("source", "inline_data", "file"))
-    source = next((cast("Block", held) for held in inner if isinstance(held, Mapping)), block)
+    source = next((cast("Block", held) for held in inner if isinstance(held, Mapping)), {}) or block
     if kind in ("image_url", "input_image") or "image_url" in source:
         url = source.get("image_url", source.get("url"))
         named = cast("Block", url).get("url") if isinstance(url, Mapping) else url

@@ -16,9 +16,7 @@ PROVIDER = "smolvlm"
 def to_chat_result(result: VisionResult) -> ChatResult:
     """A whole reply."""
     message = AIMessage(
-        content=result.text,
-        usage_metadata=_usage(result),
-        response_metadata=_metadata(result),
+        content=result.text, usage_metadata=_usage(result), response_metadata=_metadata(result)
     )
     return ChatResult(generations=[ChatGeneration(message=message)])
 

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from smolvlm_tools import EngineSource, ImagePolicy, SmolVLM, engine_source
 from smolvlm_tools.errors import SmolVLMError
-from smolvlm_tools.tools import TOOLS, Tool, Toolbox, ToolOutput, find_tool
+from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
 
 _MAKING = threading.Lock()
 
@@ -55,7 +55,18 @@ class SmolVLMToolkit(BaseToolkit):
             UnknownTool: there is none of such a name.
         """
         chosen = TOOLS if self.names is None else self.names
-        return [_tool(find_tool(name), self) for name in chosen]
+        return [
+            SmolVLMTool(
+                name=tool.name,
+                description=tool.description,
+                args_schema=tool.input,
+                metadata={"title": tool.title, "read_only": tool.read_only},
+                response_format="content_and_artifact",
+                handle_tool_error=True,
+                toolkit=self,
+            )
+            for tool in map(find_tool, chosen)
+        ]
 
     @property
     def toolbox(self) -> Toolbox:
@@ -106,18 +117,6 @@ class SmolVLMTool(BaseTool):
     async def _arun(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
         with _mendable():
             return _reply(await self.toolkit.toolbox.acall(self.name, arguments))
-
-
-def _tool(tool: Tool, toolkit: SmolVLMToolkit) -> SmolVLMTool:
-    return SmolVLMTool(
-        name=tool.name,
-        description=tool.description,
-        args_schema=tool.input,
-        metadata={"title": tool.title, "read_only": tool.read_only},
-        response_format="content_and_artifact",
-        handle_tool_error=True,
-        toolkit=toolkit,
-    )
 
 
 def _reply(output: ToolOutput) -> tuple[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, PrivateAttr, field_serializer
 
-from smolvlm_tools import SharedEngine
+from smolvlm_tools import EngineSource, engine_source
 from smolvlm_tools.errors import BadOptions, ModelError
 from smolvlm_tools.images import ImagePolicy
 
@@ -56,7 +56,7 @@ class EngineSettings(BaseComponent):
     load_options: dict[str, Any] = Field(default_factory=dict)
     policy: ImagePolicy | None = None
     _engine: SmolVLM | None = PrivateAttr(default=None)
-    _claim: SharedEngine | None = PrivateAttr(default=None)
+    _source: EngineSource | None = PrivateAttr(default=None)
 
     def __init__(self, engine: SmolVLM | None = None, **fields: Any) -> None:
         if engine is not None:
@@ -72,18 +72,19 @@ class EngineSettings(BaseComponent):
 
     def close(self) -> None:
         """Give the shared engine up; it is freed when nobody else uses it."""
-        if self._claim is not None:
-            self._claim.release()
+        if self._source is not None:
+            self._source.release()
 
     def _get_engine(self) -> SmolVLM:
         with or_missing():
-            return self._engine or self._shared().get()
+            return self._shared().get()
 
     async def _aget_engine(self) -> SmolVLM:
         with or_missing():
-            return self._engine or await self._shared().aget()
+            return await self._shared().aget()
 
-    def _shared(self) -> SharedEngine:
-        if self._claim is None:
-            self._claim = SharedEngine(self.model, policy=self.policy, **self.load_options)
-        return self._claim
+    def _shared(self) -> EngineSource:
+        if self._source is None:
+            options = {"policy": self.policy, **self.load_options}
+            self._source = engine_source(self._engine, self.model, **options)
+        return self._source

@@ -16,13 +16,7 @@ from smolvlm_tools import (
     describe_messages,
     transcribe_messages,
 )
-from smolvlm_tools.errors import (
-    BadOptions,
-    Busy,
-    InputError,
-    OutOfMemoryBudget,
-    SmolVLMError,
-)
+from smolvlm_tools.errors import BadOptions, Busy, InputError, OutOfMemoryBudget, SmolVLMError
 from smolvlm_tools.images import ImageSource
 from smolvlm_tools.types import Detail, Message, Task, VisionResult
 

@@ -113,8 +113,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
     ) -> AsyncDocuments:
         """`lazy_load_data` for `async for`; awaited, as LlamaIndex declares it, the list of all."""
         return AsyncDocuments(
-            lambda: self._alazy(file, extra_info, fs),
-            lambda: self.aload_data(file, extra_info, fs),
+            lambda: self._alazy(file, extra_info, fs), lambda: self.aload_data(file, extra_info, fs)
         )
 
     async def _alazy(
