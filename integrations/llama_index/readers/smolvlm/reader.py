@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
@@ -20,7 +21,6 @@ from smolvlm_tools.images import ImagePolicy
 from smolvlm_tools.pages import LONGEST_EDGE, Page, Pages, open_pages
 
 from . import held_images, metadata
-from .async_documents import AsyncDocuments
 from .engine import or_missing
 from .looks import LookSettings, Said
 
@@ -38,6 +38,23 @@ _Place: TypeAlias = tuple["Path | None", int]
 _FILES_AT_ONCE = 8
 _ROOM: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 """Of each loop, how many files may be open: `SimpleDirectoryReader.aload_data` starts them all."""
+
+
+@dataclass(frozen=True)
+class AsyncDocuments:
+    """Documents that come one by one to `async for`, and all together to `await`.
+
+    LlamaIndex awaits what `alazy_load_data` returns, and only `async for` can be lazy.
+    """
+
+    iterate: Callable[[], AsyncIterator[Document]]
+    load: Callable[[], Awaitable[list[Document]]]
+
+    def __aiter__(self) -> AsyncIterator[Document]:
+        return self.iterate()
+
+    def __await__(self) -> Generator[Any, None, list[Document]]:
+        return self.load().__await__()
 
 
 class SmolVLMImageReader(LookSettings, BasePydanticReader):

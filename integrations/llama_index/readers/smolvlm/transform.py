@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 from llama_index.core.schema import (
     BaseNode,
     ImageNode,
-    MediaResource,
     MetadataMode,
     Node,
     TransformComponent,
@@ -90,7 +89,7 @@ class SmolVLMTransform(LookSettings, TransformComponent):
 
     def _images(self, nodes: Sequence[BaseNode]) -> list[Sequence[int]]:
         """Indices of the nodes that have an image, `at_once` together."""
-        images = [index for index, node in enumerate(nodes) if _has_image(node)]
+        images = [index for index, node in enumerate(nodes) if _held(node) is not None]
         if self.need_sha256:
             for index in images:
                 _check_key(nodes[index])
@@ -126,7 +125,7 @@ def with_image_sha256(
     """
     marked: list[BaseNode] = []
     for node in nodes:
-        if _has_image(node):
+        if _held(node) is not None:
             data = read_image(_image_of(node), policy or ImagePolicy()).data
             about = {metadata.SHA256: hashlib.sha256(data).hexdigest()}
             node = _changed(node, about, node.get_content(MetadataMode.NONE))
@@ -134,18 +133,16 @@ def with_image_sha256(
     return marked
 
 
-def _has_image(node: BaseNode) -> bool:
-    return isinstance(node, ImageNode) or (
-        isinstance(node, Node) and node.image_resource is not None
-    )
+def _held(node: BaseNode) -> tuple[Any, Any, Any] | None:
+    """The data, path and URL of a node's image; None if it is not about one."""
+    if isinstance(node, ImageNode):
+        return node.image, node.image_path, node.image_url
+    held = node.image_resource if isinstance(node, Node) else None
+    return None if held is None else (held.data, held.path, held.url)
 
 
 def _image_of(node: BaseNode) -> ImageSource:
-    if isinstance(node, ImageNode):
-        data, path, url = node.image, node.image_path, node.image_url
-    else:
-        resource: MediaResource = cast("Any", node).image_resource
-        data, path, url = resource.data, resource.path, resource.url
+    data, path, url = _held(node) or (None, None, None)
     source = held_images.source_of(data, path, url, "Name files by their path.")
     if source is not None:
         return source
