@@ -46,7 +46,7 @@ class ChatSmolVLM(Configured):
         model: a checkpoint; this and the following are keywords of `SmolVLM.load`.
         policy: which images are let in. Messages of people you do not know want a narrow one:
             `smolvlm_tools.tools.agent_policy()`.
-        load_options: the keywords of `SmolVLM.load` that are no fields of this class.
+        load_options: the other keywords of `SmolVLM.load`.
         max_new_tokens: this and the following are fields of `GenerationOptions`; None for its
             default.
         max_tokens: LangChain's name for `max_new_tokens`, which wins.
@@ -65,7 +65,6 @@ class ChatSmolVLM(Configured):
         callbacks: Callbacks = None,
         **kwargs: Any,
     ) -> LLMResult:
-        """Answer conversations; `invoke` comes by here."""
         return super().generate([with_mime_types(m) for m in messages], stop, callbacks, **kwargs)
 
     async def agenerate(

@@ -25,8 +25,7 @@ def to_chunks(chunk: StreamChunk) -> list[ChatGenerationChunk]:
     """What one token added: its text, if it has any, and after the last one all about the reply."""
     chunks: list[ChatGenerationChunk] = []
     if chunk.text:
-        message = AIMessageChunk(content=chunk.text)
-        chunks.append(ChatGenerationChunk(message=message))
+        chunks.append(ChatGenerationChunk(message=AIMessageChunk(content=chunk.text)))
     if chunk.result is not None:
         last = AIMessageChunk(
             content="",

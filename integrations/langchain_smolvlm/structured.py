@@ -59,7 +59,7 @@ def _parser(schema: Schema) -> BaseOutputParser[Any]:
 
 
 def _json_schema(schema: Schema) -> dict[str, Any]:
-    """The schema as it was written, where it was: LangChain's conversion leaves parts of it out."""
+    """The schema as it was written, if it is one: LangChain's conversion leaves parts out."""
     if isinstance(schema, Mapping) and not _TOOL_FORMS & set(schema):
         return dict(schema)
     if isinstance(schema, type) and issubclass(schema, BaseModel):

@@ -52,7 +52,7 @@ class SmolVLMToolkit(BaseToolkit):
         """The tools, in the registry's order.
 
         Raises:
-            UnknownTool: there is none of such a name.
+            UnknownTool: a name that no tool has.
         """
         chosen = TOOLS if self.names is None else self.names
         return [

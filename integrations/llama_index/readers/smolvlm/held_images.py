@@ -25,7 +25,7 @@ def source_of(data: Any, path: Any, url: Any, remedy: str) -> ImageSource | None
     if isinstance(data, (str, bytes)) and data:
         return decode(data)
     if data:
-        if data.seekable():  # the block can be sent again
+        if data.seekable():  # so that the block can be sent again
             data.seek(0)
         return data
     if path:

@@ -51,11 +51,8 @@ class SmolVLMToolSpec(BaseToolSpec):
     ) -> None:
         if engine is not None and (load_options or model != "256m"):
             raise BadOptions("both an engine and a model are given", "Give one of the two.")
-        if policy is not None and store is not None:
-            raise BadOptions("both policy and store are given", "The store has a policy already.")
-        store = store or ImageStore(policy)
-        self._claim = SharedEngine(model, policy=store.policy, **load_options)
-        self.toolbox = Toolbox(engine or self._claim.get, store=store)
+        self.toolbox = Toolbox(engine or (lambda: self._claim.get()), policy=policy, store=store)
+        self._claim = SharedEngine(model, policy=self.toolbox.store.policy, **load_options)
 
     def to_tool_list(
         self,
