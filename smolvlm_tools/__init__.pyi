@@ -6,6 +6,7 @@ from .engine.loading import plan_model as plan_model
 from .engine.reply import AsyncReplyStream as AsyncReplyStream
 from .engine.reply import ReplyStream as ReplyStream
 from .engine.shared import EngineSource as EngineSource
+from .engine.shared import GivenEngine as GivenEngine
 from .engine.shared import SharedEngine as SharedEngine
 from .engine.shared import engine_source as engine_source
 from .engine.smolvlm import SmolVLM as SmolVLM

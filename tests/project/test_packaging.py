@@ -15,7 +15,7 @@ HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "htt
 PUBLIC = """
     ALIASES AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding BadOptions
     BadPrompt Busy CacheLimits Cancelled Checkpoint Closed CorruptImage EngineSource FetchFailed
-    FetchTimeout GenerationOptions IN_JSON ImageNotFound ImagePart ImagePlan ImagePolicy
+    FetchTimeout GenerationOptions GivenEngine IN_JSON ImageNotFound ImagePart ImagePlan ImagePolicy
     ImageTooLarge InputError LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound
     OutOfMemoryBudget PasswordRequired PathNotAllowed Progress ReplyStream RequestOptions
     RequestPlan SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StreamChunk
