@@ -25,7 +25,7 @@ from llama_index.readers.smolvlm import SmolVLMImageReader, SmolVLMTransform
 from PIL import Image, ImageDraw
 from pydantic import PrivateAttr
 
-from smolvlm_tools.engine.shared import SharedEngine
+from smolvlm_tools import SharedEngine
 
 MODEL = "embedded"
 

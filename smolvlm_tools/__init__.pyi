@@ -5,6 +5,10 @@ from .checkpoint import open_checkpoint as open_checkpoint
 from .engine.loading import plan_model as plan_model
 from .engine.reply import AsyncReplyStream as AsyncReplyStream
 from .engine.reply import ReplyStream as ReplyStream
+from .engine.shared import EngineSource as EngineSource
+from .engine.shared import GivenEngine as GivenEngine
+from .engine.shared import SharedEngine as SharedEngine
+from .engine.shared import engine_source as engine_source
 from .engine.smolvlm import SmolVLM as SmolVLM
 from .errors import BackendUnavailable as BackendUnavailable
 from .errors import BadArguments as BadArguments
@@ -35,7 +39,15 @@ from .errors import UrlNotAllowed as UrlNotAllowed
 from .images import ImagePolicy as ImagePolicy
 from .images import LoadedImage as LoadedImage
 from .images import load_image as load_image
+from .images.encodings import url_scheme as url_scheme
+from .images.urls import check_url as check_url
+from .machine.amounts import parse_bytes as parse_bytes
 from .memory.plan import LoadPlan as LoadPlan
+from .prompt.request import RequestOptions as RequestOptions
+from .prompt.tasks import IN_JSON as IN_JSON
+from .prompt.tasks import ask_messages as ask_messages
+from .prompt.tasks import describe_messages as describe_messages
+from .prompt.tasks import transcribe_messages as transcribe_messages
 from .types import GenerationOptions as GenerationOptions
 from .types import ImagePart as ImagePart
 from .types import ImagePlan as ImagePlan

@@ -1,11 +1,8 @@
 """SmolVLM in LangChain: a chat model that sees, its typed tools, and loaders of images and PDFs.
 
-    chat       ChatSmolVLM, configured by its fields; messages, options, replies, structured: what
-               it converts
-    toolkit    SmolVLMToolkit
-    documents  SmolVLMBlobParser, SmolVLMLoader
-
-Knows LangChain and the engine's public methods; no model.
+chat       ChatSmolVLM, configured by its fields; converts messages, replies and schemas
+toolkit    SmolVLMToolkit
+documents  SmolVLMBlobParser, SmolVLMLoader
 """
 
 from __future__ import annotations

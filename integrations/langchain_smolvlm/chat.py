@@ -1,9 +1,9 @@
-"""`ChatSmolVLM`: SmolVLM as a LangChain chat model; converts and delegates, decides nothing."""
+"""`ChatSmolVLM`: SmolVLM as a LangChain chat model."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -16,16 +16,12 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from smolvlm_tools.prompt.request import RequestOptions
-from smolvlm_tools.types import Message
+from smolvlm_tools import Message, RequestOptions
 
 from .configured import Configured
 from .messages import to_messages, with_mime_types
-from .options import bounded, request_options
 from .replies import to_chat_result, to_chunks
 from .structured import Method, Schema, structured
-
-_Job: TypeAlias = tuple[list[Message], RequestOptions]
 
 
 class ChatSmolVLM(Configured):
@@ -50,7 +46,7 @@ class ChatSmolVLM(Configured):
         model: a checkpoint; this and the following are keywords of `SmolVLM.load`.
         policy: which images are let in. Messages of people you do not know want a narrow one:
             `smolvlm_tools.tools.agent_policy()`.
-        load_options: the keywords of `SmolVLM.load` that are no fields of this class.
+        load_options: the other keywords of `SmolVLM.load`.
         max_new_tokens: this and the following are fields of `GenerationOptions`; None for its
             default.
         max_tokens: LangChain's name for `max_new_tokens`, which wins.
@@ -60,11 +56,7 @@ class ChatSmolVLM(Configured):
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         prompt = super()._convert_input(model_input)
-        given = prompt.to_messages()
-        messages = with_mime_types(given)
-        if all(new is old for new, old in zip(messages, given, strict=True)):
-            return prompt
-        return ChatPromptValue(messages=messages)
+        return ChatPromptValue(messages=with_mime_types(prompt.to_messages()))
 
     def generate(
         self,
@@ -73,7 +65,6 @@ class ChatSmolVLM(Configured):
         callbacks: Callbacks = None,
         **kwargs: Any,
     ) -> LLMResult:
-        """Answer conversations; `invoke` comes by here."""
         return super().generate([with_mime_types(m) for m in messages], stop, callbacks, **kwargs)
 
     async def agenerate(
@@ -83,7 +74,6 @@ class ChatSmolVLM(Configured):
         callbacks: Callbacks = None,
         **kwargs: Any,
     ) -> LLMResult:
-        """`generate` for an event loop."""
         completed = [with_mime_types(m) for m in messages]
         return await super().agenerate(completed, stop, callbacks, **kwargs)
 
@@ -146,7 +136,7 @@ class ChatSmolVLM(Configured):
         **kwargs: Any,
     ) -> list[Any]:
         """Answer many inputs, decoding up to the engine's `batch_size` of them together."""
-        return super().batch(inputs, bounded(config, len(inputs), self._room), **kwargs)
+        return super().batch(inputs, self._bounded(config, len(inputs)), **kwargs)
 
     async def abatch(
         self,
@@ -154,8 +144,7 @@ class ChatSmolVLM(Configured):
         config: RunnableConfig | list[RunnableConfig] | None = None,
         **kwargs: Any,
     ) -> list[Any]:
-        """`batch` for an event loop."""
-        return await super().abatch(inputs, bounded(config, len(inputs), self._room), **kwargs)
+        return await super().abatch(inputs, self._bounded(config, len(inputs)), **kwargs)
 
     def with_structured_output(
         self,
@@ -182,5 +171,5 @@ class ChatSmolVLM(Configured):
 
     def _job(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
-    ) -> _Job:
-        return to_messages(messages), request_options(vars(self), call, stop)
+    ) -> tuple[list[Message], RequestOptions]:
+        return to_messages(messages), self._options(call, stop)

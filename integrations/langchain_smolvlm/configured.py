@@ -3,26 +3,51 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from inspect import signature
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import get_config_list
 from pydantic import Field, PrivateAttr, model_validator
 from typing_extensions import Self
 
-from smolvlm_tools import BadOptions, ImagePolicy, SmolVLM, __version__
-from smolvlm_tools.engine.shared import MAX_QUEUE, GivenEngine, SharedEngine
-
-from .options import (
-    GENERATION,
-    LOADING,
-    PROFILE,
-    as_list,
-    longest_reply,
-    request_options,
-    unknown_names,
+from smolvlm_tools import (
+    BadOptions,
+    EngineSource,
+    ImagePolicy,
+    RequestOptions,
+    SharedEngine,
+    SmolVLM,
+    __version__,
+    engine_source,
 )
+
 from .replies import PROVIDER
+
+_LOADING = (
+    "backend", "precision", "device", "resolution", "memory_budget", "revision", "local_files_only",
+)  # fmt: skip
+_GENERATION = ("temperature", "top_p", "top_k", "seed", "stop", "repetition_guard", "logprobs")
+_FOR_SERVERS = frozenset({"timeout", "request_timeout", "max_retries", "api_key", "base_url"})
+"""What users of other chat models pass and this one, which calls no server, has no use for."""
+
+_FOR_LANGCHAIN = _FOR_SERVERS | {"model", "stream", "max_tokens"}
+_PROFILE: Mapping[str, Any] = {
+    "open_weights": True,
+    "text_inputs": True,
+    "image_inputs": True,
+    "image_url_inputs": True,
+    "image_tool_message": True,
+    "text_outputs": True,
+    "temperature": True,
+    "structured_output": True,
+    "tool_calling": False,
+}
+"""What every SmolVLM can do, in the words of LangChain's `ModelProfile`."""
+
+_MAX_QUEUE = signature(SmolVLM.load).parameters["max_queue"].default
 
 
 class Configured(BaseChatModel):
@@ -55,8 +80,11 @@ class Configured(BaseChatModel):
     @classmethod
     def _tell_unknown(cls, values: Any) -> Any:
         """LangChain ignores what a model does not know; a typo is worth a warning."""
-        for name in unknown_names(values, cls.model_fields):
-            warnings.warn(f"ChatSmolVLM has no option {name!r}: ignored", stacklevel=4)
+        if isinstance(values, Mapping):
+            aliases = {field.alias for field in cls.model_fields.values()}
+            known = {*cls.model_fields, *aliases, *_FOR_SERVERS}
+            for name in sorted(set(cast("Mapping[str, Any]", values)) - known):
+                warnings.warn(f"ChatSmolVLM has no option {name!r}: ignored", stacklevel=4)
         return values
 
     @model_validator(mode="after")
@@ -73,15 +101,14 @@ class Configured(BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         """Everything a reply depends on: it becomes part of the keys of LangChain's caches."""
         return {
-            **{name: getattr(self, name) for name in ("model", *LOADING, "load_options")},
-            **{name: getattr(self, name) for name in GENERATION},
-            "max_new_tokens": longest_reply(vars(self)),
+            **{n: getattr(self, n) for n in ("model", *_LOADING, "load_options", *_GENERATION)},
+            "max_new_tokens": _longest_reply(vars(self)),
             "policy": self.policy.model_dump(mode="json") if self.policy else None,
             "engine": repr(self.engine) if self.engine is not None else None,
         }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        options = request_options(vars(self), kwargs, stop)
+        options = self._options(kwargs, stop)
         params = LangSmithParams(
             ls_provider=PROVIDER,
             ls_model_type="chat",
@@ -90,15 +117,12 @@ class Configured(BaseChatModel):
             ls_max_tokens=options.get("max_new_tokens"),
         )
         if "stop" in options:
-            params["ls_stop"] = as_list(options["stop"])
+            stop_texts = options["stop"]
+            params["ls_stop"] = [stop_texts] if isinstance(stop_texts, str) else list(stop_texts)
         return params
 
     def _resolve_model_profile(self) -> Any:
-        return {**PROFILE, "name": f"SmolVLM {self.model}"}
-
-    @property
-    def _room(self) -> int:
-        return int(self.load_options.get("max_queue", MAX_QUEUE))
+        return {**_PROFILE, "name": f"SmolVLM {self.model}"}
 
     def close(self) -> None:
         """Give the shared engine up; the last model that uses it frees the weights."""
@@ -113,13 +137,39 @@ class Configured(BaseChatModel):
             )
         return super().__getstate__()
 
-    def _source(self, call: Mapping[str, Any]) -> SharedEngine | GivenEngine:
-        """Where the engine of a call comes from."""
+    def _options(self, call: Mapping[str, Any], stop: list[str] | None) -> RequestOptions:
+        """The model's own options and, over them, the call's, which the engine checks."""
+        options = {name: getattr(self, name) for name in _GENERATION}
+        options.update((name, value) for name, value in call.items() if name not in _FOR_LANGCHAIN)
+        longest = _longest_reply(call)
+        options["max_new_tokens"] = _longest_reply(vars(self)) if longest is None else longest
+        if stop is not None:
+            options["stop"] = stop
+        given = {name: value for name, value in options.items() if value is not None}
+        return cast("RequestOptions", given)
+
+    def _bounded(
+        self, config: RunnableConfig | Sequence[RunnableConfig] | None, count: int
+    ) -> list[RunnableConfig]:
+        """The configurations of a batch of which no more wait than the engine's queue holds."""
+        configs = get_config_list(config, count)
+        for one in configs:
+            room = int(self.load_options.get("max_queue", _MAX_QUEUE))
+            one["max_concurrency"] = one.get("max_concurrency") or room
+        return configs
+
+    def _source(self, call: Mapping[str, Any]) -> EngineSource:
         model = call.get("model") or self.model
         if self.engine is not None and model == self.model:
-            return GivenEngine(self.engine)
+            return engine_source(self.engine, model)
         if model not in self._claims:
-            loading = {name: getattr(self, name) for name in LOADING}
+            loading = {name: getattr(self, name) for name in _LOADING}
             claim = SharedEngine(model, **loading, policy=self.policy, **self.load_options)
             self._claims.setdefault(model, claim)
         return self._claims[model]
+
+
+def _longest_reply(given: Mapping[str, Any]) -> int | None:
+    """`max_new_tokens`, or else its alias `max_tokens`."""
+    longest = given.get("max_new_tokens")
+    return given.get("max_tokens") if longest is None else longest

@@ -13,17 +13,18 @@ from langchain_core.document_loaders import BaseBlobParser, BaseLoader
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
-from smolvlm_tools import BadOptions, ImagePolicy, SmolVLM, VisionResult
-from smolvlm_tools.engine.shared import GivenEngine, SharedEngine
+from smolvlm_tools import EngineSource, ImagePolicy, RequestOptions, SmolVLM, engine_source
+from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.pages import LONGEST_EDGE, MAX_PAGES, Page, Pages, open_pages
-from smolvlm_tools.prompt.request import RequestOptions
+from smolvlm_tools.types import VisionResult
 
 Mode: TypeAlias = Literal["caption", "transcription", "both"]
-_METHODS: Mapping[str, tuple[str, ...]] = {
-    "caption": ("describe",),
-    "transcription": ("transcribe",),
-    "both": ("describe", "transcribe"),
+_ASKED: Mapping[str, list[tuple[str, ...]]] = {
+    "caption": [("describe",)],
+    "transcription": [("transcribe",)],
+    "both": [("describe",), ("transcribe",)],
 }
+"""Names of the engine's methods, each with what follows the image."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,16 @@ class SmolVLMBlobParser(BaseBlobParser):
         >>> page.page_content, page.metadata["total_pages"]
         ('red', 1)
 
-    For whole folders, give it to LangChain's `GenericLoader`.
+    For whole folders, give it to LangChain's `GenericLoader`. `model` and `load_options` are for
+    `SmolVLM.load`.
 
     Attributes:
-        model: see `SmolVLM.load`.
         mode: what to make a document's text of: a "caption", the "transcription" of the text in the
             image, or "both" with an empty line between.
         question: ask this instead.
-        policy: which files are let in.
         password: of encrypted PDF files.
         longest_edge: of rendered PDF pages, in pixels.
         max_pages: a document with more is refused.
-        load_options: other keywords of `SmolVLM.load`.
         options: keywords of every request, such as {"max_new_tokens": 1024}.
         engine: a loaded engine to use instead of the shared one.
     """
@@ -63,16 +62,12 @@ class SmolVLMBlobParser(BaseBlobParser):
     load_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     options: RequestOptions = field(default_factory=RequestOptions)
     engine: SmolVLM | None = field(default=None, repr=False)
-    _source: SharedEngine | GivenEngine = field(init=False, repr=False, compare=False)
+    _source: EngineSource = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.mode not in _METHODS:
-            raise BadOptions(f"unknown mode {self.mode!r}", f"Use one of {', '.join(_METHODS)}.")
-        source = (
-            GivenEngine(self.engine)
-            if self.engine is not None
-            else SharedEngine(self.model, **self.load_options)
-        )
+        if self.mode not in _ASKED:
+            raise BadOptions(f"unknown mode {self.mode!r}", f"Use one of {', '.join(_ASKED)}.")
+        source = engine_source(self.engine, self.model, **self.load_options)
         object.__setattr__(self, "_source", source)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
@@ -117,10 +112,7 @@ class SmolVLMBlobParser(BaseBlobParser):
         )
 
     def _asked(self) -> list[tuple[str, ...]]:
-        """Names of the engine's methods, each with what follows the image."""
-        if self.question is not None:
-            return [("ask", self.question)]
-        return [(method,) for method in _METHODS[self.mode]]
+        return _ASKED[self.mode] if self.question is None else [("ask", self.question)]
 
 
 class SmolVLMLoader(BaseLoader):
@@ -139,18 +131,15 @@ class SmolVLMLoader(BaseLoader):
     def __init__(
         self, paths: str | PathLike[str] | Sequence[str | PathLike[str]], **options: Any
     ) -> None:
-        self._paths = [
-            os.fspath(path) for path in ([paths] if isinstance(paths, (str, PathLike)) else paths)
-        ]
+        several = [paths] if isinstance(paths, (str, PathLike)) else paths
+        self._paths = [os.fspath(path) for path in several]
         self._parser = SmolVLMBlobParser(**options)
 
     def lazy_load(self) -> Iterator[Document]:
-        """One document for each page of each file, made when it is asked for."""
         for path in self._paths:
             yield from self._parser.lazy_parse(Blob.from_path(path))
 
     async def alazy_load(self) -> AsyncIterator[Document]:
-        """`lazy_load` for an event loop; cancelling the task stops the engine."""
         for path in self._paths:
             async for document in self._parser.alazy_parse(Blob.from_path(path)):
                 yield document

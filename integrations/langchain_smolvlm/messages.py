@@ -22,13 +22,11 @@ from langchain_core.messages import (
     BaseMessage,
     ChatMessage,
     FunctionMessage,
-    HumanMessage,
-    SystemMessage,
     ToolMessage,
 )
 
-from smolvlm_tools.errors import BadPrompt, UnsupportedFormat, UrlNotAllowed
-from smolvlm_tools.images.encodings import abbreviate, url_scheme
+from smolvlm_tools import check_url, url_scheme
+from smolvlm_tools.errors import BadPrompt, UnsupportedFormat
 from smolvlm_tools.types import ImagePart, Message, Role, TextPart
 
 Block: TypeAlias = Mapping[str, Any]
@@ -52,6 +50,7 @@ _TEXTS = frozenset({"text", "input_text", "output_text", "text-plain"})
 _HOLDERS = frozenset({"image", "file", "media", "document", "inline_data", ""})
 """Types of blocks that may hold an image, besides those that name a URL only."""
 
+_NAME_A_FILE = 'Name a file of this machine as {"type": "image", "path": …}.'
 _STARTS = {
     "iVBORw0KGgo": "image/png",
     "/9j/": "image/jpeg",
@@ -115,13 +114,8 @@ def _complete(block: Any) -> Any:
 
 
 def _role(message: BaseMessage) -> Role:
-    if isinstance(message, SystemMessage):
-        return "system"
-    if isinstance(message, AIMessage):
-        return "assistant"
-    if isinstance(message, (HumanMessage, ToolMessage, FunctionMessage)):
-        return "user"
-    said = message.role if isinstance(message, ChatMessage) else message.type
+    named = isinstance(message, ChatMessage)
+    said = message.role if named else message.type.removesuffix("MessageChunk").lower()
     if said not in _ROLES:
         raise BadPrompt(f"a message has the role {said!r}", f"Use one of {', '.join(_ROLES)}.")
     return _ROLES[said]
@@ -159,13 +153,16 @@ def _parts(block: str | Block, *, of_assistant: bool) -> _Parts:
 
 def _image(block: Block, kind: str) -> str:
     """The source that a block names, as `load_image` takes it."""
-    source = _first_mapping(block, "source", "inline_data", "file") or block
+    inner = (block.get(key) for key in ("source", "inline_data", "file"))
+    source = next((cast("Block", held) for held in inner if isinstance(held, Mapping)), {}) or block
     if kind in ("image_url", "input_image") or "image_url" in source:
-        return _address(_inner_url(source.get("image_url", source.get("url"))))
+        url = source.get("image_url", source.get("url"))
+        named = cast("Block", url).get("url") if isinstance(url, Mapping) else url
+        return check_url(named, _NAME_A_FILE)
     mime = source.get("mime_type") or source.get("media_type") or block.get("mime_type")
     if kind not in _HOLDERS:
         raise UnsupportedFormat(
-            f"a content block of type {abbreviate(kind, 40)!r} cannot be shown to SmolVLM",
+            f"a content block of type {kind[:40]!r} cannot be shown to SmolVLM",
             "Send text and image blocks.",
         )
     encoded = source.get("base64") or source.get("data") or source.get("file_data")
@@ -177,19 +174,19 @@ def _image(block: Block, kind: str) -> str:
     if kind == "image" and isinstance(source.get("path"), str):
         return str(source["path"])
     if isinstance(source.get("url"), str):
-        url = _address(source["url"])
+        url = check_url(source["url"], _NAME_A_FILE)
         claimed = _claimed(url) if mime in _UNCLAIMED else str(mime)
         return _checked(url, claimed, kind)
     if any(key in source for key in ("file_id", "id")):
         raise BadPrompt("an image is named by a file id", "Send its base64 text or its URL.")
     raise BadPrompt(
-        f"a block of type {abbreviate(kind, 40)!r} holds no image",
+        f"a block of type {kind[:40]!r} holds no image",
         'Write {"type": "image", "base64": …, "mime_type": "image/png"}.',
     )
 
 
 def _checked(source: str, mime: str | None, kind: str) -> str:
-    """`source`, unless what it claims to be is no image; a file has to claim that it is one."""
+    """`source`, unless it claims to be something else; a file has to claim that it is an image."""
     if mime is None and kind == "image":
         return source
     if mime is None or not mime.startswith("image/"):
@@ -200,28 +197,8 @@ def _checked(source: str, mime: str | None, kind: str) -> str:
     return source
 
 
-def _address(url: object) -> str:
-    """A URL that may stand in a message: not a path, which a chat's user must not name."""
-    if isinstance(url, str) and url_scheme(url) in ("http", "https", "data"):
-        return url
-    shown = abbreviate(url, 60) if isinstance(url, str) else type(url).__name__
-    raise UrlNotAllowed(
-        f"{shown!r} is no http(s) URL or data URI",
-        'Name a file of this machine as {"type": "image", "path": …}.',
-    )
-
-
-def _inner_url(value: object) -> object:
-    return cast("Block", value).get("url") if isinstance(value, Mapping) else value
-
-
 def _claimed(uri: str) -> str | None:
     """The MIME type in a data URI."""
     if url_scheme(uri) != "data":
         return None
     return uri.lstrip()[len("data:") :].partition(",")[0].partition(";")[0].strip().lower() or None
-
-
-def _first_mapping(block: Block, *keys: str) -> Block | None:
-    found = (block[key] for key in keys if isinstance(block.get(key), Mapping))
-    return cast("Block | None", next(found, None))

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from smolvlm_tools.types import StreamChunk, Token, VisionResult
+from smolvlm_tools.types import StreamChunk, VisionResult
 
 PROVIDER = "smolvlm"
 
@@ -16,9 +16,7 @@ PROVIDER = "smolvlm"
 def to_chat_result(result: VisionResult) -> ChatResult:
     """A whole reply."""
     message = AIMessage(
-        content=result.text,
-        usage_metadata=_usage(result),
-        response_metadata=_metadata(result),
+        content=result.text, usage_metadata=_usage(result), response_metadata=_metadata(result)
     )
     return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -27,8 +25,7 @@ def to_chunks(chunk: StreamChunk) -> list[ChatGenerationChunk]:
     """What one token added: its text, if it has any, and after the last one all about the reply."""
     chunks: list[ChatGenerationChunk] = []
     if chunk.text:
-        message = AIMessageChunk(content=chunk.text)
-        chunks.append(ChatGenerationChunk(message=message))
+        chunks.append(ChatGenerationChunk(message=AIMessageChunk(content=chunk.text)))
     if chunk.result is not None:
         last = AIMessageChunk(
             content="",
@@ -56,10 +53,10 @@ def _metadata(result: VisionResult) -> dict[str, Any]:
     fields = result.model_dump(mode="json", exclude={"text", "tokens"}, exclude_none=True)
     metadata = {"model_name": fields.pop("model"), "model_provider": PROVIDER, **fields}
     if result.tokens is not None:
-        metadata["logprobs"] = {"content": [_logprob(token) for token in result.tokens]}
+        metadata["logprobs"] = {  # in the form of OpenAI's chat completions
+            "content": [
+                {"token": token.text, "logprob": token.logprob, "bytes": list(token.text.encode())}
+                for token in result.tokens
+            ]
+        }
     return metadata
-
-
-def _logprob(token: Token) -> dict[str, Any]:
-    """In the form of OpenAI's chat completions."""
-    return {"token": token.text, "logprob": token.logprob, "bytes": list(token.text.encode())}

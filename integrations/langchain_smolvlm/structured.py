@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
@@ -16,9 +16,8 @@ from smolvlm_tools.errors import BadOptions
 
 Method: TypeAlias = Literal["json_schema", "function_calling", "json_mode"]
 Schema: TypeAlias = Mapping[str, Any] | type
-METHODS: tuple[Method, ...] = ("json_schema", "function_calling", "json_mode")
+METHODS = get_args(Method)
 """How providers are asked for structure. Here all three are the same: decoding is constrained."""
-
 
 _TOOL_FORMS = frozenset({"function", "parameters", "input_schema"})
 """Keys of tools in OpenAI's and Anthropic's forms, which are taken for schemas too."""
@@ -31,14 +30,7 @@ def structured(
     method: str,
     options: Mapping[str, Any],
 ) -> Runnable[Any, Any]:
-    """A chat model held to a schema, and the parser behind it.
-
-    Args:
-        bind: of the chat model.
-        schema: see `ChatSmolVLM.with_structured_output`.
-        include_raw: the same.
-        method: the same.
-        options: more to bind.
+    """A chat model held to a schema, and its parser; see `ChatSmolVLM.with_structured_output`.
 
     Raises:
         BadOptions: an unknown method.
@@ -67,7 +59,7 @@ def _parser(schema: Schema) -> BaseOutputParser[Any]:
 
 
 def _json_schema(schema: Schema) -> dict[str, Any]:
-    """The schema as it was written, where it was: LangChain's conversion leaves parts of it out."""
+    """The schema as it was written, if it is one: LangChain's conversion leaves parts out."""
     if isinstance(schema, Mapping) and not _TOOL_FORMS & set(schema):
         return dict(schema)
     if isinstance(schema, type) and issubclass(schema, BaseModel):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from smolvlm_tools import ImagePolicy, SmolVLM
-from smolvlm_tools.engine.shared import GivenEngine, SharedEngine
+from smolvlm_tools import EngineSource, ImagePolicy, SmolVLM, engine_source
 from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
 
@@ -28,14 +29,13 @@ class SmolVLMToolkit(BaseToolkit):
         >>> message.artifact["value"]
         'red'
 
-    The weights are loaded by the first call that needs them, once for the whole process.
+    The weights are loaded by the first call that needs them, once for the whole process, by
+    `SmolVLM.load(model, **load_options)`.
 
     Attributes:
-        model: see `SmolVLM.load`.
         policy: which images an agent may name; None for `agent_policy()`: files below the working
             directory, no URLs.
         names: of the tools to offer; None for all.
-        load_options: other keywords of `SmolVLM.load`.
         engine: a loaded engine to use instead of the shared one. It is not pickled.
     """
 
@@ -46,44 +46,49 @@ class SmolVLMToolkit(BaseToolkit):
     names: list[str] | None = None
     load_options: dict[str, Any] = Field(default_factory=dict)
     engine: SmolVLM | None = Field(default=None, exclude=True, repr=False)
-    _source: SharedEngine | GivenEngine | None = PrivateAttr(default=None)
-    _toolbox: Toolbox | None = PrivateAttr(default=None)
+    _made: tuple[EngineSource, Toolbox] | None = PrivateAttr(default=None)
 
     def get_tools(self) -> list[BaseTool]:
         """The tools, in the registry's order.
 
         Raises:
-            UnknownTool: there is none of such a name.
+            UnknownTool: a name that no tool has.
         """
         chosen = TOOLS if self.names is None else self.names
-        return [SmolVLMTool.of(self, name) for name in chosen]
+        return [
+            SmolVLMTool(
+                name=tool.name,
+                description=tool.description,
+                args_schema=tool.input,
+                metadata={"title": tool.title, "read_only": tool.read_only},
+                response_format="content_and_artifact",
+                handle_tool_error=True,
+                toolkit=self,
+            )
+            for tool in map(find_tool, chosen)
+        ]
 
     @property
     def toolbox(self) -> Toolbox:
         """What runs the tools; the same for all of them, though agents call them in parallel."""
         with _MAKING:
-            if self._toolbox is None:
-                if self.engine is not None:
-                    self._source = GivenEngine(self.engine)
-                else:
-                    self._source = SharedEngine(self.model, **self.load_options)
-                self._toolbox = Toolbox(self._source.get, policy=self.policy)
-            return self._toolbox
+            if self._made is None:
+                source = engine_source(self.engine, self.model, **self.load_options)
+                self._made = source, Toolbox(source.get, policy=self.policy)
+            return self._made[1]
 
     def close(self) -> None:
         """Forget the images and give the shared engine up; its last user frees the weights."""
         with _MAKING:
-            source, self._source = self._source, None
-            toolbox, self._toolbox = self._toolbox, None
-        if toolbox is not None:
+            made, self._made = self._made, None
+        if made is not None:
+            source, toolbox = made
             toolbox.store.clear()
-        if source is not None:
             source.release()
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        private = {**(state["__pydantic_private__"] or {}), "_source": None, "_toolbox": None}
-        return {**state, "__pydantic_private__": private}
+        return {**state, "__pydantic_private__": {"_made": None}}
 
 
 class SmolVLMTool(BaseTool):
@@ -93,20 +98,6 @@ class SmolVLMTool(BaseTool):
     """
 
     toolkit: SmolVLMToolkit = Field(exclude=True, repr=False)
-
-    @classmethod
-    def of(cls, toolkit: SmolVLMToolkit, name: str) -> SmolVLMTool:
-        """The tool of that name."""
-        tool = find_tool(name)
-        return cls(
-            name=tool.name,
-            description=tool.description,
-            args_schema=tool.input,
-            metadata={"title": tool.title, "read_only": tool.read_only},
-            response_format="content_and_artifact",
-            handle_tool_error=True,
-            toolkit=toolkit,
-        )
 
     @property
     def tool_call_schema(self) -> dict[str, Any]:
@@ -120,23 +111,22 @@ class SmolVLMTool(BaseTool):
         return {"image": tool_input} if isinstance(tool_input, str) else tool_input
 
     def _run(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        try:
-            output = self.toolkit.toolbox.call(self.name, arguments)
-        except SmolVLMError as error:
-            raise _exception(error) from error
-        return _reply(output)
+        with _mendable():
+            return _reply(self.toolkit.toolbox.call(self.name, arguments))
 
     async def _arun(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        try:
-            output = await self.toolkit.toolbox.acall(self.name, arguments)
-        except SmolVLMError as error:
-            raise _exception(error) from error
-        return _reply(output)
+        with _mendable():
+            return _reply(await self.toolkit.toolbox.acall(self.name, arguments))
 
 
 def _reply(output: ToolOutput) -> tuple[str, dict[str, Any]]:
     return output.model_dump_json(by_alias=True), output.model_dump(mode="json", by_alias=True)
 
 
-def _exception(error: SmolVLMError) -> ToolException:
-    return ToolException(f"{error.code}: {error}")
+@contextmanager
+def _mendable() -> Generator[None]:
+    """Raise errors in the form that LangChain shows to the model."""
+    try:
+        yield
+    except SmolVLMError as error:
+        raise ToolException(f"{error.code}: {error}") from error

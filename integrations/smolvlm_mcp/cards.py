@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from smolvlm_tools.checkpoint.aliases import ALIASES
+from smolvlm_tools.checkpoint import ALIASES
 from smolvlm_tools.tools import ImageStore
 from smolvlm_tools.tools.image_store import IMAGE_URI
 

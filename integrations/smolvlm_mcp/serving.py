@@ -9,9 +9,9 @@ from pathlib import Path
 
 import anyio
 
+from smolvlm_tools import parse_bytes
 from smolvlm_tools.backends.choose import check_names
 from smolvlm_tools.errors import BadOptions
-from smolvlm_tools.machine.amounts import parse_bytes
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 
 from .cards import Cards

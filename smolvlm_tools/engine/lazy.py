@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 class LazyEngine:
     """Loads on a thread of its own, so that neither a loop nor a cancelled caller stops it.
 
-    Args:
-        load: makes the engine. If it fails, everybody who waits gets the error, and the next
-            caller tries again.
+    If loading fails, everybody who waits gets the error, and the next caller tries again.
     """
 
     def __init__(self, load: Callable[[], SmolVLM]) -> None:
@@ -30,7 +28,6 @@ class LazyEngine:
 
     @classmethod
     def ready(cls, engine: SmolVLM) -> LazyEngine:
-        """One that is there already."""
         made = cls(lambda: engine)
         made._future = Future()
         made._future.set_result(engine)
@@ -46,7 +43,7 @@ class LazyEngine:
         return future.result()
 
     def get(self) -> SmolVLM:
-        """Wait for the engine; raises what loading it raises, and `Closed`."""
+        """Wait for the engine; raises what loading it raises, and `Closed` after `close`."""
         return self._started().result()
 
     async def aget(self) -> SmolVLM:

@@ -23,14 +23,10 @@ if TYPE_CHECKING:
     from .smolvlm import SmolVLM
 
 _Key: TypeAlias = tuple[tuple[str, Any], ...]
-MAX_QUEUE = 32
-"""Requests that may wait in an engine unless it is loaded with another `max_queue`."""
 
 
 @dataclass(slots=True)
 class _Shared:
-    """An engine and who uses it."""
-
     engine: LazyEngine
     users: WeakSet[SharedEngine] = field(default_factory=WeakSet["SharedEngine"])
 
@@ -42,19 +38,16 @@ _LOCK = threading.Lock()
 class SharedEngine:
     """A claim on the process's engine of one configuration. Small; may be copied and pickled.
 
-        >>> from smolvlm_tools.shared import SharedEngine
+        >>> from smolvlm_tools import SharedEngine
         >>> one, other = SharedEngine("embedded"), SharedEngine("embedded", backend="auto")
         >>> one.get() is other.get()
         True
         >>> one.release()  # `other` still uses it
         >>> other.release()  # the last one closes it
 
-    Safe between threads. An engine whose claims were all dropped without `release` stays loaded for
-    the next one.
-
-    Args:
-        name: see `SmolVLM.load`.
-        options: other keywords of `SmolVLM.load`, checked when the engine is first asked for.
+    Safe between threads. The options, keywords of `SmolVLM.load`, are checked when the engine is
+    first asked for. An engine whose claims were all dropped without `release` stays loaded for the
+    next one.
     """
 
     def __init__(self, name: str | Path = "256m", **options: Any) -> None:
@@ -77,7 +70,6 @@ class SharedEngine:
         return self._claim().get()
 
     async def aget(self) -> SmolVLM:
-        """`get` for an event loop."""
         return await self._claim().aget()
 
     def release(self) -> None:
@@ -98,7 +90,9 @@ class SharedEngine:
         with _LOCK:
             shared = _ENGINES.get(key)
             if shared is None:
-                shared = _ENGINES[key] = _Shared(LazyEngine(_loader(self._name, self._options)))
+                shared = _ENGINES[key] = _Shared(
+                    LazyEngine(partial(_load, self._name, self._options))
+                )
             shared.users.add(self)
             return shared.engine
 
@@ -140,13 +134,18 @@ class GivenEngine:
         """Whoever loaded it closes it."""
 
 
-def _loader(name: str | Path, options: Mapping[str, Any]) -> Callable[[], SmolVLM]:
-    def load() -> SmolVLM:
-        from .smolvlm import SmolVLM
+def _load(name: str | Path, options: Mapping[str, Any]) -> SmolVLM:
+    from .smolvlm import SmolVLM
 
-        return SmolVLM.load(name, **options)
+    return SmolVLM.load(name, **options)
 
-    return load
+
+EngineSource: TypeAlias = SharedEngine | GivenEngine
+
+
+def engine_source(engine: SmolVLM | None, name: str | Path, **options: Any) -> EngineSource:
+    """The engine that is given, or else a claim on the shared one of that name."""
+    return SharedEngine(name, **options) if engine is None else GivenEngine(engine)
 
 
 def _frozen(value: Any) -> Any:

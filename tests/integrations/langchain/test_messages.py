@@ -29,10 +29,10 @@ from smolvlm_tools import (
     BadPrompt,
     ImagePolicy,
     InputError,
+    SharedEngine,
     UnsupportedFormat,
     UrlNotAllowed,
 )
-from smolvlm_tools.engine.shared import SharedEngine
 
 IMAGES = ROOT / "examples" / "images"
 SHAPES, RECEIPT = IMAGES / "shapes.png", IMAGES / "receipt.png"

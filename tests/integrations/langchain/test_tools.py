@@ -23,8 +23,14 @@ from langchain_core.documents.base import Blob
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_smolvlm import ChatSmolVLM, SmolVLMBlobParser, SmolVLMLoader, SmolVLMToolkit
 
-from smolvlm_tools import BadOptions, CorruptImage, ImageNotFound, ImagePolicy, UnknownTool
-from smolvlm_tools.engine.shared import SharedEngine
+from smolvlm_tools import (
+    BadOptions,
+    CorruptImage,
+    ImageNotFound,
+    ImagePolicy,
+    SharedEngine,
+    UnknownTool,
+)
 from smolvlm_tools.tools import TOOLS, Toolbox, tool_schemas
 
 IMAGES = ROOT / "examples" / "images"

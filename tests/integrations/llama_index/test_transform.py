@@ -24,7 +24,7 @@ from llama_index.core.schema import (
 from llama_index.readers.smolvlm import (
     SmolVLMImageReader,
     SmolVLMTransform,
-    base64_pieces,
+    held_images,
     with_image_sha256,
 )
 
@@ -218,13 +218,13 @@ def test_what_is_wrong_with_an_image_is_raised_or_recorded(counting, tmp_path):
 
 def test_base64_of_many_pieces_is_what_one_piece_would_be():
     data = bytes(range(256)) * 12_000  # 3 MB
-    held = base64_pieces.resource(data, "image/png")
+    held = held_images.resource(data, "image/png")
     assert held.data == base64.b64encode(data) and held.mimetype == "image/png"
     assert held == MediaResource(data=held.data, mimetype="image/png")
-    assert base64_pieces.decode(held.data) == base64_pieces.decode(held.data.decode()) == data
+    assert held_images.decode(held.data) == held_images.decode(held.data.decode()) == data
     for bad in (b"no base64!", "é", "abc"):
         with pytest.raises(BadEncoding):
-            base64_pieces.decode(bad)
+            held_images.decode(bad)
 
 
 def test_urls_in_nodes_lead_to_no_files(see):

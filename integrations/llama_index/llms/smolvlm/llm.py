@@ -1,4 +1,4 @@
-"""`SmolVLMLLM`: SmolVLM as a LlamaIndex LLM that sees; converts and delegates, decides nothing."""
+"""`SmolVLMLLM`: SmolVLM as a LlamaIndex LLM that sees."""
 # pyright: reportUntypedFunctionDecorator=false
 
 from __future__ import annotations
@@ -25,19 +25,14 @@ from llama_index.readers.smolvlm.engine import EngineSettings
 from PIL import Image
 from pydantic import BaseModel, PrivateAttr
 
-from smolvlm_tools import open_checkpoint
-from smolvlm_tools.prompt.request import RequestOptions
+from smolvlm_tools import RequestOptions, open_checkpoint
 from smolvlm_tools.types import GenerationOptions
 
-from .messages import asking_for_json, to_chat_chunk, to_chat_response, to_completion, to_messages
-from .options import by_our_names, for_class
+from .messages import asking_for_json, to_chat_response, to_completion, to_messages
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_GENERATION = (
-    "max_new_tokens", "temperature", "top_p", "top_k", "seed", "stop", "repetition_guard",
-    "logprobs",
-)  # fmt: skip
+_GENERATION = {*GenerationOptions.model_fields, "max_tokens"}
 
 
 class SmolVLMLLM(EngineSettings, LLM):
@@ -53,7 +48,7 @@ class SmolVLMLLM(EngineSettings, LLM):
         'red'
 
     Every field of generation may also be given with a call, as may `answer`, `min_confidence` and
-    the other keywords of `smolvlm_tools.request.RequestOptions`. `raw` of a response, of a stream's
+    the other keywords of `smolvlm_tools.RequestOptions`. `raw` of a response, of a stream's
     last, is the `VisionResult` as a dict. It calls no functions: SmolVLM was not trained to.
 
     Attributes:
@@ -94,54 +89,43 @@ class SmolVLMLLM(EngineSettings, LLM):
 
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        options = self._options(kwargs)
-        return to_chat_response(self._get_engine().generate(to_messages(messages), **options))
+        return self._chat(messages, kwargs)
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        options = self._options(kwargs)
-        turns = await asyncio.to_thread(to_messages, messages)  # it decodes images' base64
-        engine = await self._aget_engine()
-        return to_chat_response(await engine.agenerate(turns, **options))
+        return await self._achat(messages, kwargs)
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        return self._chunks(messages, self._options(kwargs))
+        return self._chunks(messages, kwargs)
 
     @llm_chat_callback()
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        return self._achunks(messages, self._options(kwargs))
+        return self._achunks(messages, kwargs)
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        options = self._options(kwargs)
-        result = self._get_engine().generate(to_messages(_turn(prompt)), **options)
-        return to_completion(to_chat_response(result))
+        return to_completion(self._chat(_turn(prompt), kwargs))
 
     @llm_completion_callback()
     async def acomplete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponse:
-        options = self._options(kwargs)
-        engine = await self._aget_engine()
-        result = await engine.agenerate(to_messages(_turn(prompt)), **options)
-        return to_completion(to_chat_response(result))
+        return to_completion(await self._achat(_turn(prompt), kwargs))
 
     @llm_completion_callback()
     def stream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseGen:
-        chunks = self._chunks(_turn(prompt), self._options(kwargs))
-        return (to_completion(chunk) for chunk in chunks)
+        return (to_completion(chunk) for chunk in self._chunks(_turn(prompt), kwargs))
 
     @llm_completion_callback()
     async def astream_complete(
         self, prompt: str, formatted: bool = False, **kwargs: Any
     ) -> CompletionResponseAsyncGen:
-        chunks = self._achunks(_turn(prompt), self._options(kwargs))
-        return (to_completion(chunk) async for chunk in chunks)
+        return (to_completion(chunk) async for chunk in self._achunks(_turn(prompt), kwargs))
 
     def structured_predict(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -152,20 +136,15 @@ class SmolVLMLLM(EngineSettings, LLM):
     ) -> Model:
         """An instance of a pydantic class: decoding allows nothing else.
 
-        The last message is ended by `smolvlm_tools.tasks.IN_JSON`, unless it speaks of JSON itself.
-
-        Args:
-            output_cls: the class.
-            prompt: a template; its messages may hold images.
-            llm_kwargs: options of this call.
-            prompt_args: what the template's variables stand for.
+        The messages of the prompt may hold images. The last is ended by `smolvlm_tools.IN_JSON`,
+        unless it speaks of JSON itself.
 
         Raises:
             ValidationError: the class's own validators refuse what was read.
             SchemaNotSupported: its schema cannot be enforced.
         """
         messages = asking_for_json(self._get_messages(prompt, **prompt_args))
-        response = self.chat(messages, **for_class(output_cls, llm_kwargs))
+        response = self.chat(messages, **_for_class(output_cls, llm_kwargs))
         return output_cls.model_validate_json(response.message.content or "")
 
     async def astructured_predict(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -175,9 +154,8 @@ class SmolVLMLLM(EngineSettings, LLM):
         llm_kwargs: dict[str, Any] | None = None,
         **prompt_args: Any,
     ) -> Model:
-        """`structured_predict` for an event loop."""
         messages = asking_for_json(self._get_messages(prompt, **prompt_args))
-        response = await self.achat(messages, **for_class(output_cls, llm_kwargs))
+        response = await self.achat(messages, **_for_class(output_cls, llm_kwargs))
         return output_cls.model_validate_json(response.message.content or "")
 
     def stream_structured_predict(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -204,30 +182,42 @@ class SmolVLMLLM(EngineSettings, LLM):
 
         return one()
 
+    def _chat(self, messages: Sequence[ChatMessage], given: dict[str, Any]) -> ChatResponse:
+        engine, options = self._get_engine(), self._options(given)
+        result = engine.generate(to_messages(messages), **options)
+        return to_chat_response(result.text, result)
+
+    async def _achat(self, messages: Sequence[ChatMessage], given: dict[str, Any]) -> ChatResponse:
+        turns = await asyncio.to_thread(to_messages, messages)  # it decodes images' base64
+        engine, options = await self._aget_engine(), self._options(given)
+        result = await engine.agenerate(turns, **options)
+        return to_chat_response(result.text, result)
+
     def _chunks(
-        self, messages: Sequence[ChatMessage], options: RequestOptions
+        self, messages: Sequence[ChatMessage], given: dict[str, Any]
     ) -> Generator[ChatResponse, None, None]:
         text = ""
-        with self._get_engine().stream(to_messages(messages), **options) as reply:
+        engine, options = self._get_engine(), self._options(given)
+        with engine.stream(to_messages(messages), **options) as reply:
             for chunk in reply:
                 text += chunk.text
                 if chunk.text or chunk.result:
-                    yield to_chat_chunk(text, chunk.text, chunk.result)
+                    yield to_chat_response(text, chunk.result, chunk.text)
 
     async def _achunks(
-        self, messages: Sequence[ChatMessage], options: RequestOptions
+        self, messages: Sequence[ChatMessage], given: dict[str, Any]
     ) -> AsyncGenerator[ChatResponse, None]:
         text, turns = "", await asyncio.to_thread(to_messages, messages)
-        engine = await self._aget_engine()
+        engine, options = await self._aget_engine(), self._options(given)
         async with engine.astream(turns, **options) as reply:
             async for chunk in reply:
                 text += chunk.text
                 if chunk.text or chunk.result:
-                    yield to_chat_chunk(text, chunk.text, chunk.result)
+                    yield to_chat_response(text, chunk.result, chunk.text)
 
     def _options(self, given: dict[str, Any]) -> RequestOptions:
-        own = {name: getattr(self, name) for name in (*_GENERATION, "max_tokens")}
-        return cast("RequestOptions", {**by_our_names(own), **by_our_names(given)})
+        own = {name: value for name, value in self if name in _GENERATION}
+        return cast("RequestOptions", {**_by_our_names(own), **_by_our_names(given)})
 
     def _read_context_window(self) -> int:
         """From the checkpoint's configuration; no weights are loaded for it."""
@@ -238,9 +228,21 @@ class SmolVLMLLM(EngineSettings, LLM):
             else:
                 names = ("revision", "local_files_only")
                 where = {k: v for k, v in self.load_options.items() if k in names}
-                text = open_checkpoint(self.model, **where).config.text
-                self._context_window = text.context_length
+                checkpoint = open_checkpoint(self.model, **where)
+                self._context_window = checkpoint.config.text.context_length
         return self._context_window
+
+
+def _by_our_names(options: dict[str, Any]) -> dict[str, Any]:
+    """Those that are set, with `max_tokens` under the engine's name, which wins."""
+    given = {name: value for name, value in options.items() if value is not None}
+    most = given.pop("max_tokens", None)
+    return given if most is None else {"max_new_tokens": most, **given}
+
+
+def _for_class(output_cls: type[BaseModel], given: dict[str, Any] | None) -> dict[str, Any]:
+    """Options of a structured answer; the `stop` of the LLM's fields is for free text."""
+    return {"stop": (), **(given or {}), "answer": output_cls}
 
 
 def _turn(prompt: str) -> list[ChatMessage]:

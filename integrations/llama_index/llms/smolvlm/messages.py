@@ -1,4 +1,4 @@
-"""LlamaIndex's messages ⇄ the engine's; knows blocks and replies, not models.
+"""LlamaIndex's messages ⇄ the engine's.
 
     TextBlock                           text
     ImageBlock(image | path | url)      an image, read and checked by the engine under its policy
@@ -24,12 +24,11 @@ from llama_index.core.base.llms.types import (
     MessageRole,
     TextBlock,
 )
-from llama_index.readers.smolvlm.base64_pieces import decode
+from llama_index.readers.smolvlm.held_images import source_of
 
-from smolvlm_tools.errors import BadPrompt, UnsupportedFormat, UrlNotAllowed
+from smolvlm_tools import IN_JSON
+from smolvlm_tools.errors import BadPrompt, UnsupportedFormat
 from smolvlm_tools.images import ImageSource
-from smolvlm_tools.images.encodings import abbreviate, url_scheme
-from smolvlm_tools.prompt.tasks import IN_JSON
 from smolvlm_tools.types import ImagePart, Message, Role, TextPart, VisionResult
 
 _Parts: TypeAlias = list[TextPart | ImagePart]
@@ -90,43 +89,16 @@ def _parts(block: object) -> _Parts:
 
 
 def _image(data: Any, path: Any, url: Any) -> ImageSource:
-    """What a block names, as `load_image` takes it; nothing is read or fetched here."""
-    if data:
-        return _encoded(data)
-    if path:
-        return path
-    if not url:
+    source = source_of(data, path, url, "Name a file of this machine as ImageBlock(path=…).")
+    if source is None:
         raise BadPrompt("an image block holds no image", "Give its image, path or url.")
-    address = str(url)
-    if url_scheme(address) in ("http", "https", "data"):
-        return address
-    raise UrlNotAllowed(
-        f"{abbreviate(address, 60)!r} is no http(s) URL or data URI",
-        "Name a file of this machine as ImageBlock(path=…).",
-    )
+    return source
 
 
-def _encoded(data: object) -> ImageSource:
-    """Blocks hold base64; a file object is rewound, so that the block can be sent again."""
-    if not isinstance(data, bytes):
-        file = cast("Any", data)
-        if file.seekable():
-            file.seek(0)
-        return file
-    return decode(data)
-
-
-def to_chat_response(result: VisionResult) -> ChatResponse:
-    """A whole reply."""
-    return ChatResponse(
-        message=ChatMessage(role=MessageRole.ASSISTANT, content=result.text),
-        raw=result.model_dump(mode="json"),
-        additional_kwargs=_usage(result),
-    )
-
-
-def to_chat_chunk(text: str, delta: str, result: VisionResult | None) -> ChatResponse:
-    """The reply so far; `result` is there with its end."""
+def to_chat_response(
+    text: str, result: VisionResult | None, delta: str | None = None
+) -> ChatResponse:
+    """The reply so far; `result` is there with its end, `delta` in streams."""
     return ChatResponse(
         message=ChatMessage(role=MessageRole.ASSISTANT, content=text),
         delta=delta,

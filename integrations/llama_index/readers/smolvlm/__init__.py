@@ -8,9 +8,8 @@ Needs `pip install 'smolvlm-tools[llama-index,pdf]'`.
 
 from __future__ import annotations
 
-from .async_documents import AsyncDocuments
 from .engine import EngineMissing
-from .reader import IMAGE_SUFFIXES, SmolVLMImageReader
+from .reader import IMAGE_SUFFIXES, AsyncDocuments, SmolVLMImageReader
 from .transform import SmolVLMTransform, with_image_sha256
 
 __all__ = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, PrivateAttr, field_serializer
 
-from smolvlm_tools.engine.shared import SharedEngine
+from smolvlm_tools import EngineSource, engine_source
 from smolvlm_tools.errors import BadOptions, ModelError
 from smolvlm_tools.images import ImagePolicy
 
@@ -25,6 +27,15 @@ class EngineMissing(ModelError, ImportError):
     code = "engine_missing"
 
 
+@contextmanager
+def or_missing() -> Generator[None]:
+    """Raise errors of the model, and of its packages, as `EngineMissing`."""
+    try:
+        yield
+    except ModelError as error:
+        raise EngineMissing(error.reason, error.remedy) from error
+
+
 class EngineSettings(BaseComponent):
     """A model by name, loaded when it is first needed, once for all who name it alike.
 
@@ -37,7 +48,6 @@ class EngineSettings(BaseComponent):
     Args:
         engine: a loaded engine to use instead. It cannot be serialized: a component that is made
             from this one's dict or pickle says that there is no such model.
-        fields: the attributes.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
@@ -46,7 +56,7 @@ class EngineSettings(BaseComponent):
     load_options: dict[str, Any] = Field(default_factory=dict)
     policy: ImagePolicy | None = None
     _engine: SmolVLM | None = PrivateAttr(default=None)
-    _claim: SharedEngine | None = PrivateAttr(default=None)
+    _source: EngineSource | None = PrivateAttr(default=None)
 
     def __init__(self, engine: SmolVLM | None = None, **fields: Any) -> None:
         if engine is not None:
@@ -62,22 +72,19 @@ class EngineSettings(BaseComponent):
 
     def close(self) -> None:
         """Give the shared engine up; it is freed when nobody else uses it."""
-        if self._claim is not None:
-            self._claim.release()
+        if self._source is not None:
+            self._source.release()
 
     def _get_engine(self) -> SmolVLM:
-        try:
-            return self._engine or self._shared().get()
-        except ModelError as error:
-            raise EngineMissing(error.reason, error.remedy) from error
+        with or_missing():
+            return self._shared().get()
 
     async def _aget_engine(self) -> SmolVLM:
-        try:
-            return self._engine or await self._shared().aget()
-        except ModelError as error:
-            raise EngineMissing(error.reason, error.remedy) from error
+        with or_missing():
+            return await self._shared().aget()
 
-    def _shared(self) -> SharedEngine:
-        if self._claim is None:
-            self._claim = SharedEngine(self.model, policy=self.policy, **self.load_options)
-        return self._claim
+    def _shared(self) -> EngineSource:
+        if self._source is None:
+            options = {"policy": self.policy, **self.load_options}
+            self._source = engine_source(self._engine, self.model, **options)
+        return self._source

@@ -1,25 +1,23 @@
-"""What to ask about an image, and the asking of many at once; knows no documents."""
+"""What to ask about an image, and the asking of many at once."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from pydantic import Field, computed_field, model_validator
 
-from smolvlm_tools import SmolVLM
-from smolvlm_tools.errors import (
-    BadOptions,
-    Busy,
-    InputError,
-    OutOfMemoryBudget,
-    SmolVLMError,
+from smolvlm_tools import (
+    RequestOptions,
+    SmolVLM,
+    ask_messages,
+    describe_messages,
+    transcribe_messages,
 )
+from smolvlm_tools.errors import BadOptions, Busy, InputError, OutOfMemoryBudget, SmolVLMError
 from smolvlm_tools.images import ImageSource
-from smolvlm_tools.prompt.request import RequestOptions
-from smolvlm_tools.prompt.tasks import ask_messages, describe_messages, transcribe_messages
 from smolvlm_tools.types import Detail, Message, Task, VisionResult
 
 from .engine import EngineSettings
@@ -27,6 +25,11 @@ from .engine import EngineSettings
 Mode: TypeAlias = Literal["caption", "transcription", "both", "question", "none"]
 Look: TypeAlias = Literal["caption", "transcription", "answer"]
 Outcome: TypeAlias = VisionResult | SmolVLMError
+Said: TypeAlias = Mapping[Look, Outcome] | SmolVLMError
+"""About one image; the error if it could not even be read."""
+
+Found: TypeAlias = ImageSource | SmolVLMError
+T = TypeVar("T")
 _Job: TypeAlias = tuple[Sequence[Message], RequestOptions]
 
 _LOOKS: dict[Mode, tuple[Look, ...]] = {
@@ -48,7 +51,7 @@ class LookSettings(EngineSettings):
         question: what to ask, for mode "question".
         detail: of captions: "brief", "normal" or "detailed".
         layout: of transcriptions: "plain" or "markdown".
-        options: of the requests; see `smolvlm_tools.request.RequestOptions`.
+        options: of the requests; see `smolvlm_tools.RequestOptions`.
         on_error: "raise" what is wrong with an image, or "record" it in the metadata
             (`smolvlm_error`) of a document or node, and go on.
         at_once: images that are looked at together.
@@ -92,28 +95,43 @@ class LookSettings(EngineSettings):
             return transcribe_messages(source, self.layout)
         return ask_messages(source, self.question or "")
 
-    def _jobs(self, sources: Sequence[ImageSource]) -> list[_Job]:
+    def _windows(self, numbers: Sequence[int]) -> list[Sequence[int]]:
+        """The numbers, `at_once` together."""
+        return [numbers[n : n + self.at_once] for n in range(0, len(numbers), self.at_once)]
+
+    def _jobs(self, found: Sequence[Found]) -> list[_Job]:
         given = cast("RequestOptions", self.options)
         return [
             (self._messages(look, source), {**given, "task": _TASKS[look]})
-            for source in sources
+            for source in found
+            if not isinstance(source, SmolVLMError)
             for look in _LOOKS[self.mode]
         ]
 
-    def _look(self, sources: Sequence[ImageSource]) -> list[dict[Look, Outcome]]:
-        """What there is to say about each image."""
-        jobs = self._jobs(sources)
-        return self._by_image(_answer(self._get_engine(), jobs) if jobs else [], len(sources))
+    def _look(self, found: Sequence[Found]) -> list[Said]:
+        """What there is to say about each image; errors stay in their places."""
+        jobs = self._jobs(found)
+        return self._in_place(found, _answer(self._get_engine(), jobs) if jobs else [])
 
-    async def _alook(self, sources: Sequence[ImageSource]) -> list[dict[Look, Outcome]]:
-        jobs = self._jobs(sources)
+    async def _alook(self, found: Sequence[Found]) -> list[Said]:
+        jobs = self._jobs(found)
         outcomes = await _aanswer(await self._aget_engine(), jobs) if jobs else []
-        return self._by_image(outcomes, len(sources))
+        return self._in_place(found, outcomes)
 
-    def _by_image(self, outcomes: list[Outcome], images: int) -> list[dict[Look, Outcome]]:
-        looks = _LOOKS[self.mode]
-        rows = [outcomes[n * len(looks) : (n + 1) * len(looks)] for n in range(images)]
-        return [dict(zip(looks, row, strict=True)) for row in rows]
+    def _in_place(self, found: Sequence[Found], outcomes: Sequence[Outcome]) -> list[Said]:
+        rest = iter(outcomes)
+        return [
+            source
+            if isinstance(source, SmolVLMError)
+            else {look: next(rest) for look in _LOOKS[self.mode]}
+            for source in found
+        ]
+
+    def _attempt(self, read: Callable[..., T], *where: Any) -> T | SmolVLMError:
+        try:
+            return read(*where)
+        except SmolVLMError as error:
+            return self._tolerate(error)
 
     def _tolerate(self, error: SmolVLMError) -> SmolVLMError:
         """The error if it is about one image and to be recorded; else it is raised."""
@@ -124,38 +142,38 @@ class LookSettings(EngineSettings):
 
 def _answer(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
     """The outcome of every job; waits while others fill the engine's queue."""
-    done: dict[int, Outcome] = {}
-    while left := [n for n in range(len(jobs)) if n not in done]:
-        try:
-            outcomes = engine.batch(
-                [jobs[n][0] for n in left], each=[jobs[n][1] for n in left], return_exceptions=True
-            )
-        except Busy as error:
-            outcomes = [error] * len(left)
-        if busy := _settle(done, left, outcomes):
-            time.sleep(busy.retry_after)
-    return [done[n] for n in range(len(jobs))]
+    outcomes = _batch(engine, jobs)
+    while waits := _waits(outcomes):
+        time.sleep(max(waits.values()))
+        again = _batch(engine, [jobs[n] for n in waits])
+        for n, outcome in zip(waits, again, strict=True):
+            outcomes[n] = outcome
+    return outcomes
 
 
 async def _aanswer(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
-    done: dict[int, Outcome] = {}
-    while left := [n for n in range(len(jobs)) if n not in done]:
-        outcomes = await engine.abatch(
-            [jobs[n][0] for n in left], each=[jobs[n][1] for n in left], return_exceptions=True
-        )
-        if busy := _settle(done, left, outcomes):
-            await asyncio.sleep(busy.retry_after)
-    return [done[n] for n in range(len(jobs))]
+    outcomes = await _abatch(engine, jobs)
+    while waits := _waits(outcomes):
+        await asyncio.sleep(max(waits.values()))
+        again = await _abatch(engine, [jobs[n] for n in waits])
+        for n, outcome in zip(waits, again, strict=True):
+            outcomes[n] = outcome
+    return outcomes
 
 
-def _settle(
-    done: dict[int, Outcome], left: Sequence[int], outcomes: Sequence[Outcome]
-) -> Busy | None:
-    """Note what is decided; returns the last refusal, if the queue was full for some."""
-    busy: Busy | None = None
-    for n, outcome in zip(left, outcomes, strict=True):
-        if isinstance(outcome, Busy):
-            busy = outcome
-        else:
-            done[n] = outcome
-    return busy
+def _batch(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
+    conversations, each = zip(*jobs, strict=True)
+    try:
+        return engine.batch(conversations, each=each, return_exceptions=True)
+    except Busy as error:
+        return [error] * len(jobs)
+
+
+async def _abatch(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
+    conversations, each = zip(*jobs, strict=True)
+    return await engine.abatch(conversations, each=each, return_exceptions=True)
+
+
+def _waits(outcomes: Sequence[Outcome]) -> dict[int, float]:
+    """Seconds to wait, by the places of those for whom the queue was full."""
+    return {n: found.retry_after for n, found in enumerate(outcomes) if isinstance(found, Busy)}

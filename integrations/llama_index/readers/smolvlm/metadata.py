@@ -7,7 +7,7 @@ whose last bits depend on what else was decoded with them, are rounded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llama_index.core.schema import BaseNode
@@ -16,7 +16,7 @@ from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.pages import Page
 from smolvlm_tools.types import VisionResult
 
-from .looks import Look, Outcome
+from .looks import Look, Said
 
 SHA256 = "image_sha256"
 """Key of the digest of the image's encoded bytes."""
@@ -28,7 +28,7 @@ _DIGITS = 4
 
 
 def of_page(page: Page) -> dict[str, Any]:
-    """What is known of an image before anybody has looked at it."""
+    """What is known before anybody has looked at the image."""
     return {
         PAGE: str(page.number),
         "pages": page.total,
@@ -65,13 +65,17 @@ def of_error(error: SmolVLMError) -> dict[str, Any]:
     return {ERROR: error.code, "smolvlm_error_reason": str(error)}
 
 
-def of_outcomes(outcomes: Mapping[Look, Outcome]) -> tuple[str, dict[str, Any]]:
-    """The texts of all looks, and their metadata."""
+def of_outcomes(
+    said: Said, tolerate: Callable[[SmolVLMError], SmolVLMError]
+) -> tuple[str, dict[str, Any]]:
+    """The texts of all looks, and their metadata; `tolerate` raises what is not to be recorded."""
+    if isinstance(said, SmolVLMError):
+        return "", of_error(said)
     texts: list[str] = []
     metadata: dict[str, Any] = {}
-    for look, outcome in outcomes.items():
+    for look, outcome in said.items():
         if isinstance(outcome, SmolVLMError):
-            metadata |= of_error(outcome)
+            metadata |= of_error(tolerate(outcome))
         else:
             texts.append(outcome.text.strip())
             metadata |= of_result(look, outcome)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
@@ -14,21 +15,14 @@ from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document, MediaResource
 from pydantic import Field
 
-from smolvlm_tools.errors import (
-    BackendUnavailable,
-    FetchFailed,
-    ImageNotFound,
-    PathNotAllowed,
-    SmolVLMError,
-)
+from smolvlm_tools import url_scheme
+from smolvlm_tools.errors import FetchFailed, ImageNotFound, PathNotAllowed, SmolVLMError
 from smolvlm_tools.images import ImagePolicy
-from smolvlm_tools.images.encodings import url_scheme
 from smolvlm_tools.pages import LONGEST_EDGE, Page, Pages, open_pages
 
-from . import base64_pieces, metadata
-from .async_documents import AsyncDocuments
-from .engine import EngineMissing
-from .looks import LookSettings
+from . import held_images, metadata
+from .engine import or_missing
+from .looks import LookSettings, Said
 
 IMAGE_SUFFIXES = (
     ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pdf", ".png", ".tif", ".tiff", ".webp",
@@ -36,11 +30,31 @@ IMAGE_SUFFIXES = (
 """What `SmolVLMImageReader.file_extractor` reads, as `SimpleDirectoryReader` writes suffixes."""
 
 File: TypeAlias = str | os.PathLike[str]
-_Read: TypeAlias = "Page | SmolVLMError"
+FileSystem: TypeAlias = AbstractFileSystem | None
+Extra: TypeAlias = dict[str, Any] | None
+_Place: TypeAlias = tuple["Path | None", int]
+"""The path, if what lies there is the image itself, and the number of pages."""
 
 _FILES_AT_ONCE = 8
 _ROOM: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 """Of each loop, how many files may be open: `SimpleDirectoryReader.aload_data` starts them all."""
+
+
+@dataclass(frozen=True)
+class AsyncDocuments:
+    """Documents that come one by one to `async for`, and all together to `await`.
+
+    LlamaIndex awaits what `alazy_load_data` returns, and only `async for` can be lazy.
+    """
+
+    iterate: Callable[[], AsyncIterator[Document]]
+    load: Callable[[], Awaitable[list[Document]]]
+
+    def __aiter__(self) -> AsyncIterator[Document]:
+        return self.iterate()
+
+    def __await__(self) -> Generator[Any, None, list[Document]]:
+        return self.load().__await__()
 
 
 class SmolVLMImageReader(LookSettings, BasePydanticReader):
@@ -76,17 +90,11 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         return dict.fromkeys(IMAGE_SUFFIXES, self)
 
     def load_data(
-        self,
-        file: File,
-        extra_info: dict[str, Any] | None = None,
-        fs: AbstractFileSystem | None = None,
+        self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> list[Document]:
-        """The documents of a file.
+        """The documents of a file, a path (in `fs` if that is given) or an http(s) URL.
 
-        Args:
-            file: a path, in `fs` if that is given; or an http(s) URL.
-            extra_info: metadata for every document.
-            fs: where the file lies.
+        `extra_info` is metadata for every document.
 
         Raises:
             InputError: the file, or a page of it, cannot be read.
@@ -95,117 +103,75 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         return list(self.lazy_load_data(file, extra_info, fs))
 
     def lazy_load_data(
-        self,
-        file: File,
-        extra_info: dict[str, Any] | None = None,
-        fs: AbstractFileSystem | None = None,
+        self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> Iterator[Document]:
         """`load_data`, `at_once` pages at a time."""
-        try:
-            pages = self._open(file, fs)
-        except SmolVLMError as error:
-            yield self._failure(error, extra_info)
+        pages = self._attempt(self._open, file, fs)
+        if isinstance(pages, SmolVLMError):
+            yield _document(extra_info, metadata.of_error(pages))
             return
         with pages:
-            for numbers in self._windows(pages):
-                read = [self._read(pages, number) for number in numbers]
-                good = [page for page in read if isinstance(page, Page)]
-                looked = iter(self._look([page.data for page in good]))
-                for number, page in zip(numbers, read, strict=True):
-                    said = next(looked) if isinstance(page, Page) else {}
-                    yield self._document(_place(file, fs, pages), number, page, said, extra_info)
+            place = _place(file, fs, pages)
+            for numbers in self._windows(range(1, len(pages) + 1)):
+                read = [self._attempt(pages.read, number) for number in numbers]
+                looked = self._look([_data(page) for page in read])
+                for number, page, said in zip(numbers, read, looked, strict=True):
+                    yield self._tell(extra_info, place, number, page, said)
 
     async def aload_data(
-        self,
-        file: File,
-        extra_info: dict[str, Any] | None = None,
-        fs: AbstractFileSystem | None = None,
+        self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> list[Document]:
         """`load_data` for an event loop; cancelling the task frees the engine."""
         async with _ROOM.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_FILES_AT_ONCE)):
             return [document async for document in self._alazy(file, extra_info, fs)]
 
     def alazy_load_data(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self,
-        file: File,
-        extra_info: dict[str, Any] | None = None,
-        fs: AbstractFileSystem | None = None,
+        self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> AsyncDocuments:
         """`lazy_load_data` for `async for`; awaited, as LlamaIndex declares it, the list of all."""
         return AsyncDocuments(
-            lambda: self._alazy(file, extra_info, fs),
-            lambda: self.aload_data(file, extra_info, fs),
+            lambda: self._alazy(file, extra_info, fs), lambda: self.aload_data(file, extra_info, fs)
         )
 
     async def _alazy(
-        self, file: File, extra_info: dict[str, Any] | None, fs: AbstractFileSystem | None
+        self, file: File, extra_info: Extra, fs: FileSystem
     ) -> AsyncIterator[Document]:
-        try:
-            pages = await asyncio.to_thread(self._open, file, fs)
-        except SmolVLMError as error:
-            yield self._failure(error, extra_info)
+        pages = await asyncio.to_thread(self._attempt, self._open, file, fs)
+        if isinstance(pages, SmolVLMError):
+            yield _document(extra_info, metadata.of_error(pages))
             return
         try:
-            for numbers in self._windows(pages):
-                read = [await asyncio.to_thread(self._read, pages, number) for number in numbers]
-                good = [page for page in read if isinstance(page, Page)]
-                looked = iter(await self._alook([page.data for page in good]))
-                for number, page in zip(numbers, read, strict=True):
-                    said = next(looked) if isinstance(page, Page) else {}
-                    place = _place(file, fs, pages)
+            place = _place(file, fs, pages)
+            for numbers in self._windows(range(1, len(pages) + 1)):
+                read = [await asyncio.to_thread(self._attempt, pages.read, n) for n in numbers]
+                looked = await self._alook([_data(page) for page in read])
+                for number, page, said in zip(numbers, read, looked, strict=True):
                     yield await asyncio.to_thread(  # encoding a large page takes a while
-                        self._document, place, number, page, said, extra_info
+                        self._tell, extra_info, place, number, page, said
                     )
         finally:  # it may wait for a page that is being rendered
             asyncio.get_running_loop().run_in_executor(None, pages.close)
 
-    def _open(self, file: File, fs: AbstractFileSystem | None) -> Pages:
+    def _open(self, file: File, fs: FileSystem) -> Pages:
         source = file if fs is None else _read_from(fs, os.fspath(file), self.policy)
-        try:
+        with or_missing():
             return open_pages(
                 source, self.policy, password=self.password, longest_edge=self.longest_edge
             )
-        except BackendUnavailable as error:
-            raise EngineMissing(error.reason, error.remedy) from error
 
-    def _windows(self, pages: Pages) -> Iterator[range]:
-        for start in range(1, len(pages) + 1, self.at_once):
-            yield range(start, min(start + self.at_once, len(pages) + 1))
-
-    def _read(self, pages: Pages, number: int) -> _Read:
-        try:
-            return pages.read(number)
-        except SmolVLMError as error:
-            return self._tolerate(error)
-
-    def _failure(self, error: SmolVLMError, extra_info: dict[str, Any] | None) -> Document:
-        return _empty(metadata.of_error(self._tolerate(error)), extra_info)
-
-    def _document(
-        self, place: _Place, number: int, page: _Read, said: Any, extra_info: dict[str, Any] | None
+    def _tell(
+        self, extra_info: Extra, place: _Place, number: int, page: Page | SmolVLMError, said: Said
     ) -> Document:
         path, total = place
+        text, about = metadata.of_outcomes(said, self._tolerate)
         if isinstance(page, SmolVLMError):
-            about = {metadata.PAGE: str(number), "pages": total, **metadata.of_error(page)}
-            return _empty(about, extra_info)
-        for outcome in said.values():
-            if isinstance(outcome, SmolVLMError):
-                self._tolerate(outcome)
-        text, about = metadata.of_outcomes(said)
-        document = Document(
-            text_resource=MediaResource(text=text),
-            image_resource=_image(page, path) if self.keep_image else None,
-            metadata=dict(extra_info or {}),
-        )
-        metadata.write(document, {**metadata.of_page(page), **about})
-        return document
+            about = {metadata.PAGE: str(number), "pages": total, **about}
+            return _document(extra_info, about)
+        image = _image(page, path) if self.keep_image else None
+        return _document(extra_info, {**metadata.of_page(page), **about}, text, image)
 
 
-_Place: TypeAlias = tuple["Path | None", int]
-
-
-def _place(file: File, fs: AbstractFileSystem | None, pages: Pages) -> _Place:
-    """The path, if what lies there is the image itself, and the number of pages."""
+def _place(file: File, fs: FileSystem, pages: Pages) -> _Place:
     local = fs is None and not (isinstance(file, str) and url_scheme(file))
     return (Path(file) if local and len(pages) == 1 else None), len(pages)
 
@@ -213,11 +179,21 @@ def _place(file: File, fs: AbstractFileSystem | None, pages: Pages) -> _Place:
 def _image(page: Page, path: Path | None) -> MediaResource:
     if path is not None and path.suffix.lower() != ".pdf":
         return MediaResource(path=path, mimetype=page.mime)
-    return base64_pieces.resource(page.data, page.mime)
+    return held_images.resource(page.data, page.mime)
 
 
-def _empty(about: dict[str, Any], extra_info: dict[str, Any] | None) -> Document:
-    document = Document(text_resource=MediaResource(text=""), metadata=dict(extra_info or {}))
+def _data(page: Page | SmolVLMError) -> bytes | SmolVLMError:
+    return page.data if isinstance(page, Page) else page
+
+
+def _document(
+    extra_info: Extra, about: dict[str, Any], text: str = "", image: MediaResource | None = None
+) -> Document:
+    document = Document(
+        text_resource=MediaResource(text=text),
+        image_resource=image,
+        metadata=dict(extra_info or {}),
+    )
     metadata.write(document, about)
     return document
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any
 from uuid import uuid4
 
 from llama_index.core.schema import (
     BaseNode,
     ImageNode,
-    MediaResource,
     MetadataMode,
     Node,
     TransformComponent,
@@ -23,20 +22,11 @@ from pydantic import (
     model_validator,
 )
 
-from smolvlm_tools.errors import (
-    BadOptions,
-    ImageNotFound,
-    SmolVLMError,
-    UrlNotAllowed,
-)
+from smolvlm_tools.errors import BadOptions, ImageNotFound, SmolVLMError
 from smolvlm_tools.images import ImagePolicy, ImageSource, read_image
-from smolvlm_tools.images.encodings import abbreviate, url_scheme
 
-from . import base64_pieces, metadata
-from .looks import Look, LookSettings, Outcome
-
-_Said: TypeAlias = Mapping[Look, Outcome]
-_Found: TypeAlias = "ImageSource | SmolVLMError"
+from . import held_images, metadata
+from .looks import Found, LookSettings, Said
 
 
 class SmolVLMTransform(LookSettings, TransformComponent):
@@ -85,57 +75,40 @@ class SmolVLMTransform(LookSettings, TransformComponent):
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         told = list(nodes)
-        for window in self._windows(nodes):
-            found = self._find(nodes, window)
-            looked = self._look(_good(found))
-            told = self._tell(told, found, looked)
+        for window in self._images(nodes):
+            self._tell(told, window, self._look(self._find(nodes, window)))
         return told
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """`__call__` for an event loop; cancelling the task frees the engine."""
         told = list(nodes)
-        for window in await asyncio.to_thread(self._windows, nodes):
-            found = await asyncio.to_thread(self._find, nodes, window)
-            looked = await self._alook(_good(found))
-            told = await asyncio.to_thread(self._tell, told, found, looked)
+        for window in await asyncio.to_thread(self._images, nodes):
+            looked = await self._alook(await asyncio.to_thread(self._find, nodes, window))
+            await asyncio.to_thread(self._tell, told, window, looked)
         return told
 
-    def _windows(self, nodes: Sequence[BaseNode]) -> list[list[int]]:
+    def _images(self, nodes: Sequence[BaseNode]) -> list[Sequence[int]]:
         """Indices of the nodes that have an image, `at_once` together."""
-        images = [index for index, node in enumerate(nodes) if _has_image(node)]
+        images = [index for index, node in enumerate(nodes) if _held(node) is not None]
         if self.need_sha256:
             for index in images:
                 _check_key(nodes[index])
-        return [images[n : n + self.at_once] for n in range(0, len(images), self.at_once)]
+        return self._windows(images)
 
-    def _find(self, nodes: Sequence[BaseNode], window: Sequence[int]) -> dict[int, _Found]:
-        """The images, or what keeps them from being looked at."""
-        found: dict[int, _Found] = {}
-        for index in window:
-            try:
-                found[index] = _image_of(nodes[index])
-            except SmolVLMError as error:
-                found[index] = self._tolerate(error)
-        return found
+    def _find(self, nodes: Sequence[BaseNode], window: Sequence[int]) -> list[Found]:
+        return [self._attempt(_image_of, nodes[index]) for index in window]
 
-    def _tell(
-        self, nodes: list[BaseNode], found: Mapping[int, _Found], looked: Sequence[_Said]
-    ) -> list[BaseNode]:
-        told, said = list(nodes), iter(looked)
-        for index, source in found.items():
-            if isinstance(source, SmolVLMError):
-                told[index] = _changed(nodes[index], metadata.of_error(source))
-            else:
-                told[index] = self._tell_one(nodes[index], next(said))
-        return told
+    def _tell(self, told: list[BaseNode], window: Sequence[int], looked: Sequence[Said]) -> None:
+        for index, said in zip(window, looked, strict=True):
+            told[index] = self._tell_one(told[index], said)
 
-    def _tell_one(self, node: BaseNode, said: _Said) -> BaseNode:
+    def _tell_one(self, node: BaseNode, said: Said) -> BaseNode:
+        if isinstance(said, SmolVLMError):
+            return _changed(node, metadata.of_error(said))
         for outcome in said.values():
-            if isinstance(outcome, SmolVLMError):
-                self._tolerate(outcome)
-            else:
+            if not isinstance(outcome, SmolVLMError):
                 _check_same(node, outcome.image_sha256[0])
-        text, about = metadata.of_outcomes(said)
+        text, about = metadata.of_outcomes(said, self._tolerate)
         own = node.get_content(MetadataMode.NONE).strip()
         return _changed(node, about, "\n\n".join(part for part in (own, text) if part))
 
@@ -152,7 +125,7 @@ def with_image_sha256(
     """
     marked: list[BaseNode] = []
     for node in nodes:
-        if _has_image(node):
+        if _held(node) is not None:
             data = read_image(_image_of(node), policy or ImagePolicy()).data
             about = {metadata.SHA256: hashlib.sha256(data).hexdigest()}
             node = _changed(node, about, node.get_content(MetadataMode.NONE))
@@ -160,43 +133,23 @@ def with_image_sha256(
     return marked
 
 
-def _has_image(node: BaseNode) -> bool:
-    return isinstance(node, ImageNode) or (
-        isinstance(node, Node) and node.image_resource is not None
-    )
+def _held(node: BaseNode) -> tuple[Any, Any, Any] | None:
+    """The data, path and URL of a node's image; None if it is not about one."""
+    if isinstance(node, ImageNode):
+        return node.image, node.image_path, node.image_url
+    held = node.image_resource if isinstance(node, Node) else None
+    return None if held is None else (held.data, held.path, held.url)
 
 
 def _image_of(node: BaseNode) -> ImageSource:
-    """An image node's image as `load_image` takes it.
-
-    Raises:
-        InputError: it has lost its image, or names it by what is no URL.
-    """
-    if isinstance(node, ImageNode):
-        data, path, url = node.image, node.image_path, node.image_url
-    else:
-        resource: MediaResource = cast("Any", node).image_resource
-        data, path, url = resource.data, resource.path, resource.url
-    if data:
-        return base64_pieces.decode(data)
-    if path:
-        return path
-    if url:
-        return _address(str(url))
+    data, path, url = _held(node) or (None, None, None)
+    source = held_images.source_of(data, path, url, "Name files by their path.")
+    if source is not None:
+        return source
     raise ImageNotFound(
         f"the image of node {node.node_id!r} is gone",
         "LlamaIndex leaves image data out when it stores nodes: read the file again.",
     )
-
-
-def _good(found: Mapping[int, _Found]) -> list[ImageSource]:
-    return [source for source in found.values() if not isinstance(source, SmolVLMError)]
-
-
-def _address(url: str) -> str:
-    if url_scheme(url) in ("http", "https", "data"):
-        return url
-    raise UrlNotAllowed(f"{abbreviate(url, 60)!r} is no http(s) URL", "Name files by their path.")
 
 
 def _changed(node: BaseNode, about: Mapping[str, Any], text: str | None = None) -> BaseNode:

@@ -1,17 +1,15 @@
-"""The typed vision tools as LlamaIndex tools, from the one registry; knows envelopes, not tools."""
+"""The typed vision tools as LlamaIndex tools, from the one registry."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
 from pydantic import BaseModel
 
-from smolvlm_tools import SmolVLM
-from smolvlm_tools.engine.shared import SharedEngine
+from smolvlm_tools import SharedEngine, SmolVLM
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.images import ImagePolicy
 from smolvlm_tools.tools import TOOLS, ImageStore, Tool, Toolbox, ToolOutput, find_tool
@@ -32,8 +30,7 @@ class SmolVLMToolSpec(BaseToolSpec):
     whose words an agent may read; LlamaIndex's agents get it as an error of the tool.
 
     Args:
-        model: see `SmolVLM.load`. The weights are loaded by the first call that needs them, once
-            for all in the process who load the same.
+        model: loaded by the first call that needs it, once for the whole process.
         policy: which images agents may name; None for `agent_policy()`: files below the working
             directory, no URLs.
         store: images by handle; it brings its own policy.
@@ -54,11 +51,8 @@ class SmolVLMToolSpec(BaseToolSpec):
     ) -> None:
         if engine is not None and (load_options or model != "256m"):
             raise BadOptions("both an engine and a model are given", "Give one of the two.")
-        if policy is not None and store is not None:
-            raise BadOptions("both policy and store are given", "The store has a policy already.")
-        store = store or ImageStore(policy)
-        self._claim = SharedEngine(model, policy=store.policy, **load_options)
-        self.toolbox = Toolbox(engine or self._claim.get, store=store)
+        self.toolbox = Toolbox(engine or (lambda: self._claim.get()), policy=policy, store=store)
+        self._claim = SharedEngine(model, policy=self.toolbox.store.policy, **load_options)
 
     def to_tool_list(
         self,
@@ -82,12 +76,7 @@ class SmolVLMToolSpec(BaseToolSpec):
     def __enter__(self) -> SmolVLMToolSpec:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _tool(self, tool: Tool, metadata: ToolMetadata | None) -> FunctionTool:
@@ -101,7 +90,7 @@ class SmolVLMToolSpec(BaseToolSpec):
             fn=call,
             async_fn=acall,
             metadata=metadata or _Metadata(tool.description, tool.name, tool.input),
-            callback=_as_json,
+            callback=BaseModel.model_dump_json,
         )
 
 
@@ -110,7 +99,3 @@ class _Metadata(ToolMetadata):
 
     def get_parameters_dict(self) -> dict[str, Any]:
         return find_tool(self.name).input_schema()
-
-
-def _as_json(output: BaseModel) -> str:
-    return output.model_dump_json()
