@@ -8,14 +8,12 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from ..errors import BadEncoding
+from .formats import base64_starts
 from .policy import ImagePolicy
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]{0,30})://")
 _DATA = re.compile(r"\s*data:", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
-_BASE64_STARTS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "Qk", "SUkqA", "TU0AK")
-"""How PNG, JPEG, WEBP, GIF, BMP and TIFF files begin in base64."""
-
 _LONG = 64
 _SHORT = 32
 _LOOKED_AT = 4096
@@ -44,7 +42,7 @@ def is_plausible_base64(text: str) -> bool:
     in_alphabet = _BASE64.fullmatch(text[:_LOOKED_AT]) is not None
     if in_alphabet and len(text) >= _LONG:
         return True
-    starts = text.lstrip()[:16].startswith(_BASE64_STARTS)
+    starts = text.lstrip()[:16].startswith(base64_starts())
     return starts and len(text) >= _SHORT and (in_alphabet or "." not in text)
 
 

@@ -14,19 +14,13 @@ from typing import Any
 
 from PIL import Image
 
-from ..errors import (
-    BackendUnavailable,
-    BadEncoding,
-    CorruptImage,
-    ImageTooLarge,
-    PasswordRequired,
-)
+from ..errors import BackendUnavailable, BadEncoding, CorruptImage, ImageTooLarge, PasswordRequired
 from ..images import EncodedImage, ImagePolicy
+from ..images.formats import magic_numbers
 from .page import Page, Pages, as_page
 
 _PDF_HEADER = b"%PDF-"
 _HEADER_WITHIN = 1024  # ISO 32000-1, annex H, note 13
-_IMAGE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II", b"MM", b"BM", b"RIFF")
 _PASSWORD_NEEDED = 4  # FPDF_ERR_PASSWORD
 _STREAM = re.compile(rb"stream\r?\n")  # a look-behind here would take five times as long
 _DEFLATED_AT_ONCE, _INFLATED_AT_ONCE = 1 << 16, 1 << 20
@@ -36,7 +30,7 @@ _PDFIUM = threading.RLock()
 
 def is_pdf(data: bytes) -> bool:
     """Whether a file is a PDF document, and not an image with one inside."""
-    return _PDF_HEADER in data[:_HEADER_WITHIN] and not data.startswith(_IMAGE_STARTS)
+    return _PDF_HEADER in data[:_HEADER_WITHIN] and not data.startswith(magic_numbers())
 
 
 def pdf_pages(
