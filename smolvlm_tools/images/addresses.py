@@ -64,11 +64,7 @@ def is_public(address: Address) -> bool:
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of a host, in the resolver's order; numerals in any notation are accepted.
-
-    Raises:
-        FetchFailed: the host is unknown, or not a host name.
-    """
+    """The addresses of a host, in the resolver's order; numerals in any notation are accepted."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:  # UnicodeError: a label too long for IDNA
@@ -84,10 +80,6 @@ def resolve_public(host: str, port: int) -> list[Address]:
     A single address that is not public is enough to refuse, because the resolver decides which
     one a client tries. The error does not show the address: it would map the internal network for
     a stranger.
-
-    Raises:
-        UrlNotAllowed: the host or the port is not public.
-        FetchFailed: see `resolve`.
     """
     if port not in PUBLIC_PORTS:
         raise UrlNotAllowed(

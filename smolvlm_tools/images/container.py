@@ -39,17 +39,13 @@ _ENOUGH = 31 / 32
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """The bytes of an image file, which nothing has looked at yet.
-
-    Attributes:
-        data: the whole file.
-        name: what errors call it.
-        mime: the type the source claimed, if it claimed one.
-    """
+    """The bytes of an image file, which nothing has looked at yet."""
 
     data: bytes
     name: str
+    """What errors call it."""
     mime: str | None = None
+    """The type that the source claimed, if it claimed one."""
 
 
 def decode_image(

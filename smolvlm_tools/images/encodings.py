@@ -49,9 +49,7 @@ def is_plausible_base64(text: str) -> bool:
 def decode_base64(text: str, policy: ImagePolicy, name: str) -> bytes:
     """Decode standard base64 (RFC 4648 section 4) with its padding; line breaks are allowed.
 
-    Raises:
-        ImageTooLarge: more than `policy.max_bytes` after decoding; found before decoding.
-        BadEncoding: a character outside the alphabet, or wrong padding.
+    The size is checked before decoding.
     """
     spaces = sum(text.count(space) for space in " \n\r\t")
     _check_size((len(text) - spaces) * 3 // 4 - 2, policy, name)
@@ -59,8 +57,10 @@ def decode_base64(text: str, policy: ImagePolicy, name: str) -> bytes:
     try:
         data = base64.b64decode(compact.encode("ascii"), validate=True)
     except (binascii.Error, ValueError) as error:
+        outside = isinstance(error, UnicodeError)
+        what = "characters outside base64" if outside else str(error).lower()
         raise BadEncoding(
-            f"{name} {abbreviate(compact)!r} is not valid base64 ({_plain(error)})",
+            f"{name} {abbreviate(compact)!r} is not valid base64 ({what})",
             "Encode the file with standard base64 and keep the '=' padding.",
         ) from None
     _check_size(len(data), policy, name)
@@ -70,12 +70,7 @@ def decode_base64(text: str, policy: ImagePolicy, name: str) -> bytes:
 def decode_data_uri(text: str, policy: ImagePolicy) -> tuple[bytes, str | None]:
     """Decode `data:[mime][;parameter][;base64],payload` (RFC 2397).
 
-    Returns:
-        The bytes and the lower-case MIME type, None when the URI names none.
-
-    Raises:
-        ImageTooLarge: more than `policy.max_bytes` after decoding; found before decoding.
-        BadEncoding: no comma, or a payload that does not decode.
+    Returns the bytes and the lower-case MIME type, None when the URI names none.
     """
     header, comma, payload = text.lstrip()[len("data:") :].partition(",")
     if not comma:
@@ -99,7 +94,3 @@ def decode_data_uri(text: str, policy: ImagePolicy) -> tuple[bytes, str | None]:
 def _check_size(size: int, policy: ImagePolicy, name: str) -> None:
     if size > policy.max_bytes:
         raise policy.too_many_bytes(f"{name} has about {size:,} bytes")
-
-
-def _plain(error: ValueError) -> str:
-    return "characters outside base64" if isinstance(error, UnicodeError) else str(error).lower()

@@ -26,17 +26,12 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
 
     Kind, size and place are checked on the open descriptor, so swapping the path between check and
     read does not help. Outside the roots the error is the same whether or not a file exists.
-
-    Raises:
-        ImageNotFound: there is nothing at the path.
-        PathNotAllowed: outside `policy.allowed_roots`, not a regular file, or not readable.
-        ImageTooLarge: over the byte cap.
-        CorruptImage: the file is empty, or the disk failed.
     """
     name = abbreviate(path, 200)
     if "\0" in path:
         raise PathNotAllowed(f"{name!r} contains a NUL character", "Pass a plain file path.")
-    roots = _resolve_roots(policy)
+    allowed = policy.allowed_roots
+    roots = None if allowed is None else [Path(os.path.realpath(root)) for root in allowed]
     try:
         _check_inside(os.path.realpath(path), roots, name)
         _check_kind(os.stat(path), name)  # opening a device can already act on it
@@ -62,13 +57,7 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
     return data
 
 
-def _resolve_roots(policy: ImagePolicy) -> tuple[Path, ...] | None:
-    if policy.allowed_roots is None:
-        return None
-    return tuple(Path(os.path.realpath(root)) for root in policy.allowed_roots)
-
-
-def _check_inside(resolved: str, roots: tuple[Path, ...] | None, name: str) -> None:
+def _check_inside(resolved: str, roots: list[Path] | None, name: str) -> None:
     # is_relative_to compares whole components: /img-evil is not inside /img.
     if roots is not None and not any(Path(resolved).is_relative_to(root) for root in roots):
         raise PathNotAllowed(

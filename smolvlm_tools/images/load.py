@@ -11,13 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import (
-    BadEncoding,
-    CorruptImage,
-    ImageNotFound,
-    UnsupportedFormat,
-    UrlNotAllowed,
-)
+from ..errors import BadEncoding, CorruptImage, ImageNotFound, UnsupportedFormat, UrlNotAllowed
 from .arrays import array_to_rgb
 from .colour import picture_to_rgb
 from .container import CheckPixels, EncodedImage, ReduceTo, decode_image
@@ -81,11 +75,7 @@ def load_image(
 
 
 def read_image(source: ImageSource, policy: ImagePolicy) -> EncodedImage:
-    """Read the bytes of any source except PIL images and arrays, without decoding them.
-
-    Raises:
-        InputError: see `load_image`.
-    """
+    """Read any source except PIL images and arrays, without decoding it; raises as `load_image`."""
     return EncodedImage(*_read(source, policy))
 
 
@@ -105,9 +95,7 @@ def _read(source: object, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
             raise policy.too_many_bytes(f"the image has {view.nbytes:,} bytes")
         return view.tobytes(), "the image", None
     if isinstance(source, os.PathLike):
-        path = cast("os.PathLike[Any]", source).__fspath__()
-        if isinstance(path, bytes):
-            path = os.fsdecode(path)
+        path = os.fsdecode(cast("os.PathLike[Any]", source))
         return read_file(path, policy), _quote(path), None
     if callable(getattr(source, "read", None)):
         return _read_stream(cast("_Reader", source), policy), "the file object", None

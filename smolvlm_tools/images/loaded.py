@@ -18,14 +18,7 @@ BLANK_LEVELS = 8
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What is known about an encoded image after it was decoded.
-
-    Attributes:
-        size: (width, height) in pixels, upright.
-        format: PNG, JPEG, WEBP, GIF, BMP or TIFF.
-        frames: frames or pages in the source, of which the first is decoded.
-        is_blank: see `LoadedImage.is_blank`.
-    """
+    """What `LoadedImage` tells about an encoded image."""
 
     size: tuple[int, int]
     format: str
@@ -40,7 +33,7 @@ class LoadedImage:
         sha256: hex digest of the encoded source bytes. For PIL and numpy sources, which have
             none, of the resulting RGB pixels preceded by mode and size.
         size: (width, height) in pixels of the source, upright; `pixels` may have fewer.
-        format: PNG, JPEG, WEBP, GIF, BMP or TIFF; None for PIL and numpy sources.
+        format: one of `formats.FORMATS`; None for PIL and numpy sources.
         frames: frames or pages in the source, of which `pixels` is the first.
     """
 
