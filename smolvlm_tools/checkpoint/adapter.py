@@ -18,15 +18,10 @@ _AT_REVISION = re.compile(rf"({HUB_ID.pattern})(?:@(\S+))?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class AdapterFiles:
-    """The two files of a LoRA adapter as PEFT saves it.
-
-    Attributes:
-        id: the name in results: the folder's name, or "owner/name@" and twelve digits of the
-            commit.
-        folder: where `adapter_config.json` and `adapter_model.safetensors` are.
-    """
+    """The folder with the two files of a LoRA adapter, as PEFT saves it."""
 
     id: str
+    """The name in results: the folder's, or "owner/name@" and twelve digits of the commit."""
     folder: Path
 
 

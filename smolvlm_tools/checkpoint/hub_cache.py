@@ -22,15 +22,10 @@ _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """How the hub is reached.
-
-    Attributes:
-        endpoint: base URL; None for huggingface_hub's default.
-        cache: folder of cached repositories.
-        offline: whether the network must not be used.
-    """
+    """How the hub is reached."""
 
     endpoint: str | None
+    """Base URL; None for huggingface_hub's default."""
     cache: Path
     offline: bool
 
@@ -74,7 +69,8 @@ def remember_commit(hub_id: str, revision: str | None, commit: str, settings: Hu
     huggingface_hub records that only when it resolves a revision itself; here every download is
     pinned to the commit.
     """
-    if revision == commit or cached_commit(hub_id, revision, settings) == commit:
+    known = revision == commit or cached_commit(hub_id, revision, settings) == commit
+    if settings.offline or known:
         return
     reference = _repository(hub_id, settings) / "refs" / (revision or "main")
     try:
