@@ -28,12 +28,7 @@ class AdapterFiles:
 def find_adapter(name: str | os.PathLike[str], *, local_files_only: bool = False) -> AdapterFiles:
     """Find an adapter: a folder, or "owner/name" or "owner/name@REVISION" on the hub.
 
-    Only its two files are fetched from the hub, pinned to a commit.
-
-    Raises:
-        ModelNotFound: nothing has that name, or one of the files is missing.
-        ModelInvalid: a download does not have the size or digest that the hub states.
-        ModelError: the hub failed.
+    Only its two files are fetched from the hub, pinned to a commit; raises as `open_checkpoint`.
     """
     if not isinstance(name, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ModelNotFound(f"there is no adapter {name!r}", "Name a folder or a hub id.")

@@ -62,8 +62,8 @@ class Checkpoint:
         """Open a folder in the hub's layout; `name` replaces the folder's own as the id.
 
         Raises:
-            ModelNotFound: `config.json` or `preprocessor_config.json` is missing.
-            ModelInvalid: they are damaged, or of another architecture.
+            ModelNotFound, ModelInvalid: a configuration file is missing, damaged or of another
+                architecture.
         """
         folder = Path(os.path.abspath(folder))
         config = ModelConfig.from_folder(folder)

@@ -69,14 +69,7 @@ def shard_names(index: Path) -> list[str]:
 
 
 def check_safetensors(path: Path) -> tuple[int, Header]:
-    """Check that a safetensors file is complete, from its header and size alone.
-
-    Returns what `read_safetensors_header` does.
-
-    Raises:
-        ModelNotFound: there is no such file.
-        ModelInvalid: it is truncated, too long, or not a safetensors file.
-    """
+    """Read the header of a file and check with its size that the file is complete."""
     start, header = read_safetensors_header(path)
     try:
         ends = [int(entry["data_offsets"][1]) for entry in header.values()]
@@ -92,7 +85,12 @@ def check_safetensors(path: Path) -> tuple[int, Header]:
 
 
 def read_safetensors_header(path: Path) -> tuple[int, Header]:
-    """Where the data starts, and the header; raises as `check_safetensors` does."""
+    """Where the data starts, and the header.
+
+    Raises:
+        ModelNotFound: there is no such file.
+        ModelInvalid: it is truncated, or not a safetensors file.
+    """
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")

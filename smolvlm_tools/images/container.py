@@ -68,28 +68,23 @@ def decode_image(
             f"Declare it as {mimes[0]}.",
         )
 
-    def decode(image: ImageFile.ImageFile) -> Image.Image:
+    def decode(image: ImageFile.ImageFile) -> tuple[Image.Image, Size | None]:
+        """The pixels, and the image's full size if it was reduced."""
+        reduced_from = _reduce(image, reduce_to)
         if check_pixels is not None:
             check_pixels(image.size)
-        return picture_to_rgb(image, policy, name)
+        return picture_to_rgb(image, policy, name), reduced_from
 
-    def decode_again() -> Image.Image:
-        """Decode a file that has passed all other checks before."""
-        image = _open(data, kind, name)
-        _reduce(image, reduce_to)
-        return decode(image)
-
-    if facts is not None:
-        return LoadedImage(decode_again, digest, facts.size, kind, facts.frames, facts.is_blank)
+    if facts is not None:  # it has passed all other checks before
+        return LoadedImage(lambda: decode(_open(data, kind, name))[0], digest, *facts)
     check = FORMATS[kind].check
     if check is not None:
         check(data, policy, name)
     image = _open(data, kind, name)
     check_size(image.size, policy, name)
     frames = _count_frames(image, data, kind, policy, name)
-    reduced = _reduce(image, reduce_to)
-    pixels = decode(image)
-    loaded = LoadedImage(pixels, digest, reduced or pixels.size, kind, frames)
+    pixels, reduced_from = decode(image)
+    loaded = LoadedImage(pixels, digest, reduced_from or pixels.size, kind, frames)
     if known is not None:
         known.put(digest, policy, ImageFacts(loaded.size, kind, frames, loaded.is_blank))
     return loaded

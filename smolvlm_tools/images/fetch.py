@@ -29,11 +29,7 @@ _RETRY = "Check the URL, or download the file and pass its path."
 
 
 def fetch_url(url: str, policy: ImagePolicy) -> bytes:
-    """Download an image.
-
-    Raises:
-        UrlNotAllowed, FetchFailed, FetchTimeout, ImageTooLarge: see `load_image`.
-    """
+    """Download an image; raises as `load_image`."""
     name = abbreviate(url, 200)
     if not policy.allow_urls:
         raise UrlNotAllowed(f"fetching {name!r} is switched off", "Pass a file or its bytes.")

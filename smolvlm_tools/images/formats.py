@@ -87,12 +87,7 @@ def base64_starts() -> tuple[str, ...]:
 
 
 def identify(data: bytes, name: str) -> str:
-    """The format of a file by its first bytes.
-
-    Raises:
-        CorruptImage: it ends within its first bytes.
-        UnsupportedFormat: they are those of no known format.
-    """
+    """The format of a file by its first bytes."""
     if not data:
         raise CorruptImage(f"{name} is empty", DAMAGED)
     for kind, known in FORMATS.items():

@@ -6,6 +6,8 @@ import ctypes
 import mmap
 from pathlib import Path
 
+from .heap import libc_function
+
 MAPS = Path("/proc/self/maps")
 DETAILS = Path("/proc/self/smaps")
 MADV_DONTNEED = 4
@@ -51,9 +53,7 @@ def forget_range(address: int, size: int) -> None:
 
     Does nothing where there is no `madvise` (Windows).
     """
-    try:
-        madvise = ctypes.CDLL(None, use_errno=True).madvise
-    except (OSError, AttributeError, TypeError):  # Windows refuses None
-        return
-    first = address - address % mmap.PAGESIZE
-    madvise(ctypes.c_void_p(first), ctypes.c_size_t(address + size - first), MADV_DONTNEED)
+    madvise = libc_function("madvise")
+    if madvise is not None:
+        first = address - address % mmap.PAGESIZE
+        madvise(ctypes.c_void_p(first), ctypes.c_size_t(address + size - first), MADV_DONTNEED)

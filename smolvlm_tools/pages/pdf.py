@@ -50,7 +50,14 @@ def pdf_pages(
             document.init_forms()
             total = len(document)
         except pdfium.PdfiumError as error:
-            raise _open_error(error, encoded.name, password) from error
+            if error.err_code == _PASSWORD_NEEDED:
+                what = "is encrypted" if password is None else "does not open with that password"
+                raise PasswordRequired(
+                    f"{encoded.name} {what}", "Pass the document's password."
+                ) from error
+            raise CorruptImage(
+                f"{encoded.name} is a damaged PDF document ({error})", "Save the document again."
+            ) from error
 
     def read(number: int) -> Page:
         with _PDFIUM:
@@ -112,13 +119,6 @@ def _inflates_to_more(data: bytes, start: int, limit: int) -> bool:
     except zlib.error:
         return False  # something else, or damaged: PDFium deals with it
     return size > limit
-
-
-def _open_error(error: Any, name: str, password: str | None) -> Exception:
-    if error.err_code == _PASSWORD_NEEDED:
-        what = "is encrypted" if password is None else "does not open with that password"
-        return PasswordRequired(f"{name} {what}", "Pass the document's password.")
-    return CorruptImage(f"{name} is a damaged PDF document ({error})", "Save the document again.")
 
 
 def _import_pdfium() -> Any:
