@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import BadDimensions, CorruptImage, ImageTooLarge, SmolVLMError
+from ..errors import BadDimensions, CorruptImage, ImageTooLarge
 from .policy import ImagePolicy
 
 _ORIENTATION_TAG = 0x0112
@@ -56,8 +56,6 @@ def picture_to_rgb(image: Image.Image, policy: ImagePolicy, name: str) -> Image.
         image.load()
         turn = orientation(image)  # after load: some formats hold or apply it at the end
         rgb = _to_rgb(image)
-    except SmolVLMError:
-        raise
     except (MemoryError, Image.DecompressionBombError) as error:
         raise ImageTooLarge(f"{name} takes too much memory", "Shrink the image.") from error
     except Exception as error:  # Pillow's decoders raise whatever the damage led to

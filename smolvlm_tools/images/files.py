@@ -36,10 +36,7 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
         _check_inside(os.path.realpath(path), roots, name)
         _check_kind(os.stat(path), name)  # opening a device can already act on it
         descriptor = os.open(path, _OPEN_FLAGS)
-    except OSError as error:
-        raise _os_error(error, name) from error
-    with os.fdopen(descriptor, "rb") as file:
-        try:
+        with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             _check_kind(status, name)
             if roots is not None:
@@ -50,8 +47,8 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
             if status.st_size > policy.max_bytes:
                 raise policy.too_many_bytes(f"{name!r} has {status.st_size:,} bytes")
             data = file.read(policy.max_bytes + 1)
-        except OSError as error:
-            raise _os_error(error, name) from error
+    except OSError as error:
+        raise _os_error(error, name) from error
     if len(data) > policy.max_bytes:
         raise policy.too_many_bytes(f"{name!r} grew while it was read")
     return data

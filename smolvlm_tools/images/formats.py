@@ -30,22 +30,16 @@ class ImageFormat:
 
     read: Reader
     """Parses the header; the image decodes its pixels later."""
-
     magic: tuple[bytes, ...]
     """How its files begin."""
-
     mime: tuple[str, ...]
     """Accepted in a data URI; the first is the registered name."""
-
     riff: bytes = b""
     """The form type of a RIFF file, its bytes from 8 on."""
-
     check: Callable[[bytes, ImagePolicy, str], None] | None = None
     """Called with a file and its name before the header is parsed; raises if that costs much."""
-
     count_frames: Callable[[bytes, int], int] | None = None
     """Counts up to a limit plus one; None where Pillow does it without reading every frame."""
-
     has_pages: bool = False
     """Whether the frames are the pages of a document."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -97,15 +97,13 @@ class LinuxProcess:
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
-class Sampled(ABC):
-    """A mark for systems without one that can be reset: samples every `SAMPLE_SECONDS`."""
+class Sampled:
+    """A mark for systems without one that can be reset: calls `now` every `SAMPLE_SECONDS`."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.now = now
         self._peak = 0
         self._stop: threading.Event | None = None
-
-    @abstractmethod
-    def now(self) -> int: ...
 
     def peak(self) -> int:
         return max(self._peak, self.now())
@@ -129,24 +127,21 @@ class Sampled(ABC):
 class SampledLinuxProcess(Sampled):
     """For Linux where the kernel's mark cannot be reset, as in some sandboxes."""
 
-    def now(self) -> int:
-        return LinuxProcess().now()
+    def __init__(self) -> None:
+        super().__init__(LinuxProcess().now)
 
 
-class SampledProcess(Sampled):
-    """For macOS and Windows, by psutil."""
+def _resident_bytes() -> int:
+    import psutil  # on macOS and Windows
 
-    def now(self) -> int:
-        import psutil
-
-        return int(psutil.Process().memory_info().rss)
+    return int(psutil.Process().memory_info().rss)
 
 
 @functools.cache
 def resident() -> Meter:
     """The meter of this process's resident memory, libraries and mapped weights included."""
     if not sys.platform.startswith("linux"):
-        return Meter(SampledProcess())
+        return Meter(Sampled(_resident_bytes))
     mark = LinuxProcess()
     try:
         mark.reset()

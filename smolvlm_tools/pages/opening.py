@@ -21,8 +21,6 @@ class PageSource(NamedTuple):
     """A kind of file that has pages."""
 
     recognises: Callable[[bytes], bool]
-    """Whether a file is of this kind."""
-
     open: Callable[[EncodedImage, ImagePolicy, str | None, int], Pages]
     """From a file, the policy, the password and the longest edge of a rendered page."""
 
