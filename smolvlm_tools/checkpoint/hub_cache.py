@@ -35,12 +35,9 @@ def hub_settings(local_files_only: bool = False) -> HubSettings:
     from huggingface_hub import constants
 
     environment = os.environ
-    if "HF_HUB_CACHE" in environment:
-        cache = Path(environment["HF_HUB_CACHE"])
-    elif "HF_HOME" in environment:
-        cache = Path(environment["HF_HOME"]) / "hub"
-    else:
-        cache = Path(constants.HF_HUB_CACHE)
+    home = environment.get("HF_HOME")
+    default = constants.HF_HUB_CACHE if home is None else Path(home) / "hub"
+    cache = Path(environment.get("HF_HUB_CACHE", default))
     offline = environment.get("HF_HUB_OFFLINE", "").upper() in _TRUE or constants.HF_HUB_OFFLINE
     endpoint = environment.get("HF_ENDPOINT", "").rstrip("/") or None
     return HubSettings(endpoint, cache.expanduser().absolute(), local_files_only or offline)

@@ -133,11 +133,10 @@ def _count_frames(
 ) -> int:
     count = FORMATS[kind].count_frames
     try:
-        frames = (
-            count(data, policy.max_frames)
-            if count is not None
-            else max(1, int(getattr(image, "n_frames", 1)))
-        )
+        if count is not None:
+            frames = count(data, policy.max_frames)
+        else:
+            frames = max(1, int(getattr(image, "n_frames", 1)))
     except Exception as error:  # as in _open
         raise _open_error(error, kind, name) from error
     if frames > policy.max_frames:

@@ -14,11 +14,7 @@ _AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
 def parse_bytes(amount: object) -> int:
-    """The number of bytes in 900_000_000, "900MB", "0.9 GB" or "1GiB".
-
-    Raises:
-        BadOptions: anything else, or less than one byte.
-    """
+    """The number of bytes in 900_000_000, "900MB", "0.9 GB" or "1GiB"."""
     if isinstance(amount, int) and not isinstance(amount, bool) and amount > 0:
         return amount
     found = _AMOUNT.fullmatch(amount) if isinstance(amount, str) else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 import zlib
+from contextlib import closing
 from typing import Any
 
 from PIL import Image
@@ -78,15 +79,10 @@ def pdf_pages(
 
 
 def _render(document: Any, index: int, longest_edge: int) -> Image.Image:
-    page = document[index]
-    try:
-        bitmap = page.render(scale=longest_edge / max(page.get_size()), rev_byteorder=True)
-        try:
+    with closing(document[index]) as page:
+        scale = longest_edge / max(page.get_size())
+        with closing(page.render(scale=scale, rev_byteorder=True)) as bitmap:
             return bitmap.to_pil().convert("RGB").copy()  # the buffer is PDFium's own
-        finally:
-            bitmap.close()
-    finally:
-        page.close()
 
 
 def _check_inflated(encoded: EncodedImage, policy: ImagePolicy) -> None:
