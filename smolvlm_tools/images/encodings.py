@@ -42,7 +42,7 @@ def is_plausible_base64(text: str) -> bool:
     in_alphabet = _BASE64.fullmatch(text[:_LOOKED_AT]) is not None
     if in_alphabet and len(text) >= _LONG:
         return True
-    starts = text.lstrip()[:16].startswith(base64_starts())
+    starts = text.lstrip().startswith(base64_starts())
     return starts and len(text) >= _SHORT and (in_alphabet or "." not in text)
 
 
