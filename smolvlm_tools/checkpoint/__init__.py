@@ -9,20 +9,11 @@ or a repository's Python code.
 
 from __future__ import annotations
 
-from .adapter import AdapterFiles, find_adapter
-from .aliases import ALIASES
-from .checkpoint import Checkpoint
-from .listing import ModelInfo, list_models
-from .opening import open_checkpoint
-from .safetensors import check_safetensors
-
-__all__ = [
-    "ALIASES",
-    "AdapterFiles",
-    "Checkpoint",
-    "ModelInfo",
-    "check_safetensors",
-    "find_adapter",
-    "list_models",
-    "open_checkpoint",
-]
+from .adapter import AdapterFiles as AdapterFiles
+from .adapter import find_adapter as find_adapter
+from .aliases import ALIASES as ALIASES
+from .checkpoint import Checkpoint as Checkpoint
+from .listing import ModelInfo as ModelInfo
+from .listing import list_models as list_models
+from .opening import open_checkpoint as open_checkpoint
+from .safetensors import check_safetensors as check_safetensors

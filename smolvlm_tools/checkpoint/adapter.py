@@ -12,33 +12,24 @@ from .aliases import HUB_ID
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_TENSORS = "adapter_model.safetensors"
+_FILES = (ADAPTER_CONFIG, ADAPTER_TENSORS)
 _PICKLE = "adapter_model.bin"
 _AT_REVISION = re.compile(rf"({HUB_ID.pattern})(?:@(\S+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterFiles:
-    """The two files of a LoRA adapter as PEFT saves it.
-
-    Attributes:
-        id: the name in results: the folder's name, or "owner/name@" and twelve digits of the
-            commit.
-        folder: where `adapter_config.json` and `adapter_model.safetensors` are.
-    """
+    """The folder with the two files of a LoRA adapter, as PEFT saves it."""
 
     id: str
+    """The name in results: the folder's, or "owner/name@" and twelve digits of the commit."""
     folder: Path
 
 
 def find_adapter(name: str | os.PathLike[str], *, local_files_only: bool = False) -> AdapterFiles:
     """Find an adapter: a folder, or "owner/name" or "owner/name@REVISION" on the hub.
 
-    Only its two files are fetched from the hub, pinned to a commit.
-
-    Raises:
-        ModelNotFound: nothing has that name, or one of the files is missing.
-        ModelInvalid: a download does not have the size or digest that the hub states.
-        ModelError: the hub failed.
+    Only its two files are fetched from the hub, pinned to a commit; raises as `open_checkpoint`.
     """
     if not isinstance(name, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ModelNotFound(f"there is no adapter {name!r}", "Name a folder or a hub id.")
@@ -48,9 +39,8 @@ def find_adapter(name: str | os.PathLike[str], *, local_files_only: bool = False
         return _open_folder(Path(os.path.abspath(text)))
     from .hub import fetch_adapter  # loads huggingface_hub
 
-    files = (ADAPTER_CONFIG, ADAPTER_TENSORS)
     hub_id, revision = found.groups()
-    commit, folder = fetch_adapter(hub_id, revision, local_files_only, files)
+    commit, folder = fetch_adapter(hub_id, revision, local_files_only, _FILES)
     return AdapterFiles(f"{hub_id}@{commit[:12]}", folder)
 
 
@@ -60,7 +50,7 @@ def _open_folder(folder: Path) -> AdapterFiles:
             f"there is no adapter folder {str(folder)!r}",
             f"Name a folder with {ADAPTER_CONFIG} and {ADAPTER_TENSORS}, as peft saves it.",
         )
-    for name in (ADAPTER_CONFIG, ADAPTER_TENSORS):
+    for name in _FILES:
         if not (folder / name).is_file():
             pickled = name == ADAPTER_TENSORS and (folder / _PICKLE).exists()
             note = f" ({_PICKLE} is a pickle, which is never read)" if pickled else ""

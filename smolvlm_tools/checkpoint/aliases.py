@@ -14,22 +14,15 @@ EMBEDDED_ID = "smolvlm-embedded"
 
 EMBEDDED_FOLDER = Path(__file__).resolve().parent.parent / "embedded"
 
-ALIASES: dict[str, str] = {
-    "256m": "HuggingFaceTB/SmolVLM-256M-Instruct",
-    "500m": "HuggingFaceTB/SmolVLM-500M-Instruct",
-    "2.2b": "HuggingFaceTB/SmolVLM-Instruct",
-    "256m-video": "HuggingFaceTB/SmolVLM2-256M-Video-Instruct",
-    "500m-video": "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
-    "2.2b-video": "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
-    EMBEDDED: EMBEDDED_ID,
+_PUBLISHED = {
+    "256m": ("HuggingFaceTB/SmolVLM-256M-Instruct", 256_484_928),
+    "500m": ("HuggingFaceTB/SmolVLM-500M-Instruct", 507_482_304),
+    "2.2b": ("HuggingFaceTB/SmolVLM-Instruct", 2_246_272_880),
+    "256m-video": ("HuggingFaceTB/SmolVLM2-256M-Video-Instruct", 256_484_928),
+    "500m-video": ("HuggingFaceTB/SmolVLM2-500M-Video-Instruct", 507_482_304),
+    "2.2b-video": ("HuggingFaceTB/SmolVLM2-2.2B-Instruct", 2_246_784_880),
 }
-"""Alias → the id in results; a hub id for all but `embedded`."""
+PARAMETERS = {alias: parameters for alias, (_, parameters) in _PUBLISHED.items()}
 
-PARAMETERS: dict[str, int] = {
-    "256m": 256_484_928,
-    "500m": 507_482_304,
-    "2.2b": 2_246_272_880,
-    "256m-video": 256_484_928,
-    "500m-video": 507_482_304,
-    "2.2b-video": 2_246_784_880,
-}
+ALIASES = {alias: hub_id for alias, (hub_id, _) in _PUBLISHED.items()} | {EMBEDDED: EMBEDDED_ID}
+"""Alias → the id in results; a hub id for all but `embedded`."""

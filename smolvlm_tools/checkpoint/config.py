@@ -46,25 +46,16 @@ class TextConfig:
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """How the checkpoint's image processor treats an image.
+    """How the checkpoint's image processor treats an image."""
 
-    Attributes:
-        tile_size: edge of one square tile, in pixels.
-        longest_edge: longest edge of a `native` image, in pixels.
-        tokens_per_tile: image tokens for one tile.
-        split: whether `native` images are cut into tiles.
-        mean, std: normalisation per RGB channel, after multiplying bytes by `rescale`.
-        resample: the Pillow filter's number.
-    """
-
-    tile_size: int
-    longest_edge: int
+    tile_size: int  # edge of a square tile, in pixels
+    longest_edge: int  # of a `native` image, in pixels
     tokens_per_tile: int
-    split: bool
-    mean: tuple[float, float, float]
+    split: bool  # whether `native` images are cut into tiles
+    mean: tuple[float, float, float]  # per RGB channel, after multiplying bytes by `rescale`
     std: tuple[float, float, float]
     rescale: float
-    resample: int
+    resample: int  # Pillow's number of a filter
 
     @property
     def max_side(self) -> int:
@@ -74,11 +65,7 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Everything the engine needs to know about an Idefics3 / SmolVLM checkpoint but its weights.
-
-    Attributes:
-        tied: whether the output matrix is the token table.
-    """
+    """All that the engine needs to know about an Idefics3 / SmolVLM checkpoint but its weights."""
 
     model_type: str
     scale_factor: int
@@ -87,7 +74,7 @@ class ModelConfig:
     vision: VisionConfig
     text: TextConfig
     image: ImageConfig
-    tied: bool = False
+    tied: bool = False  # whether the output matrix is the token table
 
     @classmethod
     def from_folder(cls, folder: Path) -> ModelConfig:
@@ -95,15 +82,11 @@ class ModelConfig:
 
         Missing keys get the defaults of transformers' `Idefics3Config` / `SmolVLMConfig` and
         `LlamaConfig`.
-
-        Raises:
-            ModelNotFound: `config.json` or `preprocessor_config.json` is missing.
-            ModelInvalid: a file is not JSON, or not the configuration of an Idefics3 / SmolVLM.
         """
         config = _read_json(folder / "config.json")
         processor = _read_json(folder / "preprocessor_config.json")
-        generation_file = folder / "generation_config.json"
-        generation = _read_json(generation_file) if generation_file.exists() else {}
+        optional = folder / "generation_config.json"
+        generation = _read_json(optional) if optional.exists() else {}
         try:
             return _parse(config, processor, generation)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -205,8 +188,7 @@ def _parse_image(raw: JsonObject, vision: VisionConfig, scale_factor: int) -> Im
             f"preprocessor_config.json resizes images to {longest_edge} px by filter {resample}",
             "Use the preprocessor_config.json of a SmolVLM checkpoint.",
         )
-    mean = raw.get("image_mean", [0.5, 0.5, 0.5])
-    std = raw.get("image_std", [0.5, 0.5, 0.5])
+    mean, std = raw.get("image_mean", [0.5] * 3), raw.get("image_std", [0.5] * 3)
     return ImageConfig(
         tile_size=tile_size,
         longest_edge=longest_edge,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,10 @@ from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from ..errors import ModelInvalid, ModelNotFound
+from . import hub_cache
 from .checkpoint import CONFIG_FILES, Checkpoint, is_usable, list_files
 from .config import ModelConfig
-from .hub_cache import (
-    HubSettings,
-    cached_commit,
-    hub_settings,
-    not_cached,
-    remember_commit,
-    snapshot_folder,
-)
+from .hub_cache import HubSettings
 from .hub_errors import HUB_ERRORS, model_error
 from .known_files import KNOWN_FILES, FileFacts
 
@@ -40,22 +34,22 @@ class HubFiles:
     must also match `KNOWN_FILES`, so that neither a mirror nor a replaced "main" can slip in other
     weights; naming a revision is consent to what it contains. Digests are computed once, after a
     download; sizes are compared on every use.
-
-    Attributes:
-        id: hub id.
-        commit: resolved revision.
-        folder: the commit's snapshot folder in the cache.
-        names: of all files or, offline, of those that are cached.
-        facts: what is known about each file.
-        settings: endpoint, cache and whether the network may be used.
     """
 
     id: str
     commit: str
     folder: Path
+    """The commit's snapshot folder in the cache."""
     names: frozenset[str]
+    """Of all files or, offline, of those that are cached."""
     facts: Mapping[str, FileFacts]
     settings: HubSettings
+
+    def require(self, name: str, remedy: str) -> None:
+        if name not in self.names and self.settings.offline:
+            raise hub_cache.not_cached(self.id, name)
+        if name not in self.names:
+            raise ModelNotFound(f"{self.id} has no {name}", remedy)
 
     def fetch(self, names: Iterable[str]) -> None:
         for name in names:
@@ -72,7 +66,7 @@ class HubFiles:
 
     def _download(self, name: str, expected: FileFacts) -> None:
         if self.settings.offline:
-            raise not_cached(self.id, name)
+            raise hub_cache.not_cached(self.id, name)
         hub: Any = _hub(self.settings)  # its signature names an untyped progress bar
         try:
             path: str = hub.hf_hub_download(
@@ -97,55 +91,41 @@ def _hub(settings: HubSettings) -> HfApi:
 def open_from_hub(hub_id: str, revision: str | None, local_files_only: bool) -> Checkpoint:
     """Open a hub repository at a revision; see `open_checkpoint` for the errors."""
     source = _locate(hub_id, revision, local_files_only)
-    if "config.json" not in source.names and source.settings.offline:
-        raise not_cached(hub_id, "config.json")
+    source.require("config.json", "Name a SmolVLM checkpoint.")
     source.fetch(name for name in CONFIG_FILES if name in source.names)
-    if "config.json" not in source.names:
-        raise ModelNotFound(f"{hub_id} has no config.json", "Name a SmolVLM checkpoint.")
     config = ModelConfig.from_folder(source.folder)
-    _remember(source, revision)
+    hub_cache.remember_commit(hub_id, revision, source.commit, source.settings)
     return Checkpoint(hub_id, source.commit, source.folder, config, source.names, source)
 
 
 def fetch_adapter(
     hub_id: str, revision: str | None, local_files_only: bool, names: tuple[str, ...]
 ) -> tuple[str, Path]:
-    """Fetch files of an adapter's repository; returns its commit and the folder they are in.
-
-    Raises as `find_adapter` does.
-    """
+    """Fetch files of an adapter's repository; returns its commit and the folder they are in."""
     source = _locate(hub_id, revision, local_files_only)
     for name in names:
-        if name not in source.names and source.settings.offline:
-            raise not_cached(hub_id, name)
-        if name not in source.names:
-            raise ModelNotFound(
-                f"{hub_id} has no {name}", "Name a LoRA adapter that peft saved as safetensors."
-            )
+        source.require(name, "Name a LoRA adapter that peft saved as safetensors.")
     source.fetch(names)
-    _remember(source, revision)
+    hub_cache.remember_commit(hub_id, revision, source.commit, source.settings)
     return source.commit, source.folder
 
 
 def _locate(hub_id: str, revision: str | None, local_files_only: bool) -> HubFiles:
     """Resolve a revision to a commit, by the hub or, if it cannot be reached, by the cache."""
-    settings = hub_settings(local_files_only)
+    settings = hub_cache.hub_settings(local_files_only)
     if settings.offline:
         return _locate_cached(hub_id, revision, settings)
     try:
+        timeout = constants.HF_HUB_ETAG_TIMEOUT
         info = _hub(settings).model_info(
-            hub_id,
-            revision=revision,
-            files_metadata=True,
-            timeout=constants.HF_HUB_ETAG_TIMEOUT,
+            hub_id, revision=revision, files_metadata=True, timeout=timeout
         )
     except HUB_ERRORS as error:
-        cached = cached_commit(hub_id, revision, settings)
+        cached = hub_cache.cached_commit(hub_id, revision, settings)
         if not isinstance(error, _UNREACHABLE) or cached is None:
             raise model_error(error, hub_id, revision) from error
         _log.warning("The hub cannot be reached; using the cached %s of %s.", cached, hub_id)
-        offline = HubSettings(settings.endpoint, settings.cache, offline=True)
-        return _locate_cached(hub_id, revision, offline)
+        return _locate_cached(hub_id, revision, replace(settings, offline=True))
     if not info.sha:
         raise ModelInvalid(f"the hub states no commit for {hub_id}", "Check HF_ENDPOINT.")
     facts = {
@@ -155,32 +135,27 @@ def _locate(hub_id: str, revision: str | None, local_files_only: bool) -> HubFil
     }
     if revision is None:
         facts = _with_known_facts(hub_id, facts)
-    folder = snapshot_folder(hub_id, info.sha, settings)
+    folder = hub_cache.snapshot_folder(hub_id, info.sha, settings)
     return HubFiles(hub_id, info.sha, folder, frozenset(facts), facts, settings)
 
 
 def _with_known_facts(hub_id: str, facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
     """Replace what the hub lists by what this package knows, and refuse contradictions."""
-    known_facts = KNOWN_FILES.get(hub_id, {})
-    for name in facts.keys() & known_facts.keys():
-        known, listed = known_facts[name], facts[name]
+    expected = {name: fact for name, fact in KNOWN_FILES.get(hub_id, {}).items() if name in facts}
+    for name, known in expected.items():
+        listed = facts[name]
         if listed.size not in (None, known.size) or listed.sha256 not in (None, known.sha256):
             raise ModelInvalid(
                 f"the hub now lists another {name} for {hub_id} than the published one",
                 "Name a revision explicitly to accept what it contains.",
             )
-    return facts | {name: known_facts[name] for name in facts.keys() & known_facts.keys()}
+    return facts | expected
 
 
 def _locate_cached(hub_id: str, revision: str | None, settings: HubSettings) -> HubFiles:
-    commit = cached_commit(hub_id, revision, settings)
+    commit = hub_cache.cached_commit(hub_id, revision, settings)
     if commit is None:
-        raise not_cached(hub_id, f"revision {revision}" if revision else None)
-    folder = snapshot_folder(hub_id, commit, settings)
+        raise hub_cache.not_cached(hub_id, f"revision {revision}" if revision else None)
+    folder = hub_cache.snapshot_folder(hub_id, commit, settings)
     known = KNOWN_FILES.get(hub_id, {}) if revision is None else {}
     return HubFiles(hub_id, commit, folder, list_files(folder), known, settings)
-
-
-def _remember(source: HubFiles, revision: str | None) -> None:
-    if not source.settings.offline:
-        remember_commit(source.id, revision, source.commit, source.settings)

@@ -22,15 +22,10 @@ _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """How the hub is reached.
-
-    Attributes:
-        endpoint: base URL; None for huggingface_hub's default.
-        cache: folder of cached repositories.
-        offline: whether the network must not be used.
-    """
+    """How the hub is reached."""
 
     endpoint: str | None
+    """Base URL; None for huggingface_hub's default."""
     cache: Path
     offline: bool
 
@@ -40,12 +35,9 @@ def hub_settings(local_files_only: bool = False) -> HubSettings:
     from huggingface_hub import constants
 
     environment = os.environ
-    if "HF_HUB_CACHE" in environment:
-        cache = Path(environment["HF_HUB_CACHE"])
-    elif "HF_HOME" in environment:
-        cache = Path(environment["HF_HOME"]) / "hub"
-    else:
-        cache = Path(constants.HF_HUB_CACHE)
+    home = environment.get("HF_HOME")
+    default = constants.HF_HUB_CACHE if home is None else Path(home) / "hub"
+    cache = Path(environment.get("HF_HUB_CACHE", default))
     offline = environment.get("HF_HUB_OFFLINE", "").upper() in _TRUE or constants.HF_HUB_OFFLINE
     endpoint = environment.get("HF_ENDPOINT", "").rstrip("/") or None
     return HubSettings(endpoint, cache.expanduser().absolute(), local_files_only or offline)
@@ -74,7 +66,8 @@ def remember_commit(hub_id: str, revision: str | None, commit: str, settings: Hu
     huggingface_hub records that only when it resolves a revision itself; here every download is
     pinned to the commit.
     """
-    if revision == commit or cached_commit(hub_id, revision, settings) == commit:
+    known = revision == commit or cached_commit(hub_id, revision, settings) == commit
+    if settings.offline or known:
         return
     reference = _repository(hub_id, settings) / "refs" / (revision or "main")
     try:

@@ -14,22 +14,16 @@ from .safetensors import SINGLE, read_safetensors_header
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One alias.
-
-    Attributes:
-        alias: the short name.
-        id: what it stands for.
-        parameters: weights and biases, including lm_head; None if unknown.
-        download_bytes: size of its safetensors file; 0 for what ships in the package, None if
-            unknown.
-        cached: whether weights (safetensors or ONNX) are on this machine.
-    """
+    """An alias and the `id` that it stands for."""
 
     alias: str
     id: str
     parameters: int | None
+    """Weights and biases, including lm_head; None if unknown."""
     download_bytes: int | None
+    """Size of its safetensors file; 0 for what ships in the package, None if unknown."""
     cached: bool
+    """Whether weights (safetensors or ONNX) are on this machine."""
 
 
 def list_models() -> tuple[ModelInfo, ...]:
@@ -54,6 +48,6 @@ def _embedded() -> ModelInfo:
     weights = EMBEDDED_FOLDER / SINGLE
     if not weights.is_file():
         return ModelInfo(EMBEDDED, ALIASES[EMBEDDED], None, 0, False)
-    tensors = read_safetensors_header(weights)
+    _, tensors = read_safetensors_header(weights)
     parameters = sum(math.prod(entry["shape"]) for entry in tensors.values())
     return ModelInfo(EMBEDDED, ALIASES[EMBEDDED], parameters, 0, True)

@@ -48,12 +48,8 @@ def open_checkpoint(
             f"{text!r} is a folder and has no revision {revision!r}",
             "Leave out the revision, or name a hub id.",
         )
-    if text == EMBEDDED and isinstance(name, str):
-        return _open_embedded()
-    return Checkpoint.from_folder(Path(text))
-
-
-def _open_embedded() -> Checkpoint:
+    if hub_id is None:
+        return Checkpoint.from_folder(Path(text))
     if not (EMBEDDED_FOLDER / "config.json").is_file():
         raise ModelNotFound(
             "this installation lacks the embedded checkpoint",

@@ -23,37 +23,28 @@ _LONGEST_HEADER = 100_000_000
 _AGAIN = "Delete the file and fetch the checkpoint again."
 
 
+Header = dict[str, dict[str, Any]]
+"""Tensor → its `dtype`, `shape` and `data_offsets`."""
+
+
 @dataclass(frozen=True, slots=True)
 class TensorPlace:
-    """Where the data of one tensor lies.
-
-    Attributes:
-        file: the safetensors file.
-        offset: of the first byte, from the start of the file.
-        size: bytes.
-        dtype: safetensors' name of the number format, such as "BF16".
-        shape: of the tensor.
-    """
+    """Where the data of one tensor lies: `size` bytes from `offset` on in `file`."""
 
     file: Path
     offset: int
     size: int
     dtype: str
+    """safetensors' name of the number format, such as "BF16"."""
     shape: tuple[int, ...]
 
 
 def tensor_places(files: Iterable[Path]) -> dict[str, TensorPlace]:
-    """Check each file as `check_safetensors` does and locate its tensors, in the files' order.
-
-    Raises:
-        ModelNotFound: a file is missing.
-        ModelInvalid: a file is damaged.
-    """
+    """Check each file as `check_safetensors` does and locate its tensors, in the files' order."""
     places: dict[str, TensorPlace] = {}
     for file in files:
-        check_safetensors(file)
-        start = 8 + safetensors_header_length(file)
-        for name, entry in read_safetensors_header(file).items():
+        start, header = check_safetensors(file)
+        for name, entry in header.items():
             try:
                 first, last = (int(end) for end in entry["data_offsets"])
                 shape = tuple(map(int, entry["shape"]))
@@ -67,11 +58,7 @@ def tensor_places(files: Iterable[Path]) -> dict[str, TensorPlace]:
 
 
 def shard_names(index: Path) -> list[str]:
-    """The files that a `model.safetensors.index.json` spreads the tensors over, sorted.
-
-    Raises:
-        ModelInvalid: it is not such an index.
-    """
+    """The files that a `model.safetensors.index.json` spreads the tensors over, sorted."""
     try:
         weight_map: Mapping[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         return sorted(set(weight_map.values()))
@@ -81,64 +68,54 @@ def shard_names(index: Path) -> list[str]:
         ) from error
 
 
-def check_safetensors(path: Path) -> None:
-    """Check that a safetensors file is complete, from its header and size alone.
-
-    Raises:
-        ModelNotFound: there is no such file.
-        ModelInvalid: it is truncated, too long, or not a safetensors file.
-    """
-    expected = 8 + safetensors_header_length(path) + _data_length(path)
-    size = path.stat().st_size
+def check_safetensors(path: Path) -> tuple[int, Header]:
+    """Read the header of a file and check with its size that the file is complete."""
+    start, header = read_safetensors_header(path)
+    try:
+        ends = [int(entry["data_offsets"][1]) for entry in header.values()]
+    except (TypeError, ValueError, LookupError) as error:
+        raise _bad_header(path) from error
+    size, expected = path.stat().st_size, start + max(ends, default=0)
     if size != expected:
         raise ModelInvalid(
             f"{path.name} is damaged: it has {size:,} bytes, its header describes {expected:,}",
             _AGAIN,
         )
+    return start, header
 
 
-def safetensors_header_length(path: Path) -> int:
-    """Bytes of the JSON header; raises as `check_safetensors` does."""
+def read_safetensors_header(path: Path) -> tuple[int, Header]:
+    """Where the data starts, and the header.
+
+    Raises:
+        ModelNotFound: there is no such file.
+        ModelInvalid: it is truncated, or not a safetensors file.
+    """
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-        size = path.stat().st_size
+            if length < 2 or length > min(path.stat().st_size - 8, _LONGEST_HEADER):
+                raise ModelInvalid(
+                    f"{path.name} is damaged: it is truncated, or not a safetensors file", _AGAIN
+                )
+            header: object = json.loads(file.read(length))
     except FileNotFoundError:
         raise ModelNotFound(f"there is no file {path.name}", "Fetch the checkpoint.") from None
     except OSError as error:
         raise ModelInvalid(f"{path.name} cannot be read ({error.strerror})", _AGAIN) from error
-    if length < 2 or length > min(size - 8, _LONGEST_HEADER):
-        raise ModelInvalid(
-            f"{path.name} is damaged: it is truncated, or not a safetensors file", _AGAIN
-        )
-    return length
-
-
-def read_safetensors_header(path: Path) -> dict[str, dict[str, Any]]:
-    """`dtype`, `shape` and `data_offsets` of each tensor; raises as `check_safetensors` does."""
-    length = safetensors_header_length(path)
-    try:
-        with path.open("rb") as file:
-            file.seek(8)
-            header: object = json.loads(file.read(length))
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _bad_header(path) from error
     if not isinstance(header, dict):
         raise _bad_header(path)
-    entries = cast("dict[str, Any]", header)
-    tensors = {name: entry for name, entry in entries.items() if name != "__metadata__"}
+    tensors = {
+        name: entry
+        for name, entry in cast("dict[str, Any]", header).items()
+        if name != "__metadata__"
+    }
     for entry in tensors.values():
         if not isinstance(entry, dict) or not {"shape", "data_offsets"} <= entry.keys():
             raise _bad_header(path)
-    return tensors
-
-
-def _data_length(path: Path) -> int:
-    ends = (entry["data_offsets"][1] for entry in read_safetensors_header(path).values())
-    try:
-        return max(map(int, ends), default=0)
-    except (TypeError, ValueError, LookupError) as error:
-        raise _bad_header(path) from error
+    return 8 + length, tensors
 
 
 def _bad_header(path: Path) -> ModelInvalid:

@@ -8,18 +8,11 @@ The Python API, the CLI and every integration go through `load_image`.
 
 from __future__ import annotations
 
-from .container import EncodedImage, decode_image
-from .load import ImageSource, load_image, read_image
-from .loaded import KnownImages, LoadedImage
-from .policy import ImagePolicy
-
-__all__ = [
-    "EncodedImage",
-    "ImagePolicy",
-    "ImageSource",
-    "KnownImages",
-    "LoadedImage",
-    "decode_image",
-    "load_image",
-    "read_image",
-]
+from .container import EncodedImage as EncodedImage
+from .container import decode_image as decode_image
+from .load import ImageSource as ImageSource
+from .load import load_image as load_image
+from .load import read_image as read_image
+from .loaded import KnownImages as KnownImages
+from .loaded import LoadedImage as LoadedImage
+from .policy import ImagePolicy as ImagePolicy

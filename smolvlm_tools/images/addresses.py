@@ -17,7 +17,7 @@ PUBLIC_PORTS = frozenset({80, 443})
 
 Address = IPv4Address | IPv6Address
 
-_REFUSED_V4 = tuple(
+_REFUSED = tuple(
     ip_network(text)
     for text in (
         "0.0.0.0/8",  # this host
@@ -39,14 +39,6 @@ _REFUSED_V4 = tuple(
         "203.0.113.0/24",  # documentation
         "224.0.0.0/4",  # multicast
         "240.0.0.0/4",  # reserved, broadcast
-    )
-)
-# Everything else is loopback, mapped or compatible IPv4, NAT64, unique or link-local, multicast
-# or reserved.
-_UNICAST_V6 = IPv6Network("2000::/3")
-_REFUSED_V6 = tuple(
-    ip_network(text)
-    for text in (
         "2001::/23",  # protocol assignments, Teredo (carries an IPv4 address)
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4 (carries an IPv4 address)
@@ -54,21 +46,20 @@ _REFUSED_V6 = tuple(
         "3fff::/20",  # documentation
     )
 )
+# Everything else is loopback, mapped or compatible IPv4, NAT64, unique or link-local, multicast
+# or reserved.
+_UNICAST_V6 = IPv6Network("2000::/3")
 
 
 def is_public(address: Address) -> bool:
     """Whether an address is on the public internet and does not stand for another address."""
-    if isinstance(address, IPv4Address):
-        return not any(address in network for network in _REFUSED_V4)
-    return address in _UNICAST_V6 and not any(address in network for network in _REFUSED_V6)
+    if isinstance(address, IPv6Address) and address not in _UNICAST_V6:
+        return False
+    return not any(address in network for network in _REFUSED)
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of a host, in the resolver's order; numerals in any notation are accepted.
-
-    Raises:
-        FetchFailed: the host is unknown, or not a host name.
-    """
+    """The addresses of a host, in the resolver's order; numerals in any notation are accepted."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:  # UnicodeError: a label too long for IDNA
@@ -84,10 +75,6 @@ def resolve_public(host: str, port: int) -> list[Address]:
     A single address that is not public is enough to refuse, because the resolver decides which
     one a client tries. The error does not show the address: it would map the internal network for
     a stranger.
-
-    Raises:
-        UrlNotAllowed: the host or the port is not public.
-        FetchFailed: see `resolve`.
     """
     if port not in PUBLIC_PORTS:
         raise UrlNotAllowed(

@@ -21,13 +21,7 @@ _DTYPES = "Pass uint8 in 0..255, uint16 in 0..65535, bool, or floats in 0..1."
 
 
 def array_to_rgb(array: NDArray[Any], policy: ImagePolicy) -> Image.Image:
-    """Convert an array to RGB.
-
-    Raises:
-        BadDimensions: not the shape of an image, or one with its channels first.
-        BadEncoding: a dtype that is not accepted, or floats outside 0..1.
-        ImageTooLarge: more than `policy.max_pixels`.
-    """
+    """Check an array's shape, size and dtype, and convert it to RGB."""
     _check_shape(array.shape)
     check_size((array.shape[1], array.shape[0]), policy, "the array")
     eight = _to_eight(array)

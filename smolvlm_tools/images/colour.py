@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import BadDimensions, CorruptImage, ImageTooLarge, SmolVLMError
+from ..errors import BadDimensions, CorruptImage, ImageTooLarge
 from .policy import ImagePolicy
 
 _ORIENTATION_TAG = 0x0112
@@ -38,12 +38,7 @@ _ALPHA_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa"
 
 
 def check_size(size: tuple[int, int], policy: ImagePolicy, name: str) -> None:
-    """Check (width, height) against the limit on pixels.
-
-    Raises:
-        BadDimensions: a side is zero or negative.
-        ImageTooLarge: more than `policy.max_pixels`.
-    """
+    """Check (width, height) against the limit on pixels."""
     width, height = size
     if width <= 0 or height <= 0:
         raise BadDimensions(f"{name} is {width}x{height} pixels", "Send an image that has pixels.")
@@ -55,19 +50,12 @@ def check_size(size: tuple[int, int], policy: ImagePolicy, name: str) -> None:
 
 
 def picture_to_rgb(image: Image.Image, policy: ImagePolicy, name: str) -> Image.Image:
-    """Decode an image to upright RGB; the image itself stays as it is.
-
-    Raises:
-        BadDimensions, ImageTooLarge: see `check_size`.
-        CorruptImage: the data cannot be decoded.
-    """
+    """Decode an image to upright RGB; the image itself stays as it is."""
     check_size(image.size, policy, name)
     try:
         image.load()
         turn = orientation(image)  # after load: some formats hold or apply it at the end
         rgb = _to_rgb(image)
-    except SmolVLMError:
-        raise
     except (MemoryError, Image.DecompressionBombError) as error:
         raise ImageTooLarge(f"{name} takes too much memory", "Shrink the image.") from error
     except Exception as error:  # Pillow's decoders raise whatever the damage led to
@@ -103,9 +91,14 @@ def orientation(image: Image.Image) -> int:
 def _to_rgb(image: Image.Image) -> Image.Image:
     mode = image.mode
     if mode == "I" or mode.startswith("I;"):
-        return _grey_to_rgb(_integers_to_eight(np.asarray(image)), _transparent_grey(image))
+        values = np.asarray(image)
+        grey = _integers_to_eight(values)
+        transparent = image.info.get("transparency")  # the tRNS chunk of a 16-bit grey PNG
+        if isinstance(transparent, int):
+            grey = np.where(values == transparent, np.uint8(255), grey)
+        return Image.fromarray(grey).convert("RGB")
     if mode == "F":
-        return _grey_to_rgb(_floats_to_eight(np.asarray(image)), None)
+        return Image.fromarray(_floats_to_eight(np.asarray(image))).convert("RGB")
     if image.has_transparency_data and mode in _ALPHA_MODES:
         return on_white(_with_8_bit_transparency(image))
     return image.convert("RGB")
@@ -135,26 +128,10 @@ def _stretch(values: NDArray[np.float64], low: float, high: float) -> NDArray[np
     return np.rint((values - low) * (255 / ((high - low) or 1))).astype(np.uint8)
 
 
-def _transparent_grey(image: Image.Image) -> NDArray[np.bool_] | None:
-    """Where a 16-bit grey PNG has its transparent value (its tRNS chunk)."""
-    value = image.info.get("transparency")
-    return np.asarray(image) == value if isinstance(value, int) else None
-
-
-def _grey_to_rgb(grey: NDArray[np.uint8], transparent: NDArray[np.bool_] | None) -> Image.Image:
-    if transparent is not None:
-        grey = np.where(transparent, np.uint8(255), grey)
-    return Image.fromarray(grey).convert("RGB")
-
-
 def _with_8_bit_transparency(image: Image.Image) -> Image.Image:
     """Pillow reads 16-bit RGB as its high bytes but leaves the transparent colour at 16 bits."""
-    colour = image.info.get("transparency")
-    if image.mode != "RGB" or not isinstance(colour, tuple):
-        return image
-    parts = cast("tuple[int, ...]", colour)
-    if max(parts) <= 255:
-        return image
-    image = image.copy()
-    image.info["transparency"] = tuple(part >> 8 for part in parts)
+    colour = cast("tuple[int, ...] | object", image.info.get("transparency"))
+    if image.mode == "RGB" and isinstance(colour, tuple) and max(colour) > 255:
+        image = image.copy()
+        image.info["transparency"] = tuple(part >> 8 for part in colour)
     return image

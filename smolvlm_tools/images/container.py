@@ -1,9 +1,9 @@
 """Encoded bytes to upright RGB pixels: first the format, then the header, then the data.
 
-Each format's reader is called directly instead of through `Image.open`: the file's first bytes
-choose one reader from a fixed list. So nothing else ever parses the data, `ImagePolicy.max_pixels`
-applies instead of Pillow's global limit, and the error for a damaged file says what is wrong with
-it instead of "cannot identify".
+The file's first bytes choose one reader of `formats`, which is called directly instead of through
+`Image.open`. So nothing else ever parses the data, `ImagePolicy.max_pixels` applies instead of
+Pillow's global limit, and the error for a damaged file says what is wrong with it instead of
+"cannot identify".
 """
 
 from __future__ import annotations
@@ -13,58 +13,16 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 from PIL import Image, ImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile, jpeg_factory
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 
-from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge, UnsupportedFormat
+from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge
 from .colour import check_size, orientation, picture_to_rgb
-from .frames import check_png_chunks, count_frames
+from .formats import DAMAGED, FORMATS, identify
 from .loaded import ImageFacts, KnownImages, LoadedImage
 from .policy import ImagePolicy
-
-_READERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
-    "PNG": PngImageFile,
-    "JPEG": jpeg_factory,
-    "WEBP": WebPImageFile,
-    "GIF": GifImageFile,
-    "BMP": BmpImageFile,
-    "TIFF": TiffImageFile,
-}
-_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
-    (b"BM", "BMP"),
-)
-_MIME = {
-    "image/png": "PNG",
-    "image/x-png": "PNG",
-    "image/apng": "PNG",
-    "image/jpeg": "JPEG",
-    "image/jpg": "JPEG",
-    "image/pjpeg": "JPEG",
-    "image/webp": "WEBP",
-    "image/gif": "GIF",
-    "image/bmp": "BMP",
-    "image/x-bmp": "BMP",
-    "image/x-ms-bmp": "BMP",
-    "image/tiff": "TIFF",
-    "image/tif": "TIFF",
-}
-_FORMATS = "Use a PNG, JPEG, WEBP, GIF, BMP or TIFF image."
-_DAMAGED = "Save the image again, or send another one."
 
 Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""
@@ -81,17 +39,13 @@ _ENOUGH = 31 / 32
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """The bytes of an image file, which nothing has looked at yet.
-
-    Attributes:
-        data: the whole file.
-        name: what errors call it.
-        mime: the type the source claimed, if it claimed one.
-    """
+    """The bytes of an image file, which nothing has looked at yet."""
 
     data: bytes
     name: str
+    """What errors call it."""
     mime: str | None = None
+    """The type that the source claimed, if it claimed one."""
 
 
 def decode_image(
@@ -102,42 +56,35 @@ def decode_image(
     check_pixels: CheckPixels | None = None,
     known: KnownImages | None = None,
 ) -> LoadedImage:
-    """Decode the first frame of an image file; see `load_image` for the options.
-
-    Raises:
-        UnsupportedFormat: not one of the six formats.
-        BadEncoding: the bytes are not of the claimed type.
-        CorruptImage: empty, truncated or damaged.
-        ImageTooLarge: too many pixels, frames or metadata.
-        BadDimensions: no pixels.
-    """
+    """Decode the first frame of an image file; see `load_image` for the options and errors."""
     data, name = encoded.data, encoded.name
     digest = hashlib.sha256(data).hexdigest()
     facts = known.get(digest, policy) if known is not None else None
-    kind = facts.format if facts else _identify(data, name)
-    _check_mime(encoded.mime, kind, name)
+    kind = facts.format if facts else identify(data, name)
+    mimes = FORMATS[kind].mime
+    if encoded.mime is not None and encoded.mime not in mimes:
+        raise BadEncoding(
+            f"{name} claims to be {encoded.mime[:60]!r} but holds a {kind} image",
+            f"Declare it as {mimes[0]}.",
+        )
 
-    def decode(image: ImageFile.ImageFile) -> Image.Image:
+    def decode(image: ImageFile.ImageFile) -> tuple[Image.Image, Size | None]:
+        """The pixels, and the image's full size if it was reduced."""
+        reduced_from = _reduce(image, reduce_to)
         if check_pixels is not None:
             check_pixels(image.size)
-        return picture_to_rgb(image, policy, name)
+        return picture_to_rgb(image, policy, name), reduced_from
 
-    def decode_again() -> Image.Image:
-        """Decode a file that has passed all other checks before."""
-        image = _open(data, kind, name)
-        _reduce(image, reduce_to)
-        return decode(image)
-
-    if facts is not None:
-        return LoadedImage(decode_again, digest, facts.size, kind, facts.frames, facts.is_blank)
-    if kind == "PNG":
-        check_png_chunks(data, policy, name)
+    if facts is not None:  # it has passed all other checks before
+        return LoadedImage(lambda: decode(_open(data, kind, name))[0], digest, *facts)
+    check = FORMATS[kind].check
+    if check is not None:
+        check(data, policy, name)
     image = _open(data, kind, name)
     check_size(image.size, policy, name)
     frames = _count_frames(image, data, kind, policy, name)
-    reduced = _reduce(image, reduce_to)
-    pixels = decode(image)
-    loaded = LoadedImage(pixels, digest, reduced or pixels.size, kind, frames)
+    pixels, reduced_from = decode(image)
+    loaded = LoadedImage(pixels, digest, reduced_from or pixels.size, kind, frames)
     if known is not None:
         known.put(digest, policy, ImageFacts(loaded.size, kind, frames, loaded.is_blank))
     return loaded
@@ -160,33 +107,12 @@ def _reduce(image: ImageFile.ImageFile, reduce_to: ReduceTo | None) -> Size | No
     return upright
 
 
-def _check_mime(mime: str | None, kind: str, name: str) -> None:
-    if mime is not None and _MIME.get(mime) != kind:
-        raise BadEncoding(
-            f"{name} claims to be {mime[:60]!r} but holds a {kind} image",
-            f"Declare it as image/{kind.lower()}.",
-        )
-
-
-def _identify(data: bytes, name: str) -> str:
-    if not data:
-        raise CorruptImage(f"{name} is empty", _DAMAGED)
-    for magic, kind in _MAGIC:
-        if data.startswith(magic):
-            return kind
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if any(magic.startswith(data) for magic in (*(m for m, _ in _MAGIC), b"RIFF")):
-        raise CorruptImage(f"{name} ends after {len(data)} bytes", _DAMAGED)
-    raise UnsupportedFormat(f"{name} is not an image of a supported format", _FORMATS)
-
-
 def _open(data: bytes, kind: str, name: str) -> ImageFile.ImageFile:
     """Parse the header; no pixel is decoded yet."""
     try:
-        return _READERS[kind](BytesIO(data))
+        return FORMATS[kind].read(BytesIO(data))
     except (MemoryError, Image.DecompressionBombError) as error:
-        raise ImageTooLarge(f"{name} needs too much memory ({kind})", _DAMAGED) from error
+        raise ImageTooLarge(f"{name} needs too much memory ({kind})", DAMAGED) from error
     except Exception as error:  # Pillow's readers raise whatever the damage led to
         raise _open_error(error, kind, name) from error
 
@@ -194,19 +120,23 @@ def _open(data: bytes, kind: str, name: str) -> ImageFile.ImageFile:
 def _open_error(error: Exception, kind: str, name: str) -> Exception:
     message = str(error)
     if "too large" in message.lower() or "too much memory" in message.lower():
-        return ImageTooLarge(f"{name} holds too much metadata ({message})", _DAMAGED)
+        return ImageTooLarge(f"{name} holds too much metadata ({message})", DAMAGED)
     if message == "not identified by this driver":  # ImageFile: no mode, or a side of 0
-        return BadDimensions(f"{name} has no pixels ({kind} with an empty size)", _DAMAGED)
+        return BadDimensions(f"{name} has no pixels ({kind} with an empty size)", DAMAGED)
     if isinstance(error.__cause__, (IndexError, TypeError, KeyError, EOFError, struct.error)):
         message = "its header is incomplete or wrong"  # ImageFile wraps these as SyntaxError
-    return CorruptImage(f"{name} is a damaged {kind} file ({message})", _DAMAGED)
+    return CorruptImage(f"{name} is a damaged {kind} file ({message})", DAMAGED)
 
 
 def _count_frames(
     image: ImageFile.ImageFile, data: bytes, kind: str, policy: ImagePolicy, name: str
 ) -> int:
+    count = FORMATS[kind].count_frames
     try:
-        frames = count_frames(image, data, kind, policy.max_frames)
+        if count is not None:
+            frames = count(data, policy.max_frames)
+        else:
+            frames = max(1, int(getattr(image, "n_frames", 1)))
     except Exception as error:  # as in _open
         raise _open_error(error, kind, name) from error
     if frames > policy.max_frames:

@@ -8,14 +8,12 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from ..errors import BadEncoding
+from .formats import base64_starts
 from .policy import ImagePolicy
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]{0,30})://")
 _DATA = re.compile(r"\s*data:", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
-_BASE64_STARTS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "Qk", "SUkqA", "TU0AK")
-"""How PNG, JPEG, WEBP, GIF, BMP and TIFF files begin in base64."""
-
 _LONG = 64
 _SHORT = 32
 _LOOKED_AT = 4096
@@ -44,16 +42,14 @@ def is_plausible_base64(text: str) -> bool:
     in_alphabet = _BASE64.fullmatch(text[:_LOOKED_AT]) is not None
     if in_alphabet and len(text) >= _LONG:
         return True
-    starts = text.lstrip()[:16].startswith(_BASE64_STARTS)
+    starts = text.lstrip().startswith(base64_starts())
     return starts and len(text) >= _SHORT and (in_alphabet or "." not in text)
 
 
 def decode_base64(text: str, policy: ImagePolicy, name: str) -> bytes:
     """Decode standard base64 (RFC 4648 section 4) with its padding; line breaks are allowed.
 
-    Raises:
-        ImageTooLarge: more than `policy.max_bytes` after decoding; found before decoding.
-        BadEncoding: a character outside the alphabet, or wrong padding.
+    The size is checked before decoding.
     """
     spaces = sum(text.count(space) for space in " \n\r\t")
     _check_size((len(text) - spaces) * 3 // 4 - 2, policy, name)
@@ -61,8 +57,10 @@ def decode_base64(text: str, policy: ImagePolicy, name: str) -> bytes:
     try:
         data = base64.b64decode(compact.encode("ascii"), validate=True)
     except (binascii.Error, ValueError) as error:
+        outside = isinstance(error, UnicodeError)
+        what = "characters outside base64" if outside else str(error).lower()
         raise BadEncoding(
-            f"{name} {abbreviate(compact)!r} is not valid base64 ({_plain(error)})",
+            f"{name} {abbreviate(compact)!r} is not valid base64 ({what})",
             "Encode the file with standard base64 and keep the '=' padding.",
         ) from None
     _check_size(len(data), policy, name)
@@ -72,12 +70,7 @@ def decode_base64(text: str, policy: ImagePolicy, name: str) -> bytes:
 def decode_data_uri(text: str, policy: ImagePolicy) -> tuple[bytes, str | None]:
     """Decode `data:[mime][;parameter][;base64],payload` (RFC 2397).
 
-    Returns:
-        The bytes and the lower-case MIME type, None when the URI names none.
-
-    Raises:
-        ImageTooLarge: more than `policy.max_bytes` after decoding; found before decoding.
-        BadEncoding: no comma, or a payload that does not decode.
+    Returns the bytes and the lower-case MIME type, None when the URI names none.
     """
     header, comma, payload = text.lstrip()[len("data:") :].partition(",")
     if not comma:
@@ -101,7 +94,3 @@ def decode_data_uri(text: str, policy: ImagePolicy) -> tuple[bytes, str | None]:
 def _check_size(size: int, policy: ImagePolicy, name: str) -> None:
     if size > policy.max_bytes:
         raise policy.too_many_bytes(f"{name} has about {size:,} bytes")
-
-
-def _plain(error: ValueError) -> str:
-    return "characters outside base64" if isinstance(error, UnicodeError) else str(error).lower()

@@ -12,8 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import closing
-from queue import Empty, SimpleQueue
+from concurrent import futures
 from typing import Any
 
 import httpcore2
@@ -25,19 +24,12 @@ from .encodings import abbreviate
 from .policy import ImagePolicy
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol, OSError)
 _RETRY = "Check the URL, or download the file and pass its path."
 
 
 def fetch_url(url: str, policy: ImagePolicy) -> bytes:
-    """Download an image.
-
-    Raises:
-        UrlNotAllowed: not a URL, another scheme, a URL with a user name or password, forbidden by
-            the policy, or (`policy.public_addresses_only`) not on the public web.
-        FetchFailed: an HTTP error (with its status), too many redirects, or a broken answer.
-        FetchTimeout: not complete within `policy.url_timeout` seconds.
-        ImageTooLarge: more than `policy.max_bytes`.
-    """
+    """Download an image; raises as `load_image`."""
     name = abbreviate(url, 200)
     if not policy.allow_urls:
         raise UrlNotAllowed(f"fetching {name!r} is switched off", "Pass a file or its bytes.")
@@ -45,20 +37,14 @@ def fetch_url(url: str, policy: ImagePolicy) -> bytes:
     current = _parse(url, name)
     try:
         for _ in range(policy.max_redirects + 1):
-            pool = httpcore2.ConnectionPool(network_backend=_Network(deadline, policy))
-            with closing(pool):
+            with httpcore2.ConnectionPool(network_backend=_Network(deadline, policy)) as pool:
                 answer = _get(pool, current, policy, name)
             if isinstance(answer, bytes):
                 return answer
             current = _parse(answer, name, current)
     except httpcore2.TimeoutException as error:
         raise deadline.error() from error
-    except (
-        httpcore2.NetworkError,
-        httpcore2.ProtocolError,
-        httpcore2.UnsupportedProtocol,
-        OSError,
-    ) as error:
+    except _BROKEN as error:
         raise FetchFailed(f"{name!r} could not be fetched ({error})", _RETRY) from error
     raise FetchFailed(f"{name!r} redirects more than {policy.max_redirects} times", _RETRY)
 
@@ -75,9 +61,7 @@ def _parse(url: str, name: str, base: httpx2.URL | None = None) -> httpx2.URL:
     if not parsed.host or not (parsed.port is None or 0 < parsed.port < 65536):
         raise UrlNotAllowed(f"{name!r} has no host, or an impossible port", _RETRY)
     if parsed.userinfo:
-        raise UrlNotAllowed(
-            "the URL carries a user name or password", "Remove the part before '@'."
-        )
+        raise UrlNotAllowed("the URL carries a user name or password", "Remove what is before '@'.")
     return parsed
 
 
@@ -174,22 +158,19 @@ class _Network(httpcore2.NetworkBackend):
     def _look_up(self, host: str, port: int) -> list[Address]:
         """The host's addresses, in a thread because the system's resolver has no timeout."""
         lookup = resolve_public if self._policy.public_addresses_only else resolve
-        outcome: SimpleQueue[list[Address] | InputError] = SimpleQueue()
+        found: futures.Future[list[Address]] = futures.Future()
 
         def look_up() -> None:
             try:
-                outcome.put(lookup(host, port))
+                found.set_result(lookup(host, port))
             except InputError as error:
-                outcome.put(error)
+                found.set_exception(error)
 
         threading.Thread(target=look_up, name="smolvlm-resolver", daemon=True).start()
         try:
-            found = outcome.get(timeout=self._deadline.left())
-        except Empty:
+            return found.result(self._deadline.left())
+        except futures.TimeoutError:
             raise self._deadline.error() from None
-        if isinstance(found, InputError):
-            raise found
-        return found
 
 
 class _Stream(httpcore2.NetworkStream):
@@ -207,10 +188,7 @@ class _Stream(httpcore2.NetworkStream):
         self._stream.close()
 
     def start_tls(
-        self,
-        ssl_context: Any,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
         stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
         return _Stream(stream, self._deadline)

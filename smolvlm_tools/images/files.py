@@ -26,25 +26,17 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
 
     Kind, size and place are checked on the open descriptor, so swapping the path between check and
     read does not help. Outside the roots the error is the same whether or not a file exists.
-
-    Raises:
-        ImageNotFound: there is nothing at the path.
-        PathNotAllowed: outside `policy.allowed_roots`, not a regular file, or not readable.
-        ImageTooLarge: over the byte cap.
-        CorruptImage: the file is empty, or the disk failed.
     """
     name = abbreviate(path, 200)
     if "\0" in path:
         raise PathNotAllowed(f"{name!r} contains a NUL character", "Pass a plain file path.")
-    roots = _resolve_roots(policy)
+    allowed = policy.allowed_roots
+    roots = None if allowed is None else [Path(os.path.realpath(root)) for root in allowed]
     try:
         _check_inside(os.path.realpath(path), roots, name)
         _check_kind(os.stat(path), name)  # opening a device can already act on it
         descriptor = os.open(path, _OPEN_FLAGS)
-    except OSError as error:
-        raise _os_error(error, name) from error
-    with os.fdopen(descriptor, "rb") as file:
-        try:
+        with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             _check_kind(status, name)
             if roots is not None:
@@ -55,20 +47,14 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
             if status.st_size > policy.max_bytes:
                 raise policy.too_many_bytes(f"{name!r} has {status.st_size:,} bytes")
             data = file.read(policy.max_bytes + 1)
-        except OSError as error:
-            raise _os_error(error, name) from error
+    except OSError as error:
+        raise _os_error(error, name) from error
     if len(data) > policy.max_bytes:
         raise policy.too_many_bytes(f"{name!r} grew while it was read")
     return data
 
 
-def _resolve_roots(policy: ImagePolicy) -> tuple[Path, ...] | None:
-    if policy.allowed_roots is None:
-        return None
-    return tuple(Path(os.path.realpath(root)) for root in policy.allowed_roots)
-
-
-def _check_inside(resolved: str, roots: tuple[Path, ...] | None, name: str) -> None:
+def _check_inside(resolved: str, roots: list[Path] | None, name: str) -> None:
     # is_relative_to compares whole components: /img-evil is not inside /img.
     if roots is not None and not any(Path(resolved).is_relative_to(root) for root in roots):
         raise PathNotAllowed(

@@ -1,10 +1,12 @@
-"""How many frames and metadata chunks a file has, counted without decoding."""
+"""How many frames and metadata chunks a file has, counted without decoding.
+
+GIF and TIFF files do not state the number of frames. Pillow would seek through every one in Python,
+so their blocks are walked here.
+"""
 
 from __future__ import annotations
 
 import struct
-
-from PIL import ImageFile
 
 from ..errors import ImageTooLarge
 from .policy import ImagePolicy
@@ -18,9 +20,6 @@ def check_png_chunks(data: bytes, policy: ImagePolicy, name: str) -> None:
 
     Layout: https://www.w3.org/TR/png-3/#5Chunk-layout, length, type, data, CRC; a lower-case
     first letter marks an ancillary chunk.
-
-    Raises:
-        ImageTooLarge: more than `policy.max_metadata_chunks` ancillary ones.
     """
     offset, chunks, ancillary = 8, 0, 0
     while offset + 8 <= len(data):
@@ -37,20 +36,7 @@ def check_png_chunks(data: bytes, policy: ImagePolicy, name: str) -> None:
         offset += 12 + length
 
 
-def count_frames(image: ImageFile.ImageFile, data: bytes, kind: str, limit: int) -> int:
-    """Frames of an opened image, counted up to `limit + 1`.
-
-    GIF and TIFF files do not state the number. Pillow would seek through every frame in Python, so
-    their blocks are walked here.
-    """
-    if kind == "GIF":
-        return _count_gif_frames(data, limit)
-    if kind == "TIFF":
-        return _count_tiff_pages(data, limit)
-    return max(1, int(getattr(image, "n_frames", 1)))
-
-
-def _count_gif_frames(data: bytes, limit: int) -> int:
+def count_gif_frames(data: bytes, limit: int) -> int:
     """Walk the blocks of https://www.w3.org/Graphics/GIF/spec-gif89a.txt."""
     offset = 13 + _colour_table_size(data[10])
     frames = 0
@@ -77,7 +63,7 @@ def _skip_sub_blocks(data: bytes, offset: int) -> int:
     return offset + 1
 
 
-def _count_tiff_pages(data: bytes, limit: int) -> int:
+def count_tiff_pages(data: bytes, limit: int) -> int:
     """Follow the chain of image file directories (TIFF 6.0, section 2); a loop ends it."""
     order = "<" if data[:2] == b"II" else ">"
     big = struct.unpack_from(order + "H", data, 2)[0] == 43

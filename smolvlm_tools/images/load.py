@@ -11,13 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import (
-    BadEncoding,
-    CorruptImage,
-    ImageNotFound,
-    UnsupportedFormat,
-    UrlNotAllowed,
-)
+from ..errors import BadEncoding, CorruptImage, ImageNotFound, UnsupportedFormat, UrlNotAllowed
 from .arrays import array_to_rgb
 from .colour import picture_to_rgb
 from .container import CheckPixels, EncodedImage, ReduceTo, decode_image
@@ -80,61 +74,50 @@ def load_image(
     )
 
 
-def read_image(source: ImageSource, policy: ImagePolicy) -> EncodedImage:
-    """Read the bytes of any source except PIL images and arrays, without decoding them.
-
-    Raises:
-        InputError: see `load_image`.
-    """
-    return EncodedImage(*_read(source, policy))
-
-
 def _from_picture(pixels: Image.Image) -> LoadedImage:
     digest = hashlib.sha256(f"RGB {pixels.width}x{pixels.height} ".encode())
     digest.update(pixels.tobytes())
     return LoadedImage(pixels, digest.hexdigest(), pixels.size)
 
 
-def _read(source: object, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
-    """Encoded bytes, their name in errors, and the MIME type that was claimed for them."""
+def read_image(source: ImageSource, policy: ImagePolicy) -> EncodedImage:
+    """Read any source except PIL images and arrays, without decoding it; raises as `load_image`."""
     if isinstance(source, str):
         return _read_text(source, policy)
     if isinstance(source, (bytes, bytearray, memoryview)):
         view = memoryview(cast("bytes", source))
         if view.nbytes > policy.max_bytes:
             raise policy.too_many_bytes(f"the image has {view.nbytes:,} bytes")
-        return view.tobytes(), "the image", None
+        return EncodedImage(view.tobytes(), "the image")
     if isinstance(source, os.PathLike):
-        path = cast("os.PathLike[Any]", source).__fspath__()
-        if isinstance(path, bytes):
-            path = os.fsdecode(path)
-        return read_file(path, policy), _quote(path), None
+        path = os.fsdecode(source)
+        return EncodedImage(read_file(path, policy), _quote(path))
     if callable(getattr(source, "read", None)):
-        return _read_stream(cast("_Reader", source), policy), "the file object", None
+        return EncodedImage(_read_stream(cast("_Reader", source), policy), "the file object")
     raise UnsupportedFormat(f"a {type(source).__name__} is not an image source", _ACCEPTED)
 
 
-def _read_text(text: str, policy: ImagePolicy) -> tuple[bytes, str, str | None]:
+def _read_text(text: str, policy: ImagePolicy) -> EncodedImage:
     scheme = url_scheme(text)
     if scheme == "data":
         data, mime = decode_data_uri(text, policy)
-        return data, "the data URI", mime
+        return EncodedImage(data, "the data URI", mime)
     if scheme in ("http", "https"):
         from .fetch import fetch_url  # loads the HTTP client
 
-        return fetch_url(text, policy), _quote(text), None
+        return EncodedImage(fetch_url(text, policy), _quote(text))
     if scheme == "file":
-        return read_file(_file_url_path(text), policy), _quote(text), None
+        return EncodedImage(read_file(_file_url_path(text), policy), _quote(text))
     if scheme is not None:
         raise UrlNotAllowed(
             f"{abbreviate(text)!r} has the scheme {scheme!r}", "Only http and https are fetched."
         )
     short = len(text) <= _LONGEST_PATH
     if is_plausible_base64(text) and not (short and os.path.exists(text)):
-        return decode_base64(text, policy, "the base64 text"), "the base64 text", None
+        return EncodedImage(decode_base64(text, policy, "the base64 text"), "the base64 text")
     if not text.strip() or not short:
         raise ImageNotFound(f"{abbreviate(text)!r} is not a path to an image", _ACCEPTED)
-    return read_file(text, policy), _quote(text), None
+    return EncodedImage(read_file(text, policy), _quote(text))
 
 
 def _quote(name: str) -> str:
@@ -159,24 +142,20 @@ class _Reader(Protocol):
 
 
 def _read_stream(stream: _Reader, policy: ImagePolicy) -> bytes:
-    parts: list[bytes] = []
-    missing = policy.max_bytes + 1
-    while missing > 0:
+    data = bytearray()
+    while len(data) <= policy.max_bytes:
         try:
-            part = stream.read(missing)
+            part = stream.read(policy.max_bytes + 1 - len(data))
         except (OSError, ValueError, EOFError) as error:
             raise CorruptImage(
                 f"the file object could not be read ({error})", "Pass a binary file that is open."
             ) from error
         if not part:
-            break
+            return bytes(data)
         if not isinstance(part, (bytes, bytearray, memoryview)):
             raise BadEncoding(
                 f"the file object returns {type(part).__name__}, not bytes",
                 'Open the file in binary mode: open(path, "rb").',
             )
-        parts.append(bytes(part))
-        missing -= len(part)
-    if missing <= 0:
-        raise policy.too_many_bytes("the file object holds more than is read")
-    return b"".join(parts)
+        data += part
+    raise policy.too_many_bytes("the file object holds more than is read")

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from PIL import Image
 
@@ -16,16 +16,8 @@ BLANK_LEVELS = 8
 """Largest difference within a channel, of 256 levels, that still counts as blank."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What is known about an encoded image after it was decoded.
-
-    Attributes:
-        size: (width, height) in pixels, upright.
-        format: PNG, JPEG, WEBP, GIF, BMP or TIFF.
-        frames: frames or pages in the source, of which the first is decoded.
-        is_blank: see `LoadedImage.is_blank`.
-    """
+class ImageFacts(NamedTuple):
+    """What `LoadedImage` tells about an encoded image."""
 
     size: tuple[int, int]
     format: str
@@ -33,6 +25,7 @@ class ImageFacts:
     is_blank: bool
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class LoadedImage:
     """An upright RGB image and what is known about its source.
 
@@ -40,27 +33,16 @@ class LoadedImage:
         sha256: hex digest of the encoded source bytes. For PIL and numpy sources, which have
             none, of the resulting RGB pixels preceded by mode and size.
         size: (width, height) in pixels of the source, upright; `pixels` may have fewer.
-        format: PNG, JPEG, WEBP, GIF, BMP or TIFF; None for PIL and numpy sources.
+        format: one of `formats.FORMATS`; None for PIL and numpy sources.
         frames: frames or pages in the source, of which `pixels` is the first.
     """
 
-    __slots__ = ("_is_blank", "_pixels", "format", "frames", "sha256", "size")
-
-    def __init__(
-        self,
-        pixels: Image.Image | Callable[[], Image.Image],
-        sha256: str,
-        size: tuple[int, int],
-        format: str | None = None,
-        frames: int = 1,
-        is_blank: bool | None = None,
-    ) -> None:
-        self._pixels = pixels
-        self.sha256 = sha256
-        self.size = size
-        self.format = format
-        self.frames = frames
-        self._is_blank = is_blank
+    _pixels: Image.Image | Callable[[], Image.Image]
+    sha256: str
+    size: tuple[int, int]
+    format: str | None = None
+    frames: int = 1
+    _is_blank: bool | None = None
 
     @property
     def pixels(self) -> Image.Image:

@@ -19,7 +19,7 @@ def trim_heap() -> None:
     glibc keeps freed memory once large blocks such as images and tiles have come and gone;
     `malloc_trim` takes a few milliseconds. Does nothing with another C library.
     """
-    trim = _malloc_function("malloc_trim")
+    trim = libc_function("malloc_trim")
     if trim is not None:
         trim(0)
 
@@ -31,14 +31,14 @@ def give_back_large_blocks() -> None:
     then keeps twice as much at the top of the heap: 30 to 50 MB that are unused unless a later
     stage happens to need them. Applies to the whole process from now on.
     """
-    adjust = _malloc_function("mallopt")
+    adjust = libc_function("mallopt")
     if adjust is not None:
         adjust(M_MMAP_THRESHOLD, LARGE)
 
 
 @functools.cache
-def _malloc_function(name: str) -> Callable[..., int] | None:
-    """A function of glibc; None with another C library."""
+def libc_function(name: str) -> Callable[..., int] | None:
+    """A function of the C library; None where it lacks it."""
     try:
         return getattr(ctypes.CDLL(None), name)
     except (AttributeError, OSError, TypeError):  # musl, macOS; Windows refuses None

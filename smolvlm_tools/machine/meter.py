@@ -9,31 +9,21 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 SAMPLE_SECONDS = 0.005
+THREAD = "smolvlm-memory"
 
 
 class HighWaterMark(Protocol):
-    """Remembers the most memory in use since `reset`."""
+    """Bytes in use now, and the peak since the last `reset`; `rest` ends measuring until then."""
 
-    def now(self) -> int:
-        """Bytes in use."""
-        ...
-
-    def peak(self) -> int:
-        """Most bytes in use since the last `reset`."""
-        ...
-
-    def reset(self) -> None:
-        """Start over from what is in use now."""
-        ...
-
-    def rest(self) -> None:
-        """Stop measuring until the next `reset`."""
-        ...
+    def now(self) -> int: ...
+    def peak(self) -> int: ...
+    def reset(self) -> None: ...
+    def rest(self) -> None: ...
 
 
 class Meter:
@@ -45,11 +35,9 @@ class Meter:
         self._open: dict[Span, int] = {}
 
     def now(self) -> int:
-        """Bytes in use."""
         return self._mark.now()
 
     def start(self) -> Span:
-        """Begin a span."""
         with self._lock:
             self._note()
             self._mark.reset()
@@ -109,15 +97,13 @@ class LinuxProcess:
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
-class Sampled(ABC):
-    """A mark for systems without one that can be reset: samples every `SAMPLE_SECONDS`."""
+class Sampled:
+    """A mark for systems without one that can be reset: calls `now` every `SAMPLE_SECONDS`."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.now = now
         self._peak = 0
         self._stop: threading.Event | None = None
-
-    @abstractmethod
-    def now(self) -> int: ...
 
     def peak(self) -> int:
         return max(self._peak, self.now())
@@ -125,10 +111,8 @@ class Sampled(ABC):
     def reset(self) -> None:
         self._peak = self.now()
         if self._stop is None:
-            self._stop = threading.Event()
-            threading.Thread(
-                target=self._watch, args=(self._stop,), name="smolvlm-memory", daemon=True
-            ).start()
+            stop = self._stop = threading.Event()
+            threading.Thread(target=self._watch, args=(stop,), name=THREAD, daemon=True).start()
 
     def rest(self) -> None:
         if self._stop is not None:
@@ -143,24 +127,21 @@ class Sampled(ABC):
 class SampledLinuxProcess(Sampled):
     """For Linux where the kernel's mark cannot be reset, as in some sandboxes."""
 
-    def now(self) -> int:
-        return LinuxProcess().now()
+    def __init__(self) -> None:
+        super().__init__(LinuxProcess().now)
 
 
-class SampledProcess(Sampled):
-    """For macOS and Windows, by psutil."""
+def _resident_bytes() -> int:
+    import psutil  # on macOS and Windows
 
-    def now(self) -> int:
-        import psutil
-
-        return int(psutil.Process().memory_info().rss)
+    return int(psutil.Process().memory_info().rss)
 
 
 @functools.cache
 def resident() -> Meter:
     """The meter of this process's resident memory, libraries and mapped weights included."""
     if not sys.platform.startswith("linux"):
-        return Meter(SampledProcess())
+        return Meter(Sampled(_resident_bytes))
     mark = LinuxProcess()
     try:
         mark.reset()

@@ -1,22 +1,32 @@
-"""Tells images and documents apart, and opens their pages."""
+"""Opens the pages of images and documents; a new document format is one entry of `SOURCES`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from io import BytesIO
+from typing import NamedTuple
 
-from PIL.TiffImagePlugin import TiffImageFile
-
-from ..errors import BadOptions, CorruptImage, ImageTooLarge
-from ..images import EncodedImage, ImagePolicy, ImageSource, decode_image, read_image
-from ..images.colour import picture_to_rgb
-from .page import Page, Pages, as_page
+from ..errors import BadOptions, ImageTooLarge
+from ..images import EncodedImage, ImagePolicy, ImageSource, read_image
+from .page import Page, Pages
 from .pdf import is_pdf, pdf_pages
+from .picture import picture_pages
 
 LONGEST_EDGE = 2048
 """Pixels along the longer side of a rendered page: as many as SmolVLM's finest grid has."""
 
 MAX_PAGES = 1_000
+
+
+class PageSource(NamedTuple):
+    """A kind of file that has pages."""
+
+    recognises: Callable[[bytes], bool]
+    open: Callable[[EncodedImage, ImagePolicy, str | None, int], Pages]
+    """From a file, the policy, the password and the longest edge of a rendered page."""
+
+
+SOURCES = [PageSource(is_pdf, pdf_pages)]
+"""The first that recognises a file opens it; any other file is taken for an image."""
 
 
 def open_pages(
@@ -46,10 +56,12 @@ def open_pages(
     if not 1 <= longest_edge <= 16_384:
         raise BadOptions(f"longest_edge={longest_edge} is out of range", "Use 1 to 16384 pixels.")
     encoded = read_image(source, policy)
-    if is_pdf(encoded.data):
-        pages = pdf_pages(encoded, policy, password, longest_edge)
+    for kind in SOURCES:
+        if kind.recognises(encoded.data):
+            pages = kind.open(encoded, policy, password, longest_edge)
+            break
     else:
-        pages = _image_pages(encoded, policy)
+        pages = picture_pages(encoded, policy)
     if len(pages) > max_pages:
         pages.close()
         raise ImageTooLarge(
@@ -72,26 +84,3 @@ def read_pages(
         source, policy, password=password, longest_edge=longest_edge, max_pages=max_pages
     ) as pages:
         yield from pages
-
-
-def _image_pages(encoded: EncodedImage, policy: ImagePolicy) -> Pages:
-    image = decode_image(encoded, policy)
-    kind, (width, height) = str(image.format), image.size
-    mime = f"image/{kind.lower()}"
-    if kind == "TIFF" and image.frames > 1:
-        return Pages(image.frames, _tiff_reader(encoded, policy, image.frames))
-    page = Page(1, 1, encoded.data, mime, image.sha256, width, height, image.frames)
-    return Pages(1, lambda number: page)
-
-
-def _tiff_reader(encoded: EncodedImage, policy: ImagePolicy, total: int) -> Callable[[int], Page]:
-    def read(number: int) -> Page:
-        name = f"page {number} of {encoded.name}"
-        try:
-            file = TiffImageFile(BytesIO(encoded.data))
-            file.seek(number - 1)
-        except Exception as error:  # Pillow's readers raise whatever the damage led to
-            raise CorruptImage(f"{name} is damaged ({error})", "Save the file again.") from error
-        return as_page(number, total, picture_to_rgb(file, policy, name))
-
-    return read

@@ -10,23 +10,18 @@ from __future__ import annotations
 import re
 import threading
 import zlib
+from contextlib import closing
 from typing import Any
 
 from PIL import Image
 
-from ..errors import (
-    BackendUnavailable,
-    BadEncoding,
-    CorruptImage,
-    ImageTooLarge,
-    PasswordRequired,
-)
+from ..errors import BackendUnavailable, BadEncoding, CorruptImage, ImageTooLarge, PasswordRequired
 from ..images import EncodedImage, ImagePolicy
+from ..images.formats import magic_numbers
 from .page import Page, Pages, as_page
 
 _PDF_HEADER = b"%PDF-"
 _HEADER_WITHIN = 1024  # ISO 32000-1, annex H, note 13
-_IMAGE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II", b"MM", b"BM", b"RIFF")
 _PASSWORD_NEEDED = 4  # FPDF_ERR_PASSWORD
 _STREAM = re.compile(rb"stream\r?\n")  # a look-behind here would take five times as long
 _DEFLATED_AT_ONCE, _INFLATED_AT_ONCE = 1 << 16, 1 << 20
@@ -36,7 +31,7 @@ _PDFIUM = threading.RLock()
 
 def is_pdf(data: bytes) -> bool:
     """Whether a file is a PDF document, and not an image with one inside."""
-    return _PDF_HEADER in data[:_HEADER_WITHIN] and not data.startswith(_IMAGE_STARTS)
+    return _PDF_HEADER in data[:_HEADER_WITHIN] and not data.startswith(magic_numbers())
 
 
 def pdf_pages(
@@ -56,7 +51,14 @@ def pdf_pages(
             document.init_forms()
             total = len(document)
         except pdfium.PdfiumError as error:
-            raise _open_error(error, encoded.name, password) from error
+            if error.err_code == _PASSWORD_NEEDED:
+                what = "is encrypted" if password is None else "does not open with that password"
+                raise PasswordRequired(
+                    f"{encoded.name} {what}", "Pass the document's password."
+                ) from error
+            raise CorruptImage(
+                f"{encoded.name} is a damaged PDF document ({error})", "Save the document again."
+            ) from error
 
     def read(number: int) -> Page:
         with _PDFIUM:
@@ -77,15 +79,10 @@ def pdf_pages(
 
 
 def _render(document: Any, index: int, longest_edge: int) -> Image.Image:
-    page = document[index]
-    try:
-        bitmap = page.render(scale=longest_edge / max(page.get_size()), rev_byteorder=True)
-        try:
+    with closing(document[index]) as page:
+        scale = longest_edge / max(page.get_size())
+        with closing(page.render(scale=scale, rev_byteorder=True)) as bitmap:
             return bitmap.to_pil().convert("RGB").copy()  # the buffer is PDFium's own
-        finally:
-            bitmap.close()
-    finally:
-        page.close()
 
 
 def _check_inflated(encoded: EncodedImage, policy: ImagePolicy) -> None:
@@ -118,13 +115,6 @@ def _inflates_to_more(data: bytes, start: int, limit: int) -> bool:
     except zlib.error:
         return False  # something else, or damaged: PDFium deals with it
     return size > limit
-
-
-def _open_error(error: Any, name: str, password: str | None) -> Exception:
-    if error.err_code == _PASSWORD_NEEDED:
-        what = "is encrypted" if password is None else "does not open with that password"
-        return PasswordRequired(f"{name} {what}", "Pass the document's password.")
-    return CorruptImage(f"{name} is a damaged PDF document ({error})", "Save the document again.")
 
 
 def _import_pdfium() -> Any:
