@@ -6,10 +6,11 @@ import asyncio
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
 from ..errors import Cancelled
+from ..machine.closing import Closing
 from ..types import StreamChunk, VisionResult
 
 Item: TypeAlias = StreamChunk | BaseException
@@ -73,7 +74,7 @@ class _CallersEnd:
         return self._result
 
 
-class ReplyStream(_CallersEnd, Iterator[StreamChunk], AbstractContextManager["ReplyStream"]):
+class ReplyStream(_CallersEnd, Iterator[StreamChunk], Closing):
     """The chunks of one reply as they come; closing or dropping it stops the decoding.
 
     A context manager. To be iterated by one thread at a time.
@@ -98,9 +99,6 @@ class ReplyStream(_CallersEnd, Iterator[StreamChunk], AbstractContextManager["Re
             for _ in self:
                 pass
         return self._finished()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class AsyncReplyStream(

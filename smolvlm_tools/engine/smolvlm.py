@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from ..backends.base import AnyBackend
 from ..backends.choose import check_names
@@ -14,6 +13,7 @@ from ..checkpoint import Checkpoint
 from ..constraints.answers import parse_answer
 from ..constraints.compiler import Compiled
 from ..images import ImagePolicy
+from ..machine.closing import Closing
 from ..memory.plan import LoadPlan
 from ..prompt.request import Request, RequestOptions, make_request
 from ..prompt.resolution import check_resolution
@@ -27,7 +27,7 @@ from .reply import Channel
 from .worker import Worker
 
 
-class SmolVLM(Conversations):
+class SmolVLM(Conversations, Closing):
     """A loaded SmolVLM: images and text in, text out.
 
     Safe to call from many threads: one worker prepares the requests in their order and decodes
@@ -184,17 +184,6 @@ class SmolVLM(Conversations):
         """Stop the running requests, refuse the waiting ones and free the weights."""
         self._worker.close()
         self._pipeline.close()
-
-    def __enter__(self) -> SmolVLM:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         backend = self._pipeline.backend
