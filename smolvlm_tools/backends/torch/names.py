@@ -18,8 +18,7 @@ from collections.abc import Mapping
 
 from ...machine.cpu import CpuFeatures
 from ..precision import Precision, read_parts
-from .formats.floats import Float
-from .formats.registry import FORMATS
+from .formats.registry import FORMATS, Float
 
 COMPONENTS = ("vision", "connector", "decoder", "lm_head")
 

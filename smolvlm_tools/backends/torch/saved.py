@@ -13,8 +13,7 @@ from typing import Any
 
 from ...errors import BadOptions, ModelInvalid
 from ..precision import Precision
-from .formats.bitsandbytes_sizes import THRESHOLD
-from .formats.registry import FORMATS
+from .formats.registry import FORMATS, THRESHOLD
 from .names import COMPONENTS, FLOATS, describe_kinds, library_of, parse_kinds
 
 KEY, OURS, VERSION = "quantization_config", "smolvlm_tools", 1

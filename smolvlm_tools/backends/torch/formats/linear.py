@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from ..names import library_of
 from ..plan import WEIGHTS, Plan
 from .choose import format_of, quantize_weight, typed_errors
-from .floats import EXPANDED, EXPANDED_FOR_FEW
 from .matrix import Joined, Matrix, Stored
-from .packed_sizes import FEW_ROWS
+from .registry import EXPANDED, EXPANDED_FOR_FEW, FEW_ROWS
 
 
 def make_matrix(

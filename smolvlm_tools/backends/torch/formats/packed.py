@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from .matrix import Layout, Matrix, Stored, row_slices
-from .packed_sizes import BLOCK, FEW_ROWS, GROUP
+from .registry import BLOCK, FEW_ROWS, GROUP
 
 SMALLEST_SCALE = 1e-30
 """The scale of a row or group of zeros."""
