@@ -194,11 +194,7 @@ _blocks: dict[str, int] = {}
 
 
 def packing_block() -> int:
-    """Output rows that this CPU's 4-bit packing takes at a time, found by packing a matrix.
-
-    Raises:
-        RuntimeError: torch packs in an unknown order.
-    """
+    """Output rows that this CPU's 4-bit packing takes at a time, found by packing a matrix."""
     if "cpu" not in _blocks:
         generator = torch.Generator().manual_seed(0)
         codes = torch.randint(0, 16, (BLOCK, GROUP), dtype=torch.int32, generator=generator)
