@@ -133,13 +133,11 @@ def _quantize_int4(parts: list[torch.Tensor]) -> Stored:
         part = F.pad(part, (0, columns - part.shape[1])).float()
         scale, shift = MaxOptimizer()(part, qtype=qint4, axis=0, group_size=group)
         scale = scale.bfloat16().clamp_(min=torch.finfo(torch.bfloat16).tiny)
+        shift = shift.bfloat16()
         scales.append(scale)
-        shifts.append(shift.bfloat16())
-        codes.append(
-            torch.ops.quanto.quantize_affine(
-                part, 4, 0, group, scales[-1].float(), shifts[-1].float()
-            )
-        )
+        shifts.append(shift)
+        quantize_affine = torch.ops.quanto.quantize_affine
+        codes.append(quantize_affine(part, 4, 0, group, scale.float(), shift.float()))
     packed: Any = PackedTensor.pack(torch.cat(codes), 4)
     return {PACKED: packed._data, SCALE: torch.cat(scales), SHIFT: torch.cat(shifts)}
 
