@@ -163,12 +163,7 @@ class TorchBackend:
             return cache.room(0)[:, :, start:stop].clone()
 
     def write_cache(self, cache: TorchCache, block: torch.Tensor) -> None:
-        """Append what `read_cache` returned.
-
-        Raises:
-            BadPrompt: it does not fit the cache.
-            ModelError: the cache was released.
-        """
+        """Append what `read_cache` returned."""
         with self._computing():
             stop = cache.length + block.shape[2]
             cache.room(block.shape[2])[:, :, cache.length : stop] = block
@@ -201,11 +196,7 @@ class TorchBackend:
 
 
 def pick_device(device: str) -> str:
-    """The torch device that "auto" stands for, or the one asked for if it is there.
-
-    Raises:
-        BackendUnavailable: torch or the device is missing.
-    """
+    """The torch device that "auto" stands for, or the one asked for if it is there."""
     torch = import_torch()
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
     if device == "auto":
@@ -220,11 +211,7 @@ def pick_device(device: str) -> str:
 
 
 def import_torch() -> Any:
-    """The module torch.
-
-    Raises:
-        BackendUnavailable: it is not installed, or lacks a shared library.
-    """
+    """The module torch."""
     try:
         import torch
     except (ImportError, OSError) as error:  # OSError: a shared library of torch is missing

@@ -45,19 +45,7 @@ AnyWeights: TypeAlias = TorchWeights | MergedWeights
 def load_model(
     checkpoint: Checkpoint, plan: Plan, adapter: AdapterFiles | None = None
 ) -> tuple[Decoder, Vision]:
-    """Read a checkpoint's weights into the formats of `plan`.
-
-    Args:
-        checkpoint: opened; its weights are fetched here.
-        plan: number formats.
-        adapter: merged into the weights first.
-
-    Raises:
-        ModelNotFound: it has no safetensors.
-        ModelInvalid: they are damaged or do not fit the configuration, the configuration asks for
-            an unknown computation, or the adapter cannot be merged into them.
-        BackendUnavailable: the library of a quantized precision cannot run it here.
-    """
+    """Read a checkpoint's weights into the formats of `plan`."""
     raw = read_config(checkpoint.folder)
     weights: AnyWeights = open_weights(checkpoint)
     if adapter is not None:
@@ -77,11 +65,7 @@ def load_model(
 def merge_adapter(
     weights: TorchWeights, adapter: AdapterFiles, raw: dict[str, Any]
 ) -> MergedWeights:
-    """The weights of a checkpoint with config.json `raw`, changed by an adapter.
-
-    Raises:
-        ModelInvalid: the adapter is damaged, cannot be merged, or belongs to another checkpoint.
-    """
+    """The weights of a checkpoint with config.json `raw`, changed by an adapter."""
     if saved_kinds(raw) is not None:
         raise ModelInvalid(
             "an adapter cannot be merged into quantized weights",
@@ -92,14 +76,7 @@ def merge_adapter(
 
 
 class Builder:
-    """Makes the parts of one model.
-
-    Args:
-        weights: the tensors.
-        config: the checkpoint's numbers.
-        plan: number formats.
-        raw: config.json.
-    """
+    """Makes the parts of one model."""
 
     def __init__(
         self, weights: AnyWeights, config: ModelConfig, plan: Plan, raw: dict[str, Any]

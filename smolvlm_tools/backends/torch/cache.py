@@ -20,27 +20,15 @@ IDLE = 64 << 20
 
 @dataclass(slots=True)
 class TorchCache:
-    """Keys and values of one sequence.
-
-    Attributes:
-        capacity: tokens it can hold.
-        states: see the module; None once released.
-        row: its row of the arena; None where it has memory of its own.
-        length: tokens it holds so far.
-    """
+    """Keys and values of one sequence; `length` of its `capacity` tokens are there so far."""
 
     capacity: int
-    states: torch.Tensor | None
-    row: int | None = None
+    states: torch.Tensor | None  # None once released
+    row: int | None = None  # of the arena; None where it has memory of its own
     length: int = 0
 
     def room(self, tokens: int) -> torch.Tensor:
-        """The states, if `tokens` more fit.
-
-        Raises:
-            BadPrompt: they do not.
-            ModelError: the cache was released.
-        """
+        """The states, if `tokens` more fit."""
         if self.states is None:
             raise ModelError("the cache was released", "Make a new one with create_cache.")
         if self.length + tokens > self.capacity:
@@ -63,16 +51,13 @@ class Arena:
     leave. The arena starts as zeros, because masked values are multiplied by 0, and 0 times NaN is
     NaN. Rows are added in pairs, so that the old and the new arena together never hold more than
     two rows per sequence.
-
-    Attributes:
-        version: changes when `states` moves, which makes captured graphs worthless.
     """
 
     def __init__(self, text: TextConfig, dtype: torch.dtype, device: str) -> None:
         self._text, self._dtype, self._device = text, dtype, device
         self._held: dict[int, TorchCache] = {}
         self.states = self._zeros(0, ARENA_STEP)
-        self.version = 0
+        self.version = 0  # changes when `states` moves, which makes captured graphs worthless
 
     def create(self, capacity: int) -> TorchCache:
         """A cache in a free row; the arena grows if there is none, or none long enough."""

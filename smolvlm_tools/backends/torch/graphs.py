@@ -29,10 +29,7 @@ class CapturedStep:
 class ArenaSteps:
     """Steps over sequences whose caches are rows of one arena.
 
-    Args:
-        decoder: whose steps are captured.
-        arena: of the caches.
-        capture: False computes each step without a graph, which works on any device.
+    Without `capture` each step is computed without a graph, which works on any device.
     """
 
     def __init__(self, decoder: Decoder, arena: Arena, capture: bool) -> None:

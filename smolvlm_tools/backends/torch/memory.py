@@ -37,12 +37,7 @@ def allocator(device: str) -> Meter:
 
 
 def limit_allocator(device: str, budget: int) -> None:
-    """Make the allocator of this process refuse what goes over a budget on a device.
-
-    Raises:
-        OutOfMemoryBudget: the device has less than the budget.
-        BackendUnavailable: the device is missing.
-    """
+    """Make the allocator of this process refuse what goes over a budget on a device."""
     from .backend import pick_device
 
     pick_device(device)

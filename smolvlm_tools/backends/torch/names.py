@@ -18,8 +18,7 @@ from collections.abc import Mapping
 
 from ...machine.cpu import CpuFeatures
 from ..precision import Precision, read_parts
-from .formats.floats import Float
-from .formats.registry import FORMATS
+from .formats.registry import FORMATS, Float
 
 COMPONENTS = ("vision", "connector", "decoder", "lm_head")
 
@@ -48,11 +47,7 @@ def library_of(kind: str) -> str | None:
 
 
 def auto_kind(device_kind: str) -> str:
-    """What "auto" is: bf16, which the hub's checkpoints are stored in; fp16 on Apple's GPUs.
-
-    Args:
-        device_kind: "cpu", "cuda" or "mps".
-    """
+    """What "auto" is: bf16, which the hub's checkpoints are stored in; fp16 on Apple's GPUs."""
     return "fp16" if device_kind == "mps" else "bf16"
 
 
@@ -61,10 +56,6 @@ def activation_kind(kinds: Mapping[str, str], cpu: CpuFeatures | None) -> str:
 
     Without instructions for bfloat16, oneDNN's products of it are five to seven times slower than
     float32's. Components that are not quantized and differ among themselves meet in float32.
-
-    Args:
-        kinds: of each component.
-        cpu: what computes; None for another device.
     """
     plain = {kind for kind in kinds.values() if kind in FLOATS} or {"bf16"}
     kind = plain.pop() if len(plain) == 1 else "fp32"
@@ -102,9 +93,6 @@ def parse_kinds(asked: Precision, auto: str = "bf16") -> dict[str, str]:
     Args:
         asked: one name, a mapping, or text such as "vision=bf16,decoder=bnb-nf4".
         auto: what "auto" means for the decoder.
-
-    Raises:
-        BadOptions: no such component or precision.
     """
     if asked == "auto":
         return defaults(auto)

@@ -27,18 +27,11 @@ WEIGHTS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Number formats of one loaded model.
+    """Number formats of one loaded model."""
 
-    Attributes:
-        device: "cpu", "cuda:0", "mps", …
-        kinds: what the matrices of each of `names.COMPONENTS` are.
-        activations: what is added, normalised and, for many rows at once, multiplied.
-        cache: keys and values.
-    """
-
-    device: str
-    kinds: Mapping[str, str]
-    activations: torch.dtype
+    device: str  # "cpu", "cuda:0", "mps", …
+    kinds: Mapping[str, str]  # by component
+    activations: torch.dtype  # also what many rows at once are multiplied in
     cache: torch.dtype
 
     @property
@@ -53,16 +46,7 @@ class Plan:
 
 
 def make_plan(kinds: Mapping[str, str], device: str, cpu: CpuFeatures | None = None) -> Plan:
-    """The formats of a model.
-
-    Args:
-        kinds: of each of `names.COMPONENTS`.
-        device: see `Plan`.
-        cpu: what the CPU can do; None asks this one.
-
-    Raises:
-        BackendUnavailable: a format of ours on a device other than a CPU.
-    """
+    """The formats of a model on this CPU or the given one."""
     on_cpu = device == "cpu"
     own = [kind for kind in kinds.values() if kind in OWN]
     if own and not on_cpu:

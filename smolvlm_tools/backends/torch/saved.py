@@ -13,8 +13,7 @@ from typing import Any
 
 from ...errors import BadOptions, ModelInvalid
 from ..precision import Precision
-from .formats.bitsandbytes_sizes import THRESHOLD
-from .formats.registry import FORMATS
+from .formats.registry import FORMATS, THRESHOLD
 from .names import COMPONENTS, FLOATS, describe_kinds, library_of, parse_kinds
 
 KEY, OURS, VERSION = "quantization_config", "smolvlm_tools", 1
@@ -29,14 +28,7 @@ SKIPPED: Mapping[str, str] = {
 
 
 def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
-    """The precision of each component of a quantized checkpoint; None if it is not quantized.
-
-    Args:
-        raw: config.json.
-
-    Raises:
-        ModelInvalid: another tool quantized it, or its description is unknown to this version.
-    """
+    """The precision of each component of a quantized checkpoint; None if it is not quantized."""
     about = raw.get(KEY)
     if about is None:
         return None
@@ -63,16 +55,7 @@ def saved_kinds(raw: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def agreed_kinds(asked: Precision, saved: dict[str, str] | None, auto: str) -> dict[str, str]:
-    """The precision of each component: the one asked for, which a quantized checkpoint must have.
-
-    Args:
-        asked: by the user; see `names.parse_kinds`.
-        saved: see `saved_kinds`.
-        auto: what "auto" is where nothing is saved.
-
-    Raises:
-        BadOptions: no such precision, or not the one of a quantized checkpoint.
-    """
+    """The precision of each component: as asked for, which a quantized checkpoint must have."""
     if saved is None:
         return parse_kinds(asked, auto)
     if asked != "auto" and parse_kinds(asked, saved["decoder"]) != saved:
@@ -103,11 +86,7 @@ def quantization_config(kinds: Mapping[str, str]) -> dict[str, Any]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The content of config.json.
-
-    Raises:
-        ModelInvalid: it is not readable.
-    """
+    """The content of config.json."""
     try:
         return json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

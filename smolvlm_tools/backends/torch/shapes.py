@@ -10,18 +10,11 @@ from ...checkpoint.config import ModelConfig
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Linear layers of one shape.
+    """Linear layers of one shape."""
 
-    Attributes:
-        parts: output rows of each layer that shares the argument.
-        inputs: columns.
-        count: how many of them the model has.
-        bias: whether they have one.
-    """
-
-    parts: tuple[int, ...]
+    parts: tuple[int, ...]  # output rows of each layer that shares the argument
     inputs: int
-    count: int = 1
+    count: int = 1  # how many the model has
     bias: bool = False
 
     @property

@@ -37,14 +37,7 @@ Place: TypeAlias = tuple[Path, int, int, torch.dtype]
 
 
 class TorchWeights:
-    """The tensors of one checkpoint by name.
-
-    Args:
-        files: the safetensors files' paths; their headers are read here.
-
-    Attributes:
-        unread: names that nobody has asked for yet.
-    """
+    """The tensors of one checkpoint by name; `unread` are those nobody has asked for yet."""
 
     def __init__(self, files: list[Path]) -> None:
         self._places = tensor_places(files)
@@ -68,23 +61,11 @@ class TorchWeights:
         return DTYPES.get(self._places[name].dtype)
 
     def get(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        """The tensor `name` in the dtype of its file, in memory of its own.
-
-        Raises:
-            ModelInvalid: it is missing, damaged, or of another shape than the configuration says.
-        """
+        """The tensor `name` in the dtype of its file, in memory of its own."""
         return self._read(self._locate(name, shape), name).reshape(shape)
 
     def stored(self, name: str, layout: Layout) -> Stored:
-        """The tensors of a quantized matrix, by what follows its layer's name.
-
-        Args:
-            name: of the layer.
-            layout: what they must be.
-
-        Raises:
-            ModelInvalid: one is missing, damaged, or not what the layout says.
-        """
+        """The tensors of a quantized matrix, by what follows its layer's name."""
         return {
             suffix: self._read(self._locate(name + suffix, shape, dtype), name).reshape(shape)
             for suffix, (dtype, shape) in layout.items()
@@ -147,12 +128,7 @@ class TorchWeights:
 
 
 def open_weights(checkpoint: Checkpoint) -> TorchWeights:
-    """Fetch a checkpoint's safetensors and read their headers.
-
-    Raises:
-        ModelNotFound: it has none.
-        ModelInvalid: a file is damaged, or one that the index names is missing.
-    """
+    """Fetch a checkpoint's safetensors and read their headers."""
     if INDEX in checkpoint.files:
         checkpoint.fetch([INDEX])
         names = shard_names(checkpoint.folder / INDEX)

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from bitsandbytes.autograd._functions import matmul_4bit
 
 from ....errors import ModelInvalid
-from .bitsandbytes_sizes import BLOCK, NESTED, THRESHOLD
 from .matrix import Layout, Matrix, Stored, row_slices
+from .registry import NF4_BLOCK, NF4_NESTED, THRESHOLD
 
 STATE = ".weight.quant_state.bitsandbytes__nf4"
 STATE_LENGTH = 256
@@ -35,12 +35,12 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
             ".weight_format": (torch.uint8, ()),
         }
     count = outputs * (inputs + inputs % 2)
-    blocks = -(-count // BLOCK)
+    blocks = -(-count // NF4_BLOCK)
     return {
         ".weight": (torch.uint8, (-(-count // 2), 1)),
         ".weight.absmax": (torch.uint8, (blocks,)),
         ".weight.quant_map": (torch.float32, (16,)),
-        ".weight.nested_absmax": (torch.float32, (-(-blocks // NESTED),)),
+        ".weight.nested_absmax": (torch.float32, (-(-blocks // NF4_NESTED),)),
         ".weight.nested_quant_map": (torch.float32, (256,)),
         STATE: (torch.uint8, (STATE_LENGTH,)),
     }
@@ -99,7 +99,7 @@ class BnbNf4Matrix:
         offset = torch.tensor(_offset(stored[STATE]), device=self._weight.device)
         scales = bnb.QuantState(
             absmax=stored[".weight.nested_absmax"],
-            blocksize=NESTED,
+            blocksize=NF4_NESTED,
             code=nested_code,
             dtype=torch.float32,
         )
@@ -107,14 +107,14 @@ class BnbNf4Matrix:
             absmax=stored[".weight.absmax"],
             shape=torch.Size(self._shape),
             code=code,
-            blocksize=BLOCK,
+            blocksize=NF4_BLOCK,
             quant_type="nf4",
             dtype=torch.float32,
             offset=offset,
             state2=scales,
         )
         self._scales, self._offset = scales, offset
-        self._by_blocks = self._weight.device.type == "cpu" and self._shape[1] % BLOCK != 0
+        self._by_blocks = self._weight.device.type == "cpu" and self._shape[1] % NF4_BLOCK != 0
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         if self._padding:
@@ -128,13 +128,13 @@ class BnbNf4Matrix:
     def _expand(self, dtype: torch.dtype) -> torch.Tensor:
         """The weight (outputs, inputs), padding included."""
         scales = bnb.dequantize_blockwise(self._state.absmax, self._scales) + self._offset
-        missing = len(scales) * BLOCK // 2 - len(self._weight)
+        missing = len(scales) * NF4_BLOCK // 2 - len(self._weight)
         blocks = torch.ops.bitsandbytes.dequantize_4bit(
             F.pad(self._weight.flatten(), (0, missing)),
             scales,
-            BLOCK,
+            NF4_BLOCK,
             "nf4",
-            (len(scales), BLOCK),
+            (len(scales), NF4_BLOCK),
             dtype,
         )
         outputs, inputs = self._shape
@@ -164,19 +164,21 @@ def _quantize_nf4(weight: torch.Tensor) -> Stored:
     """In parts of whole blocks, which gives the same as quantizing all at once."""
     weight = F.pad(weight, (0, 1)) if weight.shape[1] % 2 else weight
     parts = [
-        torch.ops.bitsandbytes.quantize_4bit(weight[rows].contiguous(), BLOCK, "nf4", torch.uint8)
-        for rows in row_slices(weight, BLOCK)
+        torch.ops.bitsandbytes.quantize_4bit(
+            weight[rows].contiguous(), NF4_BLOCK, "nf4", torch.uint8
+        )
+        for rows in row_slices(weight, NF4_BLOCK)
     ]
     scales = torch.cat([part[1] for part in parts]).float()
     offset = scales.mean()
-    nested, state = bnb.quantize_blockwise(scales - offset, blocksize=NESTED)
+    nested, state = bnb.quantize_blockwise(scales - offset, blocksize=NF4_NESTED)
     code, nested_code = _code_tables(weight.device)
     about = {
         "quant_type": "nf4",
-        "blocksize": BLOCK,
+        "blocksize": NF4_BLOCK,
         "dtype": str(weight.dtype).removeprefix("torch."),
         "shape": list(weight.shape),
-        "nested_blocksize": NESTED,
+        "nested_blocksize": NF4_NESTED,
         "nested_dtype": "float32",
         "nested_offset": float(offset),
     }

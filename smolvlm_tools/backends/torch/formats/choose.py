@@ -38,11 +38,7 @@ WRONG = 0.3
 
 
 def format_of(kind: str) -> Kernels:
-    """The functions that make and multiply a kind.
-
-    Raises:
-        BackendUnavailable: its library cannot be imported.
-    """
+    """The functions that make and multiply a kind."""
     made = FORMATS[kind]
     if made.library is not None:
         _import(made.library)
@@ -50,21 +46,13 @@ def format_of(kind: str) -> Kernels:
 
 
 def quantize_weight(weight: torch.Tensor, kind: str) -> Stored:
-    """The plain tensors of a quantized weight (outputs, inputs), on its device.
-
-    Raises:
-        BackendUnavailable: the kind's library is missing or refuses it.
-    """
+    """The plain tensors of a quantized weight (outputs, inputs), on its device."""
     with typed_errors(kind, str(weight.device)):
         return format_of(kind).quantize(weight, kind)
 
 
 def check_kinds(kinds: Iterable[str], device: str, activations: torch.dtype) -> None:
-    """Check that each kind can be multiplied on a device, by multiplying a small matrix.
-
-    Raises:
-        BackendUnavailable: one cannot; it says which, and why.
-    """
+    """Check that each kind can be multiplied on a device, by multiplying a small matrix."""
     for kind in dict.fromkeys(kinds):
         if library_of(kind) is not None:
             _try(kind, device, activations)

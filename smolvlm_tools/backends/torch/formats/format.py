@@ -3,8 +3,8 @@
 Imports no torch, so that memory can be planned without it. A format's other half needs torch and is
 a module (`Kernels` in `matrix.py`), imported when a matrix is first made.
 
-To add a format: subclass `Format`, give it a name in `registry.py`, and write the kernels that
-`module` names.
+To add a format: give it a name and its bytes in `registry.py`, and write the kernels that `module`
+names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from ....machine.cpu import CpuFeatures
 
@@ -32,12 +32,7 @@ takes."""
 
 @dataclass(frozen=True, slots=True)
 class MatrixBytes:
-    """Bytes of one matrix.
-
-    Attributes:
-        weights: of the numbers themselves, padding included.
-        metadata: of scales, zeros and the like.
-    """
+    """Bytes of one matrix: its numbers with padding, and scales, zeros and the like."""
 
     weights: int
     metadata: int = 0
@@ -49,13 +44,10 @@ class MatrixBytes:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Rows of activations times a matrix (outputs, inputs).
+    """Rows of activations times a matrix (outputs, inputs); the properties are bytes.
 
-    Attributes:
-        activation_bytes: 4 or 2, of one activation.
-        cpu: decides which kernels the libraries take. None for another device, for which the
-            predicted bytes are an upper bound.
-        bias: whether one is added.
+    `cpu` decides which kernels the libraries take. It is None for another device, for which the
+    predicted bytes are an upper bound.
     """
 
     outputs: int
@@ -67,28 +59,27 @@ class Product:
 
     @property
     def result(self) -> int:
-        """Bytes of the result."""
         return self.rows * self.outputs * self.activation_bytes
 
     @property
     def second_result(self) -> int:
-        """Bytes of the result before the bias is added to it."""
+        """The result before the bias is added to it."""
         return self.result if self.bias else 0
 
     @property
     def rounded(self) -> int:
-        """Bytes of argument and result in bfloat16, beside themselves in float32."""
+        """Argument and result in bfloat16, beside themselves in float32."""
         wide = self.activation_bytes > 2
         return 2 * self.rows * (self.inputs + self.outputs) if wide else 0
 
     @property
     def packing(self) -> int:
-        """Bytes that oneDNN takes where the activations are bfloat16."""
+        """What oneDNN takes where the activations are bfloat16."""
         return self.onednn_packing if self.cpu and self.activation_bytes == 2 else 0
 
     @property
     def onednn_packing(self) -> int:
-        """Bytes that oneDNN takes through torch's allocator to multiply bfloat16.
+        """What oneDNN takes through torch's allocator to multiply bfloat16.
 
         Each thread rearranges a block of the weights and adds up a block of the result; it also
         copies its rows of the argument where they lie a multiple of `ALIASED` apart. Measured:
@@ -103,31 +94,20 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A library that quantizes and multiplies.
-
-    Attributes:
-        name: the module to import.
-        distribution: what pip calls it.
-        resident: bytes that importing it makes resident, with torch there already.
-    """
+    """A library that quantizes and multiplies; `distribution` is what pip calls it."""
 
     name: str
     distribution: str
-    resident: int
+    resident: int  # bytes that importing it adds, with torch there already
 
 
 class Format(ABC):
-    """One number format. The bytes are those of a CPU, unless `held` is told of another device.
+    """One number format. The bytes are those of a CPU, unless `held` is told of another device."""
 
-    Attributes:
-        library: what makes it; None for our own. Those are for the CPU only, and layers that share
-            an argument become one matrix: the tensors of a file are joined along their rows.
-        module: where its `Kernels` are, relative to this package. `Float` has none: `linear.py`
-            makes its matrices.
-    """
-
-    library: ClassVar[Library | None] = None
-    module: ClassVar[str]
+    # None for our own formats: those are for the CPU only, and layers that share an argument become
+    # one matrix: the tensors of a file are joined along their rows.
+    library: Library | None = None
+    module: str = ""  # of its `Kernels`, relative to this package; `linear.py` makes `Float`s
 
     @abstractmethod
     def held(self, outputs: int, inputs: int, device: str) -> MatrixBytes:

@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from ..names import library_of
 from ..plan import WEIGHTS, Plan
 from .choose import format_of, quantize_weight, typed_errors
-from .floats import EXPANDED, EXPANDED_FOR_FEW
 from .matrix import Joined, Matrix, Stored
-from .packed_sizes import FEW_ROWS
+from .registry import EXPANDED, EXPANDED_FOR_FEW, FEW_ROWS
 
 
 def make_matrix(
@@ -20,15 +19,7 @@ def make_matrix(
 ) -> Matrix:
     """A linear layer out of a weight (outputs, inputs) and a bias (outputs,) of any float dtype.
 
-    Args:
-        weight: as in the checkpoint.
-        bias: None where there is none.
-        kind: one of `names.KINDS`.
-        plan: of the model.
-        shared: whether someone else holds the weight, so that a second copy would cost memory.
-
-    Raises:
-        BackendUnavailable: the kind's library cannot quantize this weight.
+    `shared`: someone else holds the weight, so that a second copy would cost memory.
     """
     if kind not in WEIGHTS:
         return make_together([weight], [] if bias is None else [bias], kind, plan)
@@ -46,14 +37,7 @@ def make_matrix(
 def make_together(
     weights: Sequence[torch.Tensor], biases: Sequence[torch.Tensor], kind: str, plan: Plan
 ) -> Matrix:
-    """Linear layers that share an argument, as one; see `make_matrix`.
-
-    Args:
-        weights: of each.
-        biases: of each, or none at all.
-        kind: one of `names.KINDS`.
-        plan: of the model.
-    """
+    """Linear layers that share an argument, as one; see `make_matrix`."""
     if kind in WEIGHTS:
         return make_matrix(_join(weights), _join(biases) if biases else None, kind, plan)
     parts = [quantize_weight(weight.to(plan.device), kind) for weight in weights]
@@ -65,22 +49,12 @@ def restore_together(
     parts: Sequence[Stored],
     biases: Sequence[torch.Tensor],
     kind: str,
-    shape: tuple[Sequence[int], int],
+    shape: tuple[Sequence[int], int],  # outputs of each, and the inputs
     plan: Plan,
 ) -> Matrix:
     """Linear layers that share an argument, as one, out of quantized tensors.
 
     In our formats they are one matrix; a library's stay apart, as its files have them.
-
-    Args:
-        parts: of each, what `quantize_weight` gave or a file had.
-        biases: of each, or none at all.
-        kind: a quantized one.
-        shape: outputs of each, and the inputs.
-        plan: of the model.
-
-    Raises:
-        BackendUnavailable: the kind's library cannot take them.
     """
     outputs, inputs = shape
     if library_of(kind) is None:

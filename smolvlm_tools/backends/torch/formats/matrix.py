@@ -50,14 +50,9 @@ class Kernels(Protocol):
         bias: torch.Tensor | None,
         activations: torch.dtype,
     ) -> Matrix:
-        """A linear layer out of tensors on the device where it will run.
+        """A linear layer out of `quantize`'s tensors on the device where it will run.
 
-        Args:
-            stored: what `quantize` gave.
-            kind: the same.
-            shape: (outputs, inputs) of the weight.
-            bias: (outputs,) in the dtype of the activations.
-            activations: the dtype of what is multiplied.
+        `shape` is (outputs, inputs) of the weight; `bias` has the dtype of the activations.
         """
         ...
 
@@ -76,11 +71,6 @@ class Joined:
 
 
 def row_slices(weight: torch.Tensor, multiple: int = 1) -> list[slice]:
-    """Slices of a matrix's rows, to bound what quantizing them needs.
-
-    Args:
-        weight: (outputs, inputs).
-        multiple: each slice but the last has a multiple of this many rows.
-    """
+    """Slices of `multiple` rows each but the last, to bound what quantizing them needs."""
     rows = max(QUANTIZED_AT_ONCE // weight.shape[1] // multiple, 1) * multiple
     return [slice(start, start + rows) for start in range(0, len(weight), rows)]

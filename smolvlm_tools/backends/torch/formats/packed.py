@@ -9,13 +9,14 @@ torch's `_weight_int4pack_mm_for_cpu`. In a file: `.weight`, int8 (outputs, inpu
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
 
 from .matrix import Layout, Matrix, Stored, row_slices
-from .packed_sizes import BLOCK, FEW_ROWS, GROUP
+from .registry import BLOCK, FEW_ROWS, GROUP
 
 SMALLEST_SCALE = 1e-30
 """The scale of a row or group of zeros."""
@@ -190,21 +191,13 @@ def unpack(packed: torch.Tensor, block: int, dtype: torch.dtype) -> torch.Tensor
     return codes.view(inputs, outputs)
 
 
-_blocks: dict[str, int] = {}
-
-
+@functools.cache
 def packing_block() -> int:
-    """Output rows that this CPU's 4-bit packing takes at a time, found by packing a matrix.
-
-    Raises:
-        RuntimeError: torch packs in an unknown order.
-    """
-    if "cpu" not in _blocks:
-        generator = torch.Generator().manual_seed(0)
-        codes = torch.randint(0, 16, (BLOCK, GROUP), dtype=torch.int32, generator=generator)
-        packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(codes, 1)
-        known = [b for b in (64, 32, 16) if torch.equal(unpack(packed, b, torch.int32), codes.t())]
-        if not known:
-            raise RuntimeError("this torch packs 4-bit weights in an unknown order")
-        _blocks["cpu"] = known[0]
-    return _blocks["cpu"]
+    """Output rows that this CPU's 4-bit packing takes at a time, found by packing a matrix."""
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randint(0, 16, (BLOCK, GROUP), dtype=torch.int32, generator=generator)
+    packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(codes, 1)
+    for block in (64, 32, 16):
+        if torch.equal(unpack(packed, block, torch.int32), codes.t()):
+            return block
+    raise RuntimeError("this torch packs 4-bit weights in an unknown order")

@@ -19,7 +19,7 @@ from optimum.quanto.tensor import WeightQBitsTensor
 from optimum.quanto.tensor.packed import PackedTensor
 
 from .matrix import Layout, Matrix, Stored, row_slices
-from .quanto_sizes import WHOLE_VECTORS, fits_kernel, groups
+from .registry import WHOLE_VECTORS, fits_quanto_kernel, quanto_groups
 
 DATA, SCALE, SHIFT = ".weight._data", ".weight._scale", ".weight._shift"
 PACKED = f"{DATA}._data"
@@ -30,7 +30,7 @@ def layout(kind: str, outputs: int, inputs: int) -> Layout:
     if kind != "quanto-int4":
         dtype = torch.int8 if kind == "quanto-int8" else torch.float8_e4m3fn
         return {DATA: (dtype, (outputs, inputs)), SCALE: (torch.bfloat16, (outputs, 1))}
-    columns, group = groups(inputs)
+    columns, group = quanto_groups(inputs)
     count = outputs * columns // group
     return {
         PACKED: (torch.uint8, (-(-count // 2), group)),
@@ -96,7 +96,7 @@ class QuantoInt4Matrix:
 
     def __init__(self, stored: Stored, shape: tuple[int, int], bias: torch.Tensor | None) -> None:
         self._bias, (outputs, inputs) = bias, shape
-        columns, group = groups(inputs)
+        columns, group = quanto_groups(inputs)
         self._padding = columns - inputs
         count = outputs * columns // group
         with _without_inference_mode():
@@ -110,7 +110,7 @@ class QuantoInt4Matrix:
                 stored[SCALE].clone(),
                 stored[SHIFT].clone(),
             )
-            self._packed = fits_kernel(outputs, group)
+            self._packed = fits_quanto_kernel(outputs, group)
             self._weight = weight.optimize() if self._packed else weight
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -125,7 +125,7 @@ class QuantoInt4Matrix:
 
 
 def _quantize_int4(parts: list[torch.Tensor]) -> Stored:
-    columns, group = groups(parts[0].shape[1])
+    columns, group = quanto_groups(parts[0].shape[1])
     codes: list[torch.Tensor] = []
     scales: list[torch.Tensor] = []
     shifts: list[torch.Tensor] = []
@@ -133,13 +133,11 @@ def _quantize_int4(parts: list[torch.Tensor]) -> Stored:
         part = F.pad(part, (0, columns - part.shape[1])).float()
         scale, shift = MaxOptimizer()(part, qtype=qint4, axis=0, group_size=group)
         scale = scale.bfloat16().clamp_(min=torch.finfo(torch.bfloat16).tiny)
+        shift = shift.bfloat16()
         scales.append(scale)
-        shifts.append(shift.bfloat16())
-        codes.append(
-            torch.ops.quanto.quantize_affine(
-                part, 4, 0, group, scales[-1].float(), shifts[-1].float()
-            )
-        )
+        shifts.append(shift)
+        quantize_affine = torch.ops.quanto.quantize_affine
+        codes.append(quantize_affine(part, 4, 0, group, scale.float(), shift.float()))
     packed: Any = PackedTensor.pack(torch.cat(codes), 4)
     return {PACKED: packed._data, SCALE: torch.cat(scales), SHIFT: torch.cat(shifts)}
 

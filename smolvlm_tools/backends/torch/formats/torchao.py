@@ -21,8 +21,7 @@ from torchao.quantization.quantize_.workflows import QuantizeTensorToInt8Kwargs
 
 from .matrix import Layout, Matrix, Stored, row_slices
 from .packed import pack_for_cpu, pack_pairs, unpack_pairs
-from .packed_sizes import BLOCK, GROUP
-from .torchao_sizes import TILE
+from .registry import BLOCK, GROUP, TILE
 
 DATA, SCALE, ZERO = "._weight_qdata", "._weight_scale", "._weight_zero_point"
 INNER_TILES = 8

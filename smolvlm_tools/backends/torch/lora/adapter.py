@@ -30,13 +30,9 @@ VALUES_AT_ONCE = 1 << 20
 
 @dataclass(slots=True)
 class Adapter:
-    """An adapter's tensors, by the tensors of the checkpoint that they change.
+    """An adapter's tensors, by the tensors of the checkpoint that they change."""
 
-    Attributes:
-        name: what messages call it.
-    """
-
-    name: str
+    name: str  # for messages
     _config: AdapterConfig
     _tensors: TorchWeights
     _shapes: dict[str, tuple[int, ...]]
@@ -46,11 +42,7 @@ class Adapter:
         return name in self._changes
 
     def check_all_used(self) -> None:
-        """Check that every tensor of the file went into one of the checkpoint.
-
-        Raises:
-            ModelInvalid: one did not.
-        """
+        """Check that every tensor of the file went into one of the checkpoint."""
         if left := sorted(self._tensors.unread):
             raise ModelInvalid(
                 f"{len(left)} tensors of the adapter {self.name} went into no layer, such as "
@@ -68,19 +60,11 @@ class Adapter:
         return bool(self._changes[name].value)
 
     def assign(self, known: Callable[[str], bool]) -> None:
-        """Find the tensor of the checkpoint that each of the adapter's changes.
-
-        Raises:
-            ModelInvalid: there is none, or one half of a pair is missing.
-        """
+        """Find the tensor of the checkpoint that each of the adapter's changes."""
         self._changes = find_changes(self._shapes, known, self._config.use_dora, self.name)
 
     def apply(self, name: str, weight: torch.Tensor) -> torch.Tensor:
-        """Change the tensor `name`, in place where it is not replaced as a whole.
-
-        Raises:
-            ModelInvalid: the adapter's tensors have other shapes, or the result is not finite.
-        """
+        """Change the tensor `name`, in place where it is not replaced as a whole."""
         change = self._changes[name]
         if change.value:
             weight = self._read(change.value, tuple(weight.shape)).to(weight.dtype)
@@ -165,11 +149,7 @@ class Adapter:
 
 
 def open_adapter(files: AdapterFiles) -> Adapter:
-    """Read an adapter's configuration, and the names and shapes of its tensors.
-
-    Raises:
-        ModelInvalid: a file is damaged, or the adapter cannot be merged.
-    """
+    """Read an adapter's configuration, and the names and shapes of its tensors."""
     config = AdapterConfig.from_file(files.folder / ADAPTER_CONFIG)
     path = files.folder / ADAPTER_TENSORS
     tensors = TorchWeights([path])

@@ -65,17 +65,7 @@ class Change:
 def find_changes(
     keys: Iterable[str], known: Callable[[str], bool], dora: bool, adapter: str
 ) -> dict[str, Change]:
-    """Changes by the checkpoint's tensor.
-
-    Args:
-        keys: names of the adapter's tensors.
-        known: whether the checkpoint has a tensor.
-        dora: whether the adapter's configuration asks for DoRA.
-        adapter: what messages call it.
-
-    Raises:
-        ModelInvalid: a tensor is unknown or changes nothing, or one half of a pair is missing.
-    """
+    """Changes by the checkpoint's tensor; `adapter` is what messages call the adapter."""
     changes: dict[str, Change] = {}
     for key in keys:
         found = _KEY.fullmatch(key)

@@ -65,13 +65,7 @@ TokenRows: TypeAlias = Annotated[
 
 
 class AdapterConfig(BaseModel):
-    """What the tensors of an adapter do not say themselves.
-
-    Attributes:
-        use_rslora: whether the scale has the root of the rank.
-        use_dora: whether rows are rescaled to a trained magnitude.
-        trainable_token_indices: trained rows of the token table by module name.
-    """
+    """What the tensors of an adapter do not say themselves."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -85,12 +79,7 @@ class AdapterConfig(BaseModel):
 
     @classmethod
     def from_file(cls, path: Path) -> AdapterConfig:
-        """Read an `adapter_config.json`.
-
-        Raises:
-            ModelInvalid: it is damaged, of another method than LoRA, or of a LoRA variant that
-                cannot be merged.
-        """
+        """Read an `adapter_config.json`."""
         try:
             raw = _OBJECT.validate_json(path.read_bytes())
         except (OSError, ValueError) as error:

@@ -14,16 +14,9 @@ from .adapter import Adapter
 
 
 class MergedWeights:
-    """The tensors of a checkpoint by name, changed by an adapter.
+    """The tensors of a checkpoint by name, changed by an adapter that nothing else uses.
 
-    Args:
-        base: the checkpoint's own.
-        adapter: newly opened, as it keeps which tensors it changes.
-        table, head: names of the token table and of the output matrix.
-        tied: whether the output matrix is the table where the files have none.
-
-    Raises:
-        ModelInvalid: the adapter does not belong to the checkpoint.
+    `table` and `head` name the token table and the output matrix.
     """
 
     def __init__(
@@ -48,11 +41,7 @@ class MergedWeights:
         return self._table not in self._adapter or self._adapter.replaces_rows(self._table)
 
     def get(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        """The tensor `name` in the dtype of its file, in memory of its own.
-
-        Raises:
-            ModelInvalid: it or the adapter's part is missing, damaged or of another shape.
-        """
+        """The tensor `name` in the dtype of its file, in memory of its own."""
         from_table = name == self._head and self._tied
         stored = self._table if from_table else name
         if name in self._adapter and self._adapter.replaces(name):
@@ -68,9 +57,5 @@ class MergedWeights:
         return self.get(name, shape) if name in self._adapter else self._base.map(name, shape)
 
     def check_all_used(self) -> None:
-        """Check that all of the adapter went into the model.
-
-        Raises:
-            ModelInvalid: a tensor did not.
-        """
+        """Check that all of the adapter went into the model."""
         self._adapter.check_all_used()
