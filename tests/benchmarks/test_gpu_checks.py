@@ -37,10 +37,10 @@ def test_decode_speed_is_what_a_long_reply_takes_beyond_a_short_one(monkeypatch)
 def test_a_process_is_found_by_its_number_or_by_being_the_only_one(monkeypatch):
     monkeypatch.setattr(gpu_memory.os, "getpid", lambda: 7)
     find = gpu_memory.find_process
-    assert find([(6, 1), (7, 2)], "NVML") == DriverReading(2, "NVML, this process")
-    assert find([(6, 1)], "NVML") == DriverReading(1, "NVML, the only process on the device")
-    assert find([(6, 1), (8, 2)], "NVML") is None
-    assert find([(7, None)], "NVML") is None
+    assert find([(6, 1), (7, 2)]) == DriverReading(2, "nvidia-smi, this process")
+    assert find([(6, 1)]) == DriverReading(1, "nvidia-smi, the only process on the device")
+    assert find([(6, 1), (8, 2)]) is None
+    assert find([(7, None)]) is None
 
 
 def test_what_nvidia_smi_prints_is_read(monkeypatch, tmp_path):

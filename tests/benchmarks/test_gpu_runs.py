@@ -58,7 +58,7 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     images = image_files(folder)
     picture = Image.effect_noise((200, 160), 60)
-    for path in (*images.pages, images.photo, images.icon, folder / "square.png"):
+    for path in (*images.pages, images.photo, images.icon, images.square):
         picture.save(path)
         picture = picture.rotate(20)
     return folder
@@ -70,7 +70,7 @@ def run(embedded, pictures):
 
     def run(group, argument, device="cpu", gpu=None):
         gpu = gpu or FakeGpu()
-        return RUNS[group](GpuTask.of(EMBEDDED_FOLDER, pictures, device, argument, gpu))
+        return RUNS[group](GpuTask(EMBEDDED_FOLDER, image_files(pictures), device, argument, gpu))
 
     return run
 
