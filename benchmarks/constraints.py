@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkpoints.files import default_checkpoint
-from benchmarks.command import FAILED, new_parser, run_command
+from benchmarks.command import FAILED, Command
 from benchmarks.machine import machine_facts
 from benchmarks.paths import DEFAULT_CONFIG
 from benchmarks.prompts import conversation, exactly
@@ -71,16 +71,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """All replies.
-
-    Attributes:
-        free, typed: in order; the first of `typed` built the token trie.
-        bytes_taken: by how much the process grew with that first one.
-    """
+    """All replies, in order."""
 
     free: tuple[Run, ...]
-    typed: tuple[Run, ...]
-    bytes_taken: int
+    typed: tuple[Run, ...]  # the first built the token trie
+    bytes_taken: int  # by which the process grew with that first one
 
     @property
     def trie_seconds(self) -> float:
@@ -156,20 +151,12 @@ def _run(options: argparse.Namespace) -> int:
     return 0 if ratio(costs, median_token) <= BAR else FAILED
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = new_parser("constraints", __doc__)
-    parser.add_argument(
-        "checkpoint", type=Path, nargs="?", help="default: built with random weights"
-    )
-    parser.add_argument("--backend", default="onnx")
-    parser.add_argument("--precision", default="int8")
-    parser.add_argument("--tokens", type=int, default=48, help="of every reply (48)")
-    parser.add_argument(
-        "--rounds", type=int, default=30, help="of one free and one typed reply (30)"
-    )
-    return run_command(parser, _run, arguments)
-
+main = Command("constraints", __doc__, _run)
+main.add_argument("checkpoint", type=Path, nargs="?", help="default: built with random weights")
+main.add_argument("--backend", default="onnx")
+main.add_argument("--precision", default="int8")
+main.add_argument("--tokens", type=int, default=48, help="of every reply (48)")
+main.add_argument("--rounds", type=int, default=30, help="of one free and one typed reply (30)")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,3 +8,5 @@ ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINTS = ROOT / "benchmarks" / ".checkpoints"
 RESULTS = ROOT / "benchmarks" / ".results"
 DEFAULT_CONFIG = ROOT.parent / "shared" / "reference" / "SmolVLM-256M-Instruct"
+DEFAULT_CHECKPOINT = CHECKPOINTS / DEFAULT_CONFIG.name
+"""The one that the benchmarks build where none is named."""

@@ -10,6 +10,7 @@ from benchmarks.command import Notice
 from benchmarks.paths import CHECKPOINTS
 from smolvlm_tools.backends.onnx.files import available_precisions
 from smolvlm_tools.errors import ModelNotFound
+from smolvlm_tools.export import export_checkpoint
 
 ONNX_PRECISIONS = ("fp32", "int8", "q4")
 
@@ -66,13 +67,7 @@ def default_checkpoint(config: Path, decoder: str, onnx: bool, notice: Notice) -
 
 
 def export_plain(folder: Path, notice: Notice) -> Path:
-    """The fp32 ONNX files as on the hub, exported where they are missing.
-
-    Raises:
-        BackendUnavailable: torch, transformers or onnx is not installed.
-    """
-    from smolvlm_tools.export import export_checkpoint
-
+    """The fp32 ONNX files as on the hub, exported where they are missing."""
     target = plain_folder(folder)
     if not (target / "onnx" / "decoder_model_merged.onnx").is_file():
         notice("exporting the plain ONNX files for the model card's loop")
