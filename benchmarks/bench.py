@@ -113,11 +113,7 @@ size = main.add_mutually_exclusive_group()
 size.add_argument("--quick", action="store_true", help="the bars alone, 15 minutes (default)")
 size.add_argument("--full", action="store_true", help="all engines, all rows; hours")
 main.add_argument(
-    "--engines",
-    "--backends",
-    type=comma_list,
-    metavar="LIST",
-    help=f"of: {', '.join(FULL_ENGINES)}",
+    "--engines", "--backends", type=comma_list, metavar="LIST", help=", ".join(FULL_ENGINES)
 )
 main.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="config folder")
 main.add_argument("--decoder", choices=DECODERS, default="random")

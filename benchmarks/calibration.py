@@ -65,10 +65,8 @@ def measure_fields(vlm: SmolVLM, count: int = 250, seed: int = SEED) -> list[Ext
     found: list[Extracted] = []
     for form in forms(count, seed):
         result = vlm.extract(form.image, form.schema)
-        sure, value = result.field_confidence or {}, result.value
-        fields = [
-            (sure[f"/{key}"], same(value[key], wanted)) for key, wanted in form.fields.items()
-        ]
+        sure, said = result.field_confidence or {}, result.value
+        fields = [(sure[f"/{key}"], same(said[key], value)) for key, value in form.fields.items()]
         found.append(Extracted(fields, (result.confidence, all(right for _, right in fields))))
     return found
 
@@ -113,11 +111,8 @@ def fields_table(found: Sequence[Extracted]) -> str:
 def _figures(scored: Sequence[Scored]) -> list[str]:
     """AUROC with its interval, mean confidence, calibration error."""
     mean = sum(confidence for confidence, _ in scored) / len(scored)
-    return [
-        show_auroc(scored, interval=True),
-        f"{mean:.3f}",
-        f"{reliability.calibration_error(scored):.3f}",
-    ]
+    error = reliability.calibration_error(scored)
+    return [show_auroc(scored, interval=True), f"{mean:.3f}", f"{error:.3f}"]
 
 
 def show_auroc(scored: Sequence[Scored], interval: bool = False) -> str:

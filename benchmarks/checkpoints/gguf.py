@@ -91,11 +91,7 @@ def _run(options: argparse.Namespace) -> int:
 
 main = Command("checkpoints.gguf", __doc__, _run)
 main.add_argument(
-    "checkpoint",
-    type=Path,
-    nargs="?",
-    default=DEFAULT_CHECKPOINT,
-    help="folder in the hub's layout",
+    "checkpoint", type=Path, nargs="?", default=DEFAULT_CHECKPOINT, help="default: the benchmark's"
 )
 main.add_argument("--converter", type=Path, required=True, help="convert_hf_to_gguf.py")
 

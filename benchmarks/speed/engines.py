@@ -64,16 +64,8 @@ def load_engine(
 ) -> Engine:
     """Load a checkpoint into an engine.
 
-    Args:
-        name: of the engine.
-        folder: in the hub's layout.
-        cache: whether work may be reused from one request to the next.
-        parallel: most requests given at once.
-        pages: most pages in one request.
-
-    Raises:
-        BadOptions: an unknown name.
-        ModelError: the engine is not installed or the folder lacks its files.
+    With `cache` work may be reused from one request to the next; `parallel` and `pages` are the
+    most requests at once and the most pages in one.
     """
     check_engine(name)
     kind, *rest = name.split(":")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Transformers:
         prepared = time.perf_counter()
         self._vision_seconds = 0.0
         arrivals: list[float] = []
-        self._generate(inputs, new_tokens, _Arrivals(arrivals.append))
+        self._generate(inputs, new_tokens, _Arrivals(arrivals))
         arrivals = arrivals[1:]  # the first is the prompt itself
         return Timing(
             prompt_tokens=int(inputs["input_ids"].shape[1]),
@@ -94,11 +94,7 @@ class Transformers:
 
 
 def load_model(folder: Path, precision: str, attention: str) -> Any:
-    """The checkpoint as transformers' model, which decodes past the end-of-utterance token.
-
-    Raises:
-        BackendUnavailable: torch or transformers is not installed.
-    """
+    """The checkpoint as transformers' model, which decodes past the end-of-utterance token."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         import torch
@@ -160,14 +156,10 @@ def make_inputs(processor: Any, requests: Sequence[Request], tile: int, tensors:
     options: dict[str, Any] = {}
     if requests[0].resolution == 1:
         options = {"do_image_splitting": False, "size": {"longest_edge": tile}}
-    opened = [[Image.open(path) for path in request.images] for request in requests]
-    try:
-        return processor(
-            text=prompts, images=opened, padding=True, return_tensors=tensors, **options
-        )
-    finally:
-        for image in (image for images in opened for image in images):
-            image.close()
+    options |= {"padding": True, "return_tensors": tensors}
+    with ExitStack() as opened:
+        images = [[opened.enter_context(Image.open(p)) for p in each.images] for each in requests]
+        return processor(text=prompts, images=images, **options)
 
 
 def _message(request: Request) -> dict[str, Any]:
@@ -178,11 +170,11 @@ def _message(request: Request) -> dict[str, Any]:
 class _Arrivals:
     """A streamer for `generate` that notes when each token comes."""
 
-    def __init__(self, note: Callable[[float], None]) -> None:
-        self._note = note
+    def __init__(self, arrivals: list[float]) -> None:
+        self._arrivals = arrivals
 
     def put(self, value: object) -> None:
-        self._note(time.perf_counter())
+        self._arrivals.append(time.perf_counter())
 
     def end(self) -> None:
         pass
