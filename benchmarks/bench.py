@@ -110,7 +110,7 @@ main.add_argument(
     "checkpoint", type=Path, nargs="?", help="default: a 256M one with random weights, built once"
 )
 size = main.add_mutually_exclusive_group()
-size.add_argument("--quick", action="store_true", help="the bars alone, 15 minutes (default)")
+size.add_argument("--quick", action="store_true", help="what the bars need; 15 minutes (default)")
 size.add_argument("--full", action="store_true", help="all engines, all rows; hours")
 main.add_argument(
     "--engines", "--backends", type=comma_list, metavar="LIST", help=", ".join(FULL_ENGINES)
@@ -119,9 +119,11 @@ main.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="config fo
 main.add_argument("--decoder", choices=DECODERS, default="random")
 main.add_argument("--rounds", type=int, help="most processes per engine and group")
 main.add_argument("--resume", action="store_true", help="go on with the interrupted run")
-main.add_argument("--json", metavar="FILE", nargs="?", const="-", help="all samples (- is stdout)")
 main.add_argument(
-    "--markdown", type=Path, metavar="FILE", help="the report; between FILE's marks if it has them"
+    "--json", metavar="FILE", nargs="?", const="-", help="all samples; on stdout without FILE"
+)
+main.add_argument(
+    "--markdown", type=Path, metavar="FILE", help="the report; between its marks if FILE has them"
 )
 main.add_argument("--plot", type=Path, metavar="PNG", help="draw the main figures")
 

@@ -117,7 +117,11 @@ def _run(options: argparse.Namespace) -> int:
 
 main = Command("limits", __doc__, _run)
 main.add_argument(
-    "checkpoint", type=Path, nargs="?", default=DEFAULT_CHECKPOINT, help="default: the benchmark's"
+    "checkpoint",
+    type=Path,
+    nargs="?",
+    default=DEFAULT_CHECKPOINT,
+    help="default: what bench builds",
 )
 
 if __name__ == "__main__":

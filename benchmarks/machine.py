@@ -9,8 +9,7 @@ from typing import Any
 
 from benchmarks.speed.calls import cores
 
-PACKAGES = ("onnxruntime", "openvino", "torch", "transformers", "xllamacpp")
-PACKAGES += ("numpy", "pillow", "tokenizers")
+PACKAGES = "onnxruntime openvino torch transformers xllamacpp numpy pillow tokenizers".split()
 CPU_FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 

@@ -94,7 +94,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 main = Command("memory_contract", __doc__, _run)
-main.add_argument("--only", default="", metavar="TEXT", help=f"rows that contain it: {ROWS[0]}")
+main.add_argument(
+    "--only", default="", metavar="TEXT", help=f"rows whose name contains TEXT: {ROWS[0]}"
+)
 main.add_argument("--folder", action="append", default=[], metavar="SIZE=FOLDER")
 main.add_argument("--out", type=Path, default=RESULTS / "memory.jsonl", metavar="FILE")
 main.add_argument("--from", dest="source", type=Path, metavar="FILE", help="measure nothing")

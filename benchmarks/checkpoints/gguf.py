@@ -20,9 +20,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.checkpoints.files import GgufFiles, gguf_files, gguf_folder, require_checkpoint
+from benchmarks.checkpoints.files import require_checkpoint
 from benchmarks.command import Command, Notice, notice
-from benchmarks.paths import DEFAULT_CHECKPOINT
+from benchmarks.paths import DEFAULT_CHECKPOINT, GgufFiles, gguf_files, gguf_folder
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BackendUnavailable, ModelNotFound
 
@@ -91,7 +91,11 @@ def _run(options: argparse.Namespace) -> int:
 
 main = Command("checkpoints.gguf", __doc__, _run)
 main.add_argument(
-    "checkpoint", type=Path, nargs="?", default=DEFAULT_CHECKPOINT, help="default: the benchmark's"
+    "checkpoint",
+    type=Path,
+    nargs="?",
+    default=DEFAULT_CHECKPOINT,
+    help="default: what bench builds",
 )
 main.add_argument("--converter", type=Path, required=True, help="convert_hf_to_gguf.py")
 

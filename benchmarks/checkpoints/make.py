@@ -175,7 +175,7 @@ main.add_argument("--decoder", choices=DECODERS, default="random")
 main.add_argument("--dtype", choices=tuple(SAFETENSORS_NAMES), default="bf16")
 main.add_argument("--seed", type=int, default=0)
 main.add_argument(
-    "--onnx", type=comma_list, default=(), metavar="LIST", help="also export ONNX: fp32,int8,q4"
+    "--onnx", type=comma_list, default=(), metavar="LIST", help="ONNX files, too: fp32,int8,q4"
 )
 
 if __name__ == "__main__":

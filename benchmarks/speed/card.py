@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.checkpoints.files import plain_folder
+from benchmarks.paths import plain_folder
 from benchmarks.speed.calls import Request, Timing, mean_gap
 from benchmarks.speed.transformers import load_processor, make_inputs
 from smolvlm_tools.checkpoint.config import ModelConfig

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.checkpoints.files import gguf_files, gguf_folder
+from benchmarks.paths import gguf_files, gguf_folder
 from benchmarks.speed.calls import Request, Timing, cores
 from smolvlm_tools.errors import BackendUnavailable, ModelInvalid, ModelNotFound
 
