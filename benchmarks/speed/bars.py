@@ -94,10 +94,10 @@ def judge(columns: Sequence[Column]) -> list[Outcome]:
 def _outcome(bar: Bar, columns: dict[str, Column]) -> Outcome:
     sides = [side for side in (bar.top, bar.bottom) if side is not None]
     found = [columns[engine].value(key) if engine in columns else None for engine, key in sides]
-    values = [value for value in found if value is not None]
-    if len(values) < len(sides) or values[-1] == 0:
+    top, bottom = found[0], found[1] if bar.bottom else 1.0
+    if top is None or not bottom:
         return Outcome(bar)
-    value = values[0] if bar.bottom is None else values[0] / values[1]
+    value = top / bottom
     reached = value >= bar.limit if bar.at_least else value <= bar.limit
     estimate = any(columns[engine].is_estimate(key) for engine, key in sides)
     runs = min(columns[engine].runs(key) for engine, key in sides)

@@ -34,10 +34,6 @@ class Timing:
 class Engine(Protocol):
     """A loaded model that decodes greedily and past the end-of-utterance token."""
 
-    def prepare(self, image: Path) -> float | None:
-        """Seconds to read an image file and cut its native tiles; None where unknown."""
-        ...
-
     def reply(self, request: Request, new_tokens: int) -> Timing:
         """Decode exactly `new_tokens`."""
         ...

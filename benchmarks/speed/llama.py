@@ -57,9 +57,6 @@ class LlamaCpp:
             ) from error
         self._address = urlsplit(self._server.listening_address)
 
-    def prepare(self, image: Path) -> None:
-        return None
-
     def reply(self, request: Request, new_tokens: int) -> Timing:
         start = time.perf_counter()
         chunks: list[tuple[float, dict[str, Any]]] = []

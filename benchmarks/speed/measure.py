@@ -61,20 +61,19 @@ def measure_page(task: Task) -> Samples:
     page = Request(QUESTION, task.images.pages[:1])
     if _expected(engine, task, task.images.pages[0], samples) > task.limit:
         _sum_later(samples, "page", task.folder, task.images.pages[0])
-        samples["prepare"] = [t for _ in range(2) if (t := engine.prepare(task.images.pages[0]))]
         span = resident().start()
         with getattr(engine, "shallow", nullcontext)():
-            engine.reply(page, 1)
+            timing = engine.reply(page, 1)
     else:
         span = resident().start()
         timing = engine.reply(page, 2)
         samples["page"] = [timing.first_token]
         samples["prompt_tokens"] = [timing.prompt_tokens]
-        if timing.prepare is not None:
-            samples["prepare"] = [timing.prepare]
         if timing.vision is not None:
             samples["vision"] = [timing.vision / timing.tiles]
     samples["peak_page"] = [span.end()]
+    if timing.prepare is not None:
+        samples["prepare"] = [timing.prepare]
     if task.reuses:
         again = [engine.reply(Request(text, page.images), 2) for text in FOLLOW_UPS]
         samples["second"] = [timing.first_token for timing in again]

@@ -37,11 +37,6 @@ class Transformers:
     def _on_vision_end(self, *_: object) -> None:
         self._vision_seconds += time.perf_counter() - self._vision_start
 
-    def prepare(self, image: Path) -> float:
-        start = time.perf_counter()
-        make_inputs(self._processor, [Request("Describe.", (image,))], self._tile, "pt")
-        return time.perf_counter() - start
-
     def reply(self, request: Request, new_tokens: int) -> Timing:
         start = time.perf_counter()
         inputs = self._inputs([request])
