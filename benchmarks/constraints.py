@@ -63,11 +63,6 @@ class Run:
     first: float
     steps: tuple[float, ...]
 
-    @property
-    def per_token(self) -> float:
-        """Seconds a token on average, after the first."""
-        return statistics.mean(self.steps)
-
 
 @dataclass(frozen=True, slots=True)
 class Costs:
@@ -84,8 +79,8 @@ class Costs:
 
 
 def median_token(runs: Sequence[Run]) -> float:
-    """Seconds per token."""
-    return statistics.median(run.per_token for run in runs)
+    """Seconds per token after the first: median over replies of their means."""
+    return statistics.median(statistics.mean(run.steps) for run in runs)
 
 
 def least_token(runs: Sequence[Run]) -> float:

@@ -98,21 +98,16 @@ def _whole_folder(out: Path) -> Generator[Path]:
         raise BadOptions(f"{out} exists already", "Remove it, or name another folder as --out.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        partial.chmod(0o755)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+            partial = Path(scratch, out.name)
+            partial.mkdir()
+            yield partial
+            partial.replace(out)
     except OSError as error:
         raise BadOptions(
-            f"{out.parent} cannot be written ({error.strerror})", "Name another folder as --out."
+            f"writing {out} failed ({error.strerror or error})",
+            "Free some space on that disk, or name another folder as --out.",
         ) from error
-    try:
-        yield partial
-        partial.replace(out)
-    except OSError as error:
-        raise BadOptions(
-            f"writing {out} failed ({error.strerror or error})", "Free some space on that disk."
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _copy_small_files(config_folder: Path, out: Path, dtype: str) -> None:

@@ -62,8 +62,7 @@ def _peak(layouter: RequestLayouter, setup: Setup, size: tuple[int, int], proces
     load = layouter.workload(layout, request.options.max_new_tokens)
     tiles = spec_of(setup.backend).tiles_per_batch(setup.device)
     before = process if setup.on_host else 0
-    footprint = footprint_of(setup)
-    return predict(footprint, load, tiles, CacheLimits(), before, host=setup.on_host).peak
+    return predict(footprint_of(setup), load, tiles, CacheLimits(), before, host=setup.on_host).peak
 
 
 def _no_pixels() -> NoReturn:

@@ -36,11 +36,9 @@ class Engine(Protocol):
 
     def reply(self, request: Request, new_tokens: int) -> Timing:
         """Decode exactly `new_tokens`."""
-        ...
 
     def together(self, requests: Sequence[Request], new_tokens: int) -> float:
         """Seconds to answer all requests, given at once."""
-        ...
 
     def close(self) -> None: ...
 

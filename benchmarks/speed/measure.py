@@ -102,16 +102,13 @@ def measure_images(task: Task) -> Samples:
     """First tokens for a photo and an icon, nothing reused."""
     engine = task.load()
     samples: Samples = {}
+    photo, icon = task.images.photo, task.images.icon
     engine.reply(Request(QUESTION, task.images.small[:1], 1), 1)
-    cases = [
-        ("photo", task.images.photo, "auto", 3),
-        ("icon_native", task.images.icon, "native", 2),
-    ]
+    cases = [("photo", photo, "auto", 3), ("icon_native", icon, "native", 2)]
     if is_ours(task.engine):
-        cases.insert(0, ("icon_auto", task.images.icon, "auto", 5))
+        cases.insert(0, ("icon_auto", icon, "auto", 5))
     for key, image, resolution, times in cases:
-        scratch: Samples = {}
-        if _expected(engine, task, image, scratch) > task.limit:
+        if _expected(engine, task, image, {}) > task.limit:
             _sum_later(samples, key, task.folder, image)
             continue
         request = Request(QUESTION, (image,), resolution)

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from benchmarks.checkpoints.safetensors_stream import TORCH_NAMES
+from benchmarks.prompts import conversation
 from benchmarks.speed.calls import Request, Timing, mean_gap
 from smolvlm_tools.errors import BackendUnavailable
 
@@ -143,8 +144,10 @@ def make_inputs(processor: Any, requests: Sequence[Request], tile: int, tensors:
     would still enlarge the image to 2048 pixels.
     """
     prompts = [
-        processor.apply_chat_template([_message(request)], add_generation_prompt=True)
-        for request in requests
+        processor.apply_chat_template(
+            conversation(each.text, each.images), add_generation_prompt=True
+        )
+        for each in requests
     ]
     if not requests[0].images:
         return processor(text=prompts, return_tensors=tensors)
@@ -155,11 +158,6 @@ def make_inputs(processor: Any, requests: Sequence[Request], tile: int, tensors:
     with ExitStack() as opened:
         images = [[opened.enter_context(Image.open(p)) for p in each.images] for each in requests]
         return processor(text=prompts, images=images, **options)
-
-
-def _message(request: Request) -> dict[str, Any]:
-    content = [{"type": "image"}] * len(request.images)
-    return {"role": "user", "content": [*content, {"type": "text", "text": request.text}]}
 
 
 class _Arrivals:

@@ -32,11 +32,9 @@ def is_usable(name: str) -> bool:
 
 
 class FileSource(Protocol):
-    """Where the files of a checkpoint come from if they are not in its folder yet."""
+    """Brings files into the checkpoint's folder that are not there yet."""
 
-    def fetch(self, names: Iterable[str]) -> None:
-        """Bring files into the checkpoint's folder."""
-        ...
+    def fetch(self, names: Iterable[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +70,7 @@ class Checkpoint:
         return cls(name or folder.name or "checkpoint", None, folder, config, list_files(folder))
 
     def fetch(self, names: Iterable[str]) -> None:
-        """Download and verify those files that are not in `folder` yet.
-
-        Args:
-            names: some of `files`.
+        """Download and verify those of some `files` that are not in `folder` yet.
 
         Raises:
             ModelNotFound: the checkpoint has no such file, or it cannot be downloaded now.
@@ -93,12 +88,7 @@ class Checkpoint:
             self.source.fetch(wanted)
 
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer of `tokenizer.json`.
-
-        Raises:
-            ModelNotFound: there is no such file.
-            ModelInvalid: it is damaged.
-        """
+        """The tokenizer of `tokenizer.json`; raises ModelNotFound or ModelInvalid."""
         from tokenizers import Tokenizer
 
         self.fetch(["tokenizer.json"])

@@ -18,15 +18,12 @@ X86 = frozenset({"x86_64", "amd64", "i386", "i686"})
 
 @dataclass(frozen=True, slots=True)
 class CpuFeatures:
-    """The instruction sets of one CPU.
-
-    Attributes:
-        machine: its architecture, as `platform.machine` gives it.
-        flags: as Linux names them; empty on other systems, which then count as having none.
-    """
+    """The instruction sets of one CPU."""
 
     machine: str = "x86_64"
+    """Its architecture, as `platform.machine` gives it."""
     flags: frozenset[str] = frozenset()
+    """As Linux names them; empty on other systems, which then count as having none."""
 
     @property
     def int8_products(self) -> bool:

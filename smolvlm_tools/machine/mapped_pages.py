@@ -16,24 +16,19 @@ def forget_pages(file: Path, *, writable: bool = False) -> None:
     """Drop the pages of `file` wherever it is mapped into this process.
 
     For runtimes that keep a file mapped after they have copied what they need. Does nothing where
-    there is no /proc (Windows, macOS).
-
-    Args:
-        file: a mapped file.
-        writable: also drop private copies that the runtime could write to. It must not have done
-            so, or what it wrote is lost: see `is_unwritten`.
+    there is no /proc (Windows, macOS). `writable` also drops private copies that the runtime could
+    write to. It must not have done so, or what it wrote is lost: see `is_unwritten`.
     """
     try:
         lines = MAPS.read_text().splitlines()
-        madvise = ctypes.CDLL(None, use_errno=True).madvise
-    except (OSError, AttributeError):
+    except OSError:
         return
     name = str(file.resolve())
     for line in lines:
         area, access, *_ = line.split()
         if line.endswith(f" {name}") and (writable or "w" not in access):
             first, last = (int(end, 16) for end in area.split("-"))
-            madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), MADV_DONTNEED)
+            forget_range(first, last - first)
 
 
 def is_unwritten(file: Path) -> bool:

@@ -14,26 +14,16 @@ from pathlib import Path
 from typing import Protocol
 
 SAMPLE_SECONDS = 0.005
+THREAD = "smolvlm-memory"
 
 
 class HighWaterMark(Protocol):
-    """Remembers the most memory in use since `reset`."""
+    """Bytes in use now, and the peak since the last `reset`; `rest` ends measuring until then."""
 
-    def now(self) -> int:
-        """Bytes in use."""
-        ...
-
-    def peak(self) -> int:
-        """Most bytes in use since the last `reset`."""
-        ...
-
-    def reset(self) -> None:
-        """Start over from what is in use now."""
-        ...
-
-    def rest(self) -> None:
-        """Stop measuring until the next `reset`."""
-        ...
+    def now(self) -> int: ...
+    def peak(self) -> int: ...
+    def reset(self) -> None: ...
+    def rest(self) -> None: ...
 
 
 class Meter:
@@ -45,11 +35,9 @@ class Meter:
         self._open: dict[Span, int] = {}
 
     def now(self) -> int:
-        """Bytes in use."""
         return self._mark.now()
 
     def start(self) -> Span:
-        """Begin a span."""
         with self._lock:
             self._note()
             self._mark.reset()
@@ -125,10 +113,8 @@ class Sampled(ABC):
     def reset(self) -> None:
         self._peak = self.now()
         if self._stop is None:
-            self._stop = threading.Event()
-            threading.Thread(
-                target=self._watch, args=(self._stop,), name="smolvlm-memory", daemon=True
-            ).start()
+            stop = self._stop = threading.Event()
+            threading.Thread(target=self._watch, args=(stop,), name=THREAD, daemon=True).start()
 
     def rest(self) -> None:
         if self._stop is not None:
