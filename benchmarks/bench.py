@@ -14,7 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from rich.console import Console
 
 from benchmarks.checkpoints.files import default_checkpoint, export_plain, require_checkpoint
 from benchmarks.checkpoints.make import DECODERS
-from benchmarks.command import comma_list, new_parser, notice, run_command
+from benchmarks.command import Command, comma_list, notice
 from benchmarks.limits import measure_floors
 from benchmarks.machine import machine_facts
 from benchmarks.paths import DEFAULT_CONFIG, RESULTS
@@ -34,16 +34,6 @@ from benchmarks.speed.report import as_json, markdown, print_report, write_markd
 from benchmarks.speed.rows import Column
 from benchmarks.speed.schedule import FULL, QUICK, Job, Schedule, run_benchmark
 from smolvlm_tools.errors import BadOptions
-
-
-@dataclass(slots=True)
-class Run:
-    """What is known of a run so far."""
-
-    folder: Path
-    facts: dict[str, Any]
-    floors: dict[str, float] = field(default_factory=dict)
-    columns: list[Column] = field(default_factory=list)
 
 
 def _schedule(options: argparse.Namespace) -> Schedule:
@@ -75,19 +65,23 @@ def _folder(options: argparse.Namespace, engines: Sequence[str]) -> Path:
     return folder
 
 
-def _report(options: argparse.Namespace, run: Run) -> None:
-    if options.json is not None:
-        text = json.dumps(as_json(run.columns, run.facts, run.floors), indent=2)
-        if options.json == "-":
-            print(text)
-        else:
-            Path(options.json).write_text(text + "\n", encoding="utf-8")
-    if options.json != "-":
-        print_report(Console(), run.columns, run.facts, run.floors)
+def _report(
+    options: argparse.Namespace,
+    columns: Sequence[Column],
+    facts: dict[str, Any],
+    floors: dict[str, float],
+) -> None:
+    whole = json.dumps(as_json(columns, facts, floors), indent=2)
+    if options.json == "-":
+        print(whole)
+    else:
+        print_report(Console(), columns, facts, floors)
+        if options.json is not None:
+            Path(options.json).write_text(whole + "\n", encoding="utf-8")
     if options.markdown is not None:
-        write_markdown(options.markdown, markdown(run.columns, run.facts, run.floors))
+        write_markdown(options.markdown, markdown(columns, facts, floors))
     if options.plot is not None:
-        write_plot(options.plot, run.columns, f"{run.folder.name}; {run.facts['cpu']}")
+        write_plot(options.plot, columns, f"{facts['checkpoint']}; {facts['cpu']}")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -96,57 +90,42 @@ def _run(options: argparse.Namespace) -> int:
     if options.plot is not None:
         pyplot()
     folder = _folder(options, engines)
-    run = Run(folder, {**machine_facts(), "checkpoint": folder.name})
-    header = {"engines": list(engines), "schedule": repr(schedule), "facts": run.facts}
+    facts = {**machine_facts(), "checkpoint": folder.name}
+    header = {"engines": list(engines), "schedule": repr(schedule), "facts": facts}
     record = Record(RESULTS / "last.jsonl", Job, header, resume=options.resume)
-    run.floors = measure_floors(folder)
+    floors = measure_floors(folder)
+    columns: list[Column] = []
     try:
-        run_benchmark(folder, engines, schedule, notice, record, run.columns, started)
+        run_benchmark(folder, engines, schedule, notice, record, columns, started)
     except KeyboardInterrupt:
-        _report(options, run)
+        _report(options, columns, facts, floors)
         notice("interrupted; go on with the same command and --resume")
         return 130
-    _report(options, run)
-    return 0 if any(column.error is None for column in run.columns) else 4
+    _report(options, columns, facts, floors)
+    return 0 if any(column.error is None for column in columns) else 4  # no engine ran
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; exit code 4 also says that no engine ran."""
-    parser = new_parser("bench", __doc__)
-    parser.add_argument(
-        "checkpoint",
-        type=Path,
-        nargs="?",
-        help="folder in the hub's layout; default: a 256M one with random weights, built once",
-    )
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument(
-        "--quick", action="store_true", help="what the bars need, in 15 minutes (default)"
-    )
-    size.add_argument("--full", action="store_true", help="all engines, all rows; hours")
-    parser.add_argument(
-        "--engines",
-        "--backends",
-        type=comma_list,
-        metavar="LIST",
-        help=f"of: {', '.join(FULL_ENGINES)}",
-    )
-    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="config folder")
-    parser.add_argument("--decoder", choices=DECODERS, default="random")
-    parser.add_argument("--rounds", type=int, help="most processes per engine and group")
-    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run")
-    parser.add_argument(
-        "--json", metavar="FILE", nargs="?", const="-", help="all samples; on stdout without FILE"
-    )
-    parser.add_argument(
-        "--markdown",
-        type=Path,
-        metavar="FILE",
-        help="write the report; between its marks where FILE has them",
-    )
-    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw the main figures")
-    return run_command(parser, _run, arguments)
-
+main = Command("bench", __doc__, _run)
+main.add_argument(
+    "checkpoint", type=Path, nargs="?", help="default: a 256M one with random weights, built once"
+)
+size = main.add_mutually_exclusive_group()
+size.add_argument("--quick", action="store_true", help="what the bars need; 15 minutes (default)")
+size.add_argument("--full", action="store_true", help="all engines, all rows; hours")
+main.add_argument(
+    "--engines", "--backends", type=comma_list, metavar="LIST", help=", ".join(FULL_ENGINES)
+)
+main.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="config folder")
+main.add_argument("--decoder", choices=DECODERS, default="random")
+main.add_argument("--rounds", type=int, help="most processes per engine and group")
+main.add_argument("--resume", action="store_true", help="go on with the interrupted run")
+main.add_argument(
+    "--json", metavar="FILE", nargs="?", const="-", help="all samples; on stdout without FILE"
+)
+main.add_argument(
+    "--markdown", type=Path, metavar="FILE", help="the report; between its marks if FILE has them"
+)
+main.add_argument("--plot", type=Path, metavar="PNG", help="draw the main figures")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,17 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.answers import reliability
 from benchmarks.answers.plot import write_reliability
-from benchmarks.answers.reliability import (
-    Scored,
-    accuracy,
-    auroc,
-    auroc_interval,
-    calibration_error,
-    keep,
-)
-from benchmarks.answers.samples import SEED, TYPES, Form, Sample, forms, samples
-from benchmarks.command import FAILED, new_parser, notice, run_command
+from benchmarks.answers.reliability import Scored, accuracy, auroc, keep
+from benchmarks.answers.samples import SEED, TYPES, forms, samples
+from benchmarks.command import FAILED, Command, notice
 from benchmarks.plotting import pyplot
 from benchmarks.tables import markdown_table
 from smolvlm_tools import SmolVLM
@@ -55,31 +49,26 @@ class Extracted:
 
 
 def measure(vlm: SmolVLM, count: int = 500, seed: int = SEED) -> list[Outcome]:
-    """Ask everything twice."""
-    return [ask_both(vlm, sample) for sample in samples(count, seed)]
+    """Ask everything for free text and for a typed value."""
+    found: list[Outcome] = []
+    for each in samples(count, seed):
+        free = vlm.ask(each.image, each.question)
+        typed = vlm.ask(each.image, each.question, answer=TYPES[each.kind])
+        free_right, typed_right = free.text.strip() == each.answer, same(typed.value, each.value)
+        scored = (free.confidence, free_right), (typed.confidence, typed_right)
+        found.append(Outcome(each.kind, *scored))
+    return found
 
 
 def measure_fields(vlm: SmolVLM, count: int = 250, seed: int = SEED) -> list[Extracted]:
     """Extract the fields of forms."""
-    return [extract(vlm, form) for form in forms(count, seed)]
-
-
-def ask_both(vlm: SmolVLM, sample: Sample) -> Outcome:
-    """Ask one question for free text and for a typed value."""
-    free = vlm.ask(sample.image, sample.question)
-    typed = vlm.ask(sample.image, sample.question, answer=TYPES[sample.kind])
-    free_right, typed_right = free.text.strip() == sample.answer, same(typed.value, sample.value)
-    return Outcome(sample.kind, (free.confidence, free_right), (typed.confidence, typed_right))
-
-
-def extract(vlm: SmolVLM, form: Form) -> Extracted:
-    """Extract the fields of one form."""
-    result = vlm.extract(form.image, form.schema)
-    sure = result.field_confidence or {}
-    fields = [
-        (sure[f"/{key}"], same(result.value[key], wanted)) for key, wanted in form.fields.items()
-    ]
-    return Extracted(fields, (result.confidence, all(right for _, right in fields)))
+    found: list[Extracted] = []
+    for form in forms(count, seed):
+        result = vlm.extract(form.image, form.schema)
+        sure, said = result.field_confidence or {}, result.value
+        fields = [(sure[f"/{key}"], same(said[key], value)) for key, value in form.fields.items()]
+        found.append(Extracted(fields, (result.confidence, all(right for _, right in fields))))
+    return found
 
 
 def same(said: object, wanted: object) -> bool:
@@ -122,7 +111,8 @@ def fields_table(found: Sequence[Extracted]) -> str:
 def _figures(scored: Sequence[Scored]) -> list[str]:
     """AUROC with its interval, mean confidence, calibration error."""
     mean = sum(confidence for confidence, _ in scored) / len(scored)
-    return [show_auroc(scored, interval=True), f"{mean:.3f}", f"{calibration_error(scored):.3f}"]
+    error = reliability.calibration_error(scored)
+    return [show_auroc(scored, interval=True), f"{mean:.3f}", f"{error:.3f}"]
 
 
 def show_auroc(scored: Sequence[Scored], interval: bool = False) -> str:
@@ -132,7 +122,7 @@ def show_auroc(scored: Sequence[Scored], interval: bool = False) -> str:
         return "-"
     if not interval:
         return f"{value:.3f}"
-    low, high = auroc_interval(scored)
+    low, high = reliability.auroc_interval(scored)
     return f"{value:.3f} ({low:.2f} to {high:.2f})"
 
 
@@ -189,17 +179,13 @@ def _run(options: argparse.Namespace) -> int:
     return FAILED if missed else 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = new_parser("calibration", __doc__)
-    parser.add_argument("--count", type=int, default=500, help="questions (500)")
-    parser.add_argument("--forms", type=int, default=250, help="forms to extract (250)")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"of the pictures ({SEED})")
-    parser.add_argument("--backend", default="auto")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--plot", type=Path, help="write the reliability plot here (PNG or SVG)")
-    return run_command(parser, _run, arguments)
-
+main = Command("calibration", __doc__, _run)
+main.add_argument("--count", type=int, default=500, help="questions (500)")
+main.add_argument("--forms", type=int, default=250, help="forms to extract (250)")
+main.add_argument("--seed", type=int, default=SEED, help=f"of the pictures ({SEED})")
+main.add_argument("--backend", default="auto")
+main.add_argument("--precision", default="auto")
+main.add_argument("--plot", type=Path, help="write the reliability plot here (PNG or SVG)")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""What the benchmarks' commands share: their parser, progress lines and exit codes."""
+"""What the benchmarks' commands share: options, progress lines and exit codes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,27 @@ Notice: TypeAlias = Callable[[str], None]
 """Takes one line of progress."""
 
 
-def new_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
-    """A parser for `python -m benchmarks.NAME`; its help begins with the module's docstring."""
-    return argparse.ArgumentParser(
-        prog=f"python -m benchmarks.{name}",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+class Command(argparse.ArgumentParser):
+    """`python -m benchmarks.NAME`, whose help begins with its module's docstring."""
+
+    def __init__(
+        self, name: str, doc: str | None, run: Callable[[argparse.Namespace], int]
+    ) -> None:
+        kind = argparse.RawDescriptionHelpFormatter
+        super().__init__(f"python -m benchmarks.{name}", description=doc, formatter_class=kind)
+        self._run = run
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> int:
+        """Run a command line: what `run` returns, or 2 bad options, 4 model error, 130 Ctrl-C."""
+        options = self.parse_args(arguments)
+        try:
+            return self._run(options)
+        except SmolVLMError as error:
+            notice(f"error: {error}")
+            return 4 if isinstance(error, ModelError) else 2
+        except KeyboardInterrupt:
+            notice("interrupted")
+            return 130
 
 
 def comma_list(text: str) -> tuple[str, ...]:
@@ -33,20 +47,3 @@ def comma_list(text: str) -> tuple[str, ...]:
 def notice(text: str) -> None:
     """Print a line of progress on stderr."""
     print(text, file=sys.stderr, flush=True)
-
-
-def run_command(
-    parser: argparse.ArgumentParser,
-    run: Callable[[argparse.Namespace], int],
-    arguments: Sequence[str] | None,
-) -> int:
-    """Run a command line: what `run` returns, or 2 bad options, 4 model error, 130 Ctrl-C."""
-    options = parser.parse_args(arguments)
-    try:
-        return run(options)
-    except SmolVLMError as error:
-        notice(f"error: {error}")
-        return 4 if isinstance(error, ModelError) else 2
-    except KeyboardInterrupt:
-        notice("interrupted")
-        return 130

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkpoints.files import default_checkpoint
-from benchmarks.command import FAILED, new_parser, run_command
+from benchmarks.command import FAILED, Command
 from benchmarks.machine import machine_facts
 from benchmarks.paths import DEFAULT_CONFIG
 from benchmarks.prompts import conversation, exactly
@@ -63,24 +63,14 @@ class Run:
     first: float
     steps: tuple[float, ...]
 
-    @property
-    def per_token(self) -> float:
-        """Seconds a token on average, after the first."""
-        return statistics.mean(self.steps)
-
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """All replies.
-
-    Attributes:
-        free, typed: in order; the first of `typed` built the token trie.
-        bytes_taken: by how much the process grew with that first one.
-    """
+    """All replies, in order."""
 
     free: tuple[Run, ...]
-    typed: tuple[Run, ...]
-    bytes_taken: int
+    typed: tuple[Run, ...]  # the first built the token trie
+    bytes_taken: int  # by which the process grew with that first one
 
     @property
     def trie_seconds(self) -> float:
@@ -89,8 +79,8 @@ class Costs:
 
 
 def median_token(runs: Sequence[Run]) -> float:
-    """Seconds per token."""
-    return statistics.median(run.per_token for run in runs)
+    """Seconds per token after the first: median over replies of their means."""
+    return statistics.median(statistics.mean(run.steps) for run in runs)
 
 
 def least_token(runs: Sequence[Run]) -> float:
@@ -156,20 +146,12 @@ def _run(options: argparse.Namespace) -> int:
     return 0 if ratio(costs, median_token) <= BAR else FAILED
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = new_parser("constraints", __doc__)
-    parser.add_argument(
-        "checkpoint", type=Path, nargs="?", help="default: built with random weights"
-    )
-    parser.add_argument("--backend", default="onnx")
-    parser.add_argument("--precision", default="int8")
-    parser.add_argument("--tokens", type=int, default=48, help="of every reply (48)")
-    parser.add_argument(
-        "--rounds", type=int, default=30, help="of one free and one typed reply (30)"
-    )
-    return run_command(parser, _run, arguments)
-
+main = Command("constraints", __doc__, _run)
+main.add_argument("checkpoint", type=Path, nargs="?", help="default: built with random weights")
+main.add_argument("--backend", default="onnx")
+main.add_argument("--precision", default="int8")
+main.add_argument("--tokens", type=int, default=48, help="of every reply (48)")
+main.add_argument("--rounds", type=int, default=30, help="of one free and one typed reply (30)")
 
 if __name__ == "__main__":
     sys.exit(main())

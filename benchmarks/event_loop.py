@@ -14,7 +14,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from llama_index.llms.smolvlm import SmolVLMLLM
 from llama_index.readers.smolvlm import SmolVLMImageReader, SmolVLMTransform
 from PIL import Image
 
-from benchmarks.command import FAILED, new_parser, run_command
+from benchmarks.command import FAILED, Command
 from benchmarks.paths import ROOT
 from smolvlm_tools import ImagePolicy
 
@@ -73,9 +73,8 @@ def works(model: str, document: Path, image: Path) -> dict[str, Callable[[], Awa
     transcribe = SmolVLMToolkit(model=model, policy=ImagePolicy(), names=["transcribe_image"])
     [tool] = transcribe.get_tools()
     asked = [HumanMessage([{"type": "image", "path": str(image)}, "Transcribe the text."])]
-    loader = SmolVLMLoader(document, model=model, options={"max_new_tokens": 64})
-
     short = {"max_new_tokens": 64}
+    loader = SmolVLMLoader(document, model=model, options=short)
     reader = SmolVLMImageReader(model=model, mode="transcription", options=short)
     nodes = SmolVLMImageReader(mode="none").load_data(image)
     see = SmolVLMTransform(model=model, mode="caption", options=short)
@@ -89,7 +88,7 @@ def works(model: str, document: Path, image: Path) -> dict[str, Callable[[], Awa
     return {
         "chat.ainvoke": lambda: chat.ainvoke(asked),
         "chat.astream": stream,
-        "tool.ainvoke": lambda: tool.ainvoke({"image": str(image), "max_new_tokens": 64}),
+        "tool.ainvoke": lambda: tool.ainvoke({"image": str(image), **short}),
         "loader.aload": loader.aload,
         "reader.aload": lambda: reader.aload_data(document),
         "transform.acall": lambda: see.acall(nodes),
@@ -119,18 +118,13 @@ async def run(model: str, pages: int, rounds: int) -> bool:
 
 
 def _run(options: argparse.Namespace) -> int:
-    kept = asyncio.run(run(options.model, options.pages, options.rounds))
-    return 0 if kept else FAILED
+    return 0 if asyncio.run(run(options.model, options.pages, options.rounds)) else FAILED
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = new_parser("event_loop", __doc__)
-    parser.add_argument("--model", default="embedded")
-    parser.add_argument("--pages", type=int, default=3, help="of the PDF document")
-    parser.add_argument("--rounds", type=int, default=3)
-    return run_command(parser, _run, arguments)
-
+main = Command("event_loop", __doc__, _run)
+main.add_argument("--model", default="embedded")
+main.add_argument("--pages", type=int, default=3, help="of the PDF document")
+main.add_argument("--rounds", type=int, default=3)
 
 if __name__ == "__main__":
     sys.exit(main())

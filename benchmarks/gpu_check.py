@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.checkpoints.files import default_checkpoint
-from benchmarks.command import FAILED, Notice, comma_list, new_parser, notice, run_command
+from benchmarks.command import FAILED, Command, Notice, comma_list, notice
 from benchmarks.gpu.runs import RUNS, Wanted, all_runs, run
 from benchmarks.gpu.task import write_pictures
 from benchmarks.gpu.verdicts import Check, judge
@@ -37,11 +37,7 @@ MARKS = {True: "pass", False: "FAIL", None: "-"}
 
 
 def find_checkpoint(folder: Path, notice: Notice) -> Path:
-    """`folder` where it is a checkpoint; for config files alone, one built under `benchmarks/`.
-
-    Raises:
-        ModelNotFound: it is neither.
-    """
+    """`folder` where it is a checkpoint; for config files alone, one built under `benchmarks/`."""
     if any(folder.glob("*.safetensors")):
         return folder
     if not folder.is_dir():
@@ -52,11 +48,7 @@ def find_checkpoint(folder: Path, notice: Notice) -> Path:
 
 
 def check_device(device: str) -> dict[str, Any]:
-    """Facts about the device.
-
-    Raises:
-        BackendUnavailable: torch or the device is missing.
-    """
+    """Facts about the device."""
     import torch
 
     from smolvlm_tools.backends.torch.backend import pick_device
@@ -92,12 +84,10 @@ def _run(options: argparse.Namespace) -> int:
     path = RESULTS / f"gpu-{folder.name}.jsonl"
     record = Record(path, Wanted, header, resume=options.resume)
     with tempfile.TemporaryDirectory(prefix="smolvlm-gpu-") as images:
-        write_pictures(Path(images))
+        pictures = Path(images)
+        write_pictures(pictures)
         answers = measure_all(
-            wanted,
-            record,
-            lambda each: run_once(each, folder, Path(images), options.device),
-            notice,
+            wanted, record, lambda each: run_once(each, folder, pictures, options.device), notice
         )
     checks = judge(answers)
     if options.json:
@@ -108,24 +98,16 @@ def _run(options: argparse.Namespace) -> int:
     return FAILED if any(check.passed is False for check in checks) else 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = new_parser("gpu_check", __doc__)
-    parser.add_argument(
-        "folder", type=Path, help="checkpoint, or folder of its config and tokenizer files"
-    )
-    parser.add_argument("--device", default="cuda:0", help="cuda or cuda:N")
-    parser.add_argument(
-        "--only",
-        type=comma_list,
-        default=(),
-        metavar="LIST",
-        help=f"some of the checks: {','.join(RUNS)}",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    return run_command(parser, _run, arguments)
-
+main = Command("gpu_check", __doc__, _run)
+main.add_argument(
+    "folder", type=Path, help="checkpoint, or folder of its config and tokenizer files"
+)
+main.add_argument("--device", default="cuda:0", help="cuda or cuda:N")
+main.add_argument(
+    "--only", type=comma_list, default=(), metavar="LIST", help=f"some of: {','.join(RUNS)}"
+)
+main.add_argument("--json", action="store_true", help="print JSON instead of a table")
+main.add_argument("--resume", action="store_true", help="go on with an interrupted run")
 
 if __name__ == "__main__":
     sys.exit(main())

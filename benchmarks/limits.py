@@ -10,16 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable, Sequence
+import timeit
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.checkpoints.files import require_checkpoint
-from benchmarks.command import new_parser, run_command
-from benchmarks.paths import CHECKPOINTS, DEFAULT_CONFIG
+from benchmarks.command import Command
+from benchmarks.paths import DEFAULT_CHECKPOINT
 from benchmarks.speed.rows import LONG_CONTEXT, PAGE_TILES
 from smolvlm_tools.checkpoint.config import ModelConfig
 
@@ -30,19 +30,12 @@ RUNS = 7
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one checkpoint has to compute and read.
+    """What one checkpoint has to compute and read, a prompt being of LONG_CONTEXT tokens."""
 
-    Attributes:
-        tile_flop: vision tower and connector, one tile.
-        prefill_flop: decoder body and one row of logits, LONG_CONTEXT tokens.
-        step_weights: weights read per decode step; of the token table that is one row only.
-        step_kv_bytes: keys and values in float32 read per step at LONG_CONTEXT.
-    """
-
-    tile_flop: float
-    prefill_flop: float
-    step_weights: float
-    step_kv_bytes: float
+    tile_flop: float  # vision tower and connector
+    prefill_flop: float  # decoder body and one row of logits
+    step_weights: float  # of the token table one row only
+    step_kv_bytes: float  # in float32
 
 
 def work_of(config: ModelConfig) -> Work:
@@ -114,12 +107,7 @@ def measure_floors(folder: Path) -> dict[str, float]:
 
 
 def _best(run: Callable[[], object]) -> float:
-    seconds: list[float] = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    return min(timeit.repeat(run, number=1, repeat=RUNS))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -127,18 +115,14 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = new_parser("limits", __doc__)
-    parser.add_argument(
-        "checkpoint",
-        type=Path,
-        nargs="?",
-        default=CHECKPOINTS / DEFAULT_CONFIG.name,
-        help="default: the one the benchmark builds",
-    )
-    return run_command(parser, _run, arguments)
-
+main = Command("limits", __doc__, _run)
+main.add_argument(
+    "checkpoint",
+    type=Path,
+    nargs="?",
+    default=DEFAULT_CHECKPOINT,
+    help="default: what bench builds",
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,22 +9,14 @@ from typing import Any
 
 from benchmarks.speed.calls import cores
 
-PACKAGES = (
-    "onnxruntime",
-    "openvino",
-    "torch",
-    "transformers",
-    "xllamacpp",
-    "numpy",
-    "pillow",
-    "tokenizers",
-)
+PACKAGES = "onnxruntime openvino torch transformers xllamacpp numpy pillow tokenizers".split()
 CPU_FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
 def machine_facts() -> dict[str, Any]:
     """CPU, cores and versions, as JSON values."""
     info = _cpuinfo()
+    installed = {each.name.lower(): each.version for each in metadata.distributions()}
     flags = set(info.get("flags", "").split())
     return {
         "cpu": info.get("model name") or platform.processor() or platform.machine(),
@@ -32,7 +24,7 @@ def machine_facts() -> dict[str, Any]:
         "cpu_flags": [flag for flag in CPU_FLAGS if flag in flags],
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": {name: installed[name] for name in PACKAGES if name in installed},
     }
 
 
@@ -43,10 +35,3 @@ def _cpuinfo() -> dict[str, str]:
         return {}
     pairs = (line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
     return {key.strip(): value.strip() for key, value in pairs}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.command import FAILED, new_parser, notice, run_command
+from benchmarks.command import FAILED, Command, notice
 from benchmarks.memory.measure import answer_row
 from benchmarks.memory.rows import ROWS, SIZES, Row
 from benchmarks.memory.table import Result, as_markdown, as_table
@@ -93,19 +93,15 @@ def _run(options: argparse.Namespace) -> int:
     return 0 if held == len(results) else FAILED
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = new_parser("memory_contract", __doc__)
-    parser.add_argument(
-        "--only", default="", metavar="TEXT", help=f"rows whose name contains TEXT: {ROWS[0]}"
-    )
-    parser.add_argument("--folder", action="append", default=[], metavar="SIZE=FOLDER")
-    parser.add_argument("--out", type=Path, default=RESULTS / "memory.jsonl", metavar="FILE")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="measure nothing")
-    parser.add_argument("--markdown", action="store_true", help="as in docs/memory.md")
-    parser.add_argument("--json", action="store_true")
-    return run_command(parser, _run, arguments)
-
+main = Command("memory_contract", __doc__, _run)
+main.add_argument(
+    "--only", default="", metavar="TEXT", help=f"rows whose name contains TEXT: {ROWS[0]}"
+)
+main.add_argument("--folder", action="append", default=[], metavar="SIZE=FOLDER")
+main.add_argument("--out", type=Path, default=RESULTS / "memory.jsonl", metavar="FILE")
+main.add_argument("--from", dest="source", type=Path, metavar="FILE", help="measure nothing")
+main.add_argument("--markdown", action="store_true", help="as in docs/memory.md")
+main.add_argument("--json", action="store_true")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,11 +8,7 @@ from smolvlm_tools.errors import BackendUnavailable
 
 
 def pyplot() -> Any:
-    """`matplotlib.pyplot`, drawing to files only.
-
-    Raises:
-        BackendUnavailable: matplotlib is missing. Call it before hours of measuring.
-    """
+    """`matplotlib.pyplot`, drawing to files only; call it before hours of measuring."""
     try:
         import matplotlib
     except ImportError as error:

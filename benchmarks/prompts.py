@@ -68,10 +68,9 @@ def _draw_scene(size: tuple[int, int]) -> Image.Image:
     noise = Image.effect_noise(size, 40)
     image = Image.merge("RGB", (sky, noise, Image.blend(sky, noise, 0.5)))
     draw = ImageDraw.Draw(image)
+    top = size[1] // 2
     for step in range(0, size[0], 64):
-        draw.ellipse(
-            (step, size[1] // 2, step + 48, size[1] // 2 + 160), fill=(200, step % 256, 60)
-        )
+        draw.ellipse((step, top, step + 48, top + 160), fill=(200, step % 256, 60))
     return image
 
 

@@ -21,12 +21,7 @@ Job = TypeVar("Job", bound="DataclassInstance")
 
 
 class Record(Generic[Job]):
-    """A file of JSON lines: a header, then an answer per line.
-
-    Attributes:
-        answers: by job.
-        seconds: that they took to measure, all together.
-    """
+    """A file of JSON lines: a header, then an answer per line, with the seconds it took."""
 
     def __init__(
         self, path: Path, job: type[Job], header: dict[str, Any], *, resume: bool = False

@@ -21,16 +21,11 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a `min_confidence` leaves.
-
-    Attributes:
-        coverage: the share of the questions that are still answered.
-        accuracy: the share of those answers that is right; None where none is left.
-    """
+    """What a `min_confidence` leaves."""
 
     threshold: float
-    coverage: float
-    accuracy: float | None
+    coverage: float  # the share of the questions that are still answered
+    accuracy: float | None  # the share of those answers that is right; None where none is left
 
 
 def accuracy(scored: Sequence[Scored]) -> float:

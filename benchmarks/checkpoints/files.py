@@ -1,44 +1,17 @@
-"""The checkpoint that is measured, and the peers' files beside it."""
+"""The checkpoint that is measured, built where it is missing."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from benchmarks.checkpoints.make import build_checkpoint, export_onnx
 from benchmarks.command import Notice
-from benchmarks.paths import CHECKPOINTS
+from benchmarks.paths import CHECKPOINTS, plain_folder
 from smolvlm_tools.backends.onnx.files import available_precisions
 from smolvlm_tools.errors import ModelNotFound
+from smolvlm_tools.export import export_checkpoint
 
 ONNX_PRECISIONS = ("fp32", "int8", "q4")
-
-
-class GgufFiles(NamedTuple):
-    """llama.cpp's files of one checkpoint, which `benchmarks.checkpoints.gguf` makes."""
-
-    text: Path
-    vision: Path
-    vision_one_tile: Path
-
-    def missing(self) -> list[str]:
-        return [path.name for path in self if not path.is_file()]
-
-
-def gguf_folder(checkpoint: Path) -> Path:
-    """Where the GGUF files of a checkpoint are kept."""
-    return checkpoint.with_name(f"{checkpoint.name}-gguf")
-
-
-def gguf_files(checkpoint: Path) -> GgufFiles:
-    """The GGUF files of a checkpoint, whether they exist or not."""
-    names = ("text-q8_0.gguf", "mmproj-q8_0.gguf", "mmproj-one-tile-q8_0.gguf")
-    return GgufFiles(*(gguf_folder(checkpoint) / name for name in names))
-
-
-def plain_folder(folder: Path) -> Path:
-    """Where ONNX files with standard operators only are kept, as the hub has them."""
-    return folder.with_name(f"{folder.name}-plain")
 
 
 def require_checkpoint(folder: Path) -> Path:
@@ -66,13 +39,7 @@ def default_checkpoint(config: Path, decoder: str, onnx: bool, notice: Notice) -
 
 
 def export_plain(folder: Path, notice: Notice) -> Path:
-    """The fp32 ONNX files as on the hub, exported where they are missing.
-
-    Raises:
-        BackendUnavailable: torch, transformers or onnx is not installed.
-    """
-    from smolvlm_tools.export import export_checkpoint
-
+    """The fp32 ONNX files as on the hub, exported where they are missing."""
     target = plain_folder(folder)
     if not (target / "onnx" / "decoder_model_merged.onnx").is_file():
         notice("exporting the plain ONNX files for the model card's loop")

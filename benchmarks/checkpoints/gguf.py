@@ -20,13 +20,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.checkpoints.files import GgufFiles, gguf_files, gguf_folder, require_checkpoint
-from benchmarks.command import Notice, new_parser, notice, run_command
-from benchmarks.paths import CHECKPOINTS, DEFAULT_CONFIG
+from benchmarks.checkpoints.files import require_checkpoint
+from benchmarks.command import Command, Notice, notice
+from benchmarks.paths import DEFAULT_CHECKPOINT, GgufFiles, gguf_files, gguf_folder
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BackendUnavailable, ModelNotFound
 
-OUTTYPE = "q8_0"
 PREPROCESSOR = "preprocessor_config.json"
 
 
@@ -35,10 +34,6 @@ def make_gguf(folder: Path, converter: Path, files: GgufFiles, notice: Notice) -
 
     The second vision file differs in one number, which makes every image one tile:
     `size={"longest_edge": 512}` in transformers. llama.cpp has no option for it in a request.
-
-    Raises:
-        ModelNotFound: no checkpoint or no converter there.
-        BackendUnavailable: a package of the converter is missing, or it failed.
     """
     require_checkpoint(folder)
     if not converter.is_file():
@@ -66,7 +61,7 @@ def _convert(
     notice(f"writing {target.name}")
     partial = target.with_suffix(".partial")
     command = [sys.executable, str(converter), str(folder), "--outfile", str(partial)]
-    command += ["--outtype", OUTTYPE, *options]
+    command += ["--outtype", "q8_0", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0 or not partial.is_file():
         partial.unlink(missing_ok=True)
@@ -94,19 +89,15 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = new_parser("checkpoints.gguf", __doc__)
-    parser.add_argument(
-        "checkpoint",
-        type=Path,
-        nargs="?",
-        default=CHECKPOINTS / DEFAULT_CONFIG.name,
-        help="folder in the hub's layout; default: the one the benchmark builds",
-    )
-    parser.add_argument("--converter", type=Path, required=True, help="convert_hf_to_gguf.py")
-    return run_command(parser, _run, arguments)
-
+main = Command("checkpoints.gguf", __doc__, _run)
+main.add_argument(
+    "checkpoint",
+    type=Path,
+    nargs="?",
+    default=DEFAULT_CHECKPOINT,
+    help="default: what bench builds",
+)
+main.add_argument("--converter", type=Path, required=True, help="convert_hf_to_gguf.py")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -34,21 +34,14 @@ from benchmarks.checkpoints.weights import (
     random_source,
     tensor_shapes,
 )
-from benchmarks.command import Notice, comma_list, new_parser, notice, run_command
+from benchmarks.command import Command, Notice, comma_list, notice
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BadOptions, ModelNotFound
+from smolvlm_tools.export import export_checkpoint
+from smolvlm_tools.export.export import copy_small_files
 
 DECODERS = ("random", "smollm2")
 REQUIRED_FILES = ("config.json", "preprocessor_config.json", "tokenizer.json")
-COPIED_FILES = (
-    "preprocessor_config.json",
-    "added_tokens.json",
-    "chat_template.json",
-    "generation_config.json",
-    "processor_config.json",
-    "special_tokens_map.json",
-    "tokenizer_config.json",
-)
 
 
 def build_checkpoint(
@@ -63,22 +56,8 @@ def build_checkpoint(
 ) -> Path:
     """Write config files, tokenizer and weights of a checkpoint into the new folder `out`.
 
-    Args:
-        config_folder: holds `config.json`, `preprocessor_config.json` and `tokenizer.json`.
-        out: made by this function; nothing is left there if it fails or is interrupted.
-        decoder: "random" or "smollm2" (the real SmolLM2-135M-Instruct, 256M shapes only).
-        dtype: of the stored weights: "bf16", "fp32" or "fp16".
-        seed: of the random weights; equal seeds give equal bytes.
-        onnx: precisions to export as well, e.g. ("fp32", "int8").
-        notice: takes one line of progress at a time.
-
-    Returns:
-        `out`.
-
-    Raises:
-        BadOptions: an unknown decoder or dtype, or `out` exists and is not empty.
-        ModelNotFound: a file of `config_folder` or a package for `decoder` is missing.
-        ModelInvalid: the config files contradict each other.
+    Nothing is left there if it fails or is interrupted. `decoder="smollm2"` is the real
+    SmolLM2-135M-Instruct, for the 256M shapes only. Equal seeds give equal bytes.
     """
     _check_choice("decoder", decoder, DECODERS)
     _check_choice("dtype", dtype, tuple(SAFETENSORS_NAMES))
@@ -119,21 +98,16 @@ def _whole_folder(out: Path) -> Generator[Path]:
         raise BadOptions(f"{out} exists already", "Remove it, or name another folder as --out.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        partial.chmod(0o755)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+            partial = Path(scratch, out.name)
+            partial.mkdir()
+            yield partial
+            partial.replace(out)
     except OSError as error:
         raise BadOptions(
-            f"{out.parent} cannot be written ({error.strerror})", "Name another folder as --out."
+            f"writing {out} failed ({error.strerror or error})",
+            "Free some space on that disk, or name another folder as --out.",
         ) from error
-    try:
-        yield partial
-        partial.replace(out)
-    except OSError as error:
-        raise BadOptions(
-            f"writing {out} failed ({error.strerror or error})", "Free some space on that disk."
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _copy_small_files(config_folder: Path, out: Path, dtype: str) -> None:
@@ -141,11 +115,9 @@ def _copy_small_files(config_folder: Path, out: Path, dtype: str) -> None:
     config["torch_dtype"] = TORCH_NAMES[dtype]
     config["text_config"]["torch_dtype"] = TORCH_NAMES[dtype]
     text = json.dumps(config, indent=2) + "\n"
+    copy_small_files(config_folder, out)
     (out / "config.json").write_text(text, encoding="utf-8")
     shutil.copyfile(_real_tokenizer(config_folder / "tokenizer.json"), out / "tokenizer.json")
-    for name in COPIED_FILES:
-        if (config_folder / name).is_file():
-            shutil.copyfile(config_folder / name, out / name)
 
 
 def _real_tokenizer(path: Path) -> Path:
@@ -167,14 +139,13 @@ def _write_weights(
     total = sum(int(np.prod(shape)) for shape in shapes.values())
     size = total * (4 if dtype == "fp32" else 2)
     notice(f"{len(shapes)} tensors, {total / 1e6:.1f} M parameters, {size / 1e6:.0f} MB")
-    made = reported = 0
+    made = 0
 
     def counted(name: str, shape: Shape) -> Tensor:
-        nonlocal made, reported
+        nonlocal made
         tensor = source(name, shape)
-        made += tensor.size
-        if made - reported >= total / 10 or made == total:
-            reported = made
+        before, made = made, made + tensor.size
+        if 10 * before // total < 10 * made // total:
             notice(f"weights: {100 * made // total} %")
         return tensor
 
@@ -182,9 +153,7 @@ def _write_weights(
 
 
 def export_onnx(folder: Path, precisions: Sequence[str], notice: Notice) -> None:
-    """Add ONNX files to the checkpoint in `folder`; errors as `export_checkpoint`."""
-    from smolvlm_tools.export import export_checkpoint
-
+    """Add ONNX files to the checkpoint in `folder`."""
     notice(f"exporting ONNX files: {', '.join(precisions)}")
     export_checkpoint(folder, folder, tuple(precisions), progress=notice)
 
@@ -194,23 +163,15 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = new_parser("checkpoints.make", __doc__)
-    parser.add_argument("config_folder", type=Path, help="folder with config and tokenizer files")
-    parser.add_argument("--out", type=Path, required=True, help="folder to make")
-    parser.add_argument("--decoder", choices=DECODERS, default="random")
-    parser.add_argument("--dtype", choices=tuple(SAFETENSORS_NAMES), default="bf16")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--onnx",
-        type=comma_list,
-        default=(),
-        metavar="LIST",
-        help="also export ONNX files, e.g. fp32,int8,q4",
-    )
-    return run_command(parser, _run, arguments)
-
+main = Command("checkpoints.make", __doc__, _run)
+main.add_argument("config_folder", type=Path, help="folder with config and tokenizer files")
+main.add_argument("--out", type=Path, required=True, help="folder to make")
+main.add_argument("--decoder", choices=DECODERS, default="random")
+main.add_argument("--dtype", choices=tuple(SAFETENSORS_NAMES), default="bf16")
+main.add_argument("--seed", type=int, default=0)
+main.add_argument(
+    "--onnx", type=comma_list, default=(), metavar="LIST", help="ONNX files, too: fp32,int8,q4"
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
+from huggingface_hub import split_state_dict_into_shards_factory
 
 from benchmarks.checkpoints.weights import Shape, Tensor, TensorSource
 
@@ -29,50 +30,35 @@ def write_checkpoint(
     *,
     shard_bytes: int = HUB_SHARD_BYTES,
 ) -> None:
-    """Write `model.safetensors`, or shards with their index where it would exceed `shard_bytes`.
-
-    Raises:
-        KeyError: `dtype` is none of `SAFETENSORS_NAMES`.
-        OSError: the disk is full or the folder cannot be written.
-    """
-    shards = _split(shapes, dtype, shard_bytes)
-    if len(shards) == 1:
-        write_file(folder / "model.safetensors", shapes, source, dtype)
-        return
-    weight_map: dict[str, str] = {}
-    for number, shard in enumerate(shards, start=1):
-        name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        write_file(folder / name, shard, source, dtype)
-        weight_map |= dict.fromkeys(shard, name)
-    total = sum(_bytes(shape, dtype) for shape in shapes.values())
-    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
-    text = json.dumps(index, indent=2) + "\n"
-    (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
+    """Write `model.safetensors`, or shards with their index where it would exceed `shard_bytes`."""
+    split = split_state_dict_into_shards_factory(
+        dict(shapes),
+        get_storage_size=lambda shape: _bytes(shape, dtype),
+        filename_pattern="model{suffix}.safetensors",
+        max_shard_size=shard_bytes,
+    )
+    for file, names in split.filename_to_tensors.items():
+        write_file(folder / file, {name: shapes[name] for name in names}, source, dtype)
+    if split.is_sharded:
+        index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
+        text = json.dumps(index, indent=2) + "\n"
+        (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
 
 
 def write_file(path: Path, shapes: Mapping[str, Shape], source: TensorSource, dtype: str) -> None:
     """Write one safetensors file with the tensors of `shapes`."""
-    with path.open("wb") as file:
-        _write_header(file, shapes, dtype)
-        for name, shape in shapes.items():
-            file.write(_encode(source(name, shape), dtype).data)
-
-
-def _write_header(file: BinaryIO, shapes: Mapping[str, Shape], dtype: str) -> None:
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     start = 0
     for name, shape in shapes.items():
-        end = start + _bytes(shape, dtype)
-        header[name] = {
-            "dtype": SAFETENSORS_NAMES[dtype],
-            "shape": shape,
-            "data_offsets": [start, end],
-        }
-        start = end
+        place = [start, start + _bytes(shape, dtype)]
+        header[name] = {"dtype": SAFETENSORS_NAMES[dtype], "shape": shape, "data_offsets": place}
+        start = place[1]
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # data starts aligned
-    file.write(len(text).to_bytes(8, "little"))
-    file.write(text)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name, shape in shapes.items():
+            file.write(_encode(source(name, shape), dtype).data)
 
 
 def _encode(tensor: Tensor, dtype: str) -> np.ndarray:
@@ -88,17 +74,4 @@ def _encode(tensor: Tensor, dtype: str) -> np.ndarray:
 
 
 def _bytes(shape: Shape, dtype: str) -> int:
-    return int(np.prod(shape)) * (4 if dtype == "fp32" else 2)
-
-
-def _split(shapes: Mapping[str, Shape], dtype: str, shard_bytes: int) -> list[dict[str, Shape]]:
-    shards: list[dict[str, Shape]] = [{}]
-    used = 0
-    for name, shape in shapes.items():
-        size = _bytes(shape, dtype)
-        if shards[-1] and used + size > shard_bytes:
-            shards.append({})
-            used = 0
-        shards[-1][name] = shape
-        used += size
-    return shards
+    return prod(shape) * (4 if dtype == "fp32" else 2)

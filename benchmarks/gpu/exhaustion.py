@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.gpu.memory import MIB, CudaGpu
 from benchmarks.gpu.task import GpuTask, ask, token_ids
 from benchmarks.prompts import conversation
-from smolvlm_tools.errors import OutOfMemoryBudget, SmolVLMError
+from smolvlm_tools.errors import SmolVLMError
 
 STAGES = {"vision": "encode", "cache": "create_cache", "prefill": "forward", "decode": "step"}
 """Stages of a request, by the backend's call."""
@@ -26,15 +26,11 @@ SMALLEST_GROWTH = 100 * MIB
 
 
 class Squeezed:
-    """A backend that has no more than `room` bytes in one of its calls.
-
-    Attributes:
-        stage: of `STAGES`; None lets everything through.
-    """
+    """A backend that has no more than `room` bytes in one of its calls."""
 
     def __init__(self, backend: Any, gpu: CudaGpu) -> None:
         self._backend, self._gpu = backend, gpu
-        self.stage: str | None = None
+        self.stage: str | None = None  # of `STAGES`; None lets everything through
         self.room = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -104,8 +100,6 @@ def _growth(squeezed: Squeezed, gpu: CudaGpu, side: int) -> int:
 def _outcome(vlm: Any, message: list[dict[str, Any]]) -> dict[str, Any]:
     try:
         result = ask(vlm, message, NEW_TOKENS, resolution="native")
-    except OutOfMemoryBudget as error:
-        return {"error": "OutOfMemoryBudget", "reason": str(error)}
     except SmolVLMError as error:
         return {"error": type(error).__name__, "reason": str(error)}
     return {"error": None, "flags": list(result.flags)}

@@ -22,15 +22,10 @@ SMI_TIMEOUT_S = 30
 
 @dataclass(frozen=True, slots=True)
 class DriverReading:
-    """What the driver says about this process's memory.
-
-    Attributes:
-        bytes: None where it says nothing.
-        source: where the figure is from, and what it includes.
-    """
+    """What the driver says about this process's memory: bytes, or None where it says nothing."""
 
     bytes: int | None
-    source: str
+    source: str  # where the figure is from, and what it includes
 
 
 class CudaGpu:
@@ -155,11 +150,9 @@ def _ask_smi(query: str) -> list[list[str]]:
             capture_output=True,
             text=True,
             timeout=SMI_TIMEOUT_S,
-            check=False,
+            check=True,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    if done.returncode:
+    except (OSError, subprocess.SubprocessError):
         return []
     width = query.count(",") + 1
     rows = ([part.strip() for part in line.split(",")] for line in done.stdout.splitlines())

@@ -73,18 +73,14 @@ def budget(task: GpuTask) -> dict[str, Any]:
         requests: list[dict[str, Any]] = []
         for images in ([task.images.square], task.images.pages):
             message = conversation("Describe.", images)
-            requests.append(_answered(lambda message=message: ask(vlm, message, NEW_TOKENS)))
+            try:
+                requests.append(usage_of(ask(vlm, message, NEW_TOKENS)))
+            except OutOfMemoryBudget as error:
+                requests.append({"error": str(error)})
             peaks.append(task.gpu.peak())
             reserved.append(task.gpu.reserved())
         found["limit_holds"] = task.gpu.refuses(plan.budget_bytes or 0)
     return found | {"requests": requests, "peak": max(peaks), "reserved": max(reserved)}
-
-
-def _answered(call: Callable[[], Any]) -> dict[str, Any]:
-    try:
-        return usage_of(call())
-    except OutOfMemoryBudget as error:
-        return {"error": str(error)}
 
 
 def parity(task: GpuTask) -> dict[str, Any]:
@@ -173,11 +169,7 @@ def run(group: str, argument: str, folder: str, images: str, device: str) -> dic
 
 
 def all_runs(groups: Sequence[str] = ()) -> list[Wanted]:
-    """Every run, or those of some groups, in order.
-
-    Raises:
-        BadOptions: no such group.
-    """
+    """Every run, or those of some groups, in order."""
     from smolvlm_tools.backends.torch.names import FLOATS, KINDS
 
     unknown = [group for group in groups if group not in RUNS]

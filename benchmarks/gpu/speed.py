@@ -9,9 +9,9 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from benchmarks.gpu.task import GpuTask, ask
+from benchmarks.process import Answer
 from benchmarks.prompts import QUESTION, conversation
 from benchmarks.speed.calls import Request
 
@@ -23,7 +23,7 @@ Reply = Callable[[int], int]
 """Decodes so many tokens and returns the prompt's length."""
 
 
-def time_replies(reply: Reply, synchronize: Callable[[], None], runs: int = RUNS) -> dict[str, Any]:
+def time_replies(reply: Reply, synchronize: Callable[[], None], runs: int = RUNS) -> Answer:
     """Medians over `runs` replies of one and of `NEW_TOKENS` tokens, in turns, after a warm-up."""
     seconds: dict[int, list[float]] = {1: [], NEW_TOKENS: []}
     prompt = 0
@@ -45,7 +45,7 @@ def time_replies(reply: Reply, synchronize: Callable[[], None], runs: int = RUNS
     }
 
 
-def ours(task: GpuTask) -> dict[str, Any]:
+def ours(task: GpuTask) -> Answer:
     """`SmolVLM` in bf16, without caches."""
     message = conversation(QUESTION, [task.images.pages[0]])
     with task.load(precision="bf16", cache=False) as vlm:
@@ -58,7 +58,7 @@ def ours(task: GpuTask) -> dict[str, Any]:
         return time_replies(reply, lambda: None)  # tokens are numbers on the host by then
 
 
-def transformers(task: GpuTask) -> dict[str, Any]:
+def transformers(task: GpuTask) -> Answer:
     """`Idefics3ForConditionalGeneration.generate` in bf16 with sdpa attention, its defaults."""
     import torch
 
@@ -85,7 +85,4 @@ def transformers(task: GpuTask) -> dict[str, Any]:
     return time_replies(reply, synchronize)
 
 
-SPEEDS: Mapping[str, Callable[[GpuTask], dict[str, Any]]] = {
-    "ours": ours,
-    "transformers": transformers,
-}
+SPEEDS: Mapping[str, Callable[[GpuTask], Answer]] = {"ours": ours, "transformers": transformers}

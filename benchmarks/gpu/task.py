@@ -16,20 +16,12 @@ SQUARE = (2048, 2048)
 
 @dataclass(frozen=True, slots=True)
 class GpuTask:
-    """One process's work.
-
-    Attributes:
-        folder: a checkpoint in the hub's layout.
-        images: the pictures.
-        device: "cuda:N".
-        argument: a precision, a budget, or an engine, as the run wants.
-        gpu: the device's memory.
-    """
+    """One process's work."""
 
     folder: Path
     images: Images
     device: str
-    argument: str
+    argument: str  # a precision, a budget, or an engine, as the run wants
     gpu: CudaGpu
 
     def load(self, **options: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from benchmarks.gpu.runs import Wanted
 from benchmarks.memory.table import MARGIN
@@ -12,7 +12,6 @@ from benchmarks.process import Answer
 
 PEAK = 10**9
 """Bytes that a page in bf16 stays below."""
-
 
 FASTER, SOONER = 3.0, 0.6
 """Decode speed and time to first token, as multiples of transformers'."""
@@ -70,17 +69,13 @@ def _memory(kind: str, answer: Answer, answers: Answers) -> Iterator[Check]:
         lower = None if bar is None else peak < bar
         yield Check(f"{kind}, page: allocator's peak", wanted, f"{mb(peak)} ({about})", lower)
     for number, usage in enumerate(answer["requests"], 1):
-        yield _predicted(f"· {kind}, page {number}", usage)
-
-
-def _predicted(name: str, usage: Mapping[str, Any]) -> Check:
-    measured, predicted = usage["peak"], usage["predicted"]
-    return Check(
-        f"{name}: predicted beside measured",
-        f"measured ≤ predicted ≤ {MARGIN} × measured",
-        f"{mb(predicted)} beside {mb(measured)}, {predicted / max(measured, 1):.2f} ×",
-        measured <= predicted <= MARGIN * measured,
-    )
+        measured, predicted = usage["peak"], usage["predicted"]
+        yield Check(
+            f"· {kind}, page {number}: predicted beside measured",
+            f"measured ≤ predicted ≤ {MARGIN} × measured",
+            f"{mb(predicted)} beside {mb(measured)}, {predicted / max(measured, 1):.2f} ×",
+            measured <= predicted <= MARGIN * measured,
+        )
 
 
 def _budget(asked: str, answer: Answer, _: Answers) -> Iterator[Check]:
@@ -104,10 +99,8 @@ def _budget(asked: str, answer: Answer, _: Answers) -> Iterator[Check]:
             continue
         said = f"{mb(usage['peak'])}, {usage['tiles']} tiles {' '.join(usage['flags'])}"
         yield Check(name, f"≤ {mb(limit)}", said.strip(), usage["peak"] <= limit)
-    for name, figure in {
-        "peak, loading included": answer["peak"],
-        "taken from the driver": answer["reserved"],
-    }.items():
+    for name, key in (("peak, loading included", "peak"), ("taken from the driver", "reserved")):
+        figure = answer[key]
         yield Check(f"· {asked}: {name}", f"≤ {mb(limit)}", mb(figure), figure <= limit)
     does = "refuses" if answer["limit_holds"] else "gives"
     yield Check(f"· {asked}: the allocator refuses more", "refuses", does, answer["limit_holds"])

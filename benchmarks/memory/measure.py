@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.memory.rows import Row
-from benchmarks.prompts import QUESTION, conversation, exactly, image_files
+from benchmarks.prompts import QUESTION, Images, conversation, exactly, image_files
 from smolvlm_tools.engine.loading import plan_model
 from smolvlm_tools.engine.planner import Planner
 from smolvlm_tools.engine.smolvlm import SmolVLM
@@ -20,12 +20,11 @@ NEW_TOKENS = 48
 
 def answer_row(row: dict[str, Any], folder: str, images: str) -> dict[str, Any]:
     """Plan, load and answer; the fields of a `Result`."""
-    return _answer(Row(**row), Path(folder), Path(images))
+    return _answer(Row(**row), Path(folder), image_files(Path(images)))
 
 
-def _answer(row: Row, folder: Path, images: Path) -> dict[str, Any]:
+def _answer(row: Row, folder: Path, found: Images) -> dict[str, Any]:
     span = resident().start()
-    found = image_files(images)
     conversations = [
         conversation(f"Question {n}: {QUESTION}" if n else QUESTION, row.files(found, n))
         for n in range(row.batch)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from benchmarks.command import new_parser, run_command
+from benchmarks.command import Command
 from benchmarks.memory.rows import SIZES
 from benchmarks.paths import CHECKPOINTS
 from benchmarks.prompts import ICON_SIZE, PAGE_SIZE, PHOTO_SIZE, QUESTION
@@ -62,8 +62,7 @@ def _peak(layouter: RequestLayouter, setup: Setup, size: tuple[int, int], proces
     load = layouter.workload(layout, request.options.max_new_tokens)
     tiles = spec_of(setup.backend).tiles_per_batch(setup.device)
     before = process if setup.on_host else 0
-    footprint = footprint_of(setup)
-    return predict(footprint, load, tiles, CacheLimits(), before, host=setup.on_host).peak
+    return predict(footprint_of(setup), load, tiles, CacheLimits(), before, host=setup.on_host).peak
 
 
 def _no_pixels() -> NoReturn:
@@ -81,18 +80,14 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table as Markdown; returns the exit code."""
-    parser = new_parser("memory.predict", __doc__)
-    parser.add_argument(
-        "--configs",
-        type=Path,
-        default=CHECKPOINTS,
-        metavar="FOLDER",
-        help=f"has the folders {', '.join(SIZES.values())} (config and tokenizer files suffice)",
-    )
-    return run_command(parser, _run, arguments)
-
+main = Command("memory.predict", __doc__, _run)
+main.add_argument(
+    "--configs",
+    type=Path,
+    default=CHECKPOINTS,
+    metavar="FOLDER",
+    help=f"has the folders {', '.join(SIZES.values())} (config and tokenizer files suffice)",
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -20,23 +20,14 @@ IMAGES = ("none", "icon", "photo", "page")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement.
+    """One measurement; backend, precision and budget as `SmolVLM.load` takes them."""
 
-    Attributes:
-        size: a key of `SIZES`.
-        backend, precision: as `SmolVLM.load` takes them.
-        image: one of `IMAGES`.
-        count: images of each request, all different.
-        batch: requests at once.
-        budget: as `SmolVLM.load` takes it; "" for none.
-    """
-
-    size: str
+    size: str  # a key of `SIZES`
     backend: str
     precision: str
-    image: str
-    count: int = 1
-    batch: int = 1
+    image: str  # one of `IMAGES`
+    count: int = 1  # images of each request, all different
+    batch: int = 1  # requests at once
     budget: str = ""
 
     def __str__(self) -> str:

@@ -17,24 +17,15 @@ MARGIN = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A measured row.
-
-    Attributes:
-        row: what was measured.
-        predicted, measured: bytes.
-        budget: bytes; None for no bound.
-        stages: predicted bytes by stage.
-        ran: what the plan chose, and how many tiles a request had.
-        error: why it did not run; the rest is empty then.
-    """
+    """A measured row, in bytes."""
 
     row: Row
     predicted: int = 0
     measured: int = 0
     budget: int | None = None
-    stages: dict[str, int] | None = None
-    ran: str = ""
-    error: str = ""
+    stages: dict[str, int] | None = None  # predicted bytes by stage
+    ran: str = ""  # what the plan chose, and how many tiles a request had
+    error: str = ""  # why it did not run; the rest is empty then
 
     @classmethod
     def of(cls, row: Row, answer: Answer) -> Result:

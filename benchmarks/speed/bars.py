@@ -13,41 +13,25 @@ MB = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One wanted figure: `top / bottom <= limit`, or `>=`. Without `bottom`, `top` itself.
-
-    Attributes:
-        label: what it says.
-        top, bottom: (engine, row key).
-        limit: the wanted ratio, or the figure itself.
-        at_least: whether more is better.
-        wanted: False for a ratio that is shown beside the others and not judged.
-    """
+    """One wanted figure: `top / bottom <= limit`, or `>=`. Without `bottom`, `top` itself."""
 
     label: str
-    top: tuple[str, str]
+    top: tuple[str, str]  # engine, row key
     bottom: tuple[str, str] | None
     limit: float
     at_least: bool = False
-    wanted: bool = True
+    wanted: bool = True  # False for a ratio that is shown beside the others and not judged
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was measured for a bar.
-
-    Attributes:
-        bar: which.
-        value: None where a column or row is missing.
-        reached: None without a value.
-        estimate: whether one side was summed up from parts.
-        runs: samples behind it, the smaller number of both sides.
-    """
+    """What was measured for a bar; nothing where a column or row is missing."""
 
     bar: Bar
-    value: float | None
-    reached: bool | None
-    estimate: bool
-    runs: int
+    value: float | None = None
+    reached: bool | None = None
+    estimate: bool = False  # one side was summed up from parts
+    runs: int = 0  # the smaller number of samples of both sides
 
     @property
     def verdict(self) -> str:
@@ -110,10 +94,10 @@ def judge(columns: Sequence[Column]) -> list[Outcome]:
 def _outcome(bar: Bar, columns: dict[str, Column]) -> Outcome:
     sides = [side for side in (bar.top, bar.bottom) if side is not None]
     found = [columns[engine].value(key) if engine in columns else None for engine, key in sides]
-    values = [value for value in found if value is not None]
-    if len(values) < len(sides) or values[-1] == 0:
-        return Outcome(bar, None, None, False, 0)
-    value = values[0] if bar.bottom is None else values[0] / values[1]
+    top, bottom = found[0], found[1] if bar.bottom else 1.0
+    if top is None or not bottom:
+        return Outcome(bar)
+    value = top / bottom
     reached = value >= bar.limit if bar.at_least else value <= bar.limit
     estimate = any(columns[engine].is_estimate(key) for engine, key in sides)
     runs = min(columns[engine].runs(key) for engine, key in sides)

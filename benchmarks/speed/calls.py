@@ -11,55 +11,34 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question about images, which come first in the prompt.
-
-    Attributes:
-        text: of the user.
-        images: files.
-        resolution: "native", "auto" or 1 (one tile). The peers have no "auto" and take "native".
-    """
+    """A question about images, which come first in the prompt."""
 
     text: str
     images: tuple[Path, ...] = ()
-    resolution: str | int = "native"
+    resolution: str | int = "native"  # or 1 tile, or "auto", which peers take as "native"
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One reply. All times in seconds.
+    """One reply in seconds; stages are None where they cannot be told apart from outside."""
 
-    Attributes:
-        prompt_tokens: the decoder's whole context at the first token.
-        tiles: tiles encoded or taken from a cache.
-        prepare, vision, prefill: the stages before the first token; None where they cannot be
-            told apart from outside.
-        first_token: from the request to the first token in the caller's hands.
-        step: mean between two tokens; 0 with one.
-    """
-
-    prompt_tokens: int
-    tiles: int
+    prompt_tokens: int  # the decoder's whole context at the first token
+    tiles: int  # encoded or taken from a cache
     prepare: float | None
     vision: float | None
     prefill: float | None
-    first_token: float
-    step: float
+    first_token: float  # from the request to the first token in the caller's hands
+    step: float  # mean between two tokens; 0 with one
 
 
 class Engine(Protocol):
     """A loaded model that decodes greedily and past the end-of-utterance token."""
 
-    def prepare(self, image: Path) -> float | None:
-        """Seconds to read an image file and cut its native tiles; None where unknown."""
-        ...
-
     def reply(self, request: Request, new_tokens: int) -> Timing:
         """Decode exactly `new_tokens`."""
-        ...
 
     def together(self, requests: Sequence[Request], new_tokens: int) -> float:
         """Seconds to answer all requests, given at once."""
-        ...
 
     def close(self) -> None: ...
 

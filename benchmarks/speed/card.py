@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.checkpoints.files import plain_folder
+from benchmarks.paths import plain_folder
 from benchmarks.speed.calls import Request, Timing, mean_gap
 from benchmarks.speed.transformers import load_processor, make_inputs
 from smolvlm_tools.checkpoint.config import ModelConfig
@@ -48,14 +48,9 @@ class CardLoop:
         self._processor = load_processor(folder)
         self._config = ModelConfig.from_folder(folder)
 
-    def prepare(self, image: Path) -> float:
-        start = time.perf_counter()
-        self._inputs(Request("Describe.", (image,)))
-        return time.perf_counter() - start
-
     def reply(self, request: Request, new_tokens: int) -> Timing:
         start = time.perf_counter()
-        inputs = self._inputs(request)
+        inputs = make_inputs(self._processor, [request], self._config.image.tile_size, "np")
         prepared = time.perf_counter()
         ids, tiles, vision = inputs["input_ids"], 0, 0.0
         embeds = self._embed.run(None, {"input_ids": ids})[0]
@@ -85,10 +80,6 @@ class CardLoop:
 
     def close(self) -> None:
         del self._vision, self._embed, self._decoder
-
-    def _inputs(self, request: Request) -> Any:
-        tile = self._config.image.tile_size
-        return make_inputs(self._processor, [request], tile, "np")
 
     def _encode(self, inputs: Any) -> Any:
         feeds = {

@@ -18,23 +18,11 @@ BF16, FP32, LLAMA = "transformers:bf16:sdpa", "transformers:fp32:sdpa", "llama.c
 CARD = "card:fp32"
 QUICK_ENGINES = (DEFAULT, LEAN, LLAMA, FP32, BF16)
 FULL_ENGINES = (
-    DEFAULT,
-    LEAN,
-    "onnx:fp32",
-    "onnx:int8",
-    "onnx:q4",
-    "openvino:auto",
-    "torch:fp32",
-    "torch:bf16",
-    "torch:int8",
-    LLAMA,
-    CARD,
-    FP32,
-    BF16,
-    "transformers:fp32:eager",
-    "transformers:bf16:eager",
+    *(DEFAULT, LEAN, "onnx:fp32", "onnx:int8", "onnx:q4", "openvino:auto"),
+    *("torch:fp32", "torch:bf16", "torch:int8"),
+    *(LLAMA, CARD, FP32, BF16, "transformers:fp32:eager", "transformers:bf16:eager"),
 )
-OURS = ("auto", "onnx", "openvino", "torch")
+BACKENDS = ("onnx", "openvino", "torch")
 PRECISIONS = ("fp32", "bf16", "fp16")
 ATTENTION = ("sdpa", "eager")
 
@@ -44,10 +32,8 @@ def check_engine(name: str) -> None:
     kind, *rest = name.split(":")
     if kind == "transformers":
         known = len(rest) == 2 and rest[0] in PRECISIONS and rest[1] in ATTENTION
-    elif kind == "auto":
-        known = not rest
     else:
-        known = name in (CARD, LLAMA) or (kind in OURS and len(rest) == 1)
+        known = name in (DEFAULT, CARD, LLAMA) or (kind in BACKENDS and len(rest) == 1)
     if not known:
         raise BadOptions(
             f"unknown engine {name!r}", f"Known ones look like: {', '.join(FULL_ENGINES)}."
@@ -56,7 +42,7 @@ def check_engine(name: str) -> None:
 
 def is_ours(name: str) -> bool:
     """Whether an engine is this project's."""
-    return name.split(":")[0] in OURS
+    return name == DEFAULT or name.split(":")[0] in BACKENDS
 
 
 def load_engine(
@@ -64,16 +50,8 @@ def load_engine(
 ) -> Engine:
     """Load a checkpoint into an engine.
 
-    Args:
-        name: of the engine.
-        folder: in the hub's layout.
-        cache: whether work may be reused from one request to the next.
-        parallel: most requests given at once.
-        pages: most pages in one request.
-
-    Raises:
-        BadOptions: an unknown name.
-        ModelError: the engine is not installed or the folder lacks its files.
+    With `cache` work may be reused from one request to the next; `parallel` and `pages` are the
+    most requests at once and the most pages in one.
     """
     check_engine(name)
     kind, *rest = name.split(":")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.checkpoints.files import gguf_files, gguf_folder
+from benchmarks.paths import gguf_files, gguf_folder
 from benchmarks.speed.calls import Request, Timing, cores
 from smolvlm_tools.errors import BackendUnavailable, ModelInvalid, ModelNotFound
 
@@ -56,9 +56,6 @@ class LlamaCpp:
                 "Convert them with the converter of the same release.",
             ) from error
         self._address = urlsplit(self._server.listening_address)
-
-    def prepare(self, image: Path) -> None:
-        return None
 
     def reply(self, request: Request, new_tokens: int) -> Timing:
         start = time.perf_counter()

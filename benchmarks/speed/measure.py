@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,21 +27,13 @@ NEVER = float("inf")
 
 @dataclass(slots=True)
 class Task:
-    """What a process is to measure.
-
-    Attributes:
-        engine: its name.
-        folder: the checkpoint.
-        images: files to ask about.
-        limit: seconds; what would take longer is left out or summed up from its parts.
-        plan: set on loading: what the engine says it chose.
-    """
+    """What a process is to measure."""
 
     engine: str
     folder: Path
     images: Images
-    limit: float = NEVER
-    plan: str = ""
+    limit: float = NEVER  # seconds; what would take longer is left out or summed up from its parts
+    plan: str = ""  # what the engine, once loaded, says it chose
 
     def load(self, *, cache: bool = False, parallel: int = 1, pages: int = 1) -> Engine:
         engine = load_engine(self.engine, self.folder, cache=cache, parallel=parallel, pages=pages)
@@ -69,21 +61,19 @@ def measure_page(task: Task) -> Samples:
     page = Request(QUESTION, task.images.pages[:1])
     if _expected(engine, task, task.images.pages[0], samples) > task.limit:
         _sum_later(samples, "page", task.folder, task.images.pages[0])
-        samples["prepare"] = [t for _ in range(2) if (t := engine.prepare(task.images.pages[0]))]
         span = resident().start()
-        shallow = getattr(engine, "shallow", nullcontext)
-        with shallow():
-            engine.reply(page, 1)
+        with getattr(engine, "shallow", nullcontext)():
+            timing = engine.reply(page, 1)
     else:
         span = resident().start()
         timing = engine.reply(page, 2)
         samples["page"] = [timing.first_token]
         samples["prompt_tokens"] = [timing.prompt_tokens]
-        if timing.prepare is not None:
-            samples["prepare"] = [timing.prepare]
         if timing.vision is not None:
             samples["vision"] = [timing.vision / timing.tiles]
     samples["peak_page"] = [span.end()]
+    if timing.prepare is not None:
+        samples["prepare"] = [timing.prepare]
     if task.reuses:
         again = [engine.reply(Request(text, page.images), 2) for text in FOLLOW_UPS]
         samples["second"] = [timing.first_token for timing in again]
@@ -99,9 +89,9 @@ def measure_decoder(task: Task) -> Samples:
     long = Request(text_of_length(tokenizer, LONG_CONTEXT))
     engine.reply(short, 3)
     samples: Samples = {}
-    runs = list(_repeat(lambda: engine.reply(short, STEPS + 1), 5))
+    runs = _repeat(lambda: engine.reply(short, STEPS + 1), 5)
     samples["decode_short"] = [1 / run.step for run in runs]
-    runs = list(_repeat(lambda: engine.reply(long, STEPS + 1), 3))
+    runs = _repeat(lambda: engine.reply(long, STEPS + 1), 3)
     samples["decode_long"] = [1 / run.step for run in runs]
     samples["prefill"] = [run.prompt_tokens / run.prefill for run in runs if run.prefill]
     engine.close()
@@ -112,16 +102,13 @@ def measure_images(task: Task) -> Samples:
     """First tokens for a photo and an icon, nothing reused."""
     engine = task.load()
     samples: Samples = {}
+    photo, icon = task.images.photo, task.images.icon
     engine.reply(Request(QUESTION, task.images.small[:1], 1), 1)
-    cases = [
-        ("photo", task.images.photo, "auto", 3),
-        ("icon_native", task.images.icon, "native", 2),
-    ]
+    cases = [("photo", photo, "auto", 3), ("icon_native", icon, "native", 2)]
     if is_ours(task.engine):
-        cases.insert(0, ("icon_auto", task.images.icon, "auto", 5))
+        cases.insert(0, ("icon_auto", icon, "auto", 5))
     for key, image, resolution, times in cases:
-        scratch: Samples = {}
-        if _expected(engine, task, image, scratch) > task.limit:
+        if _expected(engine, task, image, {}) > task.limit:
             _sum_later(samples, key, task.folder, image)
             continue
         request = Request(QUESTION, (image,), resolution)
@@ -167,9 +154,9 @@ def measure_cold(task: Task) -> Samples:
     """When the first token came; the caller knows when the process began."""
     engine = task.load()
     engine.reply(Request(QUESTION, task.images.small[:1], 1), 1)
-    samples: Samples = {"first_token_at": [time.time()]}
+    at = time.time()
     engine.close()
-    return samples
+    return {"first_token_at": [at]}
 
 
 GROUPS: dict[str, Measurement] = {
@@ -185,8 +172,7 @@ GROUPS: dict[str, Measurement] = {
 def measure(group: str, engine: str, folder: str, images: str, page_limit: float) -> dict[str, Any]:
     """Measure one group on one engine; run it in a fresh process."""
     task = Task(engine, Path(folder), image_files(Path(images)), page_limit)
-    samples = GROUPS[group](task)
-    return {"samples": samples, "plan": task.plan}
+    return {"samples": GROUPS[group](task), "plan": task.plan}
 
 
 def _expected(engine: Engine, task: Task, image: Path, samples: Samples) -> float:
@@ -194,7 +180,7 @@ def _expected(engine: Engine, task: Task, image: Path, samples: Samples) -> floa
     if task.reuses:
         return 0.0
     request = Request(QUESTION, task.images.small[:1], 1)
-    runs = list(_repeat(lambda: engine.reply(request, 1), 2))
+    runs = _repeat(lambda: engine.reply(request, 1), 2)
     samples["vision"] = [run.vision for run in runs if run.vision is not None]
     return _native_tiles(task.folder, image) * min(samples["vision"], default=NEVER)
 
@@ -210,9 +196,8 @@ def _native_tiles(folder: Path, image: Path) -> int:
         return plan_grid(opened.size, ModelConfig.from_folder(folder).image, "native").tiles
 
 
-def _repeat(run: Callable[[], Timing], times: int) -> Iterator[Timing]:
-    start = time.perf_counter()
-    for _ in range(times):
-        yield run()
-        if time.perf_counter() - start > ENOUGH_S:
-            return
+def _repeat(run: Callable[[], Timing], times: int) -> list[Timing]:
+    start, done = time.perf_counter(), [run()]
+    while len(done) < times and time.perf_counter() - start <= ENOUGH_S:
+        done.append(run())
+    return done

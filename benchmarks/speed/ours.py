@@ -17,23 +17,9 @@ class Ours:
     def __init__(self, folder: Path, backend: str, precision: str, *, cache: bool) -> None:
         from smolvlm_tools import SmolVLM
 
-        self._folder = folder
         self._vlm = SmolVLM.load(
             folder, backend=backend, precision=precision, device="cpu", cache=cache
         )
-
-    def prepare(self, image: Path) -> float:
-        from smolvlm_tools.checkpoint.config import ModelConfig
-        from smolvlm_tools.images import ImagePolicy, load_image
-        from smolvlm_tools.prompt.resolution import plan_grid
-        from smolvlm_tools.vision.tiles import make_tiles
-
-        config = ModelConfig.from_folder(self._folder).image
-        policy = ImagePolicy()
-        start = time.perf_counter()
-        loaded = load_image(image, policy)
-        make_tiles(loaded.pixels, plan_grid(loaded.size, config, "native"), config)
-        return time.perf_counter() - start
 
     def reply(self, request: Request, new_tokens: int) -> Timing:
         start = time.perf_counter()

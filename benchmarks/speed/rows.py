@@ -16,23 +16,14 @@ LONG_CONTEXT = 1141  # prompt tokens: those of a page with the model card's ques
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row.
-
-    Attributes:
-        key: of its samples.
-        label: what is measured and the unit shown.
-        scale: the unit shown per unit of the samples (seconds, bytes, tokens per second).
-        digits: after the point.
-        more_is_better: otherwise less is.
-        ratio: two rows whose quotient this is; then it has no samples of its own.
-    """
+    """One row; samples are in seconds, bytes or tokens per second."""
 
     key: str
     label: str
-    scale: float
+    scale: float  # the unit shown per unit of the samples
     digits: int
     more_is_better: bool = False
-    ratio: tuple[str, str] | None = None
+    ratio: tuple[str, str] | None = None  # rows whose quotient it is; it has no samples then
 
     def show(self, value: float) -> str:
         return f"{value * self.scale:.{self.digits}f}"
@@ -67,19 +58,15 @@ BY_KEY = {row.key: row for row in ROWS}
 
 @dataclass(slots=True)
 class Column:
-    """What one engine gave: samples, or why there are none.
+    """What one engine gave: samples by row key, or why there are none.
 
-    Attributes:
-        engine: its name.
-        samples: by row key; `KEY_tiles` and `KEY_tokens` stand for a first token that was not run.
-        error: why nothing was measured.
-        plan: what the engine says it chose.
+    Samples `KEY_tiles` and `KEY_tokens` stand for a first token that was not run.
     """
 
     engine: str
     samples: Samples
     error: str | None = None
-    plan: str = ""
+    plan: str = ""  # what the engine says it chose
 
     def add(self, samples: Samples) -> None:
         for key, values in samples.items():

@@ -23,21 +23,13 @@ TIMEOUT_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How much is measured.
-
-    Attributes:
-        rounds: of all groups.
-        page_rounds: in how many of them the peers' pages are run: they take minutes.
-        page_limit_s: a page expected to take longer is summed up from its parts.
-        budget_s: after the first round, what would end later is left out.
-        all_groups: every group for every engine, not only what a bar needs.
-    """
+    """How much is measured."""
 
     rounds: int
-    page_rounds: int
-    page_limit_s: float
-    budget_s: float
-    all_groups: bool
+    page_rounds: int  # in how many of them the peers' pages are run: they take minutes
+    page_limit_s: float  # a page expected to take longer is summed up from its parts
+    budget_s: float  # after the first round, what would end later is left out
+    all_groups: bool  # for every engine, not only what a bar needs
 
 
 QUICK = Schedule(rounds=5, page_rounds=1, page_limit_s=120, budget_s=780, all_groups=False)
@@ -127,19 +119,13 @@ def _take(column: Column, job: Job, answer: Answer, notice: Notice) -> None:
 
 def measure_once(job: Job, folder: Path, images: Path, page_limit: float) -> Answer:
     """Run one job in a fresh process: `{"samples": …, "plan": …}` or `{"error": text}`."""
-    arguments = {
-        "group": job.group,
-        "engine": job.engine,
-        "folder": str(folder),
-        "images": str(images),
-        "page_limit": page_limit,
-    }
+    arguments = {"group": job.group, "engine": job.engine}
+    arguments |= {"folder": str(folder), "images": str(images), "page_limit": page_limit}
     # transformers' and numpy's libraries read it; the others are told the number of cores
     threads = os.environ.get("OMP_NUM_THREADS", str(cores()))
     environment = {"OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
     begun = time.time()
     answer = measure_fresh(measure, arguments, TIMEOUT_S, environment)
-    at = answer.get("samples", {}).pop("first_token_at", None)
-    if at:
+    if at := answer.get("samples", {}).pop("first_token_at", None):
         answer["samples"]["cold"] = [at[0] - begun]
     return answer

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from benchmarks.checkpoints.safetensors_stream import TORCH_NAMES
+from benchmarks.prompts import conversation
 from benchmarks.speed.calls import Request, Timing, mean_gap
 from smolvlm_tools.errors import BackendUnavailable
 
@@ -37,18 +38,13 @@ class Transformers:
     def _on_vision_end(self, *_: object) -> None:
         self._vision_seconds += time.perf_counter() - self._vision_start
 
-    def prepare(self, image: Path) -> float:
-        start = time.perf_counter()
-        make_inputs(self._processor, [Request("Describe.", (image,))], self._tile, "pt")
-        return time.perf_counter() - start
-
     def reply(self, request: Request, new_tokens: int) -> Timing:
         start = time.perf_counter()
         inputs = self._inputs([request])
         prepared = time.perf_counter()
         self._vision_seconds = 0.0
         arrivals: list[float] = []
-        self._generate(inputs, new_tokens, _Arrivals(arrivals.append))
+        self._generate(inputs, new_tokens, _Arrivals(arrivals))
         arrivals = arrivals[1:]  # the first is the prompt itself
         return Timing(
             prompt_tokens=int(inputs["input_ids"].shape[1]),
@@ -94,11 +90,7 @@ class Transformers:
 
 
 def load_model(folder: Path, precision: str, attention: str) -> Any:
-    """The checkpoint as transformers' model, which decodes past the end-of-utterance token.
-
-    Raises:
-        BackendUnavailable: torch or transformers is not installed.
-    """
+    """The checkpoint as transformers' model, which decodes past the end-of-utterance token."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         import torch
@@ -152,37 +144,30 @@ def make_inputs(processor: Any, requests: Sequence[Request], tile: int, tensors:
     would still enlarge the image to 2048 pixels.
     """
     prompts = [
-        processor.apply_chat_template([_message(request)], add_generation_prompt=True)
-        for request in requests
+        processor.apply_chat_template(
+            conversation(each.text, each.images), add_generation_prompt=True
+        )
+        for each in requests
     ]
     if not requests[0].images:
         return processor(text=prompts, return_tensors=tensors)
     options: dict[str, Any] = {}
     if requests[0].resolution == 1:
         options = {"do_image_splitting": False, "size": {"longest_edge": tile}}
-    opened = [[Image.open(path) for path in request.images] for request in requests]
-    try:
-        return processor(
-            text=prompts, images=opened, padding=True, return_tensors=tensors, **options
-        )
-    finally:
-        for image in (image for images in opened for image in images):
-            image.close()
-
-
-def _message(request: Request) -> dict[str, Any]:
-    content = [{"type": "image"}] * len(request.images)
-    return {"role": "user", "content": [*content, {"type": "text", "text": request.text}]}
+    options |= {"padding": True, "return_tensors": tensors}
+    with ExitStack() as opened:
+        images = [[opened.enter_context(Image.open(p)) for p in each.images] for each in requests]
+        return processor(text=prompts, images=images, **options)
 
 
 class _Arrivals:
     """A streamer for `generate` that notes when each token comes."""
 
-    def __init__(self, note: Callable[[float], None]) -> None:
-        self._note = note
+    def __init__(self, arrivals: list[float]) -> None:
+        self._arrivals = arrivals
 
     def put(self, value: object) -> None:
-        self._note(time.perf_counter())
+        self._arrivals.append(time.perf_counter())
 
     def end(self) -> None:
         pass

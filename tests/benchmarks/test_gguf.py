@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.checkpoints import gguf as make_gguf
-from benchmarks.checkpoints.files import gguf_files
+from benchmarks.paths import gguf_files
 from smolvlm_tools.errors import BackendUnavailable, ModelNotFound
 
 
