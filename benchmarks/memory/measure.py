@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.memory.rows import Row
-from benchmarks.prompts import QUESTION, Images, conversation, exactly, image_files
+from benchmarks.prompts import QUESTION, conversation, exactly, image_files
 from smolvlm_tools.engine.loading import plan_model
 from smolvlm_tools.engine.planner import Planner
 from smolvlm_tools.engine.smolvlm import SmolVLM
@@ -20,18 +20,15 @@ NEW_TOKENS = 48
 
 def answer_row(row: dict[str, Any], folder: str, images: str) -> dict[str, Any]:
     """Plan, load and answer; the fields of a `Result`."""
-    return _answer(Row(**row), Path(folder), image_files(Path(images)))
-
-
-def _answer(row: Row, folder: Path, found: Images) -> dict[str, Any]:
+    asked, place, found = Row(**row), Path(folder), image_files(Path(images))
     span = resident().start()
     conversations = [
-        conversation(f"Question {n}: {QUESTION}" if n else QUESTION, row.files(found, n))
-        for n in range(row.batch)
+        conversation(f"Question {n}: {QUESTION}" if n else QUESTION, asked.files(found, n))
+        for n in range(asked.batch)
     ]
-    foreseen = None if row.budget else _foresee(row, folder, conversations[0])
+    foreseen = None if asked.budget else _foresee(asked, place, conversations[0])
     with SmolVLM.load(
-        folder, backend=row.backend, precision=row.precision, memory_budget=_budget(row, folder)
+        place, backend=asked.backend, precision=asked.precision, memory_budget=_budget(asked, place)
     ) as vlm:
         plan = vlm.load_plan
         results = vlm.batch(conversations, **exactly(NEW_TOKENS))

@@ -56,7 +56,11 @@ class CardLoop:
         embeds = self._embed.run(None, {"input_ids": ids})[0]
         if request.images:
             tiles = inputs["pixel_values"].shape[1]
-            features = self._encode(inputs)
+            feeds = {
+                "pixel_values": inputs["pixel_values"],
+                "pixel_attention_mask": inputs["pixel_attention_mask"].astype(np.bool_),
+            }
+            features = self._vision.run(["image_features"], feeds)[0]
             vision = time.perf_counter() - prepared
             mask = ids == self._config.image_token_id
             embeds[mask] = features.reshape(-1, features.shape[-1])
@@ -80,13 +84,6 @@ class CardLoop:
 
     def close(self) -> None:
         del self._vision, self._embed, self._decoder
-
-    def _encode(self, inputs: Any) -> Any:
-        feeds = {
-            "pixel_values": inputs["pixel_values"],
-            "pixel_attention_mask": inputs["pixel_attention_mask"].astype(np.bool_),
-        }
-        return self._vision.run(["image_features"], feeds)[0]
 
     def _decode(self, embeds: Any, new_tokens: int) -> list[float]:
         text = self._config.text

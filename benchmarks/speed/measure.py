@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from PIL import Image
 
@@ -44,9 +44,6 @@ class Task:
     def reuses(self) -> bool:
         """Whether the engine can keep work from one request to the next."""
         return is_ours(self.engine) or self.engine.startswith("llama.cpp")
-
-
-Measurement: TypeAlias = Callable[[Task], Samples]
 
 
 def measure_page(task: Task) -> Samples:
@@ -159,7 +156,7 @@ def measure_cold(task: Task) -> Samples:
     return {"first_token_at": [at]}
 
 
-GROUPS: dict[str, Measurement] = {
+GROUPS: dict[str, Callable[[Task], Samples]] = {
     "page": measure_page,
     "decoder": measure_decoder,
     "images": measure_images,

@@ -143,12 +143,8 @@ def make_inputs(processor: Any, requests: Sequence[Request], tile: int, tensors:
     For a single tile, `size={"longest_edge": tile}` is needed too: switching off splitting alone
     would still enlarge the image to 2048 pixels.
     """
-    prompts = [
-        processor.apply_chat_template(
-            conversation(each.text, each.images), add_generation_prompt=True
-        )
-        for each in requests
-    ]
+    conversations = [conversation(each.text, each.images) for each in requests]
+    prompts = processor.apply_chat_template(conversations, add_generation_prompt=True)
     if not requests[0].images:
         return processor(text=prompts, return_tensors=tensors)
     options: dict[str, Any] = {}
