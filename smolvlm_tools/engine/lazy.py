@@ -61,7 +61,7 @@ class LazyEngine:
     def _started(self) -> Future[SmolVLM]:
         with self._lock:
             if self._closed:
-                raise Closed("the toolbox is closed", "Make a new one.")
+                raise Closed("the engine is closed", "Make a new one.")
             if self._future is None:
                 self._future = Future()
                 self._future.set_running_or_notify_cancel()  # from now on nobody can cancel it
