@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import warnings
 from pathlib import Path
 
 import anyio
@@ -32,7 +31,6 @@ def run(settings: Settings, wire: Wire) -> None:
         KeyboardInterrupt: Ctrl-C ended it.
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # the errors say it better
     store = ImageStore(agent_policy(roots(settings), allow_urls=settings.allow_urls))
     with load_toolbox(settings, store) as toolbox:
         cards = Cards(settings.model, lambda: toolbox.loaded, store, _images_in(settings))

@@ -27,11 +27,13 @@ from smolvlm_tools.errors import BadOptions
 
 PREFIX = "SMOLVLM_MCP_"
 _HTTP_ONLY = ("token", "allowed_hosts", "allowed_origins")
-_FLAGS = {
-    "roots": "--root",
-    "allowed_hosts": "--allow-host",
-    "allowed_origins": "--allow-origin",
+SETTINGS_BY_FLAG = {
+    "root": "roots",
+    "allow_host": "allowed_hosts",
+    "allow_origin": "allowed_origins",
 }
+"""Where the two differ in name."""
+_FLAGS = {setting: flag for flag, setting in SETTINGS_BY_FLAG.items()}
 
 
 def _names(value: Any) -> Any:
@@ -192,4 +194,4 @@ def _refusal(error: ValidationError, given: dict[str, Any]) -> BadOptions:
 
 
 def _flag(name: str) -> str:
-    return _FLAGS.get(name, f"--{name.replace('_', '-')}")
+    return f"--{_FLAGS.get(name, name).replace('_', '-')}"

@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -78,13 +78,23 @@ def _real(point: EntryPoint) -> Any:
     if isinstance(loaded, typer.Typer):
         return get_command(loaded)
     if inspect.isfunction(loaded):
-        app = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings=SETTINGS)
-        app.command(name=point.name)(cast("Callable[..., Any]", loaded))
-        return get_command(app)
+        return get_command(app_of(loaded, point.name))
     raise ModelError(
         f"{point.name!r} of {_package(point)} is {type(loaded).__name__}, not a command",
         "Its entry point has to name a typer.Typer app or a function.",
     )
+
+
+def app_of(function: Callable[..., Any], name: str) -> typer.Typer:
+    """An app whose only command is a function with typer's annotations."""
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings=SETTINGS,
+    )
+    app.command(name=name)(function)
+    return app
 
 
 def _load(point: EntryPoint) -> Any:
