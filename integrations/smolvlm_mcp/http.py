@@ -34,11 +34,6 @@ class Gate:
     """Checks the Host and Origin headers and the token, and notices clients that leave.
 
     Cheap checks come first: no byte of a stranger's body is read.
-
-    Args:
-        app: the application behind the gate.
-        allowed: values of Host and Origin; see `TransportSecurityMiddleware`.
-        token: bearer token that clients must send; None to ask for none.
     """
 
     def __init__(self, app: ASGIApp, allowed: TransportSecuritySettings, token: str | None) -> None:
@@ -124,11 +119,7 @@ def allowed_headers(settings: Settings, host: str) -> TransportSecuritySettings:
 
 
 def listen(address: tuple[str, int]) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        BadOptions: the address is in use, or is not one of this machine.
-    """
+    """A listening socket."""
     host, port = address
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

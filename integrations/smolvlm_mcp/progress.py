@@ -38,16 +38,11 @@ _SHARES = {
 }
 
 Send = Callable[[float, float, str], Awaitable[None]]
+"""Sends progress, total and message to the client."""
 
 
 class Reporter:
-    """Sends one call's progress.
-
-    Construct it inside the running event loop; `on_progress` may be called on any thread.
-
-    Args:
-        send: sends progress, total and message to the client.
-    """
+    """Sends one call's progress; constructed inside the running event loop."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

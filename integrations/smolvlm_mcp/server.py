@@ -41,12 +41,7 @@ Context = ServerRequestContext[Any, Any]
 
 
 def make_server(toolbox: AsyncToolbox, cards: Cards) -> Server[Any]:
-    """A server of the toolbox's tools for any transport.
-
-    Args:
-        toolbox: the tools.
-        cards: what the resources say.
-    """
+    """A server of the toolbox's tools for any transport."""
     tools = [types.Tool.model_validate(schema) for schema in tool_schemas("mcp")]
     inputs = {tool.name: tool.input_schema for tool in tools}
 
