@@ -22,11 +22,7 @@ _SHOWN = 3
 
 
 def check_arguments(tool: Tool, arguments: object) -> ToolInput:
-    """The arguments as the tool's input model.
-
-    Args:
-        tool: the tool that is called.
-        arguments: by name, or as the JSON text in which OpenAI's API sends them.
+    """Read arguments, which OpenAI's API sends as JSON text, into the tool's input model.
 
     Raises:
         BadArguments: they do not fit the tool's schema.
