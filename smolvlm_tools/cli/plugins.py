@@ -44,26 +44,17 @@ class Commands(TyperGroup):
 
 
 class PluginCommand(TyperCommand):
-    """Stands in for a command until it is called.
-
-    Args:
-        points: the entry points of that name; more than one is an error once it is called.
-    """
+    """Stands in for a command until it is called."""
 
     def __init__(self, points: list[EntryPoint]) -> None:
-        self._points = points
+        self._points = points  # of one name; more than one is an error once it is called
         first = points[0]
         super().__init__(first.name, help=_first_line(first) or f"A command of {_package(first)}.")
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """The context of the real command, which is then the one that runs.
-
-        Raises:
-            BackendUnavailable: something it needs is not installed.
-            ModelError: it is not a command, or several packages add one of that name.
-        """
+        """The context of the real command, which is then the one that runs."""
         if len(self._points) > 1:
             packages = ", ".join(sorted(_package(point) for point in self._points))
             raise ModelError(
