@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smolvlm_tools.checkpoint import ALIASES
-from smolvlm_tools.tools import ImageStore
+from smolvlm_tools.tools import ImageStore, StoredImage
 from smolvlm_tools.tools.image_store import IMAGE_URI
 
 MODEL_URI = "smolvlm://model"
@@ -79,8 +79,8 @@ class Cards:
         if uri == MODEL_URI:
             return "text/markdown", self._model_card()
         if uri.startswith(IMAGE_URI):
-            facts = self._image(uri.removeprefix(IMAGE_URI))
-            return None if facts is None else ("application/json", json.dumps(facts))
+            image = self.store.get(uri.removeprefix(IMAGE_URI))
+            return None if image is None else ("application/json", json.dumps(_facts(image)))
         return None
 
     def _model_card(self) -> str:
@@ -96,20 +96,18 @@ class Cards:
             licence="Apache-2.0 (trained from nothing by this project)." if embedded else _LICENCE,
         )
 
-    def _image(self, digest: str) -> dict[str, Any] | None:
-        image = self.store.get(digest)
-        if image is None:
-            return None
-        return {
-            "handle": image.handle,
-            "sha256": image.sha256,
-            "format": image.format,
-            "width": image.size[0],
-            "height": image.size[1],
-            "frames": image.frames,
-            "bytes": len(image.data),
-            "is_blank": image.is_blank,
-        }
+
+def _facts(image: StoredImage) -> dict[str, Any]:
+    return {
+        "handle": image.handle,
+        "sha256": image.sha256,
+        "format": image.format,
+        "width": image.size[0],
+        "height": image.size[1],
+        "frames": image.frames,
+        "bytes": len(image.data),
+        "is_blank": image.is_blank,
+    }
 
 
 def _shown_name(model: str) -> str:

@@ -46,11 +46,11 @@ class Tool:
 
     def input_schema(self) -> dict[str, Any]:
         """JSON schema of its arguments."""
-        return _without_description(plain_schema(self.input))
+        return plain_schema(self.input)
 
     def output_schema(self) -> dict[str, Any]:
         """JSON schema of its result as `model_dump(mode="json")` writes it."""
-        return _without_description(plain_schema(self.output))
+        return plain_schema(self.output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +74,3 @@ class ImageTool(Tool):
     """A tool that needs the images and at most a plan of the request."""
 
     look: Callable[[Outlook, Any, Sequence[StoredImage]], ToolOutput]
-
-
-def _without_description(schema: dict[str, Any]) -> dict[str, Any]:
-    """Drop the root's description: it is the class's docstring, meant for readers of the code."""
-    return {key: value for key, value in schema.items() if key != "description"}
