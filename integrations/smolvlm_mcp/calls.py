@@ -9,16 +9,14 @@ back for its answer, but only if the server stores answers, which this one does 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
-from pydantic import BaseModel
 
 from smolvlm_tools.errors import Cancelled, SmolVLMError
-from smolvlm_tools.tools import ToolProgress
+from smolvlm_tools.tools import Toolbox
 
 from .progress import Reporter
 from .results import failure, success
@@ -27,21 +25,8 @@ GONE = "smolvlm_mcp.gone"
 """Key of the `anyio.Event` in a request's ASGI scope that says its client has left."""
 
 
-class AsyncToolbox(Protocol):
-    """The part of `Toolbox` that serving needs; its errors must name no path of this machine."""
-
-    async def acall(
-        self,
-        name: str,
-        arguments: Mapping[str, Any],
-        *,
-        on_progress: Callable[[ToolProgress], None] | None = None,
-        cancel: threading.Event | None = None,
-    ) -> BaseModel: ...
-
-
 async def run_call(
-    toolbox: AsyncToolbox,
+    toolbox: Toolbox,
     context: ServerRequestContext[Any, Any],
     params: types.CallToolRequestParams,
 ) -> types.CallToolResult:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from smolvlm_tools.checkpoint import ALIASES
-from smolvlm_tools.tools import ImageStore
+from smolvlm_tools.tools import ImageStore, StoredImage
 from smolvlm_tools.tools.image_store import IMAGE_URI
 
 MODEL_URI = "smolvlm://model"
@@ -62,64 +63,54 @@ The SmolVLM checkpoints are released under Apache-2.0 (vision encoder SigLIP, de
 fine-tune may have its own licence."""
 
 
+@dataclass(frozen=True, slots=True)
 class Cards:
-    """Texts of the resources.
+    """Texts of the resources."""
 
-    Args:
-        model: the model's name in the settings.
-        running: returns the loaded engine, whose `repr` says what runs, or None before loading.
-        store: the images that handles stand for.
-        images_in: a sentence on the forms in which images are accepted.
-    """
-
-    def __init__(
-        self, model: str, running: Callable[[], object | None], store: ImageStore, images_in: str
-    ) -> None:
-        self._model = model
-        self._running = running
-        self._store = store
-        self._images_in = images_in
+    model: str
+    running: Callable[[], object | None]
+    """Returns the loaded engine, whose `repr` says what runs, or None before loading."""
+    store: ImageStore
+    images_in: str
+    """A sentence on the forms in which images are accepted."""
 
     def read(self, uri: str) -> tuple[str, str] | None:
         """MIME type and text of a resource, or None if there is none of that URI."""
         if uri == MODEL_URI:
             return "text/markdown", self._model_card()
         if uri.startswith(IMAGE_URI):
-            facts = self._image(uri.removeprefix(IMAGE_URI))
-            return None if facts is None else ("application/json", json.dumps(facts))
+            image = self.store.get(uri.removeprefix(IMAGE_URI))
+            return None if image is None else ("application/json", json.dumps(_facts(image)))
         return None
 
     def _model_card(self) -> str:
-        name = shown_name(self._model)
-        embedded = self._model == "embedded"
-        running = self._running()
+        embedded = self.model == "embedded"
+        running = self.running()
         return _CARD.format(
-            model=name,
+            model=_shown_name(self.model),
             running="Not loaded yet: the first call that needs it loads it."
             if running is None
             else f"Loaded as `{running}`.",
             embedded=_TOY if embedded else "",
-            images_in=self._images_in,
+            images_in=self.images_in,
             licence="Apache-2.0 (trained from nothing by this project)." if embedded else _LICENCE,
         )
 
-    def _image(self, digest: str) -> dict[str, Any] | None:
-        image = self._store.get(digest)
-        if image is None:
-            return None
-        return {
-            "handle": image.handle,
-            "sha256": image.sha256,
-            "format": image.format,
-            "width": image.size[0],
-            "height": image.size[1],
-            "frames": image.frames,
-            "bytes": len(image.data),
-            "is_blank": image.is_blank,
-        }
+
+def _facts(image: StoredImage) -> dict[str, Any]:
+    return {
+        "handle": image.handle,
+        "sha256": image.sha256,
+        "format": image.format,
+        "width": image.size[0],
+        "height": image.size[1],
+        "frames": image.frames,
+        "bytes": len(image.data),
+        "is_blank": image.is_blank,
+    }
 
 
-def shown_name(model: str) -> str:
+def _shown_name(model: str) -> str:
     """A model's name as clients may see it: of a local folder only the last part."""
     if model in ALIASES:
         return ALIASES[model]

@@ -34,11 +34,6 @@ class Gate:
     """Checks the Host and Origin headers and the token, and notices clients that leave.
 
     Cheap checks come first: no byte of a stranger's body is read.
-
-    Args:
-        app: the application behind the gate.
-        allowed: values of Host and Origin; see `TransportSecurityMiddleware`.
-        token: bearer token that clients must send; None to ask for none.
     """
 
     def __init__(self, app: ASGIApp, allowed: TransportSecuritySettings, token: str | None) -> None:
@@ -96,19 +91,6 @@ def _size(request: Request) -> int:
     return min(size, MAX_BODY) if size > _LARGE else 0
 
 
-def make_app(server: Server[Any], settings: Settings, host: str) -> ASGIApp:
-    """The ASGI application behind its `Gate`; `host` is the address it listens on."""
-    allowed = allowed_headers(settings, host)
-    inner = server.streamable_http_app(
-        streamable_http_path=PATH,
-        max_request_body_size=MAX_BODY,
-        transport_security=allowed,
-        host=host,
-    )
-    token = settings.token.get_secret_value() if settings.token else None
-    return Gate(inner, allowed, token)
-
-
 def allowed_headers(settings: Settings, host: str) -> TransportSecuritySettings:
     """Accepted values of Host and Origin: loopback names, the bound host, those in the settings."""
     name = f"[{host}]" if ":" in host else host
@@ -124,11 +106,7 @@ def allowed_headers(settings: Settings, host: str) -> TransportSecuritySettings:
 
 
 def listen(address: tuple[str, int]) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        BadOptions: the address is in use, or is not one of this machine.
-    """
+    """A listening socket."""
     host, port = address
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -145,8 +123,16 @@ def make_uvicorn(
 ) -> uvicorn.Server:
     """The HTTP server for a socket that is already listening."""
     host = settings.address[0] if settings.address else listener.getsockname()[0]
+    allowed = allowed_headers(settings, host)
+    app = server.streamable_http_app(
+        streamable_http_path=PATH,
+        max_request_body_size=MAX_BODY,
+        transport_security=allowed,
+        host=host,
+    )
+    token = settings.token.get_secret_value() if settings.token else None
     config = uvicorn.Config(
-        make_app(server, settings, host),
+        Gate(app, allowed, token),
         log_config=None,
         access_log=False,
         server_header=False,

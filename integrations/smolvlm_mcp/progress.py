@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from smolvlm_tools.tools import ToolProgress
 
@@ -20,34 +19,21 @@ _PAUSE = 0.1
 """Seconds between two notifications while counts go up."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """The part of the scale that a stage fills, and its message."""
-
-    start: float
-    end: float
-    text: str
-
-
 _SHARES = {
-    "load": _Share(0, 10, "loading the model"),
-    "preprocess": _Share(10, 15, "preparing images"),
-    "vision": _Share(15, 50, "looking: {done} of {total} tiles"),
-    "prefill": _Share(50, 60, "reading the prompt"),
-    "decode": _Share(60, 100, "writing: {done} tokens of at most {total}"),
+    "load": (0, 10, "loading the model"),
+    "preprocess": (10, 15, "preparing images"),
+    "vision": (15, 50, "looking: {done} of {total} tiles"),
+    "prefill": (50, 60, "reading the prompt"),
+    "decode": (60, 100, "writing: {done} tokens of at most {total}"),
 }
+"""Where each stage starts and ends on the scale, and its message."""
 
 Send = Callable[[float, float, str], Awaitable[None]]
+"""Sends progress, total and message to the client."""
 
 
 class Reporter:
-    """Sends one call's progress.
-
-    Construct it inside the running event loop; `on_progress` may be called on any thread.
-
-    Args:
-        send: sends progress, total and message to the client.
-    """
+    """Sends one call's progress; constructed inside the running event loop."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -81,10 +67,8 @@ class Reporter:
         self._news.clear()
         while self._pending:
             news = self._pending.pop(next(iter(self._pending)))
-            share = _SHARES[news.stage]
-            part = min(1.0, news.done / max(1, news.total))
-            reached = share.start + (share.end - share.start) * part
+            start, end, text = _SHARES[news.stage]
+            reached = start + (end - start) * min(1.0, news.done / max(1, news.total))
             if reached > self._sent:
                 self._sent = reached
-                text = share.text.format(done=news.done, total=news.total)
-                await self._send(reached, TOTAL, text)
+                await self._send(reached, TOTAL, text.format(done=news.done, total=news.total))

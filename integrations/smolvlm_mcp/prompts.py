@@ -79,11 +79,7 @@ _TEXTS = {prompt.name: Template(text + _CARE) for prompt, text in _PROMPTS_AND_T
 
 
 def render(name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
-    """Make the message of a prompt.
-
-    Raises:
-        MCPError: there is no such prompt, or an argument is missing, unknown or too long.
-    """
+    """Make the message of a prompt."""
     prompt = PROMPTS.get(name)
     if prompt is None:
         raise _invalid(f"there is no prompt {name[:80]!r}; prompts are {', '.join(PROMPTS)}")

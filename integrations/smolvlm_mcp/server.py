@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from smolvlm_tools import __version__
 from smolvlm_tools.errors import UnknownTool
-from smolvlm_tools.tools import find_tool, tool_schemas
+from smolvlm_tools.tools import Toolbox, find_tool, tool_schemas
 
-from .calls import AsyncToolbox, run_call
+from .calls import run_call
 from .cards import IMAGES_TEMPLATE, MODEL_URI, Cards
 from .prompts import PROMPTS, render
 from .results import explain
@@ -36,22 +36,38 @@ instructions found there."""
 
 _LOG = logging.getLogger(__name__)
 _HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
+_RESOURCES = types.ListResourcesResult(
+    resources=[
+        types.Resource(
+            uri=MODEL_URI,
+            name="model",
+            title="Model card",
+            description="Which model answers, its limits, licence, uses it must not be put to, and "
+            "what confidence and flags mean.",
+            mime_type="text/markdown",
+        )
+    ]
+)
+_TEMPLATES = types.ListResourceTemplatesResult(
+    resource_templates=[
+        types.ResourceTemplate(
+            uri_template=IMAGES_TEMPLATE,
+            name="image",
+            title="Loaded image",
+            description="Format, size and sha256 of an image that load_image or another tool has "
+            "loaded. Its pixels are not sent back. The URI works as an image argument.",
+            mime_type="application/json",
+        )
+    ]
+)
 
 Context = ServerRequestContext[Any, Any]
 
 
-def make_server(toolbox: AsyncToolbox, cards: Cards) -> Server[Any]:
-    """A server of the toolbox's tools for any transport.
-
-    Args:
-        toolbox: the tools.
-        cards: what the resources say.
-    """
+def make_server(toolbox: Toolbox, cards: Cards) -> Server[Any]:
+    """A server of the toolbox's tools for any transport."""
     tools = [types.Tool.model_validate(schema) for schema in tool_schemas("mcp")]
     inputs = {tool.name: tool.input_schema for tool in tools}
-
-    async def list_tools(ctx: Context, params: Any) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=tools)
 
     async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         try:
@@ -68,12 +84,12 @@ def make_server(toolbox: AsyncToolbox, cards: Cards) -> Server[Any]:
         instructions=INSTRUCTIONS,
         cache_hints={"tools/list": _HOUR, "prompts/list": _HOUR, "resources/list": _HOUR},
         get_tool_input_schema=inputs.get,
-        on_list_tools=list_tools,
+        on_list_tools=_always(types.ListToolsResult(tools=tools)),
         on_call_tool=call_tool,
-        on_list_resources=_list_resources,
-        on_list_resource_templates=_list_templates,
+        on_list_resources=_always(_RESOURCES),
+        on_list_resource_templates=_always(_TEMPLATES),
         on_read_resource=_reading(cards),
-        on_list_prompts=_list_prompts,
+        on_list_prompts=_always(types.ListPromptsResult(prompts=list(PROMPTS.values()))),
         on_get_prompt=_get_prompt,
     )
     server.middleware.append(_hide_details)
@@ -97,30 +113,6 @@ async def _hide_details(ctx: Context, call_next: CallNext) -> HandlerResult:
         ) from None
 
 
-async def _list_resources(ctx: Context, params: Any) -> types.ListResourcesResult:
-    card = types.Resource(
-        uri=MODEL_URI,
-        name="model",
-        title="Model card",
-        description="Which model answers, its limits, licence, uses it must not be put to, and "
-        "what confidence and flags mean.",
-        mime_type="text/markdown",
-    )
-    return types.ListResourcesResult(resources=[card])
-
-
-async def _list_templates(ctx: Context, params: Any) -> types.ListResourceTemplatesResult:
-    image = types.ResourceTemplate(
-        uri_template=IMAGES_TEMPLATE,
-        name="image",
-        title="Loaded image",
-        description="Format, size and sha256 of an image that load_image or another tool has "
-        "loaded. Its pixels are not sent back. The URI works as an image argument.",
-        mime_type="application/json",
-    )
-    return types.ListResourceTemplatesResult(resource_templates=[image])
-
-
 def _reading(cards: Cards) -> Callable[..., Any]:
     async def read(
         ctx: Context, params: types.ReadResourceRequestParams
@@ -136,9 +128,12 @@ def _reading(cards: Cards) -> Callable[..., Any]:
     return read
 
 
-async def _list_prompts(ctx: Context, params: Any) -> types.ListPromptsResult:
-    return types.ListPromptsResult(prompts=list(PROMPTS.values()))
-
-
 async def _get_prompt(ctx: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
     return render(params.name, params.arguments or {})
+
+
+def _always(result: HandlerResult) -> Callable[..., Any]:
+    async def handle(ctx: Context, params: Any) -> HandlerResult:
+        return result
+
+    return handle

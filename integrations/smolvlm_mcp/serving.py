@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import warnings
 from pathlib import Path
 
 import anyio
@@ -19,20 +18,13 @@ from .server import make_server
 from .settings import Settings
 from .stdio import Wire, serve_until_ctrl_c
 
+_FOR_THE_ENGINE = {"backend", "precision", "device", "memory_budget", "max_queue", "batch_size"}
+"""Settings that `SmolVLM.load` takes under the same name."""
+
 
 def run(settings: Settings, wire: Wire) -> None:
-    """Serve until the client leaves or the process is told to stop.
-
-    Args:
-        settings: see `Settings`.
-        wire: stdin and stdout, for the protocol.
-
-    Raises:
-        BadOptions: an invalid name, amount of memory or address.
-        KeyboardInterrupt: Ctrl-C ended it.
-    """
+    """Serve until the client leaves or the process is told to stop."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # the errors say it better
     store = ImageStore(agent_policy(roots(settings), allow_urls=settings.allow_urls))
     with load_toolbox(settings, store) as toolbox:
         cards = Cards(settings.model, lambda: toolbox.loaded, store, _images_in(settings))
@@ -49,8 +41,7 @@ def run(settings: Settings, wire: Wire) -> None:
 def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:
     """The tools over the model in the settings; the first call that needs the model loads it.
 
-    Raises:
-        BadOptions: an invalid name or amount of memory, refused now rather than at that call.
+    A typo in a name or an amount of memory is refused now rather than at that call.
     """
     check_names(settings.backend, settings.precision, settings.device)
     if settings.memory_budget is not None:
@@ -58,13 +49,8 @@ def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:
     return Toolbox.load(
         settings.model,
         store=store,
-        backend=settings.backend,
-        precision=settings.precision,
-        device=settings.device,
-        memory_budget=settings.memory_budget,
         local_files_only=settings.offline,
-        max_queue=settings.max_queue,
-        batch_size=settings.batch_size,
+        **settings.model_dump(include=_FOR_THE_ENGINE),
     )
 
 
@@ -73,9 +59,6 @@ def roots(settings: Settings) -> tuple[Path, ...]:
 
     By default stdio serves the folder its client started it in. Some clients start servers in the
     root of the file system without meaning to open all of it, so then no folder is served.
-
-    Raises:
-        BadOptions: a folder in the settings does not exist.
     """
     if settings.roots is not None:
         folders = tuple(folder.expanduser().absolute() for folder in settings.roots)

@@ -27,11 +27,13 @@ from smolvlm_tools.errors import BadOptions
 
 PREFIX = "SMOLVLM_MCP_"
 _HTTP_ONLY = ("token", "allowed_hosts", "allowed_origins")
-_FLAGS = {
-    "roots": "--root",
-    "allowed_hosts": "--allow-host",
-    "allowed_origins": "--allow-origin",
+SETTINGS_BY_FLAG = {
+    "root": "roots",
+    "allow_host": "allowed_hosts",
+    "allow_origin": "allowed_origins",
 }
+"""Where the two differ in name."""
+_FLAGS = {setting: flag for flag, setting in SETTINGS_BY_FLAG.items()}
 
 
 def _names(value: Any) -> Any:
@@ -51,21 +53,7 @@ Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders)]
 
 
 class Settings(BaseSettings):
-    """How to serve.
-
-    Attributes:
-        model: alias, hub id or folder; `SMOLVLM_MODEL` is read too.
-        backend, precision, device, memory_budget, offline: see `SmolVLM.load`.
-        roots: folders that images may be read from; None for the client's working directory on
-            stdio and no folder on HTTP.
-        allow_urls: fetch images from public http(s) addresses.
-        http: "HOST:PORT" to serve streamable HTTP on; None for stdio.
-        token: what HTTP clients must send as `Authorization: Bearer TOKEN`.
-        allowed_hosts, allowed_origins: values of the Host and Origin headers that HTTP serves
-            besides the machine's own loopback names; "name:*" is any port.
-        max_queue: requests that may wait before "busy".
-        batch_size: requests that decode together.
-    """
+    """How to serve; docs/mcp.md explains each setting."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
@@ -106,12 +94,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(**flags: Any) -> Settings:
-    """Settings from the flags and, for those that are None, from the environment.
-
-    Raises:
-        BadOptions: an unknown name, a bad value, or an HTTP address that others can reach
-            without a token.
-    """
+    """Settings from the flags and, for those that are None, from the environment."""
     given = {name: value for name, value in flags.items() if value is not None}
     for name, value in given.items():
         if value == "":
@@ -134,11 +117,7 @@ def unknown_variables() -> list[str]:
 
 
 def check_exposure(settings: Settings) -> None:
-    """Refuse to serve without a token where other machines can connect.
-
-    Raises:
-        BadOptions: there is no token, or it is too weak.
-    """
+    """Refuse to serve without a strong token where other machines can connect."""
     if settings.address is None:
         return
     token = None if settings.token is None else settings.token.get_secret_value()
@@ -158,11 +137,7 @@ def check_exposure(settings: Settings) -> None:
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """Read "HOST:PORT"; an IPv6 host stands in brackets, port 0 is any free one.
-
-    Raises:
-        BadOptions: the text is something else.
-    """
+    """Read "HOST:PORT"; an IPv6 host stands in brackets, port 0 is any free one."""
     host, colon, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     bad_host = not bare or (":" in bare) != (bare is not host and bare != host)
@@ -192,4 +167,4 @@ def _refusal(error: ValidationError, given: dict[str, Any]) -> BadOptions:
 
 
 def _flag(name: str) -> str:
-    return _FLAGS.get(name, f"--{name.replace('_', '-')}")
+    return f"--{_FLAGS.get(name, name).replace('_', '-')}"

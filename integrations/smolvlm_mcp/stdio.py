@@ -28,13 +28,10 @@ _AHEAD = 64
 
 
 class ClientPipe(io.FileIO):
-    """A pipe to a client that may go away: what is written after that is dropped.
-
-    Attributes:
-        on_broken: called on the writing thread when nobody reads any more.
-    """
+    """A pipe to a client that may go away: what is written after that is dropped."""
 
     on_broken: Callable[[], None] | None = None
+    """Called on the writing thread when nobody reads any more."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -47,17 +44,11 @@ class ClientPipe(io.FileIO):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Where the client writes and reads.
+    """Where the client writes and reads."""
 
-    Attributes:
-        incoming: descriptor to read from.
-        pipe: pipe to write to.
-        outgoing: the same pipe as a text file.
-    """
-
-    incoming: int
+    incoming: int  # a descriptor
     pipe: ClientPipe
-    outgoing: io.TextIOWrapper
+    outgoing: io.TextIOWrapper  # over the pipe
 
     @classmethod
     def between(cls, incoming: int, outgoing: int) -> Wire:
@@ -131,12 +122,9 @@ class Lines(AsyncIterator[str]):
 
 
 async def serve_until_ctrl_c(server: Any, wire: Wire) -> bool:
-    """Run `serve_stdio` on the main thread; Ctrl-C ends it as the end of stdin does.
+    """Run `serve_stdio` on the main thread until it ends or Ctrl-C; returns whether it was Ctrl-C.
 
     A KeyboardInterrupt would strike in the middle of whatever task happens to run.
-
-    Returns:
-        Whether Ctrl-C ended it.
     """
     interrupted = False
 

@@ -24,15 +24,11 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run the `smolvlm` command and exit with its code."""
-    from .process import INTERRUPTED, end, interrupted, watch_interrupts
+    from .process import run_and_exit
 
-    watch_interrupts()
-    try:
+    def run() -> int:
         from .run import run
 
-        code = run()
-    except KeyboardInterrupt:  # while the command was still being imported
-        interrupted()
-    if code == INTERRUPTED:
-        interrupted()
-    end(code)
+        return run()
+
+    run_and_exit(run)

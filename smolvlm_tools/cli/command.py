@@ -20,42 +20,46 @@ class Command:
 def command(
     example: str, *, without: str | None = None
 ) -> Callable[[Callable[..., None]], Command]:
-    """Make a command of a function, whose docstring becomes the help.
-
-    A parameter whose type is a dataclass becomes one option for each of its fields, with the
-    field's name, annotation and default. `--offline` comes last in every help.
+    """Make a command of a function with `options_from_fields`.
 
     Args:
         example: a command line to show under the help.
         without: a field that gets no option and keeps its default.
     """
+    return lambda function: Command(options_from_fields(function, without), f"Example: {example}")
 
-    def make(function: Callable[..., None]) -> Command:
-        signature = inspect.signature(function, eval_str=True)
-        groups: dict[str, tuple[Any, list[str]]] = {}
-        parameters: list[inspect.Parameter] = []
-        for parameter in signature.parameters.values():
-            kind = parameter.annotation
-            if isinstance(kind, type) and is_dataclass(kind):
-                fields = inspect.signature(kind, eval_str=True).parameters
-                shown = [field for name, field in fields.items() if name != without]
-                groups[parameter.name] = (kind, [field.name for field in shown])
-                parameters += shown
-            else:
-                parameters.append(parameter)
-        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
-        parameters.sort(key=lambda each: each.name == "offline")
 
-        @functools.wraps(function)
-        def run(**given: Any) -> None:
-            values = {
-                name: kind(**{field: given.pop(field) for field in fields})
-                for name, (kind, fields) in groups.items()
-            }
-            function(**given, **values)
+def options_from_fields(
+    function: Callable[..., None], without: str | None = None
+) -> Callable[..., None]:
+    """Make a function for typer of a function, whose docstring becomes the help.
 
-        # Where `inspect.signature`, and so typer, looks first.
-        run.__dict__["__signature__"] = signature.replace(parameters=parameters)
-        return Command(run, f"Example: {example}")
+    A parameter whose type is a dataclass becomes one option for each of its fields, with the
+    field's name, annotation and default. `--offline` comes last in every help.
+    """
+    signature = inspect.signature(function, eval_str=True)
+    groups: dict[str, tuple[Any, list[str]]] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        kind = parameter.annotation
+        if isinstance(kind, type) and is_dataclass(kind):
+            fields = inspect.signature(kind, eval_str=True).parameters
+            shown = [field for name, field in fields.items() if name != without]
+            groups[parameter.name] = (kind, [field.name for field in shown])
+            parameters += shown
+        else:
+            parameters.append(parameter)
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    parameters.sort(key=lambda each: each.name == "offline")
 
-    return make
+    @functools.wraps(function)
+    def run(**given: Any) -> None:
+        values = {
+            name: kind(**{field: given.pop(field) for field in fields})
+            for name, (kind, fields) in groups.items()
+        }
+        function(**given, **values)
+
+    # Where `inspect.signature`, and so typer, looks first.
+    run.__dict__["__signature__"] = signature.replace(parameters=parameters)
+    return run

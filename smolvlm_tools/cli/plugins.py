@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -44,26 +44,17 @@ class Commands(TyperGroup):
 
 
 class PluginCommand(TyperCommand):
-    """Stands in for a command until it is called.
-
-    Args:
-        points: the entry points of that name; more than one is an error once it is called.
-    """
+    """Stands in for a command until it is called."""
 
     def __init__(self, points: list[EntryPoint]) -> None:
-        self._points = points
+        self._points = points  # of one name; more than one is an error once it is called
         first = points[0]
         super().__init__(first.name, help=_first_line(first) or f"A command of {_package(first)}.")
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """The context of the real command, which is then the one that runs.
-
-        Raises:
-            BackendUnavailable: something it needs is not installed.
-            ModelError: it is not a command, or several packages add one of that name.
-        """
+        """The context of the real command, which is then the one that runs."""
         if len(self._points) > 1:
             packages = ", ".join(sorted(_package(point) for point in self._points))
             raise ModelError(
@@ -78,13 +69,23 @@ def _real(point: EntryPoint) -> Any:
     if isinstance(loaded, typer.Typer):
         return get_command(loaded)
     if inspect.isfunction(loaded):
-        app = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings=SETTINGS)
-        app.command(name=point.name)(cast("Callable[..., Any]", loaded))
-        return get_command(app)
+        return get_command(app_of(loaded, point.name))
     raise ModelError(
         f"{point.name!r} of {_package(point)} is {type(loaded).__name__}, not a command",
         "Its entry point has to name a typer.Typer app or a function.",
     )
+
+
+def app_of(function: Callable[..., Any], name: str) -> typer.Typer:
+    """An app whose only command is a function with typer's annotations."""
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings=SETTINGS,
+    )
+    app.command(name=name)(function)
+    return app
 
 
 def _load(point: EntryPoint) -> Any:

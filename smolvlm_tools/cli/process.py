@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -14,7 +15,24 @@ OK, FAILED, BAD_USAGE, BAD_INPUT, NO_MODEL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 _SHOW_CURSOR = "\x1b[?25h"
 
 
-def watch_interrupts() -> None:
+def run_and_exit(run: Callable[[], int]) -> NoReturn:
+    """Exit with the code that `run` returns, or with that of Ctrl-C."""
+    _watch_interrupts()
+    try:
+        code = run()
+    except KeyboardInterrupt:  # while the command was still being imported
+        _interrupted()
+    if code == INTERRUPTED:
+        _interrupted()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # a reader that has gone away (`| head -1`) is not a failure
+        # The interpreter flushes once more as it exits; send that nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _watch_interrupts() -> None:
     """Let the first Ctrl-C unwind, so that scratch files are removed, and the second end at once.
 
     A runtime busy in native code can delay the first for as long as a prefill takes.
@@ -29,10 +47,10 @@ def _unwind(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    interrupted()
+    _interrupted()
 
 
-def interrupted() -> NoReturn:
+def _interrupted() -> NoReturn:
     """Exit after Ctrl-C, without waiting for what the engine's thread is computing."""
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr.isatty():  # a spinner may have hidden it
@@ -42,13 +60,3 @@ def interrupted() -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(INTERRUPTED)
-
-
-def end(code: int) -> NoReturn:
-    """Exit with `code`; a reader that has gone away (`| head -1`) is not a failure."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more as it exits; send that nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-from typer import TyperException
+from typer import Typer, TyperException
 
 from ..errors import BadOptions, InputError, ModelError, SmolVLMError
 from .app import app
@@ -13,27 +13,24 @@ from .console import report
 from .process import BAD_INPUT, BAD_USAGE, FAILED, NO_MODEL, OK
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(
+    arguments: Sequence[str] | None = None, command: Typer = app, program: str = "smolvlm"
+) -> int:
     """Run the command with `arguments`, the process's own when None, and return its exit code."""
     warnings.filterwarnings("ignore", module=r"PIL\.")  # our errors say it better
     try:
-        code = app(arguments, prog_name="smolvlm", standalone_mode=False)
+        code = command(arguments, prog_name=program, standalone_mode=False)
     except SmolVLMError as error:
         report(error)
-        return exit_code(error)
+        if isinstance(error, BadOptions):
+            return BAD_USAGE
+        if isinstance(error, InputError):
+            return BAD_INPUT
+        return NO_MODEL if isinstance(error, ModelError) else FAILED
     except TyperException as error:
         report(_usage(error))
         return error.exit_code
     return code or OK
-
-
-def exit_code(error: SmolVLMError) -> int:
-    """2 usage, 3 bad input, 4 model unavailable, 1 for the rest."""
-    if isinstance(error, BadOptions):
-        return BAD_USAGE
-    if isinstance(error, InputError):
-        return BAD_INPUT
-    return NO_MODEL if isinstance(error, ModelError) else FAILED
 
 
 def _usage(error: TyperException) -> BadOptions:

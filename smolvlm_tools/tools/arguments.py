@@ -22,53 +22,38 @@ _SHOWN = 3
 
 
 def check_arguments(tool: Tool, arguments: object) -> ToolInput:
-    """The arguments as the tool's input model.
-
-    Args:
-        tool: the tool that is called.
-        arguments: by name, or as the JSON text in which OpenAI's API sends them.
+    """Read arguments, which OpenAI's API sends as JSON text, into the tool's input model.
 
     Raises:
         BadArguments: they do not fit the tool's schema.
     """
-    if isinstance(arguments, str):
-        arguments = _parse(tool, arguments)
-    if not isinstance(arguments, Mapping):
-        raise BadArguments(
-            f"{tool.name}: the arguments are {_kind(arguments)}, not an object", _allowed(tool)
-        )
     try:
-        return tool.input.model_validate(dict(cast("Mapping[str, Any]", arguments)))
+        given = json.loads(arguments) if isinstance(arguments, str) else arguments
+    except (ValueError, RecursionError):
+        raise _refusal(tool, "the arguments are text that is not JSON") from None
+    if not isinstance(given, Mapping):
+        raise _refusal(tool, f"the arguments are {_kind(given)}, not an object")
+    try:
+        return tool.input.model_validate(dict(cast("Mapping[str, Any]", given)))
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
     except RecursionError:
-        raise BadArguments(
-            f"{tool.name}: the arguments are nested too deeply", _allowed(tool)
-        ) from None
+        raise _refusal(tool, "the arguments are nested too deeply") from None
     said = [_explain(fault) for fault in faults[:_SHOWN]]
     if len(faults) > _SHOWN:
         said.append(f"and {len(faults) - _SHOWN} more faults")
-    raise BadArguments(f"{tool.name}: {'; '.join(said)}", _allowed(tool))
+    raise _refusal(tool, "; ".join(said))
 
 
-def _parse(tool: Tool, text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise BadArguments(
-            f"{tool.name}: the arguments are text that is not JSON", _allowed(tool)
-        ) from None
-
-
-def _allowed(tool: Tool) -> str:
-    """One line of what the tool takes, such as "question: string (required)"."""
+def _refusal(tool: Tool, reason: str) -> BadArguments:
+    """The error, with one line of what the tool takes, such as "question: string (required)"."""
     schema = tool.input_schema()
     required = schema.get("required", ())
     fields = [
         f"{name}: {field.get('type', 'any')}" + (" (required)" if name in required else "")
         for name, field in schema["properties"].items()
     ]
-    return f"{tool.name} takes {', '.join(fields)}."
+    return BadArguments(f"{tool.name}: {reason}", f"{tool.name} takes {', '.join(fields)}.")
 
 
 def _explain(fault: ErrorDetails) -> str:

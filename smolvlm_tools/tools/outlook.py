@@ -36,12 +36,7 @@ class CallPlan:
 
 
 class LazyPlanner:
-    """Plans the requests of a checkpoint, and loads it by the same plan; safe between threads.
-
-    Args:
-        name: see `SmolVLM.load`.
-        options: keywords of `SmolVLM.load`.
-    """
+    """Plans the requests of a checkpoint, and loads it by the same plan; safe between threads."""
 
     def __init__(self, name: str | Path, options: Mapping[str, Any]) -> None:
         self._name = name
@@ -75,19 +70,14 @@ class LazyPlanner:
             return self._planner
 
 
+@dataclass(frozen=True, slots=True)
 class Outlook:
-    """Tells what a call would take.
+    """Tells what a call would take."""
 
-    Args:
-        engine: asked for plans once it is loaded.
-        speed: of the requests so far.
-        planner: plans before; None to load the engine for planning.
-    """
-
-    def __init__(
-        self, engine: LazyEngine, speed: Speed, planner: LazyPlanner | None = None
-    ) -> None:
-        self._engine, self._speed, self._planner = engine, speed, planner
+    engine: LazyEngine
+    speed: Speed
+    planner: LazyPlanner | None = None
+    """Plans before the engine is loaded; None to load it for planning."""
 
     def plan(self, images: Sequence[StoredImage], task: Task) -> CallPlan:
         """Tiles, tokens, memory and time of a call.
@@ -97,8 +87,12 @@ class Outlook:
             OutOfMemoryBudget: they do not fit the budget.
             ModelError: see `SmolVLM.load`.
         """
-        plan = self._plan([image.data for image in images], task)
-        forecast = self._speed.expect(plan.tiles, plan.prompt_tokens)
+        sources = [image.data for image in images]
+        if self.planner is not None and self.engine.loaded is None:
+            plan = self.planner.plan(sources, task)
+        else:
+            plan = self.engine.get().plan(sources, task=task)
+        forecast = self.speed.expect(plan.tiles, plan.prompt_tokens)
         if forecast is None:
             return CallPlan(plan, None, _NOT_YET)
         calls = "1 earlier call" if forecast.requests == 1 else f"{forecast.requests} earlier calls"
@@ -109,8 +103,3 @@ class Outlook:
             f"{forecast.new_tokens} tokens, {forecast.first_token:.3g} s of it before the first; "
             "no waiting for other calls counted.",
         )
-
-    def _plan(self, sources: list[bytes], task: Task) -> RequestPlan:
-        if self._planner is not None and self._engine.loaded is None:
-            return self._planner.plan(sources, task)
-        return self._engine.get().plan(sources, task=task)

@@ -106,19 +106,13 @@ def report_text(result: VisionResult) -> dict[str, Any]:
 
 def common_fields(result: VisionResult, images: Sequence[StoredImage]) -> dict[str, Any]:
     """The fields of `Reply` by name."""
-    usage = result.usage
+    copied = {"confidence", "abstained", "finish_reason", "flags", "model"}
+    counted = {"tiles", "prompt_tokens", "completion_tokens", "peak_bytes"}
     return {
-        "confidence": result.confidence,
-        "abstained": result.abstained,
-        "finish_reason": result.finish_reason,
-        "flags": list(result.flags),
+        **result.model_dump(include=copied),
         "images": [ImageRef.of(image) for image in images],
-        "usage": Cost(
-            tiles=usage.tiles,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            seconds=round(usage.seconds.total, 3),
-            peak_bytes=usage.peak_bytes,
-        ),
-        "model": result.model,
+        "usage": {
+            **result.usage.model_dump(include=counted),
+            "seconds": round(result.usage.seconds.total, 3),
+        },
     }

@@ -55,8 +55,12 @@ class ToolOutput(BaseModel):
 
 
 def plain_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of a model, without titles, references and nulls."""
+    """The JSON schema of a model, without titles, references and nulls.
+
+    The root's description goes too: it is the class's docstring, meant for readers of the code.
+    """
     schema = model.model_json_schema(by_alias=True, mode="validation")
+    schema.pop("description", None)
     return _plain(schema, schema.get("$defs", {}))
 
 

@@ -13,49 +13,30 @@ from dataclasses import dataclass
 
 from ..types import Usage
 
-REMEMBERED = 16
-
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a request is expected to take.
+    """What a request is expected to take."""
 
-    Attributes:
-        seconds: until the reply is complete.
-        first_token: seconds until the reply begins.
-        new_tokens: length of the reply that `seconds` assumes, the mean of the last ones.
-        requests: number of requests it was learnt from.
-    """
-
-    seconds: float
-    first_token: float
-    new_tokens: int
-    requests: int
+    seconds: float  # until the reply is complete
+    first_token: float  # seconds until the reply begins
+    new_tokens: int  # of the reply that `seconds` assumes, the mean of the last ones
+    requests: int  # it was learnt from
 
 
 class Speed:
-    """Learns rates from finished requests; safe between threads.
+    """Learns rates from the last finished requests; safe between threads."""
 
-    Args:
-        remembered: requests that count; older ones are forgotten.
-    """
-
-    def __init__(self, remembered: int = REMEMBERED) -> None:
+    def __init__(self, remembered: int = 16) -> None:
         self._runs: deque[Usage] = deque(maxlen=remembered)
         self._lock = threading.Lock()
 
     def observe(self, usage: Usage) -> None:
-        """Learn from a finished request."""
         with self._lock:
             self._runs.append(usage)
 
     def expect(self, tiles: int, prompt_tokens: int) -> Forecast | None:
-        """Forecast a request with nothing cached; None before a comparable one has run.
-
-        Args:
-            tiles: number of tiles of all its images.
-            prompt_tokens: including image tokens.
-        """
+        """Forecast a request with nothing cached; None before a comparable one has run."""
         with self._lock:
             runs = list(self._runs)
         look = _rate([(u.seconds.vision, u.tiles - u.cached_tiles) for u in runs])

@@ -15,16 +15,10 @@ from .schema import ToolInput, ToolOutput, plain_schema
 
 @dataclass(frozen=True, slots=True)
 class EngineCall:
-    """A call of one of `SmolVLM`'s methods, or of its async twin.
-
-    Attributes:
-        method: its name.
-        arguments: those after the images.
-        options: its keywords.
-    """
+    """A call of one of `SmolVLM`'s methods, or of its async twin."""
 
     method: Literal["describe", "ask", "transcribe", "extract"]
-    arguments: tuple[Any, ...] = ()
+    arguments: tuple[Any, ...] = ()  # those after the images
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -52,11 +46,11 @@ class Tool:
 
     def input_schema(self) -> dict[str, Any]:
         """JSON schema of its arguments."""
-        return _without_description(plain_schema(self.input))
+        return plain_schema(self.input)
 
     def output_schema(self) -> dict[str, Any]:
         """JSON schema of its result as `model_dump(mode="json")` writes it."""
-        return _without_description(plain_schema(self.output))
+        return plain_schema(self.output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +60,6 @@ class ModelTool(Tool):
     The engine gets `context`, `min_confidence` and `max_new_tokens` too where the input has them.
 
     Attributes:
-        output: model of its result.
         ask: from checked arguments to the engine's call.
         report: from the engine's result to the fields that `output` adds to `Reply`.
     """
@@ -78,15 +71,6 @@ class ModelTool(Tool):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageTool(Tool):
-    """A tool that needs the images and at most a plan of the request.
-
-    Attributes:
-        look: from checked arguments and images to the tool's result.
-    """
+    """A tool that needs the images and at most a plan of the request."""
 
     look: Callable[[Outlook, Any, Sequence[StoredImage]], ToolOutput]
-
-
-def _without_description(schema: dict[str, Any]) -> dict[str, Any]:
-    """Drop the root's description: it is the class's docstring, meant for readers of the code."""
-    return {key: value for key, value in schema.items() if key != "description"}

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..engine.lazy import LazyEngine
 from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
+from ..machine.closing import Closing
 from ..types import Progress, Stage, VisionResult
 from .arguments import check_arguments
 from .image_store import ImageStore, StoredImage
@@ -48,16 +48,7 @@ OnProgress: TypeAlias = Callable[[ToolProgress], None]
 """Called with progress, on the engine's thread or the caller's; must be quick and not raise."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A call whose arguments are checked and whose images are read."""
-
-    tool: ModelTool | ImageTool
-    arguments: ToolInput
-    images: Sequence[StoredImage]
-
-
-class Toolbox:
+class Toolbox(Closing):
     """Runs tools by name, for agents.
 
         >>> from smolvlm_tools.tools import Toolbox
@@ -148,14 +139,14 @@ class Toolbox:
                 a path of this machine that was not in the arguments.
         """
         with _redacted_errors() as sent:
-            call = self._check(name, arguments, sent)
-            tool = call.tool
+            tool, checked, images = self._check(name, arguments, sent)
             if isinstance(tool, ImageTool):
-                return tool.look(self._outlook, call.arguments, call.images)
+                return tool.look(self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = self._engine.get()
-            method, given, options = _engine_call(tool, call, on_progress, cancel)
-            return self._report(tool, call, getattr(engine, method)(*given, **options))
+            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
+            result = getattr(engine, method)(*given, **options)
+            return self._report(tool, images, result)
 
     async def acall(
         self,
@@ -167,15 +158,14 @@ class Toolbox:
     ) -> ToolOutput:
         """`call` for an event loop; cancelling the task frees the engine."""
         with _redacted_errors() as sent:
-            call = await asyncio.to_thread(self._check, name, arguments, sent)
-            tool = call.tool
+            tool, checked, images = await asyncio.to_thread(self._check, name, arguments, sent)
             if isinstance(tool, ImageTool):
-                look = tool.look
-                return await asyncio.to_thread(look, self._outlook, call.arguments, call.images)
+                return await asyncio.to_thread(tool.look, self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = await self._engine.aget()
-            method, given, options = _engine_call(tool, call, on_progress, cancel)
-            return self._report(tool, call, await getattr(engine, f"a{method}")(*given, **options))
+            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
+            result = await getattr(engine, f"a{method}")(*given, **options)
+            return self._report(tool, images, result)
 
     def close(self) -> None:
         """Forget the images, and close the engine if the toolbox loaded it."""
@@ -183,27 +173,20 @@ class Toolbox:
         if self._own:
             self._engine.close()
 
-    def __enter__(self) -> Toolbox:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _check(self, name: str, arguments: Mapping[str, Any] | str, sent: list[str]) -> _Call:
+    def _check(
+        self, name: str, arguments: Mapping[str, Any] | str, sent: list[str]
+    ) -> tuple[ModelTool | ImageTool, ToolInput, list[StoredImage]]:
         """Check a call and read its images; adds the caller's image arguments to `sent`."""
         tool = find_tool(name)
-        given = check_arguments(tool, arguments)
-        sent.extend(given.sources)
-        return _Call(tool, given, [self.store.load(source) for source in given.sources])
+        checked = check_arguments(tool, arguments)
+        sent.extend(checked.sources)
+        return tool, checked, [self.store.load(source) for source in checked.sources]
 
-    def _report(self, tool: ModelTool, call: _Call, result: VisionResult) -> ToolOutput:
+    def _report(
+        self, tool: ModelTool, images: list[StoredImage], result: VisionResult
+    ) -> ToolOutput:
         self.speed.observe(result.usage)
-        return tool.output(**tool.report(result), **common_fields(result, call.images))
+        return tool.output(**tool.report(result), **common_fields(result, images))
 
     @contextmanager
     def _report_loading(self, on_progress: OnProgress | None) -> Generator[None]:
@@ -231,22 +214,21 @@ def _redacted_errors() -> Generator[list[str]]:
 
 def _engine_call(
     tool: ModelTool,
-    call: _Call,
+    arguments: ToolInput,
+    images: list[StoredImage],
     on_progress: OnProgress | None,
     cancel: threading.Event | None,
 ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     """Name, arguments and keywords of the engine's method."""
-    wanted = tool.ask(call.arguments)
-    common = {name: getattr(call.arguments, name, None) for name in _COMMON_OPTIONS}
-    options = {**wanted.options, **{k: value for k, value in common.items() if value is not None}}
-    if cancel is not None:
-        options["cancel"] = cancel
+    asked = tool.ask(arguments)
+    common = {name: getattr(arguments, name, None) for name in _COMMON_OPTIONS}
+    common["cancel"] = cancel
     if on_progress is not None:
         report = on_progress  # pyright forgets the check inside the function
 
         def pass_on(progress: Progress) -> None:
             report(ToolProgress(progress.stage, progress.done, progress.total))
 
-        options["on_progress"] = pass_on
-    sources = [image.data for image in call.images]
-    return wanted.method, (sources, *wanted.arguments), options
+        common["on_progress"] = pass_on
+    options = {**asked.options, **{k: value for k, value in common.items() if value is not None}}
+    return asked.method, ([image.data for image in images], *asked.arguments), options

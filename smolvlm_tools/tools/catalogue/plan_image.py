@@ -53,6 +53,7 @@ class ExpectedCost(ToolOutput):
 def _look(outlook: Outlook, arguments: PlanImage, images: Sequence[StoredImage]) -> ExpectedCost:
     expected = outlook.plan(images, arguments.task)
     plan, forecast = expected.plan, expected.forecast
+    copied = {"tiles", "prompt_tokens", "context_length", "predicted_bytes", "model"}
     return ExpectedCost(
         images=[
             ImageCost(
@@ -61,13 +62,9 @@ def _look(outlook: Outlook, arguments: PlanImage, images: Sequence[StoredImage])
             )
             for image, planned in zip(images, plan.images, strict=True)
         ],
-        tiles=plan.tiles,
-        prompt_tokens=plan.prompt_tokens,
-        context_length=plan.context_length,
-        predicted_bytes=plan.predicted_bytes,
         seconds=None if forecast is None else round(forecast.seconds, 3),
         basis=expected.basis,
-        model=plan.model,
+        **plan.model_dump(include=copied),
     )
 
 
