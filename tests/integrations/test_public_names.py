@@ -17,12 +17,10 @@ with an underscore."""
 EXCEPTIONS = {
     # `smolvlm mcp` is a command of the CLI, by entry point: it reports and ends as the others do.
     "smolvlm_mcp/command.py": {
-        "smolvlm_tools.cli.console.report",
-        "smolvlm_tools.cli.process.INTERRUPTED",
-        "smolvlm_tools.cli.process.end",
-        "smolvlm_tools.cli.process.interrupted",
-        "smolvlm_tools.cli.process.watch_interrupts",
-        "smolvlm_tools.cli.run.exit_code",
+        "smolvlm_tools.cli.command.options_from_fields",
+        "smolvlm_tools.cli.plugins.app_of",
+        "smolvlm_tools.cli.process.run_and_exit",
+        "smolvlm_tools.cli.run.run",
     },
     # It refuses wrong names at start, long before the first call loads a model.
     "smolvlm_mcp/serving.py": {"smolvlm_tools.backends.choose.check_names"},

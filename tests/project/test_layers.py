@@ -119,14 +119,11 @@ def test_files_functions_and_signatures_are_short(path):
             count = len(given.posonlyargs) + len(given.args)
             count += 0 if is_public(node) else len(given.kwonlyargs)
             count -= bool(given.args) and given.args[0].arg in ("self", "cls")
-            assert count <= 7 or node.name in OPTIONS, f"{node.name} has {count} parameters"
+            assert count <= 7, f"{node.name} has {count} parameters"
 
 
 LONG = {"load"}
 """Functions that are long because their public options are many and each is explained."""
-
-OPTIONS = {"command"}
-"""Functions whose parameters are the options that users of a command write."""
 
 
 def is_public(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
