@@ -99,7 +99,7 @@ def test_the_shipped_tasks_are_scored_without_another_option(quality, embedded):
     scores = {task["task"]: task for task in answer.found["engines"][0]["tasks"]}
     assert scores["ask"]["reference"] > 0.8
     assert scores["describe"]["score"] > 0.7
-    assert sum(task["samples"] for task in scores.values()) == 98
+    assert sum(task["samples"] for task in scores.values()) == 108
 
 
 @pytest.fixture
