@@ -128,14 +128,14 @@ class Planner:
         image = checkpoint.config.image
         resolution = check_resolution(options.get("resolution", "auto"), image)
         layouter = open_layouter(checkpoint, options.get("policy"), wish.caches or CacheLimits())
-        process = Process(resident().now(), frozenset(sys.modules))
+        process = _this_process()
         plan = plan_load(layouter, *largest_request(layouter, resolution), wish, process)
         layouter = replace(layouter, max_side=plan.max_side)
         return cls(layouter, wish, plan, resolution, process, found)
 
     def up_to_date(self) -> Planner:
         """This planner; planned anew where the process has grown by much since it was opened."""
-        now = Process(resident().now(), frozenset(sys.modules))
+        now = _this_process()
         if now.resident <= self.process.resident + AGAIN:
             return self
         layouter = replace(self.layouter, max_side=None)
@@ -164,6 +164,10 @@ class Planner:
             layout = self.layouter.cut(request, layout.images, own.max_side)
         own = own.model_copy(update={"given_up": loaded.given_up + own.given_up})
         return self.layouter.describe(layout, own.predicted_bytes), own
+
+
+def _this_process() -> Process:
+    return Process(resident().now(), frozenset(sys.modules))
 
 
 def open_layouter(

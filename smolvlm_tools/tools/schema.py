@@ -8,6 +8,7 @@ out. (null still counts as left out: clients in a strict mode must send every fi
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -34,9 +35,9 @@ class ToolInput(BaseModel):
         return {name: value for name, value in given.items() if value is not None}
 
     @property
+    @abstractmethod
     def sources(self) -> list[str]:
         """The image arguments in order."""
-        raise NotImplementedError
 
 
 class ToolOutput(BaseModel):
