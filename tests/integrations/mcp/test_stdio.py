@@ -160,7 +160,9 @@ def test_the_end_of_stdin_frees_the_engine_within_two_steps_and_ends_the_server(
     assert not thread.is_alive() and backend.steps <= 3 + 2
 
 
-def test_ctrl_c_ends_the_server_in_one_line():
+@pytest.fixture
+def process():
+    """A server that has answered `HELLO`."""
     with subprocess.Popen(
         [sys.executable, "-m", "smolvlm_mcp", "--model", "embedded"],
         stdin=subprocess.PIPE,
@@ -173,27 +175,19 @@ def test_ctrl_c_ends_the_server_in_one_line():
         process.stdin.write(json.dumps(HELLO) + "\n")
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["id"] == 1
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE) == 130  # stdin is still open
-        assert process.stderr is not None and process.stderr.read() == "interrupted\n"
+        yield process
 
 
-def test_a_client_that_stops_reading_ends_the_server_quietly():
-    with subprocess.Popen(
-        [sys.executable, "-m", "smolvlm_mcp", "--model", "embedded"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-        text=True,
-    ) as process:
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps(HELLO) + "\n")
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline())["id"] == 1
-        process.stdout.close()
-        ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
-        process.stdin.write(json.dumps(READY) + "\n" + json.dumps(ping) + "\n")
-        process.stdin.flush()
-        assert process.wait(PATIENCE) == 0  # stdin is still open
-        assert process.stderr is not None and process.stderr.read() == ""
+def test_ctrl_c_ends_the_server_in_one_line(process):
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 130  # stdin is still open
+    assert process.stderr is not None and process.stderr.read() == "interrupted\n"
+
+
+def test_a_client_that_stops_reading_ends_the_server_quietly(process):
+    process.stdout.close()
+    ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+    process.stdin.write(json.dumps(READY) + "\n" + json.dumps(ping) + "\n")
+    process.stdin.flush()
+    assert process.wait(PATIENCE) == 0  # stdin is still open
+    assert process.stderr is not None and process.stderr.read() == ""
