@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..backends.onnx.files import EXPORTED, INLINE_LIMIT, component_file
+from ..backends.onnx.files import INLINE_LIMIT, component_file
 from ..checkpoint.config import ModelConfig
 from .decoder_graph import FusedDecoder, build_embedding
 from .graph import GraphBuilder
 from .plain_decoder_graph import PlainDecoder
 from .vision_graph import VisionTower
+from .weights import Weights
 
-if TYPE_CHECKING:
-    from .weights import Weights
-
-PRECISIONS = EXPORTED
 BYTES_PER_WEIGHT = {"float": 4.0, "rows8": 1.05, "fused8": 1.05, "blocks8": 1.15, "blocks4": 0.65}
 
 
@@ -31,14 +27,7 @@ def write_component(
 ) -> None:
     """Write `out/onnx/<component><suffix>.onnx`, with a data file where it is too big for one.
 
-    Args:
-        out: the folder above `onnx`, which exists.
-        component: one of `backends.onnx.files.COMPONENTS`.
-        precision: one of `PRECISIONS`.
-        weights: of the checkpoint.
-        config: its numbers.
-        fused: write the fused form, else the plain one.
-        half: keep fp32 matrices as float16 in the file.
+    `half` keeps fp32 matrices as float16 in the file.
     """
     matrices = choose_matrices(component, precision, fused=fused)
     each = 2.0 if half and matrices == "float" else BYTES_PER_WEIGHT[matrices]
@@ -51,7 +40,8 @@ def write_component(
         elif component == "embed_tokens":
             build_embedding(graph, weights, config)
         else:
-            (FusedDecoder if fused else PlainDecoder)(graph, weights, config).build()
+            decoder = FusedDecoder if fused else PlainDecoder
+            decoder(graph, weights, config).build()
         graph.save()
     finally:
         graph.close()
