@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 Metric: TypeAlias = Literal["exact", "f1", "cer"]
@@ -47,16 +47,18 @@ def score(metric: Metric, pairs: Iterable[Pair], pattern: str = WORDS) -> float:
     edits per character of the answers; a reply costs at most as many as an empty one, so that one
     endless reply does not outweigh all the others.
     """
-    return _SCORERS[metric](list(pairs), pattern)
+    pairs = list(pairs)
+    if metric == "exact":
+        return sum(said == wanted for said, wanted in pairs) / len(pairs)
+    if metric == "f1":
+        return _f1(pairs, pattern)
+    wrong = sum(min(edits(said, wanted), len(wanted)) for said, wanted in pairs)
+    return wrong / sum(len(wanted) for _, wanted in pairs)
 
 
 def loss(metric: Metric, reference: float, found: float) -> float:
     """How much worse `found` is than the reference's score; negative where it is better."""
     return found - reference if metric == "cer" else reference - found
-
-
-def _exact(pairs: list[Pair], pattern: str) -> float:
-    return sum(said == wanted for said, wanted in pairs) / len(pairs)
 
 
 def _f1(pairs: list[Pair], pattern: str) -> float:
@@ -67,15 +69,3 @@ def _f1(pairs: list[Pair], pattern: str) -> float:
         said += found.total()
         there += wanted.total()
     return f1(hits, said, there)
-
-
-def _cer(pairs: list[Pair], pattern: str) -> float:
-    wrong = sum(min(edits(said, wanted), len(wanted)) for said, wanted in pairs)
-    return wrong / sum(len(wanted) for _, wanted in pairs)
-
-
-_SCORERS: dict[Metric, Callable[[list[Pair], str], float]] = {
-    "exact": _exact,
-    "f1": _f1,
-    "cer": _cer,
-}

@@ -31,12 +31,7 @@ class Embedding(Protocol):
 
 
 class Engine:
-    """One loaded backend.
-
-    Args:
-        backend: a local one; a remote one returns no logits.
-        image_token_id: of the checkpoint.
-    """
+    """One loaded backend, which must be local: a remote one returns no logits."""
 
     def __init__(self, backend: AnyBackend, image_token_id: int) -> None:
         self.backend = backend
@@ -109,11 +104,7 @@ class Engine:
         return (torch.from_numpy(rows).to(self.backend.device)[None],)
 
     def _checked(self, logits: Logits) -> Logits:
-        """A copy, which the next call cannot overwrite.
-
-        Raises:
-            ModelInvalid: NaN or infinite values.
-        """
+        """A copy, which the next call cannot overwrite; raises `ModelInvalid` if not finite."""
         found = np.array(logits, dtype=np.float32)
         if not np.isfinite(found).all():
             bad = int((~np.isfinite(found)).sum())
@@ -132,23 +123,11 @@ def _likeliest(logits: Logits, without: Sequence[int]) -> int:
 
 
 def input_rows(script: Script, embedded: Rows, features: Rows | None, image: int) -> Rows:
-    """What the decoder reads of a script, without its last token: (L + N - 1, hidden).
-
-    Args:
-        script: with its continuation.
-        embedded: the token table's rows for `script_ids`.
-        features: of its picture.
-        image: the image token's id.
-    """
+    """The rows of `script.token_ids`, those of the token `image` replaced by its features."""
     rows = np.array(embedded, dtype=np.float32)
     if features is not None:
-        rows[script_ids(script) == image] = features
+        rows[script.token_ids == image] = features
     return rows
-
-
-def script_ids(script: Script) -> TokenIds:
-    """All tokens of a script except the last, (L + N - 1,)."""
-    return np.concatenate([script.prompt, script.continuation[:-1]])
 
 
 def _rows(found: Any) -> Rows:
