@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..backends.onnx.backend import OnnxBackend
 from ..backends.onnx.files import COMPONENTS
 from ..checkpoint import Checkpoint
 from ..errors import ModelInvalid
-from .graph import Floats
+from .quantize import Floats
 from .reference import GREEDY_STEPS, TorchOutputs
 from .report import ComponentError
 
@@ -28,13 +29,10 @@ def check_precision(
     Raises:
         ModelInvalid: the files return NaN or a wrong shape, or in fp32 do not match torch.
     """
-    backend = OnnxBackend.load(exported, precision, "cpu")
-    try:
+    with closing(OnnxBackend.load(exported, precision, "cpu")) as backend:
         features = backend.encode(reference.tiles)
         embeddings = backend.embed(reference.prompt)
         logits = _logits(backend, reference, [features[:1]])
-    finally:
-        backend.close()
     vision, embed, decoder = COMPONENTS
     errors = [
         _compare(vision, precision, features, reference.features),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from ..backends.onnx.files import INLINE_LIMIT, component_file
+from ..backends.torch.shapes import linears
 from ..checkpoint.config import ModelConfig
 from .decoder_graph import FusedDecoder, build_embedding
 from .graph import GraphBuilder
@@ -12,6 +14,11 @@ from .plain_decoder_graph import PlainDecoder
 from .vision_graph import VisionTower
 from .weights import Weights
 
+LINEARS = {
+    "vision_encoder": ("vision", "connector"),
+    "embed_tokens": ("lm_head",),  # of the token table's shape
+    "decoder_model_merged": ("decoder", "lm_head"),
+}
 BYTES_PER_WEIGHT = {"float": 4.0, "rows8": 1.05, "fused8": 1.05, "blocks8": 1.15, "blocks4": 0.65}
 
 
@@ -33,8 +40,7 @@ def write_component(
     each = 2.0 if half and matrices == "float" else BYTES_PER_WEIGHT[matrices]
     path = out / component_file(component, precision)
     external = _weight_count(component, config) * each > INLINE_LIMIT
-    graph = GraphBuilder(path, matrices, half=half, external=external)
-    try:
+    with closing(GraphBuilder(path, matrices, half=half, external=external)) as graph:
         if component == "vision_encoder":
             VisionTower(graph, weights, config).build(fused=fused)
         elif component == "embed_tokens":
@@ -43,8 +49,6 @@ def write_component(
             decoder = FusedDecoder if fused else PlainDecoder
             decoder(graph, weights, config).build()
         graph.save()
-    finally:
-        graph.close()
 
 
 def choose_matrices(component: str, precision: str, *, fused: bool) -> str:
@@ -65,14 +69,6 @@ def choose_matrices(component: str, precision: str, *, fused: bool) -> str:
 
 
 def _weight_count(component: str, config: ModelConfig) -> int:
-    """Entries of the component's matrices, in round numbers."""
-    text, vision = config.text, config.vision
-    table = text.vocab_size * text.hidden_size
-    if component == "embed_tokens":
-        return table
-    if component == "vision_encoder":
-        layer = 4 * vision.hidden_size**2 + 2 * vision.hidden_size * vision.intermediate_size
-        connector = vision.hidden_size * config.scale_factor**2 * text.hidden_size
-        return vision.layers * layer + connector
-    heads = 2 * (text.heads + text.kv_heads) * text.head_dim
-    return table + text.layers * text.hidden_size * (heads + 3 * text.intermediate_size)
+    """Entries of the component's matrices, without the small patch embedding."""
+    layers = linears(config)
+    return sum(each.count * each.numbers for part in LINEARS[component] for each in layers[part])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from .graph_file import TensorStream
-from .quantize import BLOCK, quantize_blocks, quantize_rows
+from .quantize import BLOCK, Floats, quantize_blocks, quantize_rows
 
 OPSET = 20
 IR_VERSION = 10
@@ -39,7 +39,6 @@ two to three times as fast on many rows at once, and made of standard operators.
 the same in one operator, bias included, so that no runtime has to recognise the pattern first."""
 
 Shape = Sequence[int | str]
-Floats = NDArray[np.float32]
 
 
 class GraphBuilder:

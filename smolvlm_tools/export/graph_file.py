@@ -43,7 +43,16 @@ class TensorStream:
         tensor: Any = TensorProto(name=name, dims=value.shape, data_type=element)
         payload = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
         if self._data is not None and value.nbytes >= SMALL:
-            self._store(tensor, payload)
+            self._data.write(bytes(-self._data.tell() % ALIGNMENT))  # so that it can be mapped
+            tensor.data_location = TensorProto.EXTERNAL
+            place = {
+                "location": data_file(self._path).name,
+                "offset": self._data.tell(),
+                "length": payload.nbytes,
+            }
+            for key, number in place.items():
+                tensor.external_data.add(key=key, value=str(number))
+            self._data.write(payload.data)
             head, payload = tensor.SerializeToString(), payload[:0]
         else:
             head = tensor.SerializeToString() + _prefix(TENSOR_RAW_DATA, payload.nbytes)
@@ -67,20 +76,6 @@ class TensorStream:
         self._inline.close()
         if self._data is not None:
             self._data.close()
-
-    def _store(self, tensor: Any, payload: NDArray[np.uint8]) -> None:
-        """Append to the data file, aligned so that it can be mapped, and record the place."""
-        assert self._data is not None
-        self._data.write(bytes(-self._data.tell() % ALIGNMENT))
-        tensor.data_location = TensorProto.EXTERNAL
-        entries = {
-            "location": data_file(self._path).name,
-            "offset": self._data.tell(),
-            "length": payload.nbytes,
-        }
-        for key, value in entries.items():
-            tensor.external_data.add(key=key, value=str(value))
-        self._data.write(payload.data)
 
 
 def _prefix(field: int, size: int) -> bytes:

@@ -47,8 +47,7 @@ class DecoderLayers(Layers):
 
     def norm_weight(self, name: str) -> str:
         """The scale (hidden,) of the RMSNorm `name`."""
-        stored = self.weights.get(f"{name}.weight", (self.config.text.hidden_size,))
-        return self.graph.weight(name, stored)
+        return self.tensor(f"{name}.weight", self.config.text.hidden_size)
 
     def logits(self, h: str, positions: int | str) -> None:
         """Multiply by the output matrix, which is the token table where the two are tied."""

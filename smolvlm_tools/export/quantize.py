@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..backends.onnx.files import BLOCK
 
-FloatArray = NDArray[np.float32]
+Floats = NDArray[np.float32]
 
 
 class BlockQuantized(NamedTuple):
@@ -18,11 +18,11 @@ class BlockQuantized(NamedTuple):
     packed: NDArray[np.uint8]
     """(N, ceil(K / BLOCK), BLOCK * bits / 8), the lower nibble first for 4 bits."""
 
-    scales: FloatArray
+    scales: Floats
     """(N * ceil(K / BLOCK),)"""
 
 
-def quantize_blocks(weight: FloatArray, bits: int) -> BlockQuantized:
+def quantize_blocks(weight: Floats, bits: int) -> BlockQuantized:
     """Round each run of `BLOCK` inputs of each output row of `weight` (N, K) to 4 or 8 bits.
 
     The scale is the entry of largest magnitude divided by -2**(bits-1), so that this entry is
@@ -43,7 +43,7 @@ def quantize_blocks(weight: FloatArray, bits: int) -> BlockQuantized:
     return BlockQuantized(levels, scales.reshape(-1))
 
 
-def quantize_rows(weight: FloatArray, limit: int = 127) -> tuple[NDArray[np.int8], FloatArray]:
+def quantize_rows(weight: Floats, limit: int = 127) -> tuple[NDArray[np.int8], Floats]:
     """Integers (N, K) in [-limit, limit] and a scale (N,) for each row of `weight` (N, K)."""
     peak = np.abs(weight).max(axis=1)
     scales = np.where(peak > 0, peak / limit, 1.0).astype(np.float32)

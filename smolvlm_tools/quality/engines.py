@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,16 +21,7 @@ from ..images import ImagePolicy
 from .divergence import Comparison, Divergence
 from .reading import Engine, Rows, input_rows
 from .report import Bounds, EngineQuality, TextQuality, all_broken, can_read
-from .scripts import (
-    BY_TOKEN,
-    IMAGE_ANSWERS,
-    IMAGE_REPLIES,
-    IN_ONE_PASS,
-    PASSAGES,
-    REPLY_TOKENS,
-    TEXT_PROMPTS,
-    Script,
-)
+from .scripts import BY_TOKEN, IN_ONE_PASS, PASSAGES, REPLY_TOKENS, TEXT_PROMPTS, Script
 from .tasks import Sample, answer_tasks, score_tasks
 
 Progress = Callable[[str], None]
@@ -85,9 +76,8 @@ class ReferenceRun:
     @property
     def probes(self) -> list[int]:
         """Scripts that components are judged on: those with images if any, else text prompts."""
-        groups = [script.group for script in self.scripts]
-        wanted = {IMAGE_REPLIES, IMAGE_ANSWERS} & set(groups) or {TEXT_PROMPTS}
-        return [at for at, group in enumerate(groups) if group in wanted]
+        shown = [at for at, script in enumerate(self.scripts) if script.picture is not None]
+        return shown or [at for at, s in enumerate(self.scripts) if s.group == TEXT_PROMPTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +95,8 @@ def loaded(work: Work, choice: EngineChoice) -> Generator[Engine]:
     """Load an engine, and close it at the end."""
     work.progress(f"{choice}: loading")
     backend = load_backend(work.checkpoint, choice.backend, choice.precision, work.device)
-    try:
+    with closing(backend):
         yield Engine(backend, work.checkpoint.config.image_token_id)
-    finally:
-        backend.close()
 
 
 def read_reference(work: Work, choice: EngineChoice) -> ReferenceRun:

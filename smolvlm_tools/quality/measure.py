@@ -60,36 +60,31 @@ def measure_quality(
         ModelNotFound, ModelInvalid, BackendUnavailable: an engine cannot be loaded or run.
     """
     bounds = bounds or Bounds()
-    choices = _choose(checkpoint, precisions, backend, device)
-    references = [_reference(choice, reference) for choice in choices]
-    for choice in (*choices, *references):
+    references = _choose(checkpoint, precisions, backend, device, reference)
+    for choice in (*references, *references.values()):
         check_names(choice.backend, choice.precision, device)
     work = _prepare(checkpoint, device, tasks, parts, positions, bounds, progress)
     judged: dict[EngineChoice, EngineQuality] = {}
-    for base in dict.fromkeys(references):
-        mine = [c for c, r in zip(choices, references, strict=True) if r == base]
+    for base in dict.fromkeys(references.values()):
+        mine = [choice for choice in references if references[choice] == base]
         kept = read_reference(work, base)
         tested = [read_engine(work, choice, kept) for choice in mine]
         judged |= zip(mine, judge_components(work, kept, tested), strict=True)
-    return QualityReport(checkpoint.id, bounds, tuple(judged[choice] for choice in choices))
+    return QualityReport(checkpoint.id, bounds, tuple(judged[choice] for choice in references))
 
 
 def _choose(
-    checkpoint: Checkpoint, precisions: Sequence[str], backend: str, device: str
-) -> list[EngineChoice]:
-    """An engine for each precision, without repetitions."""
-    found: list[EngineChoice] = []
+    checkpoint: Checkpoint, precisions: Sequence[str], backend: str, device: str, reference: str
+) -> dict[EngineChoice, EngineChoice]:
+    """An engine for each precision, and what it is compared with."""
+    other, colon, exact = reference.rpartition(":")
+    found: dict[EngineChoice, EngineChoice] = {}
     for precision in dict.fromkeys(precisions):
         check_names(backend, precision, device)
         name = choose_backend(checkpoint, precision, device) if backend == "auto" else backend
-        found.append(EngineChoice(name, precision))
+        base = EngineChoice(other if colon else name, exact)
+        found[EngineChoice(name, precision)] = base
     return found
-
-
-def _reference(choice: EngineChoice, asked: str) -> EngineChoice:
-    """The engine that `choice` is compared with."""
-    backend, colon, precision = asked.rpartition(":")
-    return EngineChoice(backend if colon else choice.backend, precision)
 
 
 def _prepare(

@@ -15,9 +15,6 @@ Metric: TypeAlias = Literal["exact", "f1", "cer"]
 WORDS = r"\w+"
 """What `f1` counts unless a task names another pattern."""
 
-Pair: TypeAlias = tuple[str, str]
-"""A reply and the right answer."""
-
 
 def units(text: str, pattern: str = WORDS) -> Counter[str]:
     """What `f1` counts in a text: the whole matches of `pattern`."""
@@ -40,8 +37,8 @@ def edits(said: str, wanted: str) -> int:
     return row[-1]
 
 
-def score(metric: Metric, pairs: Iterable[Pair], pattern: str = WORDS) -> float:
-    """The score of replies: higher is better for `exact` and `f1`, lower for `cer`.
+def score(metric: Metric, pairs: Iterable[tuple[str, str]], pattern: str = WORDS) -> float:
+    """The score of replies, each beside the right answer. A higher `cer` is worse.
 
     exact: share of replies that equal the answer. f1: over the matches of `pattern` in both. cer:
     edits per character of the answers; a reply costs at most as many as an empty one, so that one
@@ -61,7 +58,7 @@ def loss(metric: Metric, reference: float, found: float) -> float:
     return found - reference if metric == "cer" else reference - found
 
 
-def _f1(pairs: list[Pair], pattern: str) -> float:
+def _f1(pairs: list[tuple[str, str]], pattern: str) -> float:
     hits = said = there = 0
     for reply, answer in pairs:
         found, wanted = units(reply, pattern), units(answer, pattern)
