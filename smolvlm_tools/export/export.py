@@ -72,7 +72,12 @@ def export_checkpoint(
             written files do not match torch.
     """
     chosen = _check_options(precisions, weights)
-    _check_place(checkpoint_folder, out, adapter)
+    if adapter is not None and out.resolve() == checkpoint_folder.resolve():
+        raise BadOptions(
+            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
+            "the exported files would contain",
+            "Export to a folder of its own.",
+        )
     require_export_packages()
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
@@ -190,15 +195,6 @@ def _check_options(precisions: Sequence[str], weights: str) -> tuple[str, ...]:
     if weights not in ("fp32", "fp16"):
         raise BadOptions(f"cannot store weights as {weights!r}", "Use fp32 or fp16.")
     return tuple(dict.fromkeys(precisions))
-
-
-def _check_place(source: Path, out: Path, adapter: AdapterFiles | None) -> None:
-    if adapter is not None and out.resolve() == source.resolve():
-        raise BadOptions(
-            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
-            "the exported files would contain",
-            "Export to a folder of its own.",
-        )
 
 
 def fusable(config: ModelConfig) -> bool:

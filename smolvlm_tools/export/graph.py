@@ -96,7 +96,7 @@ class GraphBuilder:
         """A small array of the graph itself; equal ones are stored once."""
         key = (value.dtype.str, value.shape, value.tobytes())
         if key not in self._small:
-            self._small[key] = self._initializer(self.fresh("constant"), value)
+            self._small[key] = self._tensors.add(self.fresh("constant"), value)
         return self._small[key]
 
     def ints(self, *values: int) -> str:
@@ -111,8 +111,8 @@ class GraphBuilder:
     def weight(self, name: str, value: Floats) -> str:
         """A weight that stays float32 (or float16 if `half`) in every precision."""
         if not self._half or value.ndim < 2:
-            return self._initializer(name, value)
-        stored = self._initializer(f"{name}.fp16", value.astype(np.float16))
+            return self._tensors.add(name, value)
+        stored = self._tensors.add(f"{name}.fp16", value.astype(np.float16))
         return self.node("Cast", [stored], to=FLOAT)
 
     def linear(self, x: str, name: str, weight: Floats, bias: Floats | None = None) -> str:
@@ -131,12 +131,12 @@ class GraphBuilder:
         """Rows `ids` of `weight`, stored in 8 bits with a scale per row unless "float"."""
         if self._matrices != "float":
             levels, scales = quantize_rows(weight)
-            rows = self.node("Gather", [self._initializer(f"{name}.int8", levels), ids])
-            scale = self.node("Gather", [self._initializer(f"{name}.scale", scales[:, None]), ids])
+            rows = self.node("Gather", [self._tensors.add(f"{name}.int8", levels), ids])
+            scale = self.node("Gather", [self._tensors.add(f"{name}.scale", scales[:, None]), ids])
             return self.node("Mul", [self.node("Cast", [rows], to=FLOAT), scale])
         if not self._half:
-            return self.node("Gather", [self._initializer(name, weight), ids])
-        stored = self._initializer(f"{name}.fp16", weight.astype(np.float16))
+            return self.node("Gather", [self._tensors.add(name, weight), ids])
+        stored = self._tensors.add(f"{name}.fp16", weight.astype(np.float16))
         return self.node("Cast", [self.node("Gather", [stored, ids])], to=FLOAT)
 
     def save(self) -> None:
@@ -154,8 +154,8 @@ class GraphBuilder:
     def _row_operands(self, x: str, name: str, weight: Floats) -> list[str]:
         """`x` in 8 bits, the matrix, the steps of both, and the zero point of `x`."""
         levels, scales = quantize_rows(weight, INT8_LIMIT)
-        matrix = self._initializer(f"{name}.int8", levels.T)
-        scale = self._initializer(f"{name}.scale", scales)
+        matrix = self._tensors.add(f"{name}.int8", levels.T)
+        scale = self._tensors.add(f"{name}.scale", scales)
         if x not in self._quantized:  # all products of one `x` share this
             self._quantized[x] = self.nodes("DynamicQuantizeLinear", [x], 3)
         quantized, step, zero = self._quantized[x]
@@ -175,8 +175,8 @@ class GraphBuilder:
 
     def _block_product(self, x: str, name: str, weight: Floats, bits: int) -> str:
         blocks = quantize_blocks(weight, bits)
-        packed = self._initializer(f"{name}.q{bits}", blocks.packed)
-        scales = self._initializer(f"{name}.scale", blocks.scales)
+        packed = self._tensors.add(f"{name}.q{bits}", blocks.packed)
+        scales = self._tensors.add(f"{name}.scale", blocks.scales)
         return self.node(
             "MatMulNBits",
             [x, packed, scales],
@@ -187,10 +187,6 @@ class GraphBuilder:
             block_size=BLOCK,
             accuracy_level=4,  # activations as int8, a scale for each run of BLOCK
         )
-
-    def _initializer(self, name: str, value: NDArray[Any]) -> str:
-        self._tensors.add(name, value)
-        return name
 
     def fresh(self, kind: str) -> str:
         """A value name that nothing else in the graph has."""

@@ -38,7 +38,8 @@ class TensorStream:
         self._inline = self._part.open("wb")
         self._data = data_file(path).open("wb") if external else None
 
-    def add(self, name: str, value: NDArray[Any]) -> None:
+    def add(self, name: str, value: NDArray[Any]) -> str:
+        """Write one array and return its name."""
         element = helper.np_dtype_to_tensor_dtype(value.dtype)
         tensor: Any = TensorProto(name=name, dims=value.shape, data_type=element)
         payload = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
@@ -59,6 +60,7 @@ class TensorStream:
         self._inline.write(_prefix(GRAPH_INITIALIZER, len(head) + payload.nbytes))
         self._inline.write(head)
         self._inline.write(payload.data)
+        return name
 
     def write_model(self, model: Any) -> None:
         """Write `model` (a ModelProto whose graph lists no initializers) with all tensors added."""

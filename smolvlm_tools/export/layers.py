@@ -46,8 +46,9 @@ class DecoderLayers(Layers):
         return past, [self.graph.output(f"present.{layer}.{k}", FLOAT, shape) for k in kinds]
 
     def norm_weight(self, name: str) -> str:
-        """The scale (hidden,) of the RMSNorm `name`."""
-        return self.tensor(f"{name}.weight", self.config.text.hidden_size)
+        """The scale (hidden,) of the RMSNorm `name`; the graph names it without ".weight"."""
+        stored = self.weights.get(f"{name}.weight", (self.config.text.hidden_size,))
+        return self.graph.weight(name, stored)
 
     def logits(self, h: str, positions: int | str) -> None:
         """Multiply by the output matrix, which is the token table where the two are tied."""

@@ -51,11 +51,8 @@ def _header(layout: Layout) -> bytes:
     offset = 0
     for name, (dtype, shape) in layout.items():
         stop = offset + math.prod(shape) * dtype.itemsize
-        entries[name] = {
-            "dtype": CODES[dtype],
-            "shape": list(shape),
-            "data_offsets": [offset, stop],
-        }
+        place = [offset, stop]
+        entries[name] = {"dtype": CODES[dtype], "shape": list(shape), "data_offsets": place}
         offset = stop
     text = json.dumps(entries, separators=(",", ":")).encode()
     return text.ljust(len(text) + -len(text) % ALIGNED)

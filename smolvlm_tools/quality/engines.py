@@ -19,7 +19,7 @@ from ..checkpoint import Checkpoint
 from ..engine.smolvlm import SmolVLM
 from ..images import ImagePolicy
 from .divergence import Comparison, Divergence
-from .reading import Engine, Rows, input_rows
+from .reading import Engine, Rows
 from .report import Bounds, EngineQuality, TextQuality, all_broken, can_read
 from .scripts import BY_TOKEN, IN_ONE_PASS, PASSAGES, REPLY_TOKENS, TEXT_PROMPTS, Script
 from .tasks import Sample, answer_tasks, score_tasks
@@ -156,9 +156,7 @@ def read_probes(engine: Engine, reference: ReferenceRun, given: DecoderInputs) -
         script, embedded = reference.scripts[at], given.embedded[at]
         if embedded is None:
             continue
-        seen = features_of(script, given.features)
-        rows = input_rows(script, embedded, seen, engine.image_token_id)
-        found = engine.read_rows(rows, len(script.continuation))
+        found = engine.read_rows(script, embedded, features_of(script, given.features))
         pairs = zip(reference.logits[at], found, script.continuation, strict=True)
         for wanted, logits, token in pairs:
             comparison.add(wanted, logits, int(token))

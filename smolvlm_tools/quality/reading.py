@@ -35,7 +35,7 @@ class Engine:
 
     def __init__(self, backend: AnyBackend, image_token_id: int) -> None:
         self.backend = backend
-        self.image_token_id = image_token_id
+        self._image_token_id = image_token_id
 
     @property
     def name(self) -> str:
@@ -63,13 +63,15 @@ class Engine:
         finally:
             self.backend.release_cache(cache)
 
-    def read_rows(self, rows: Rows, steps: int) -> Iterator[Logits]:
-        """The same by rows: the prompt's in one pass, the last `steps - 1` one by one."""
-        first = len(rows) - steps + 1
+    def read_rows(self, script: Script, embedded: Rows, features: Rows | None) -> Iterator[Logits]:
+        """The same by rows: `embedded` of all `script.token_ids`, and `features` of its picture."""
+        rows, first = np.array(embedded, dtype=np.float32), len(script.prompt)
+        if features is not None:
+            rows[script.token_ids == self._image_token_id] = features
         cache = self.backend.create_cache(len(rows))
         try:
             for part in (rows[:first], *(rows[at : at + 1] for at in range(first, len(rows)))):
-                ids = np.full(len(part), self.image_token_id, dtype=np.int64)
+                ids = np.full(len(part), self._image_token_id, dtype=np.int64)
                 yield self._checked(self.backend.forward(ids, cache, self._own(part)))
         finally:
             self.backend.release_cache(cache)
@@ -120,14 +122,6 @@ def _likeliest(logits: Logits, without: Sequence[int]) -> int:
     allowed = np.array(logits)
     allowed[without] = -np.inf
     return int(allowed.argmax())
-
-
-def input_rows(script: Script, embedded: Rows, features: Rows | None, image: int) -> Rows:
-    """The rows of `script.token_ids`, those of the token `image` replaced by its features."""
-    rows = np.array(embedded, dtype=np.float32)
-    if features is not None:
-        rows[script.token_ids == image] = features
-    return rows
 
 
 def _rows(found: Any) -> Rows:
