@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..backends.onnx.backend import OnnxBackend
 from ..backends.onnx.files import COMPONENTS
 from ..checkpoint import Checkpoint
 from ..errors import ModelInvalid
+from .quantize import Floats
 from .reference import GREEDY_STEPS, TorchOutputs
 from .report import ComponentError
 
@@ -23,21 +24,15 @@ REMEDY = "This is a bug in the export: report it with the checkpoint's config.js
 def check_precision(
     exported: Checkpoint, precision: str, reference: TorchOutputs
 ) -> tuple[list[ComponentError], int]:
-    """Run one precision of the exported files on the reference's inputs.
-
-    Returns:
-        The error of each component, and at how many greedy steps it chose torch's token.
+    """The error of each component, and at how many greedy steps it chose torch's token.
 
     Raises:
         ModelInvalid: the files return NaN or a wrong shape, or in fp32 do not match torch.
     """
-    backend = OnnxBackend.load(exported, precision, "cpu")
-    try:
+    with closing(OnnxBackend.load(exported, precision, "cpu")) as backend:
         features = backend.encode(reference.tiles)
         embeddings = backend.embed(reference.prompt)
         logits = _logits(backend, reference, [features[:1]])
-    finally:
-        backend.close()
     vision, embed, decoder = COMPONENTS
     errors = [
         _compare(vision, precision, features, reference.features),
@@ -50,9 +45,7 @@ def check_precision(
     return errors, same
 
 
-def _logits(
-    backend: OnnxBackend, reference: TorchOutputs, features: list[Any]
-) -> NDArray[np.float32]:
+def _logits(backend: OnnxBackend, reference: TorchOutputs, features: list[Any]) -> Floats:
     """Logits after the prompt and after each of torch's tokens, (1 + GREEDY_STEPS, vocab)."""
     cache = backend.create_cache(len(reference.prompt) + GREEDY_STEPS)
     rows = [backend.forward(reference.prompt, cache, features)]
@@ -61,9 +54,7 @@ def _logits(
     return np.stack(rows)
 
 
-def _compare(
-    component: str, precision: str, found: NDArray[np.float32], truth: NDArray[np.float32]
-) -> ComponentError:
+def _compare(component: str, precision: str, found: Floats, truth: Floats) -> ComponentError:
     if found.shape != truth.shape or not np.isfinite(found).all():
         raise ModelInvalid(
             f"{component} ({precision}) returns {found.shape} with "
@@ -71,20 +62,17 @@ def _compare(
             f"{truth.shape} and finite values",
             REMEDY,
         )
-    difference = np.abs(found - truth)
-    largest, mean = float(np.abs(truth).max()), float(np.abs(truth).mean())
+    difference, size = np.abs(found - truth), np.abs(truth)
     tiny = float(np.finfo(np.float32).tiny)
     return ComponentError(
         component,
         precision,
-        float(difference.max()) / max(largest, tiny),
-        float(difference.mean()) / max(mean, tiny),
+        max_relative=float(difference.max()) / max(float(size.max()), tiny),
+        mean_relative=float(difference.mean()) / max(float(size.mean()), tiny),
     )
 
 
-def _same_choices(
-    found: NDArray[np.float32], truth: NDArray[np.float32], forgive_ties: bool
-) -> int:
+def _same_choices(found: Floats, truth: Floats, forgive_ties: bool) -> int:
     """Steps that choose torch's token; ties within the tolerance count if `forgive_ties`."""
     rows = np.arange(len(truth))
     lost = truth.max(axis=1) - truth[rows, found.argmax(axis=1)]

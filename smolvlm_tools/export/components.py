@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..backends.onnx.files import EXPORTED, INLINE_LIMIT, component_file
+from ..backends.onnx.files import INLINE_LIMIT, component_file
+from ..backends.torch.shapes import linears
 from ..checkpoint.config import ModelConfig
 from .decoder_graph import FusedDecoder, build_embedding
 from .graph import GraphBuilder
 from .plain_decoder_graph import PlainDecoder
 from .vision_graph import VisionTower
+from .weights import Weights
 
-if TYPE_CHECKING:
-    from .weights import Weights
-
-PRECISIONS = EXPORTED
+LINEARS = {
+    "vision_encoder": ("vision", "connector"),
+    "embed_tokens": ("lm_head",),  # of the token table's shape
+    "decoder_model_merged": ("decoder", "lm_head"),
+}
 BYTES_PER_WEIGHT = {"float": 4.0, "rows8": 1.05, "fused8": 1.05, "blocks8": 1.15, "blocks4": 0.65}
 
 
@@ -31,30 +34,21 @@ def write_component(
 ) -> None:
     """Write `out/onnx/<component><suffix>.onnx`, with a data file where it is too big for one.
 
-    Args:
-        out: the folder above `onnx`, which exists.
-        component: one of `backends.onnx.files.COMPONENTS`.
-        precision: one of `PRECISIONS`.
-        weights: of the checkpoint.
-        config: its numbers.
-        fused: write the fused form, else the plain one.
-        half: keep fp32 matrices as float16 in the file.
+    `half` keeps fp32 matrices as float16 in the file.
     """
     matrices = choose_matrices(component, precision, fused=fused)
     each = 2.0 if half and matrices == "float" else BYTES_PER_WEIGHT[matrices]
     path = out / component_file(component, precision)
     external = _weight_count(component, config) * each > INLINE_LIMIT
-    graph = GraphBuilder(path, matrices, half=half, external=external)
-    try:
+    with closing(GraphBuilder(path, matrices, half=half, external=external)) as graph:
         if component == "vision_encoder":
             VisionTower(graph, weights, config).build(fused=fused)
         elif component == "embed_tokens":
             build_embedding(graph, weights, config)
         else:
-            (FusedDecoder if fused else PlainDecoder)(graph, weights, config).build()
+            decoder = FusedDecoder if fused else PlainDecoder
+            decoder(graph, weights, config).build()
         graph.save()
-    finally:
-        graph.close()
 
 
 def choose_matrices(component: str, precision: str, *, fused: bool) -> str:
@@ -75,14 +69,6 @@ def choose_matrices(component: str, precision: str, *, fused: bool) -> str:
 
 
 def _weight_count(component: str, config: ModelConfig) -> int:
-    """Entries of the component's matrices, in round numbers."""
-    text, vision = config.text, config.vision
-    table = text.vocab_size * text.hidden_size
-    if component == "embed_tokens":
-        return table
-    if component == "vision_encoder":
-        layer = 4 * vision.hidden_size**2 + 2 * vision.hidden_size * vision.intermediate_size
-        connector = vision.hidden_size * config.scale_factor**2 * text.hidden_size
-        return vision.layers * layer + connector
-    heads = 2 * (text.heads + text.kv_heads) * text.head_dim
-    return table + text.layers * text.hidden_size * (heads + 3 * text.intermediate_size)
+    """Entries of the component's matrices, without the small patch embedding."""
+    layers = linears(config)
+    return sum(each.count * each.numbers for part in LINEARS[component] for each in layers[part])

@@ -7,28 +7,19 @@ form, or live in one buffer of fixed capacity bound as both past and present: no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from ..backends.torch.build import EMBEDDING, TEXT
 from ..checkpoint.config import ModelConfig
 from .graph import FLOAT, INT32, INT64, MICROSOFT, GraphBuilder
-from .layers import DECODER, EMBEDDING, DecoderLayers
-
-if TYPE_CHECKING:
-    from .weights import Weights
-
-
-def fusable(config: ModelConfig) -> bool:
-    """Whether `GroupQueryAttention` takes the decoder's heads: it requires multiples of 16."""
-    return config.text.head_dim % 16 == 0
+from .layers import DecoderLayers
+from .weights import Weights
 
 
 def rope_frequencies(theta: float, head_dim: int) -> NDArray[np.float32]:
     """Angle per position of each rotated pair, (head_dim / 2,), as transformers' Llama has them."""
-    import torch
-
     exponents = torch.arange(0, head_dim, 2, dtype=torch.float) / head_dim
     return (1.0 / (theta**exponents)).numpy()
 
@@ -43,18 +34,14 @@ def build_embedding(graph: GraphBuilder, weights: Weights, config: ModelConfig) 
 
 
 class FusedDecoder(DecoderLayers):
-    """inputs_embeds (B, L, hidden), attention_mask (B, past + L) -> logits (B, 1, vocab).
-
-    `logits` are those of the last position only.
-    """
+    """inputs_embeds (B, L, hidden), attention_mask (B, past + L) -> last logits (B, 1, vocab)."""
 
     def build(self) -> None:
-        """Add all nodes to the graph."""
         x, mask = self.inputs()
         shared = [*self._lengths(mask), *self._rope_tables()]
         h = self.node(
             "SimplifiedLayerNormalization",
-            [x, self.norm_weight(f"{DECODER}layers.0.input_layernorm")],
+            [x, self.norm_weight(f"{TEXT}layers.0.input_layernorm")],
             axis=-1,
             epsilon=self.config.text.rms_norm_eps,
         )
@@ -64,7 +51,7 @@ class FusedDecoder(DecoderLayers):
 
     def _layer(self, h: str, x: str, shared: list[str], layer: int) -> tuple[str, str]:
         """Normalised input h and residual x, both (B, L, hidden) -> those of the next layer."""
-        text, prefix = self.config.text, f"{DECODER}layers.{layer}."
+        text, prefix = self.config.text, f"{TEXT}layers.{layer}."
         y = self._attention(h, shared, layer)
         h, x = self._skip_norm(y, x, f"{prefix}post_attention_layernorm")
         width = text.intermediate_size
@@ -74,13 +61,13 @@ class FusedDecoder(DecoderLayers):
         y = self.node("Mul", [gate, up])
         y = self.linear(y, f"{prefix}mlp.down_proj", text.hidden_size, width)
         if layer + 1 < text.layers:
-            return self._skip_norm(y, x, f"{DECODER}layers.{layer + 1}.input_layernorm")
+            return self._skip_norm(y, x, f"{TEXT}layers.{layer + 1}.input_layernorm")
         bounds = [self.graph.ints(-1), self.graph.ints(2**62), self.graph.ints(1)]
         y, x = (self.node("Slice", [value, *bounds]) for value in (y, x))
-        return self._skip_norm(y, x, f"{DECODER}norm")
+        return self._skip_norm(y, x, f"{TEXT}norm")
 
     def _attention(self, h: str, shared: list[str], layer: int) -> str:
-        text, prefix = self.config.text, f"{DECODER}layers.{layer}.self_attn."
+        text, prefix = self.config.text, f"{TEXT}layers.{layer}.self_attn."
         queries, keys = text.heads * text.head_dim, text.kv_heads * text.head_dim
         qkv = self._joined(h, prefix, {"q": queries, "k": keys, "v": keys})
         past, present = self.cache(layer)

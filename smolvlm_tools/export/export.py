@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..backends.onnx.files import COMPONENTS, FOLDER
+from ..backends.onnx.files import COMPONENTS, EXPORTED, FOLDER
 from ..checkpoint import AdapterFiles, Checkpoint
 from ..checkpoint.checkpoint import list_files
 from ..checkpoint.config import ModelConfig
 from ..errors import BadOptions, ModelError, ModelInvalid
-from .components import PRECISIONS, write_component
-from .decoder_graph import fusable
+from .reference import GREEDY_STEPS, compute_reference, require_export_packages
 from .report import ComponentError, ExportedFile, ExportReport
 
+PRECISIONS = EXPORTED
 COPIED = (
     "config.json",
     "generation_config.json",
@@ -33,6 +33,7 @@ COPIED = (
 )
 """Files of the checkpoint that are copied beside new weights, where they exist."""
 
+TANH_GELU = "gelu_pytorch_tanh"
 Progress = Callable[[str], None]
 
 
@@ -70,10 +71,13 @@ def export_checkpoint(
         ModelInvalid: the checkpoint is contradictory, the adapter cannot be merged into it, or the
             written files do not match torch.
     """
-    from .reference import require_export_packages
-
     chosen = _check_options(precisions, weights)
-    _check_place(checkpoint_folder, out, adapter)
+    if adapter is not None and out.resolve() == checkpoint_folder.resolve():
+        raise BadOptions(
+            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
+            "the exported files would contain",
+            "Export to a folder of its own.",
+        )
     require_export_packages()
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
@@ -102,16 +106,20 @@ class _Job:
                 scratch = Path(name)
                 self.write(scratch, precisions, progress)
                 report = self.check(scratch, precisions, progress)
-                _move_into(scratch, self.out, report.files)
+                (self.out / FOLDER).mkdir(exist_ok=True)
+                for file in report.files:
+                    (scratch / file.name).replace(self.out / file.name)
         except OSError as error:
             raise ModelError(
                 f"the export to {self.out} failed ({error})", "Check permissions and free space."
             ) from error
         finally:
-            _remove_if_empty(self.out, existed)
+            if not existed and self.out.is_dir() and not any(self.out.iterdir()):
+                self.out.rmdir()
         return report
 
     def write(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> None:
+        from .components import write_component
         from .weights import open_weights
 
         (scratch / FOLDER).mkdir()
@@ -135,7 +143,6 @@ class _Job:
 
     def check(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> ExportReport:
         from .check import check_precision
-        from .reference import GREEDY_STEPS, compute_reference
 
         progress("running torch")
         truth = compute_reference(self.source, self.config, half=self.half, adapter=self.adapter)
@@ -158,12 +165,7 @@ def copy_small_files(source: Path, out: Path) -> None:
 
 
 def check_supported(folder: Path) -> None:
-    """Refuse configurations whose computation the graphs do not describe.
-
-    Raises:
-        ModelInvalid: another activation, scaled RoPE, biases in the decoder, or images that do not
-            have three channels.
-    """
+    """Refuse other activations, scaled RoPE, biases in the decoder, and other than RGB images."""
     raw: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     text, vision = raw.get("text_config") or {}, raw.get("vision_config") or {}
     rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
@@ -172,10 +174,7 @@ def check_supported(folder: Path) -> None:
         "text_config.attention_bias": (text.get("attention_bias") or False, False),
         "text_config.mlp_bias": (text.get("mlp_bias") or False, False),
         "text_config.rope_type": (rope.get("rope_type", rope.get("type", "default")), "default"),
-        "vision_config.hidden_act": (
-            vision.get("hidden_act", "gelu_pytorch_tanh"),
-            "gelu_pytorch_tanh",
-        ),
+        "vision_config.hidden_act": (vision.get("hidden_act", TANH_GELU), TANH_GELU),
         "vision_config.num_channels": (vision.get("num_channels", 3), 3),
     }
     for key, (found, wanted) in expected.items():
@@ -198,13 +197,9 @@ def _check_options(precisions: Sequence[str], weights: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(precisions))
 
 
-def _check_place(source: Path, out: Path, adapter: AdapterFiles | None) -> None:
-    if adapter is not None and out.resolve() == source.resolve():
-        raise BadOptions(
-            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
-            "the exported files would contain",
-            "Export to a folder of its own.",
-        )
+def fusable(config: ModelConfig) -> bool:
+    """Whether `GroupQueryAttention` takes the decoder's heads: it requires multiples of 16."""
+    return config.text.head_dim % 16 == 0
 
 
 def _choose_form(config: ModelConfig, fused: bool | None) -> tuple[bool, tuple[str, ...]]:
@@ -235,16 +230,5 @@ def _list_files(folder: Path) -> tuple[ExportedFile, ...]:
     return tuple(ExportedFile(p.relative_to(folder).as_posix(), p.stat().st_size) for p in paths)
 
 
-def _move_into(scratch: Path, out: Path, files: Iterable[ExportedFile]) -> None:
-    (out / FOLDER).mkdir(exist_ok=True)
-    for file in files:
-        (scratch / file.name).replace(out / file.name)
-
-
 def say_nothing(line: str) -> None:
     """Discard a line of progress."""
-
-
-def _remove_if_empty(out: Path, existed: bool) -> None:
-    if not existed and out.is_dir() and not any(out.iterdir()):
-        out.rmdir()

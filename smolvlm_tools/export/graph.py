@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import helper
 
 from .graph_file import TensorStream
-from .quantize import BLOCK, quantize_blocks, quantize_rows
+from .quantize import BLOCK, Floats, quantize_blocks, quantize_rows
 
 OPSET = 20
 IR_VERSION = 10
@@ -23,16 +24,8 @@ INT8_LIMIT = 64
 """Largest weight in a product with dynamic uint8 activations. CPUs without VNNI sum two such
 products in 16 bits and saturate: 2 * 255 * 64 still fits. With 127, errors of 40 % were seen."""
 
-ELEMENT_TYPES = {
-    np.dtype(np.float32): 1,
-    np.dtype(np.uint8): 2,
-    np.dtype(np.int8): 3,
-    np.dtype(np.int32): 6,
-    np.dtype(np.int64): 7,
-    np.dtype(np.bool_): 9,
-    np.dtype(np.float16): 10,
-}
 FLOAT, INT32, INT64, BOOL = 1, 6, 7, 9
+"""Element types as onnx.proto numbers them."""
 
 MATRICES = {
     "float": "float32, or float16 widened when the graph is loaded",
@@ -71,11 +64,11 @@ class GraphBuilder:
         self._tensors = TensorStream(path, external=external)
 
     def input(self, name: str, element: int, shape: Shape) -> str:
-        self._inputs.append(_value_info(name, element, shape))
+        self._inputs.append(helper.make_tensor_value_info(name, element, shape))
         return name
 
     def output(self, name: str, element: int, shape: Shape) -> str:
-        self._outputs.append(_value_info(name, element, shape))
+        self._outputs.append(helper.make_tensor_value_info(name, element, shape))
         return name
 
     def node(self, op: str, inputs: Sequence[str], *, domain: str = "", **attributes: Any) -> str:
@@ -92,21 +85,18 @@ class GraphBuilder:
         **attributes: Any,
     ) -> list[str]:
         """Add a node with several outputs, given by name or as a number of new names."""
-        from onnx import helper
-
         if isinstance(outputs, int):
             outputs = [self.fresh(op) for _ in range(outputs)]
         name = self.fresh(f"{op}_node")
-        self._nodes.append(
-            helper.make_node(op, inputs, outputs, name=name, domain=domain, **attributes)
-        )
+        node = helper.make_node(op, inputs, outputs, name=name, domain=domain, **attributes)
+        self._nodes.append(node)
         return list(outputs)
 
     def constant(self, value: NDArray[Any]) -> str:
         """A small array of the graph itself; equal ones are stored once."""
         key = (value.dtype.str, value.shape, value.tobytes())
         if key not in self._small:
-            self._small[key] = self._initializer(self.fresh("constant"), value)
+            self._small[key] = self._tensors.add(self.fresh("constant"), value)
         return self._small[key]
 
     def ints(self, *values: int) -> str:
@@ -118,47 +108,39 @@ class GraphBuilder:
     def scalar(self, value: float) -> str:
         return self.constant(np.array(value, np.float32))
 
-    def weight(self, name: str, value: NDArray[np.float32]) -> str:
+    def weight(self, name: str, value: Floats) -> str:
         """A weight that stays float32 (or float16 if `half`) in every precision."""
         if not self._half or value.ndim < 2:
-            return self._initializer(name, value)
-        stored = self._initializer(f"{name}.fp16", value.astype(np.float16))
+            return self._tensors.add(name, value)
+        stored = self._tensors.add(f"{name}.fp16", value.astype(np.float16))
         return self.node("Cast", [stored], to=FLOAT)
 
-    def linear(
-        self,
-        x: str,
-        name: str,
-        weight: NDArray[np.float32],
-        bias: NDArray[np.float32] | None = None,
-    ) -> str:
+    def linear(self, x: str, name: str, weight: Floats, bias: Floats | None = None) -> str:
         """Multiply: x @ weight.T + bias with `weight` (outputs, inputs)."""
+        if self._matrices == "fused8":
+            return self._fused_row_product(x, name, weight, bias)
         if self._matrices == "float":
             y = self.node("MatMul", [x, self.weight(name, weight.T)])
-        elif self._matrices == "fused8":
-            return self._fused_row_product(x, name, weight, bias)
         elif self._matrices == "rows8":
             y = self._row_product(x, name, weight)
         else:
             y = self._block_product(x, name, weight, bits=int(self._matrices[-1]))
         return y if bias is None else self.node("Add", [y, self.weight(f"{name}.bias", bias)])
 
-    def table(self, ids: str, name: str, weight: NDArray[np.float32]) -> str:
+    def table(self, ids: str, name: str, weight: Floats) -> str:
         """Rows `ids` of `weight`, stored in 8 bits with a scale per row unless "float"."""
         if self._matrices != "float":
             levels, scales = quantize_rows(weight)
-            rows = self.node("Gather", [self._initializer(f"{name}.int8", levels), ids])
-            scale = self.node("Gather", [self._initializer(f"{name}.scale", scales[:, None]), ids])
+            rows = self.node("Gather", [self._tensors.add(f"{name}.int8", levels), ids])
+            scale = self.node("Gather", [self._tensors.add(f"{name}.scale", scales[:, None]), ids])
             return self.node("Mul", [self.node("Cast", [rows], to=FLOAT), scale])
         if not self._half:
-            return self.node("Gather", [self._initializer(name, weight), ids])
-        stored = self._initializer(f"{name}.fp16", weight.astype(np.float16))
+            return self.node("Gather", [self._tensors.add(name, weight), ids])
+        stored = self._tensors.add(f"{name}.fp16", weight.astype(np.float16))
         return self.node("Cast", [self.node("Gather", [stored, ids])], to=FLOAT)
 
     def save(self) -> None:
         """Write the file. The builder cannot be used afterwards."""
-        from onnx import helper
-
         graph = helper.make_graph(self._nodes, self.path.stem, self._inputs, self._outputs)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
         model = helper.make_model(
@@ -169,38 +151,32 @@ class GraphBuilder:
     def close(self) -> None:
         self._tensors.close()
 
-    def _quantize(self, x: str) -> list[str]:
-        """`x` in 8 bits, its step and its zero point; all products of one `x` share them."""
-        if x not in self._quantized:
-            self._quantized[x] = self.nodes("DynamicQuantizeLinear", [x], 3)
-        return self._quantized[x]
-
-    def _row_matrix(self, name: str, weight: NDArray[np.float32]) -> tuple[str, str]:
+    def _row_operands(self, x: str, name: str, weight: Floats) -> list[str]:
+        """`x` in 8 bits, the matrix, the steps of both, and the zero point of `x`."""
         levels, scales = quantize_rows(weight, INT8_LIMIT)
-        matrix = self._initializer(f"{name}.int8", levels.T)
-        return matrix, self._initializer(f"{name}.scale", scales)
+        matrix = self._tensors.add(f"{name}.int8", levels.T)
+        scale = self._tensors.add(f"{name}.scale", scales)
+        if x not in self._quantized:  # all products of one `x` share this
+            self._quantized[x] = self.nodes("DynamicQuantizeLinear", [x], 3)
+        quantized, step, zero = self._quantized[x]
+        return [quantized, matrix, step, scale, zero]
 
-    def _row_product(self, x: str, name: str, weight: NDArray[np.float32]) -> str:
-        matrix, scales = self._row_matrix(name, weight)
-        quantized, step, zero = self._quantize(x)
+    def _row_product(self, x: str, name: str, weight: Floats) -> str:
+        quantized, matrix, step, scales, zero = self._row_operands(x, name, weight)
         sums = self.node("MatMulInteger", [quantized, matrix, zero])
         scale = self.node("Mul", [step, scales])
         return self.node("Mul", [self.node("Cast", [sums], to=FLOAT), scale])
 
-    def _fused_row_product(
-        self, x: str, name: str, weight: NDArray[np.float32], bias: NDArray[np.float32] | None
-    ) -> str:
-        matrix, scales = self._row_matrix(name, weight)
-        quantized, step, zero = self._quantize(x)
-        inputs = [quantized, matrix, step, scales, zero]
+    def _fused_row_product(self, x: str, name: str, weight: Floats, bias: Floats | None) -> str:
+        inputs = self._row_operands(x, name, weight)
         if bias is not None:
             inputs += ["", self.weight(f"{name}.bias", bias)]  # "": weights have no zero point
         return self.node("MatMulIntegerToFloat", inputs, domain=MICROSOFT)
 
-    def _block_product(self, x: str, name: str, weight: NDArray[np.float32], bits: int) -> str:
+    def _block_product(self, x: str, name: str, weight: Floats, bits: int) -> str:
         blocks = quantize_blocks(weight, bits)
-        packed = self._initializer(f"{name}.q{bits}", blocks.packed)
-        scales = self._initializer(f"{name}.scale", blocks.scales)
+        packed = self._tensors.add(f"{name}.q{bits}", blocks.packed)
+        scales = self._tensors.add(f"{name}.scale", blocks.scales)
         return self.node(
             "MatMulNBits",
             [x, packed, scales],
@@ -212,17 +188,7 @@ class GraphBuilder:
             accuracy_level=4,  # activations as int8, a scale for each run of BLOCK
         )
 
-    def _initializer(self, name: str, value: NDArray[Any]) -> str:
-        self._tensors.add(name, value, ELEMENT_TYPES[value.dtype])
-        return name
-
     def fresh(self, kind: str) -> str:
         """A value name that nothing else in the graph has."""
         self._count += 1
         return f"{kind}_{self._count}"
-
-
-def _value_info(name: str, element: int, shape: Shape) -> Any:
-    from onnx import helper
-
-    return helper.make_tensor_value_info(name, element, list(shape))

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from ..backends.onnx.files import data_file
 
 MODEL_GRAPH, GRAPH_INITIALIZER, TENSOR_RAW_DATA = 7, 5, 9
 ALIGNMENT = 4096
@@ -33,32 +36,40 @@ class TensorStream:
         self._path = path
         self._part = path.with_name(path.name + ".part")
         self._inline = self._part.open("wb")
-        self._data = path.with_name(path.name + "_data").open("wb") if external else None
+        self._data = data_file(path).open("wb") if external else None
 
-    def add(self, name: str, value: NDArray[Any], element: int) -> None:
-        """Write one array, `element` being its ONNX type number."""
-        from onnx import TensorProto
-
+    def add(self, name: str, value: NDArray[Any]) -> str:
+        """Write one array and return its name."""
+        element = helper.np_dtype_to_tensor_dtype(value.dtype)
         tensor: Any = TensorProto(name=name, dims=value.shape, data_type=element)
         payload = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
         if self._data is not None and value.nbytes >= SMALL:
-            self._store(tensor, payload)
+            self._data.write(bytes(-self._data.tell() % ALIGNMENT))  # so that it can be mapped
+            tensor.data_location = TensorProto.EXTERNAL
+            place = {
+                "location": data_file(self._path).name,
+                "offset": self._data.tell(),
+                "length": payload.nbytes,
+            }
+            for key, number in place.items():
+                tensor.external_data.add(key=key, value=str(number))
+            self._data.write(payload.data)
             head, payload = tensor.SerializeToString(), payload[:0]
         else:
             head = tensor.SerializeToString() + _prefix(TENSOR_RAW_DATA, payload.nbytes)
         self._inline.write(_prefix(GRAPH_INITIALIZER, len(head) + payload.nbytes))
         self._inline.write(head)
         self._inline.write(payload.data)
+        return name
 
     def write_model(self, model: Any) -> None:
         """Write `model` (a ModelProto whose graph lists no initializers) with all tensors added."""
         self.close()
         graph: bytes = model.graph.SerializeToString()
         model.ClearField("graph")
-        size = len(graph) + self._part.stat().st_size
         with self._path.open("wb") as file, self._part.open("rb") as part:
             file.write(model.SerializeToString())
-            file.write(_prefix(MODEL_GRAPH, size))
+            file.write(_prefix(MODEL_GRAPH, len(graph) + self._part.stat().st_size))
             file.write(graph)
             shutil.copyfileobj(part, file, 1 << 20)
         self._part.unlink()
@@ -67,23 +78,6 @@ class TensorStream:
         self._inline.close()
         if self._data is not None:
             self._data.close()
-
-    def _store(self, tensor: Any, payload: NDArray[np.uint8]) -> None:
-        """Append to the data file, aligned so that it can be mapped, and record the place."""
-        from onnx import TensorProto
-
-        assert self._data is not None
-        self._data.write(bytes(-self._data.tell() % ALIGNMENT))
-        tensor.data_location = TensorProto.EXTERNAL
-        entries = {
-            "location": self._path.name + "_data",
-            "offset": self._data.tell(),
-            "length": payload.nbytes,
-        }
-        for key, value in entries.items():
-            entry = tensor.external_data.add()
-            entry.key, entry.value = key, str(value)
-        self._data.write(payload.data)
 
 
 def _prefix(field: int, size: int) -> bytes:

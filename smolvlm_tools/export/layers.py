@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..backends.torch.build import EMBEDDING, HEAD
 from ..checkpoint.config import ModelConfig
 from .graph import FLOAT, INT64, GraphBuilder
-
-if TYPE_CHECKING:
-    from .weights import Weights
-
-DECODER = "model.text_model."
-EMBEDDING = f"{DECODER}embed_tokens.weight"
-HEAD = "lm_head.weight"
+from .weights import Weights
 
 
 class Layers:
-    """What the tower and both forms of the decoder have in common.
-
-    Args:
-        graph: takes the nodes.
-        weights: of the checkpoint.
-        config: its numbers.
-    """
+    """What the tower and both forms of the decoder have in common."""
 
     def __init__(self, graph: GraphBuilder, weights: Weights, config: ModelConfig) -> None:
         self.graph, self.node = graph, graph.node
@@ -59,7 +46,7 @@ class DecoderLayers(Layers):
         return past, [self.graph.output(f"present.{layer}.{k}", FLOAT, shape) for k in kinds]
 
     def norm_weight(self, name: str) -> str:
-        """The scale (hidden,) of the RMSNorm `name`."""
+        """The scale (hidden,) of the RMSNorm `name`; the graph names it without ".weight"."""
         stored = self.weights.get(f"{name}.weight", (self.config.text.hidden_size,))
         return self.graph.weight(name, stored)
 

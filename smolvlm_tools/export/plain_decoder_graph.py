@@ -6,9 +6,10 @@ tests, where it stands in for the hub's own files.
 
 from __future__ import annotations
 
+from ..backends.torch.build import TEXT
 from .decoder_graph import rope_frequencies
 from .graph import BOOL, FLOAT, INT64
-from .layers import DECODER, DecoderLayers
+from .layers import DecoderLayers
 
 BLOCKED = -3.4028235e38
 """Score of a position that may not be seen: the lowest float32, as in transformers."""
@@ -22,14 +23,13 @@ class PlainDecoder(DecoderLayers):
     """
 
     def build(self) -> None:
-        """Add all nodes to the graph."""
         x, mask = self.inputs()
         positions = self.graph.input("position_ids", INT64, ["batch_size", "sequence_length"])
         bias = self._attention_bias(x, mask)
         rotation = self._rotation(positions)
         for layer in range(self.config.text.layers):
             x = self._layer(x, bias, rotation, layer)
-        self.logits(self._rms_norm(x, f"{DECODER}norm"), "sequence_length")
+        self.logits(self._rms_norm(x, f"{TEXT}norm"), "sequence_length")
 
     def _attention_bias(self, x: str, mask: str) -> str:
         """0 where a query may see a key, else `BLOCKED`: (B, 1, L, past + L)."""
@@ -55,7 +55,7 @@ class PlainDecoder(DecoderLayers):
         return node("Cos", [angles]), node("Sin", [angles])
 
     def _layer(self, x: str, bias: str, rotation: tuple[str, str], layer: int) -> str:
-        text, prefix = self.config.text, f"{DECODER}layers.{layer}."
+        text, prefix = self.config.text, f"{TEXT}layers.{layer}."
         hidden, middle = text.hidden_size, text.intermediate_size
         h = self._rms_norm(x, f"{prefix}input_layernorm")
         x = self.node("Add", [x, self._attention(h, bias, rotation, layer)])
@@ -67,11 +67,10 @@ class PlainDecoder(DecoderLayers):
         return self.node("Add", [x, self.linear(y, f"{prefix}mlp.down_proj", hidden, middle)])
 
     def _attention(self, h: str, bias: str, rotation: tuple[str, str], layer: int) -> str:
-        text, prefix = self.config.text, f"{DECODER}layers.{layer}.self_attn."
+        text, prefix = self.config.text, f"{TEXT}layers.{layer}.self_attn."
         width, hidden, node = text.head_dim, text.hidden_size, self.node
-        counts = {"q": text.heads, "k": text.kv_heads, "v": text.kv_heads}
         states: dict[str, str] = {}
-        for letter, heads in counts.items():
+        for letter, heads in {"q": text.heads, "k": text.kv_heads, "v": text.kv_heads}.items():
             y = self.linear(h, f"{prefix}{letter}_proj", heads * width, hidden)
             y = node("Reshape", [y, self.graph.ints(0, 0, heads, width)])
             states[letter] = node("Transpose", [y], perm=[0, 2, 1, 3])

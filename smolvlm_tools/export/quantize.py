@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..backends.onnx.files import BLOCK
 
-FloatArray = NDArray[np.float32]
+Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class BlockQuantized:
-    """A matrix (N, K) for `com.microsoft.MatMulNBits`, symmetric (zero point 2**(bits-1)).
-
-    Attributes:
-        packed: (N, ceil(K / BLOCK), BLOCK * bits / 8) uint8, the lower nibble first for 4 bits.
-        scales: (N * ceil(K / BLOCK),) float32.
-    """
+class BlockQuantized(NamedTuple):
+    """A matrix (N, K) for `com.microsoft.MatMulNBits`, symmetric (zero point 2**(bits-1))."""
 
     packed: NDArray[np.uint8]
-    scales: FloatArray
+    """(N, ceil(K / BLOCK), BLOCK * bits / 8), the lower nibble first for 4 bits."""
+
+    scales: Floats
+    """(N * ceil(K / BLOCK),)"""
 
 
-def quantize_blocks(weight: FloatArray, bits: int) -> BlockQuantized:
-    """Round each run of `BLOCK` inputs of each output row to `bits` bits.
+def quantize_blocks(weight: Floats, bits: int) -> BlockQuantized:
+    """Round each run of `BLOCK` inputs of each output row of `weight` (N, K) to 4 or 8 bits.
 
     The scale is the entry of largest magnitude divided by -2**(bits-1), so that this entry is
     represented exactly (the symmetric rule of ONNX Runtime's own MatMulNBits quantizer).
-
-    Args:
-        weight: (N, K).
-        bits: 4 or 8.
     """
     half = 1 << (bits - 1)
     rows, columns = weight.shape
@@ -51,16 +43,8 @@ def quantize_blocks(weight: FloatArray, bits: int) -> BlockQuantized:
     return BlockQuantized(levels, scales.reshape(-1))
 
 
-def quantize_rows(weight: FloatArray, limit: int = 127) -> tuple[NDArray[np.int8], FloatArray]:
-    """Round each row to signed 8-bit integers in [-limit, limit] with a scale of its own.
-
-    Args:
-        weight: (N, K).
-        limit: 127, or 64 where the product of two such values is summed in 16 bits.
-
-    Returns:
-        The integers (N, K) and the scales (N,).
-    """
+def quantize_rows(weight: Floats, limit: int = 127) -> tuple[NDArray[np.int8], Floats]:
+    """Integers (N, K) in [-limit, limit] and a scale (N,) for each row of `weight` (N, K)."""
     peak = np.abs(weight).max(axis=1)
     scales = np.where(peak > 0, peak / limit, 1.0).astype(np.float32)
     levels: NDArray[Any] = np.rint(weight / scales[:, None])

@@ -40,14 +40,7 @@ MATRICES = {
 
 @dataclass(frozen=True, slots=True)
 class QuantizeReport:
-    """What was written.
-
-    Attributes:
-        folder: where.
-        precision: of the components, as `SmolVLM.load` names it.
-        source_bytes: of the weights before.
-        bytes: of the weights after.
-    """
+    """What was written; bytes are of the weights alone."""
 
     folder: Path
     precision: str
@@ -93,7 +86,9 @@ def quantize_checkpoint(
             out.mkdir(parents=True, exist_ok=True)
             tensors = source.tensors(progress or say_nothing)
             size = write_safetensors(out / SINGLE, source.layout(), tensors)
-            _write_small_files(checkpoint.folder, out, raw, kinds)
+            copy_small_files(checkpoint.folder, out)
+            config = json.dumps({**raw, KEY: quantization_config(kinds)}, indent=2)
+            (out / "config.json").write_text(config + "\n", encoding="utf-8")
         except OSError as error:
             raise ModelError(
                 f"writing to {out} failed ({error})", "Check permissions and free space."
@@ -172,9 +167,3 @@ class _Source:
             return None
         found = [part for start, part in MATRICES.items() if name.startswith(start)]
         return self._kinds[found[0]] if found else None
-
-
-def _write_small_files(folder: Path, out: Path, raw: dict[str, Any], kinds: dict[str, str]) -> None:
-    copy_small_files(folder, out)
-    config = json.dumps({**raw, KEY: quantization_config(kinds)}, indent=2)
-    (out / "config.json").write_text(config + "\n", encoding="utf-8")

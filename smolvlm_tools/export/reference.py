@@ -22,31 +22,18 @@ REMEDY = "Run `pip install 'smolvlm-tools[export]'`."
 
 @dataclass(frozen=True, slots=True)
 class TorchOutputs:
-    """Inputs and torch's float32 outputs.
+    """Inputs and torch's float32 outputs."""
 
-    Attributes:
-        tiles: (2, 3, S, S).
-        features: (2, tokens_per_tile, hidden).
-        prompt: ids (L,), text around the image tokens of the first tile.
-        embeddings: of the prompt's text ids, (L, hidden).
-        logits: after the prompt and after each further token, (1 + GREEDY_STEPS, vocab).
-        tokens: the tokens torch chose greedily, (GREEDY_STEPS,).
-    """
-
-    tiles: NDArray[np.float32]
-    features: NDArray[np.float32]
-    prompt: NDArray[np.int64]
-    embeddings: NDArray[np.float32]
-    logits: NDArray[np.float32]
-    tokens: NDArray[np.int64]
+    tiles: NDArray[np.float32]  # (2, 3, S, S)
+    features: NDArray[np.float32]  # (2, tokens_per_tile, hidden)
+    prompt: NDArray[np.int64]  # (L,), text around the image tokens of the first tile
+    embeddings: NDArray[np.float32]  # (L, hidden), of the prompt's ids
+    logits: NDArray[np.float32]  # (1 + GREEDY_STEPS, vocab): after the prompt and each token
+    tokens: NDArray[np.int64]  # (GREEDY_STEPS,), chosen greedily
 
 
 def require_export_packages() -> None:
-    """Check that all of the extra `export` is installed.
-
-    Raises:
-        BackendUnavailable: naming those that are not.
-    """
+    """Raise `BackendUnavailable` unless all of the extra `export` is installed."""
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise BackendUnavailable(f"export needs {', '.join(missing)}, not installed here", REMEDY)
@@ -57,20 +44,19 @@ def compute_reference(
 ) -> TorchOutputs:
     """Run transformers' own model in float32 on one seeded prompt with an image.
 
-    Args:
-        folder: the checkpoint.
-        config: its numbers.
-        half: round its weights to float16 first.
-        adapter: to merge into its weights first.
+    The adapter is merged into the weights first, and `half` rounds them to float16.
 
     Raises:
         ModelInvalid: transformers cannot load the folder, or the adapter cannot be merged.
     """
     import torch
 
+    from .weights import open_weights
+
     model = _load(folder, half)
     if adapter is not None:
-        _merge(model, folder, half, adapter)
+        for name, values in open_weights(folder, half=half, adapter=adapter).merged():
+            model.get_parameter(name).data = torch.from_numpy(values)
     rng = np.random.default_rng(20)
     size = config.image.tile_size
     tiles = rng.uniform(-1, 1, (2, 3, size, size)).astype(np.float32)
@@ -118,15 +104,6 @@ def _load(folder: Path, half: bool) -> Any:
         for parameter in model.parameters():
             parameter.data = parameter.data.half().float()
     return model.eval()
-
-
-def _merge(model: Any, folder: Path, half: bool, adapter: AdapterFiles) -> None:
-    import torch
-
-    from .weights import open_weights
-
-    for name, values in open_weights(folder, half=half, adapter=adapter).merged():
-        model.get_parameter(name).data = torch.from_numpy(values)
 
 
 def _prompt(rng: np.random.Generator, config: ModelConfig) -> NDArray[np.int64]:

@@ -8,12 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """One file that was written.
-
-    Attributes:
-        name: path below the output folder, with forward slashes.
-        size: bytes.
-    """
+    """One file that was written: its path below the output folder, with "/", and its bytes."""
 
     name: str
     size: int

@@ -23,14 +23,7 @@ ALIGNED = 8
 def write_safetensors(path: Path, layout: Layout, tensors: Iterator[Stored]) -> int:
     """Write a file that ends up complete or not there at all; returns its size in bytes.
 
-    Args:
-        path: of the file.
-        layout: of all tensors, in the order of `tensors`.
-        tensors: a few at a time, on the CPU.
-
-    Raises:
-        ValueError: the tensors are not those of the layout.
-        OSError: the file cannot be written.
+    `tensors` come a few at a time, on the CPU and in the order of `layout`.
     """
     header = _header(layout)
     left = iter(layout.items())
@@ -58,11 +51,8 @@ def _header(layout: Layout) -> bytes:
     offset = 0
     for name, (dtype, shape) in layout.items():
         stop = offset + math.prod(shape) * dtype.itemsize
-        entries[name] = {
-            "dtype": CODES[dtype],
-            "shape": list(shape),
-            "data_offsets": [offset, stop],
-        }
+        place = [offset, stop]
+        entries[name] = {"dtype": CODES[dtype], "shape": list(shape), "data_offsets": place}
         offset = stop
     text = json.dumps(entries, separators=(",", ":")).encode()
     return text.ljust(len(text) + -len(text) % ALIGNED)

@@ -9,18 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..backends.torch import vision as torch_vision
+from ..backends.torch.build import VISION
 from ..errors import ModelInvalid
 from .graph import BOOL, FLOAT, MICROSOFT
 from .layers import Layers
 
-PREFIX = "model.vision_model."
-
 
 def vision_position_ids(side: int) -> NDArray[np.int64]:
     """Rows of the position table for a full tile of `side` x `side` patches, (side * side,)."""
-    from ..backends.torch import vision
-
-    return vision.vision_position_ids(side).numpy().astype(np.int64)
+    return torch_vision.vision_position_ids(side).numpy().astype(np.int64)
 
 
 class VisionTower(Layers):
@@ -31,7 +29,6 @@ class VisionTower(Layers):
     """
 
     def build(self, *, fused: bool) -> None:
-        """Add all nodes to the graph."""
         graph, vision = self.graph, self.config.vision
         size = vision.image_size
         pixels = graph.input("pixel_values", FLOAT, ["batch_size", "num_images", 3, size, size])
@@ -39,8 +36,8 @@ class VisionTower(Layers):
             graph.input("pixel_attention_mask", BOOL, ["batch_size", "num_images", size, size])
         x = self._embed(pixels)
         for layer in range(vision.layers):
-            x = self._layer(x, f"{PREFIX}encoder.layers.{layer}.", fused)
-        x = self._layer_norm(x, f"{PREFIX}post_layernorm")
+            x = self._layer(x, f"{VISION}encoder.layers.{layer}.", fused)
+        x = self._layer_norm(x, f"{VISION}post_layernorm")
         graph.nodes("Identity", [self._connect(x)], ["image_features"])
         shape = ["tiles", self.config.image.tokens_per_tile, self.config.text.hidden_size]
         graph.output("image_features", FLOAT, shape)
@@ -55,7 +52,7 @@ class VisionTower(Layers):
         vision, ints, side = self.config.vision, self.graph.ints, self._side
         hidden, patch, size = vision.hidden_size, vision.patch_size, vision.image_size
         tiles = self.node("Reshape", [pixels, ints(-1, 3, size, size)])
-        name = f"{PREFIX}embeddings.patch_embedding"
+        name = f"{VISION}embeddings.patch_embedding"
         kernel = self.tensor(f"{name}.weight", hidden, 3, patch, patch)
         bias = self.tensor(f"{name}.bias", hidden)
         patches = self.node(
@@ -63,7 +60,7 @@ class VisionTower(Layers):
         )
         x = self.node("Reshape", [patches, ints(-1, hidden, side * side)])
         x = self.node("Transpose", [x], perm=[0, 2, 1])
-        name = f"{PREFIX}embeddings.position_embedding.weight"
+        name = f"{VISION}embeddings.position_embedding.weight"
         table = self.weights.get(name, (side * side, hidden))
         return self.node("Add", [x, self.graph.weight(name, table[vision_position_ids(side)])])
 

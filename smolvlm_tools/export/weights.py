@@ -18,20 +18,11 @@ from ..errors import ModelInvalid
 
 
 class Weights:
-    """The tensors of one checkpoint by name.
-
-    Args:
-        tensors: as stored.
-        half: round every tensor to float16 first.
-        adapter: merged into the tensors before that.
-
-    Attributes:
-        unread: names that `get` has not been asked for yet.
-    """
+    """The tensors of one checkpoint by name, rounded to float16 if `half`."""
 
     def __init__(self, tensors: TorchWeights, *, half: bool, adapter: Adapter | None) -> None:
         self._tensors, self._half, self._adapter = tensors, half, adapter
-        self.unread = tensors.unread
+        self.unread = tensors.unread  # names that `get` has not been asked for yet
         if adapter is not None:
             adapter.assign(lambda name: name in tensors)
 
@@ -39,12 +30,7 @@ class Weights:
         return name in self._tensors
 
     def get(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """The tensor `name`, which must have this shape.
-
-        Raises:
-            ModelInvalid: it is missing, of another shape than the configuration says, or not
-                finite.
-        """
+        """The tensor `name`, which must have this shape and be finite."""
         tensor = self._tensors.get(name, shape)
         if self._adapter is not None and name in self._adapter:
             tensor = self._adapter.apply(name, tensor)
@@ -66,22 +52,13 @@ class Weights:
                 yield name, self.get(name, shape)
 
     def check_all_merged(self) -> None:
-        """Check that all of the adapter went into the tensors read so far.
-
-        Raises:
-            ModelInvalid: some of it did not.
-        """
+        """Check that all of the adapter went into the tensors read so far."""
         if self._adapter is not None:
             self._adapter.check_all_used()
 
 
 def open_weights(folder: Path, *, half: bool, adapter: AdapterFiles | None) -> Weights:
-    """Open every safetensors file of `folder`; see `Weights`.
-
-    Raises:
-        ModelNotFound: there is none.
-        ModelInvalid: one is damaged or missing, or the adapter cannot be merged into them.
-    """
+    """Open every safetensors file of `folder`; see `Weights`."""
     tensors = open_tensors(Checkpoint.from_folder(folder))
     if adapter is not None and HEAD not in tensors:
         raise ModelInvalid(

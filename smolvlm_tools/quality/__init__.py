@@ -13,14 +13,7 @@ and `metrics` compare, `report` holds the result and its bounds, `measure` runs 
 from __future__ import annotations
 
 from .measure import PARTS, POSITIONS, measure_quality
-from .report import (
-    Bounds,
-    Broken,
-    ComponentQuality,
-    EngineQuality,
-    QualityReport,
-    TextQuality,
-)
+from .report import Bounds, Broken, ComponentQuality, EngineQuality, QualityReport, TextQuality
 from .tasks import TaskScore
 
 __all__ = [

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 
 from .divergence import Divergence, relative_error
 from .engines import DecoderInputs, EngineRun, ReferenceRun, Work, loaded, read_probes
 from .reading import Rows
-from .report import ComponentQuality
+from .report import ComponentQuality, EngineQuality
 
 
 def judge_components(
     work: Work, reference: ReferenceRun, tested: Sequence[EngineRun]
-) -> list[tuple[ComponentQuality, ...]]:
-    """Judge the vision tower, token table and decoder of each engine separately.
+) -> list[EngineQuality]:
+    """Complete each engine's quality with its vision tower, token table and decoder alone.
 
     The reference is loaded again if any engine's features or embeddings differ from its own.
     """
     apart = [_apart(reference.given, each.given) for each in tested]
     differ = any(error for parts in apart for error, _ in parts.values())
-    found: list[tuple[ComponentQuality, ...]] = []
+    found: list[EngineQuality] = []
     with loaded(work, reference.choice) if differ else nullcontext() as engine:
         if differ:
             work.progress(f"{reference.choice}: on the others' images and token tables")
@@ -33,8 +34,8 @@ def judge_components(
                     rows.append(ComponentQuality(name, 0.0, 0.0, 0.0, 1.0))
                 else:
                     rows.append(_row(name, error, read_probes(engine, reference, given)))
-            rows.append(_row("decoder", None, each.decoder))
-            found.append((*rows, _row("all", None, each.whole)))
+            rows += [_row("decoder", None, each.decoder), _row("all", None, each.whole)]
+            found.append(replace(each.quality, components=tuple(rows)))
     return found
 
 

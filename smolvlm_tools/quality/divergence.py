@@ -15,9 +15,7 @@ class Divergence:
     """The difference of a model from a reference, at the same positions of the same text.
 
     Attributes:
-        positions: how many.
         perplexity: exp of the mean negative log-likelihood of the text's next tokens.
-        reference_perplexity: the reference's.
         perplexity_rise: relative to the reference's; 0.01 is one per cent more.
         mean_kl, p95_kl, max_kl: KL(reference || model) over positions, in nats.
         same_top: share of positions where both find the same token likeliest.
@@ -40,10 +38,7 @@ class Comparison:
     """Compares position by position, so that no one has to keep both models' logits."""
 
     def __init__(self) -> None:
-        self._kl: list[float] = []
-        self._same: list[bool] = []
-        self._likelihoods: list[float] = []
-        self._reference_likelihoods: list[float] = []
+        self._rows: list[tuple[float, bool, float, float]] = []
         self._off = self._size = 0.0
 
     def add(self, reference: Logits, model: Logits, next_id: int) -> bool:
@@ -52,28 +47,28 @@ class Comparison:
         Returns whether both find the same token likeliest.
         """
         p, q = _log_softmax(reference), _log_softmax(model)
-        self._kl.append(max(0.0, float(np.sum(np.exp(p) * (p - q)))))
-        self._same.append(int(reference.argmax()) == int(model.argmax()))
-        self._likelihoods.append(float(q[next_id]))
-        self._reference_likelihoods.append(float(p[next_id]))
+        kl = max(0.0, float(np.sum(np.exp(p) * (p - q))))
+        same = int(reference.argmax()) == int(model.argmax())
+        self._rows.append((kl, same, float(q[next_id]), float(p[next_id])))
         wanted, found = p - p.mean(), q - q.mean()
         self._off += float(np.sum((found - wanted) ** 2))
         self._size += float(np.sum(wanted**2))
-        return self._same[-1]
+        return same
 
     def result(self) -> Divergence:
         """Sum up; at least one position must have been added."""
-        found = float(np.exp(-np.mean(self._likelihoods)))
-        reference = float(np.exp(-np.mean(self._reference_likelihoods)))
+        kl, same, likelihoods, reference_likelihoods = zip(*self._rows, strict=True)
+        found = float(np.exp(-np.mean(likelihoods)))
+        reference = float(np.exp(-np.mean(reference_likelihoods)))
         return Divergence(
-            positions=len(self._kl),
+            positions=len(kl),
             perplexity=found,
             reference_perplexity=reference,
             perplexity_rise=found / reference - 1,
-            mean_kl=float(np.mean(self._kl)),
-            p95_kl=float(np.quantile(self._kl, 0.95)),
-            max_kl=float(np.max(self._kl)),
-            same_top=float(np.mean(self._same)),
+            mean_kl=float(np.mean(kl)),
+            p95_kl=float(np.quantile(kl, 0.95)),
+            max_kl=float(np.max(kl)),
+            same_top=float(np.mean(same)),
             logit_error=float(np.sqrt(self._off / self._size)) if self._size else 0.0,
         )
 

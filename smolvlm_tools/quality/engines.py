@@ -8,29 +8,21 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 
-from ..arrays import Logits
+import numpy as np
+
+from ..arrays import Logits, Tiles
 from ..backends.choose import load_backend
 from ..checkpoint import Checkpoint
 from ..engine.smolvlm import SmolVLM
 from ..images import ImagePolicy
 from .divergence import Comparison, Divergence
-from .reading import Engine, Rows, input_rows, script_ids
-from .report import TextQuality, can_read
-from .scripts import (
-    BY_TOKEN,
-    IMAGE_ANSWERS,
-    IMAGE_REPLIES,
-    IN_ONE_PASS,
-    PASSAGES,
-    REPLY_TOKENS,
-    TEXT_PROMPTS,
-    Inputs,
-    Script,
-)
-from .tasks import Sample, answer_tasks
+from .reading import Engine, Rows
+from .report import Bounds, EngineQuality, TextQuality, all_broken, can_read
+from .scripts import BY_TOKEN, IN_ONE_PASS, PASSAGES, REPLY_TOKENS, TEXT_PROMPTS, Script
+from .tasks import Sample, answer_tasks, score_tasks
 
 Progress = Callable[[str], None]
 """Called with a few words before each step."""
@@ -49,89 +41,53 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What every engine runs through.
-
-    Attributes:
-        checkpoint: the engine's weights.
-        device: where it runs.
-        inputs: what it reads.
-        end_ids: tokens that end a reply.
-        samples: tasks; may be empty.
-        policy: which images the tasks may name.
-        progress: called before each step.
-    """
+    """What every engine runs through."""
 
     checkpoint: Checkpoint
     device: str
-    inputs: Inputs
-    end_ids: Collection[int]
-    samples: Sequence[Sample]
-    policy: ImagePolicy
+    scripts: Sequence[Script]  # in the order in which they are read
+    pictures: Sequence[Tiles]
+    end_ids: Collection[int]  # tokens that end a reply
+    samples: Sequence[Sample]  # tasks; may be empty
+    policy: ImagePolicy  # which images the tasks may name
+    bounds: Bounds
     progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderInputs:
-    """What an engine passes to its decoder.
+    """What an engine passes to its decoder."""
 
-    Attributes:
-        features: of each picture.
-        embedded: the token table's rows for each script; None for prefixes of the passage.
-    """
-
-    features: list[Rows]
-    embedded: list[Rows | None]
+    features: list[Rows]  # of each picture
+    embedded: list[Rows | None]  # of each script; None for prefixes of the passage
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceRun:
-    """What is kept of the reference's run.
-
-    Attributes:
-        choice: what was asked for.
-        name: what ran.
-        scripts: completed with the reference's replies.
-        logits: for each script, one before each token of the continuation.
-        given: features and embeddings.
-        answers: to the tasks.
-    """
+    """What is kept of the reference's run."""
 
     choice: EngineChoice
-    name: str
-    scripts: tuple[Script, ...]
-    logits: list[list[Logits]]
+    name: str  # of what ran, where the choice was "auto"
+    scripts: list[Script]  # completed with the reference's replies
+    logits: list[list[Logits]]  # for each script, one before each token of the continuation
     given: DecoderInputs
-    answers: list[str]
+    answers: list[str]  # to the tasks
 
     @property
     def probes(self) -> list[int]:
         """Scripts that components are judged on: those with images if any, else text prompts."""
-        groups = [script.group for script in self.scripts]
-        wanted = {IMAGE_REPLIES, IMAGE_ANSWERS} & set(groups) or {TEXT_PROMPTS}
-        return [at for at, group in enumerate(groups) if group in wanted]
+        shown = [at for at, script in enumerate(self.scripts) if script.picture is not None]
+        return shown or [at for at, s in enumerate(self.scripts) if s.group == TEXT_PROMPTS]
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """What is kept of the run of an engine under test.
+    """What is kept of the run of an engine under test."""
 
-    Attributes:
-        backend, precision, device: what ran.
-        texts: one entry per group.
-        given: features and embeddings.
-        decoder: of its decoder alone, on the probes.
-        whole: of everything together, on the probes.
-        answers: to the tasks.
-    """
-
-    backend: str
-    precision: str
-    device: str
-    texts: tuple[TextQuality, ...]
+    quality: EngineQuality  # without its components
     given: DecoderInputs
-    decoder: Divergence
-    whole: Divergence
-    answers: list[str]
+    decoder: Divergence  # of its decoder alone, on the probes
+    whole: Divergence  # of everything together, on the probes
 
 
 @contextmanager
@@ -139,10 +95,8 @@ def loaded(work: Work, choice: EngineChoice) -> Generator[Engine]:
     """Load an engine, and close it at the end."""
     work.progress(f"{choice}: loading")
     backend = load_backend(work.checkpoint, choice.backend, choice.precision, work.device)
-    try:
+    with closing(backend):
         yield Engine(backend, work.checkpoint.config.image_token_id)
-    finally:
-        backend.close()
 
 
 def read_reference(work: Work, choice: EngineChoice) -> ReferenceRun:
@@ -152,38 +106,47 @@ def read_reference(work: Work, choice: EngineChoice) -> ReferenceRun:
     logits: list[list[Logits]] = []
     with loaded(work, choice) as engine:
         work.progress(f"{choice}: images and texts")
-        features = engine.features(work.inputs.pictures)
-        for script in work.inputs.scripts:
+        features = engine.features(work.pictures)
+        for script in work.scripts:
             seen = features_of(script, features)
             if script.reply:
                 limit = min(REPLY_TOKENS, context - len(script.prompt))
                 tokens, found = engine.reply(script, seen, work.end_ids, limit)
-                script = script.with_reply(tokens)
+                script = replace(script, continuation=np.array(tokens, dtype=np.int64))
             else:
                 found = list(engine.read(script, seen))
             scripts.append(script)
             logits.append(found)
         given = DecoderInputs(features, _embed(engine, scripts))
         name, answers = engine.name, _answer(work, engine, choice)
-    return ReferenceRun(choice, name, tuple(scripts), logits, given, answers)
+    return ReferenceRun(choice, name, scripts, logits, given, answers)
 
 
 def read_engine(work: Work, choice: EngineChoice, reference: ReferenceRun) -> EngineRun:
     """Run a whole engine over the reference's scripts, then its decoder alone."""
     with loaded(work, choice) as engine:
         work.progress(f"{choice}: images and texts")
-        given = DecoderInputs(
-            engine.features(work.inputs.pictures), _embed(engine, reference.scripts)
-        )
-        texts, whole = _read_texts(engine, reference, given.features)
+        features = engine.features(work.pictures)
+        given = DecoderInputs(features, _embed(engine, reference.scripts))
+        texts, whole = _read_texts(engine, reference, features)
         found = (f"{text.group} {text.divergence.mean_kl:.5f}" for text in texts)
         work.progress(f"{choice}: mean KL of {', '.join(found)}")
         work.progress(f"{choice}: its decoder alone")
         decoder = read_probes(engine, reference, reference.given)
         backend = engine.backend
         ran = backend.name, backend.precision, backend.device
-        answers = _answer(work, engine, choice)
-    return EngineRun(*ran, texts, given, decoder, whole, answers)
+        answers = _answer(work, engine, choice)  # which closes the backend
+        tasks = tuple(score_tasks(work.samples, reference.answers, answers))
+        judged = {text.group: text.divergence for text in texts if text.judged}
+        quality = EngineQuality(
+            *ran,
+            reference=reference.name,
+            components=(),
+            texts=texts,
+            tasks=tasks,
+            broken=all_broken(judged, tasks, work.bounds),
+        )
+    return EngineRun(quality, given, decoder, whole)
 
 
 def read_probes(engine: Engine, reference: ReferenceRun, given: DecoderInputs) -> Divergence:
@@ -193,9 +156,7 @@ def read_probes(engine: Engine, reference: ReferenceRun, given: DecoderInputs) -
         script, embedded = reference.scripts[at], given.embedded[at]
         if embedded is None:
             continue
-        seen = features_of(script, given.features)
-        rows = input_rows(script, embedded, seen, engine.image_token_id)
-        found = engine.read_rows(rows, len(script.continuation))
+        found = engine.read_rows(script, embedded, features_of(script, given.features))
         pairs = zip(reference.logits[at], found, script.continuation, strict=True)
         for wanted, logits, token in pairs:
             comparison.add(wanted, logits, int(token))
@@ -209,7 +170,7 @@ def features_of(script: Script, features: Sequence[Rows]) -> Rows | None:
 
 def _embed(engine: Engine, scripts: Sequence[Script]) -> list[Rows | None]:
     return [
-        None if script.group == IN_ONE_PASS else engine.embed(script_ids(script))
+        None if script.group == IN_ONE_PASS else engine.embed(script.token_ids)
         for script in scripts
     ]
 

@@ -13,20 +13,13 @@ from ..backends.choose import check_names, choose_backend
 from ..checkpoint import Checkpoint
 from ..checkpoint.aliases import EMBEDDED_ID
 from ..errors import BadOptions, BadPrompt
+from ..images import ImagePolicy
 from ..prompt.layout import RequestLayouter
 from .components import judge_components
-from .engines import (
-    EngineChoice,
-    EngineRun,
-    Progress,
-    ReferenceRun,
-    Work,
-    read_engine,
-    read_reference,
-)
-from .report import Bounds, EngineQuality, QualityReport, all_broken
-from .scripts import Inputs, Script, image_inputs, passage_scripts, text_scripts
-from .tasks import SHIPPED, policy_for, read_tasks, score_tasks
+from .engines import EngineChoice, Progress, Work, read_engine, read_reference
+from .report import Bounds, EngineQuality, QualityReport
+from .scripts import Script, image_scripts, passage_scripts, text_scripts
+from .tasks import SHIPPED, read_tasks
 
 PARTS = ("text", "images", "tasks")
 POSITIONS = 512
@@ -67,36 +60,31 @@ def measure_quality(
         ModelNotFound, ModelInvalid, BackendUnavailable: an engine cannot be loaded or run.
     """
     bounds = bounds or Bounds()
-    choices = _choose(checkpoint, precisions, backend, device)
-    references = [_reference(choice, reference) for choice in choices]
-    for choice in (*choices, *references):
+    references = _choose(checkpoint, precisions, backend, device, reference)
+    for choice in (*references, *references.values()):
         check_names(choice.backend, choice.precision, device)
-    work = _prepare(checkpoint, device, tasks, parts, positions, progress)
+    work = _prepare(checkpoint, device, tasks, parts, positions, bounds, progress)
     judged: dict[EngineChoice, EngineQuality] = {}
-    for base in dict.fromkeys(references):
-        mine = [c for c, r in zip(choices, references, strict=True) if r == base]
+    for base in dict.fromkeys(references.values()):
+        mine = [choice for choice in references if references[choice] == base]
         kept = read_reference(work, base)
         tested = [read_engine(work, choice, kept) for choice in mine]
-        judged |= zip(mine, _judge(work, kept, tested, bounds), strict=True)
-    return QualityReport(checkpoint.id, bounds, tuple(judged[choice] for choice in choices))
+        judged |= zip(mine, judge_components(work, kept, tested), strict=True)
+    return QualityReport(checkpoint.id, bounds, tuple(judged[choice] for choice in references))
 
 
 def _choose(
-    checkpoint: Checkpoint, precisions: Sequence[str], backend: str, device: str
-) -> list[EngineChoice]:
-    """An engine for each precision, without repetitions."""
-    found: list[EngineChoice] = []
+    checkpoint: Checkpoint, precisions: Sequence[str], backend: str, device: str, reference: str
+) -> dict[EngineChoice, EngineChoice]:
+    """An engine for each precision, and what it is compared with."""
+    other, colon, exact = reference.rpartition(":")
+    found: dict[EngineChoice, EngineChoice] = {}
     for precision in dict.fromkeys(precisions):
         check_names(backend, precision, device)
         name = choose_backend(checkpoint, precision, device) if backend == "auto" else backend
-        found.append(EngineChoice(name, precision))
+        base = EngineChoice(other if colon else name, exact)
+        found[EngineChoice(name, precision)] = base
     return found
-
-
-def _reference(choice: EngineChoice, asked: str) -> EngineChoice:
-    """The engine that `choice` is compared with."""
-    backend, colon, precision = asked.rpartition(":")
-    return EngineChoice(backend if colon else choice.backend, precision)
 
 
 def _prepare(
@@ -105,33 +93,38 @@ def _prepare(
     tasks: Path | None,
     parts: Collection[str],
     positions: int,
+    bounds: Bounds,
     progress: Progress,
 ) -> Work:
     """All inputs, laid out for this checkpoint."""
     unknown = [part for part in parts if part not in PARTS]
     if unknown or not {"text", "images"} & set(parts):
-        problem = (
-            f"unknown part {unknown[0]!r}" if unknown else "parts name neither text nor images"
-        )
+        problem = "parts name neither text nor images"
+        if unknown:
+            problem = f"unknown part {unknown[0]!r}"
         raise BadOptions(problem, f"Use some of {', '.join(PARTS)}, with text or images.")
     if positions < 2:
         raise BadOptions(f"{positions} positions are too few to compare", "Use 2 or more.")
     folder = SHIPPED if tasks is None else tasks
     samples = read_tasks(folder)
-    policy = policy_for(folder)
-    reader = RequestLayouter.open(checkpoint, policy)
-    texts = [*passage_scripts(reader, positions), *text_scripts(reader)] if "text" in parts else []
-    seen = image_inputs(reader, samples) if "images" in parts else Inputs((), ())
-    scripts = (*texts, *seen.scripts)
+    policy = ImagePolicy(allow_urls=False, allowed_roots=(folder.resolve(),))
+    layouter = RequestLayouter.open(checkpoint, policy)
+    scripts: list[Script] = []
+    if "text" in parts:
+        scripts += [*passage_scripts(layouter, positions), *text_scripts(layouter)]
+    seen, pictures = image_scripts(layouter, samples if "images" in parts else ())
+    scripts += seen
     _check_room(scripts, checkpoint.config.text.context_length)
     scored = "tasks" in parts and (tasks is not None or checkpoint.id == EMBEDDED_ID)
     return Work(
         checkpoint=checkpoint,
         device=device,
-        inputs=Inputs(scripts, seen.pictures),
-        end_ids=checkpoint.config.eos_token_ids | {reader.chat.end_of_utterance_id},
+        scripts=scripts,
+        pictures=pictures,
+        end_ids=checkpoint.config.eos_token_ids | {layouter.chat.end_of_utterance_id},
         samples=samples if scored else (),
         policy=policy,
+        bounds=bounds,
         progress=progress,
     )
 
@@ -145,26 +138,3 @@ def _check_room(scripts: Iterable[Script], context: int) -> None:
                 f"of {context}",
                 "Leave out images or text (`parts`), or use tasks with smaller images.",
             )
-
-
-def _judge(
-    work: Work, reference: ReferenceRun, tested: Sequence[EngineRun], bounds: Bounds
-) -> list[EngineQuality]:
-    components = judge_components(work, reference, tested)
-    found: list[EngineQuality] = []
-    for each, parts in zip(tested, components, strict=True):
-        scores = score_tasks(work.samples, reference.answers, each.answers)
-        texts = {text.group: text.divergence for text in each.texts if text.judged}
-        found.append(
-            EngineQuality(
-                backend=each.backend,
-                precision=each.precision,
-                device=each.device,
-                reference=reference.name,
-                components=parts,
-                texts=each.texts,
-                tasks=tuple(scores),
-                broken=all_broken(texts, scores, bounds),
-            )
-        )
-    return found

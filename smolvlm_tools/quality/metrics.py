@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 Metric: TypeAlias = Literal["exact", "f1", "cer"]
 
 WORDS = r"\w+"
 """What `f1` counts unless a task names another pattern."""
-
-Pair: TypeAlias = tuple[str, str]
-"""A reply and the right answer."""
 
 
 def units(text: str, pattern: str = WORDS) -> Counter[str]:
@@ -40,14 +37,20 @@ def edits(said: str, wanted: str) -> int:
     return row[-1]
 
 
-def score(metric: Metric, pairs: Iterable[Pair], pattern: str = WORDS) -> float:
-    """The score of replies: higher is better for `exact` and `f1`, lower for `cer`.
+def score(metric: Metric, pairs: Iterable[tuple[str, str]], pattern: str = WORDS) -> float:
+    """The score of replies, each beside the right answer. A higher `cer` is worse.
 
     exact: share of replies that equal the answer. f1: over the matches of `pattern` in both. cer:
     edits per character of the answers; a reply costs at most as many as an empty one, so that one
     endless reply does not outweigh all the others.
     """
-    return _SCORERS[metric](list(pairs), pattern)
+    pairs = list(pairs)
+    if metric == "exact":
+        return sum(said == wanted for said, wanted in pairs) / len(pairs)
+    if metric == "f1":
+        return _f1(pairs, pattern)
+    wrong = sum(min(edits(said, wanted), len(wanted)) for said, wanted in pairs)
+    return wrong / sum(len(wanted) for _, wanted in pairs)
 
 
 def loss(metric: Metric, reference: float, found: float) -> float:
@@ -55,11 +58,7 @@ def loss(metric: Metric, reference: float, found: float) -> float:
     return found - reference if metric == "cer" else reference - found
 
 
-def _exact(pairs: list[Pair], pattern: str) -> float:
-    return sum(said == wanted for said, wanted in pairs) / len(pairs)
-
-
-def _f1(pairs: list[Pair], pattern: str) -> float:
+def _f1(pairs: list[tuple[str, str]], pattern: str) -> float:
     hits = said = there = 0
     for reply, answer in pairs:
         found, wanted = units(reply, pattern), units(answer, pattern)
@@ -67,15 +66,3 @@ def _f1(pairs: list[Pair], pattern: str) -> float:
         said += found.total()
         there += wanted.total()
     return f1(hits, said, there)
-
-
-def _cer(pairs: list[Pair], pattern: str) -> float:
-    wrong = sum(min(edits(said, wanted), len(wanted)) for said, wanted in pairs)
-    return wrong / sum(len(wanted) for _, wanted in pairs)
-
-
-_SCORERS: dict[Metric, Callable[[list[Pair], str], float]] = {
-    "exact": _exact,
-    "f1": _f1,
-    "cer": _cer,
-}

@@ -31,16 +31,11 @@ class Embedding(Protocol):
 
 
 class Engine:
-    """One loaded backend.
-
-    Args:
-        backend: a local one; a remote one returns no logits.
-        image_token_id: of the checkpoint.
-    """
+    """One loaded backend, which must be local: a remote one returns no logits."""
 
     def __init__(self, backend: AnyBackend, image_token_id: int) -> None:
         self.backend = backend
-        self.image_token_id = image_token_id
+        self._image_token_id = image_token_id
 
     @property
     def name(self) -> str:
@@ -68,13 +63,15 @@ class Engine:
         finally:
             self.backend.release_cache(cache)
 
-    def read_rows(self, rows: Rows, steps: int) -> Iterator[Logits]:
-        """The same by rows: the prompt's in one pass, the last `steps - 1` one by one."""
-        first = len(rows) - steps + 1
+    def read_rows(self, script: Script, embedded: Rows, features: Rows | None) -> Iterator[Logits]:
+        """The same by rows: `embedded` of all `script.token_ids`, and `features` of its picture."""
+        rows, first = np.array(embedded, dtype=np.float32), len(script.prompt)
+        if features is not None:
+            rows[script.token_ids == self._image_token_id] = features
         cache = self.backend.create_cache(len(rows))
         try:
             for part in (rows[:first], *(rows[at : at + 1] for at in range(first, len(rows)))):
-                ids = np.full(len(part), self.image_token_id, dtype=np.int64)
+                ids = np.full(len(part), self._image_token_id, dtype=np.int64)
                 yield self._checked(self.backend.forward(ids, cache, self._own(part)))
         finally:
             self.backend.release_cache(cache)
@@ -109,11 +106,7 @@ class Engine:
         return (torch.from_numpy(rows).to(self.backend.device)[None],)
 
     def _checked(self, logits: Logits) -> Logits:
-        """A copy, which the next call cannot overwrite.
-
-        Raises:
-            ModelInvalid: NaN or infinite values.
-        """
+        """A copy, which the next call cannot overwrite; raises `ModelInvalid` if not finite."""
         found = np.array(logits, dtype=np.float32)
         if not np.isfinite(found).all():
             bad = int((~np.isfinite(found)).sum())
@@ -129,26 +122,6 @@ def _likeliest(logits: Logits, without: Sequence[int]) -> int:
     allowed = np.array(logits)
     allowed[without] = -np.inf
     return int(allowed.argmax())
-
-
-def input_rows(script: Script, embedded: Rows, features: Rows | None, image: int) -> Rows:
-    """What the decoder reads of a script, without its last token: (L + N - 1, hidden).
-
-    Args:
-        script: with its continuation.
-        embedded: the token table's rows for `script_ids`.
-        features: of its picture.
-        image: the image token's id.
-    """
-    rows = np.array(embedded, dtype=np.float32)
-    if features is not None:
-        rows[script_ids(script) == image] = features
-    return rows
-
-
-def script_ids(script: Script) -> TokenIds:
-    """All tokens of a script except the last, (L + N - 1,)."""
-    return np.concatenate([script.prompt, script.continuation[:-1]])
 
 
 def _rows(found: Any) -> Rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from .divergence import Divergence
 from .scripts import PASSAGES
@@ -40,16 +41,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A bound that was not kept.
-
-    Attributes:
-        where: the text or the task.
-        what: "mean KL", "perplexity rise" or "loss".
-        found, bound: both numbers.
-    """
+    """A bound that was not kept, in the text or task `where`."""
 
     where: str
-    what: str
+    what: Literal["mean KL", "perplexity rise", "loss"]
     found: float
     bound: float
 
@@ -104,13 +99,10 @@ class EngineQuality:
     """One engine against its reference.
 
     Attributes:
-        backend, precision, device: what ran.
         reference: what it was compared with, e.g. "onnx fp32".
         components: each alone, on the prompts with images, or on those without if images were
             left out.
         texts: one entry per group.
-        tasks: scores; empty where there were no tasks.
-        broken: bounds that were not kept.
     """
 
     backend: str
@@ -152,18 +144,12 @@ def can_read(passage: Divergence | None, vocabulary: int) -> bool:
 def all_broken(
     texts: Mapping[str, Divergence], tasks: Iterable[TaskScore], bounds: Bounds
 ) -> tuple[Broken, ...]:
-    """Every bound that is not kept.
-
-    Args:
-        texts: the texts to judge, by group.
-        tasks: the scores to judge.
-        bounds: to keep to.
-    """
+    """Every bound that is not kept by texts, given by group, and by the scores of tasks."""
     found: list[Broken] = []
     for group, text in texts.items():
         found.append(Broken(group, "mean KL", text.mean_kl, bounds.kl))
         if group in PASSAGES and text.positions >= MANY_POSITIONS:
-            rise = Broken(group, "perplexity rise", text.perplexity_rise, bounds.perplexity)
-            found.append(rise)
+            rise = text.perplexity_rise
+            found.append(Broken(group, "perplexity rise", rise, bounds.perplexity))
     found += [Broken(task.name, "loss", task.loss, bounds.task(task.samples)) for task in tasks]
     return tuple(each for each in found if each.found > each.bound)

@@ -21,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from ..engine.smolvlm import SmolVLM
 from ..errors import BadOptions, SmolVLMError
-from ..images import ImagePolicy
 from ..prompt.request import RequestOptions
 from ..prompt.tasks import task_messages
 from ..types import Message, Task
@@ -79,15 +78,11 @@ class TaskScore:
     """A model's score on all samples of one kind, beside the reference's.
 
     Attributes:
-        task: ask, describe or transcribe.
-        metric: exact, f1 or cer.
-        samples: how many.
-        score, reference: the model's and the reference's.
         loss: how much worse the model is; negative where it is better.
     """
 
-    task: str
-    metric: str
+    task: Task
+    metric: Metric
     samples: int
     score: float
     reference: float
@@ -117,11 +112,6 @@ def read_tasks(folder: Path) -> list[Sample]:
     return found
 
 
-def policy_for(folder: Path) -> ImagePolicy:
-    """A policy that admits only images inside the folder."""
-    return ImagePolicy(allow_urls=False, allowed_roots=(folder.resolve(),))
-
-
 def answer_tasks(vlm: SmolVLM, samples: Sequence[Sample]) -> list[str]:
     """A model's greedy replies, eight at a time."""
     replies: list[str] = []
@@ -149,8 +139,8 @@ def score_tasks(
         mine = [row for row in rows if row[0].group == group]
         before = score(metric, [(said, sample.answer) for sample, said, _ in mine], pattern)
         after = score(metric, [(said, sample.answer) for sample, _, said in mine], pattern)
-        row = TaskScore(task, metric, len(mine), after, before, loss(metric, before, after))
-        scores.append(row)
+        worse = loss(metric, before, after)
+        scores.append(TaskScore(task, metric, len(mine), after, before, worse))
     return scores
 
 
