@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..errors import SchemaNotSupported
-from .deep_stack import on_deep_stack
+from ..machine.deep_stack import on_deep_stack
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer

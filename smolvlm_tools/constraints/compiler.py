@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from tokenizers import Tokenizer
 
 from ..errors import SchemaNotSupported
+from ..machine.deep_stack import on_deep_stack
 from ..machine.heap import trim_heap
-from .deep_stack import on_deep_stack
 from .kinds import Choice, Constraint, Grammar
 from .options import OptionTree
 from .schema.text import PLAIN_RUN

@@ -7,9 +7,8 @@ Every grammar begins with one space, because that is how a reply begins after
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from ..errors import BadOptions
@@ -30,16 +29,25 @@ class Grammar:
     Attributes:
         name: of the kind, for messages.
         lark: the grammar in llguidance's Lark form, with the leading space.
-        parse: from an accepted text, without the space, to the value.
+        parse: from an accepted text, without the space, to the value; ValueError refuses it.
         scalar: whether the value is one thing, whose probability is that of all its tokens.
-        is_json: whether the text is a JSON document.
+        terminal: the expression that the value is a text of; None for a JSON document.
+        unenforced: keywords of a JSON schema that only `parse` holds the text to.
+        strings: JSON schemas, as text, of the document's strings that have to match patterns.
     """
 
     name: str
     lark: str
     parse: Callable[[str], Any]
     scalar: bool = True
-    is_json: bool = False
+    terminal: str | None = None
+    unenforced: frozenset[str] = frozenset()
+    strings: tuple[str, ...] = ()
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the text is a JSON document."""
+        return self.terminal is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +103,12 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Grammar:
 
 def number(minimum: float | None = None, maximum: float | None = None) -> Grammar:
     """A decimal number, within ±(2**53 - 1) unless other bounds are given; the value is a float."""
-    grammar = _json("number", _bounded("number", minimum, maximum), scalar=True)
-    return Grammar(grammar.name, grammar.lark, float)
+    return _json("number", _bounded("number", minimum, maximum), float, scalar=True)
 
 
 def date() -> Grammar:
     """A day of the calendar as YYYY-MM-DD; the value is a `datetime.date`."""
-    return Grammar("date", _lark(f"/{DATE}/"), datetime.date.fromisoformat)
+    return _terminal("date", f"/{DATE}/", datetime.date.fromisoformat)
 
 
 def regex(pattern: str) -> Grammar:
@@ -113,23 +120,23 @@ def regex(pattern: str) -> Grammar:
     from llguidance import regex_to_lark
 
     lark = regex_to_lark(pattern, use_ascii="dws")
-    return Grammar("regex", _lark(rf"/{lark}/ & /(?:{_CHARACTER}|[\n\t])*/"), str)
+    return _terminal("regex", rf"/{lark}/ & /(?:{_CHARACTER}|[\n\t])*/", str)
 
 
 def lines() -> Grammar:
     """Lines of text, none empty; the value is a list of them without the space around each."""
     line = f"{_INK}(?:{_CHARACTER}*{_INK})?"
-    return Grammar(LINES, _lark(rf"/{line}(?:\n{line})*/"), _split, scalar=False)
+    return replace(_terminal(LINES, rf"/{line}(?:\n{line})*/", _split), scalar=False)
 
 
 def json_schema(
-    schema: Mapping[str, Any] | bool, parse: Callable[[str], Any] = json.loads
+    schema: Mapping[str, Any] | bool, parse: Callable[[str], Any] | None = None
 ) -> Grammar:
     """A JSON document that a schema allows, on one line.
 
     Args:
-        schema: JSON Schema, draft 2020-12 or 7. An object that names its properties has no others.
-        parse: from the document to the value.
+        schema: JSON Schema, draft 4 to 2020-12; see `schema.compile_json_schema`.
+        parse: from the document, which the schema allows, to the value; None for plain data.
 
     Raises:
         SchemaNotSupported: it cannot be enforced; `keyword` says what of it.
@@ -140,13 +147,19 @@ def json_schema(
 def _json(
     name: str,
     schema: Mapping[str, Any] | bool,
-    parse: Callable[[str], Any] = json.loads,
+    parse: Callable[[str], Any] | None = None,
     *,
     scalar: bool,
 ) -> Grammar:
     from .schema import compile_json_schema
 
-    return Grammar(name, compile_json_schema(schema, prefix=" "), parse, scalar, is_json=True)
+    compiled = compile_json_schema(schema)
+
+    def read(text: str) -> Any:
+        value = compiled.read(text)
+        return parse(text) if parse else value
+
+    return Grammar(name, compiled.lark, read, scalar, None, compiled.unenforced, compiled.strings)
 
 
 def _bounded(kind: str, minimum: float | None, maximum: float | None) -> dict[str, Any]:
@@ -161,5 +174,5 @@ def _split(text: str) -> list[str]:
     return text.split("\n") if text else []
 
 
-def _lark(value: str) -> str:
-    return f'start: " " VALUE\nVALUE: {value}\n'
+def _terminal(name: str, expression: str, parse: Callable[[str], Any]) -> Grammar:
+    return Grammar(name, f'start: " " VALUE\nVALUE: {expression}\n', parse, terminal=expression)

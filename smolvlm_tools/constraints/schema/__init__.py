@@ -1,12 +1,12 @@
-"""A JSON schema → a grammar all of whose texts validate, or a refusal that names the keyword.
+"""A JSON schema → a grammar for llguidance's own JSON compiler, and a check of what it lets through.
 
-compile   the front door        reader   follows $ref, joins allOf, splits anyOf
-keywords  what is understood    shapes   what a place may hold, as plain values
-lark      shapes -> grammar     members, numbers, text, patterns   the parts of it
+compile   the front door        plain       a bounded copy of the caller's schema
+narrow    the schema, narrowed  combine     names that objects know of through $ref, allOf, …
+text      safe strings, formats validation  a finished text → its value
 """
 
 from __future__ import annotations
 
-from .compile import compile_json_schema
+from .compile import JsonGrammar, compile_json_schema
 
-__all__ = ["compile_json_schema"]
+__all__ = ["JsonGrammar", "compile_json_schema"]

@@ -1,0 +1,303 @@
+"""A JSON schema → one that llguidance compiles, all of whose texts are safe.
+
+Everything it allows the caller's schema allows too, apart from the keywords in `unenforced`, which
+llguidance does not know; `validation` checks those. What is narrowed: numbers to those a double
+keeps, with six decimal places; strings to safe characters, formats to what every checker accepts; an
+object that names its members has no others, and one that does not gets safe names; places without a
+type to the kind that their keywords speak of.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from ...unsafe import UNSAFE
+from .patterns import satisfiable, usable
+from .place import COMBINERS, Place
+from .plain import refuse
+from .text import FORMATS, SAFE_INTEGER, SAFE_NAME, SAFE_TEXT
+
+ANY = "any"
+"""Name of the definition of any value."""
+
+_KINDS: dict[str, tuple[str, ...]] = {
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    "string": ("minLength", "maxLength", "pattern", "format"),
+    "array": ("items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems",
+              "contains", "unevaluatedItems"),
+    "object": ("properties", "patternProperties", "additionalProperties", "required",
+               "minProperties", "maxProperties", "propertyNames", "dependencies",
+               "dependentRequired", "dependentSchemas", "unevaluatedProperties"),
+}  # fmt: skip
+_UNENFORCED = frozenset(
+    "not if dependencies dependentRequired dependentSchemas uniqueItems contains propertyNames "
+    "unevaluatedItems unevaluatedProperties oneOf $dynamicRef $recursiveRef".split()
+)
+_SCALAR = frozenset({"type", *_KINDS["number"], *_KINDS["string"]})
+_GRID = 0.000001
+_INTEGER_SPANS = {"int32": 2**31, "int64": SAFE_INTEGER + 1}
+_LONGEST_FORCED, _LONGEST, _MOST_FORCED, _MOST_ITEMS, _MOST_LISTED = 512, 4096, 512, 1024, 5000
+_MOST_DEFINITIONS = 2000
+_SMALLER = "Ask for less; a model cannot write so much."
+
+
+class Narrower:
+    """Narrows one document.
+
+    Args:
+        root: the whole of it.
+        gridded: whether numbers get at most six decimal places.
+
+    Attributes:
+        unenforced: keywords that are left to validation.
+        strings: the schemas of strings with patterns, as JSON.
+    """
+
+    def __init__(self, root: Place, *, gridded: bool) -> None:
+        self._root, self._gridded = root, gridded
+        self.unenforced: set[str] = set()
+        self.strings: dict[str, None] = {}
+        self._definitions: dict[str, Any] = {}
+        self._names: dict[tuple[Any, ...], str] = {}
+        self._waiting: list[tuple[str, Place, frozenset[str] | None]] = []
+
+    def document(self) -> dict[str, Any]:
+        """The narrowed schema, which refers to its own `$defs` only."""
+        narrowed = self._schema(self._root, None)
+        while self._waiting:
+            name, target, known = self._waiting.pop()
+            self._definitions[name] = self._schema(target, known)
+        self._define_any()
+        if narrowed is False:
+            refuse("schema", "#", "allows no value", "Look for what excludes everything.")
+        return {**cast("dict[str, Any]", narrowed), "$defs": self._definitions}
+
+    def _schema(self, at: Place, known: frozenset[str] | None) -> Any:
+        """Narrow one place.
+
+        Args:
+            known: members that the schemas it is joined with speak of; None where it stands alone.
+        """
+        if at.impossible:
+            return False
+        self.unenforced |= {
+            keyword for keyword in _UNENFORCED.intersection(at.node) if at.node[keyword] is not False
+        } - ({"oneOf"} if len(at.node.get("oneOf", ())) < 2 else set())  # fmt: skip
+        target = at.reference
+        if target and (at.old or not self._says_more(at)):
+            return self._reference(at, target, known)
+        joined = {keyword: [inner for _, inner in at.each(keyword)] for keyword in COMBINERS}
+        joined = {keyword: inner for keyword, inner in joined.items() if inner}
+        if not joined and not target:
+            return self._own(at, known)
+        return self._joined(at, target, joined, known or frozenset())
+
+    @staticmethod
+    def _says_more(at: Place) -> bool:
+        """Whether anything but annotations stands beside `$ref`."""
+        speaking = {"type", "enum", "const", *COMBINERS, *_UNENFORCED}
+        return not speaking.union(*_KINDS.values()).isdisjoint(at.node)
+
+    def _joined(
+        self, at: Place, target: Place | None, joined: dict[str, list[Place]], known: frozenset[str]
+    ) -> Any:
+        """Own keywords and combiners: each part hears of the names of all it is joined with."""
+        own = frozenset(at.node.get("properties", ())) | frozenset(at.node.get("required", ()))
+        named = {word: [inner.names() for inner in parts] for word, parts in joined.items()}
+        inside = known.union(*(names for parts in named.values() for names in parts))
+        beside = known | own | (target.names() if target else frozenset())
+        narrowed = self._own(at, inside | beside - own, alone=False)
+        if narrowed is False:
+            return False
+        for word, parts in joined.items():
+            others = beside.union(*(n for other in named if other != word for n in named[other]))
+            for index, inner in enumerate(parts):
+                heard = others
+                if word == "allOf":
+                    heard = others.union(*(n for i, n in enumerate(named[word]) if i != index))
+                narrowed.setdefault(word, []).append(self._schema(inner, heard))
+        if target:
+            narrowed.setdefault("allOf", []).append(self._reference(at, target, inside | own))
+        return narrowed
+
+    def _reference(self, at: Place, target: Place, known: frozenset[str] | None) -> dict[str, Any]:
+        key = (*at.key, known)
+        if key not in self._names:
+            if len(self._names) >= _MOST_DEFINITIONS:
+                refuse("$ref", at.pointer, "leads to too many places", "Use a simpler schema.")
+            self._names[key] = name = f"d{len(self._names)}"
+            self._definitions[name] = True  # keeps the order
+            self._waiting.append((name, target, known))
+        return {"$ref": f"#/$defs/{self._names[key]}"}
+
+    def _own(self, at: Place, known: frozenset[str] | None, *, alone: bool = True) -> Any:
+        """The keywords of one schema object, without `$ref` and the combiners."""
+        if "enum" in at.node or "const" in at.node:
+            return self._listed(at)
+        types = at.node.get("type") or [k for k, words in _KINDS.items() if set(words) & {*at.node}]
+        kinds = [types] if isinstance(types, str) else list(types)
+        if not kinds:
+            return self._any(None) if alone and known is None else {}
+        narrowed: dict[str, Any] = {"type": kinds}
+        if "number" in kinds or "integer" in kinds:
+            narrowed |= self._number(at, "number" in kinds)
+        if "string" in kinds:
+            narrowed |= self._string(at)
+        if "array" in kinds:
+            narrowed |= self._array(at, known)
+        if "object" in kinds:
+            narrowed |= self._object(at, known)
+        return False if narrowed.get("pattern") is False else narrowed
+
+    def _listed(self, at: Place) -> Any:
+        """The listed values that the keywords beside them allow."""
+        from jsonschema_rs import Draft202012Validator
+
+        values = list(at.node.get("enum", [at.node.get("const")]))
+        if len(values) > _MOST_LISTED:
+            refuse("enum", at.pointer, f"lists {len(values)} values", "List fewer.")
+        said = {word: at.node[word] for word in _SCALAR.union({"const"}).intersection(at.node)}
+        validator = Draft202012Validator(said, validate_formats=True, offline=True)
+        values = [value for value in values if validator.is_valid(value)]
+        if any(map(_is_unsafe, values)):
+            word = "enum" if "enum" in at.node else "const"
+            refuse(word, at.pointer, "has control characters", "Leave them out.")
+        return {"enum": values} if values else False
+
+    def _number(self, at: Place, fractions: bool) -> dict[str, Any]:
+        node = at.node
+        low, high = node.get("minimum"), node.get("maximum")
+        span = _INTEGER_SPANS.get(str(node.get("format")), SAFE_INTEGER + 1)
+        for word, opened, closed in (("exclusiveMinimum", low, 1), ("exclusiveMaximum", high, -1)):
+            if isinstance(node.get(word), bool) and node[word] and opened is not None:  # draft 4
+                node = {**node, word: opened}
+            elif isinstance(node.get(word), bool):
+                node = {key: value for key, value in node.items() if key != word}
+            del closed
+        if max(_known(low, node.get("exclusiveMinimum")), default=0) > SAFE_INTEGER:
+            refuse("minimum", at.pointer, "is above 2**53 - 1", "JSON numbers lose digits there.")
+        if min(_known(high, node.get("exclusiveMaximum")), default=0) < -SAFE_INTEGER:
+            refuse("maximum", at.pointer, "is below -2**53 + 1", "JSON numbers lose digits there.")
+        narrowed = {
+            "minimum": max(_known(low, -span + (span > 2**31))),
+            "maximum": min(_known(high, span - 1)),
+        }
+        for word in ("exclusiveMinimum", "exclusiveMaximum"):
+            if word in node and abs(node[word]) <= SAFE_INTEGER:
+                narrowed[word] = node[word]
+        if "multipleOf" in node:
+            narrowed["multipleOf"] = node["multipleOf"]
+        elif fractions and self._gridded:
+            narrowed["multipleOf"] = _GRID
+        return narrowed
+
+    def _string(self, at: Place) -> dict[str, Any]:
+        node = at.node
+        low, high = node.get("minLength", 0), node.get("maxLength")
+        if low > _LONGEST_FORCED:
+            refuse("minLength", at.pointer, f"is {low}", _SMALLER)
+        lengths: dict[str, Any] = {"minLength": low} if low else {}
+        if high is not None:
+            lengths["maxLength"] = min(high, _LONGEST)
+        patterns: list[str] = []
+        if "pattern" in node:
+            patterns = [node["pattern"]] if usable(node["pattern"]) else []
+            if not patterns:
+                self.unenforced.add("pattern")
+        if (name := node.get("format")) in FORMATS:
+            patterns.append(f"^(?:{FORMATS[name]})$")
+        elif name is not None and name not in _INTEGER_SPANS:
+            self.unenforced.add("format")
+        narrowed = {**lengths, "pattern": SAFE_TEXT}
+        if patterns:
+            narrowed["allOf"] = [{"pattern": pattern} for pattern in patterns]
+            if not satisfiable(tuple(patterns), low, high):
+                return {"pattern": False}
+        if patterns or low:
+            self.strings[json.dumps({"type": "string", **narrowed})] = None
+        return narrowed
+
+    def _array(self, at: Place, known: frozenset[str] | None) -> dict[str, Any]:
+        node, narrowed = at.node, dict[str, Any]()
+        if node.get("minItems", 0) > _MOST_FORCED:
+            refuse("minItems", at.pointer, f"is {node['minItems']}", _SMALLER)
+        narrowed["minItems"] = node.get("minItems", 0)
+        narrowed["maxItems"] = min(node.get("maxItems", _MOST_ITEMS), _MOST_ITEMS)
+        first = "prefixItems" if "prefixItems" in node else "items"
+        rest = "items"
+        if isinstance(node.get(first), list):
+            narrowed["prefixItems"] = [self._schema(item, known) for _, item in at.each(first)]
+            rest = "items" if first == "prefixItems" else "additionalItems"
+        there = rest in node and not isinstance(node[rest], list)
+        narrowed["items"] = self._schema(at.at(rest), known) if there else self._any(known)
+        return narrowed
+
+    def _object(self, at: Place, known: frozenset[str] | None) -> dict[str, Any]:
+        """An object's members.
+
+        Where schemas are joined, a place that both speak of is left as wide as it is written: two
+        definitions of any value, joined, would be read without end.
+        """
+        node, required = at.node, list(at.node.get("required", ()))
+        shared = known or frozenset()
+        properties: dict[str, Any] = {
+            name: self._schema(inner, frozenset() if name in shared else None)
+            for name, inner in at.each("properties")
+        }
+        patterns = {
+            name: self._schema(inner, known) for name, inner in at.each("patternProperties")
+        }
+        for name in patterns:
+            if not usable(name):
+                refuse("patternProperties", at.pointer, f"has {name!r:.60}", "Use simpler names.")
+        narrowed: dict[str, Any] = {"required": required, "properties": properties}
+        others: Any = node.get("additionalProperties")
+        if others is None and (properties or patterns):
+            others = False
+            for name in [*required, *sorted(shared)] if not patterns else ():
+                properties.setdefault(name, True if name in shared else self._any(None))
+        if others is False:
+            narrowed["additionalProperties"] = False
+        elif others is not None and others is not True:
+            narrowed["additionalProperties"] = self._schema(at.at("additionalProperties"), known)
+        elif known is None and not properties:
+            patterns, narrowed["additionalProperties"] = {SAFE_NAME: self._any(known)}, False
+        else:
+            narrowed["additionalProperties"] = self._any(known)
+        if patterns:
+            narrowed["patternProperties"] = patterns
+        for word in ("minProperties", "maxProperties"):
+            if word in node and set(properties) <= set(required):
+                narrowed[word] = node[word]
+            elif word in node:
+                self.unenforced.add(word)
+        return narrowed
+
+    @staticmethod
+    def _any(known: frozenset[str] | None) -> Any:
+        """Any value; where schemas are joined the other one says more."""
+        return {"$ref": f"#/$defs/{ANY}"} if known is None else True
+
+    def _define_any(self) -> None:
+        nothing = Place.of({}, "#", self._root.resolver, self._root.old)
+        self._definitions[ANY] = {
+            "type": ["null", "boolean", "number", "string", "array", "object"],
+            **self._number(nothing, True),
+            **self._string(nothing),
+            **self._array(nothing, None),
+            **self._object(nothing, None),
+        }
+
+
+def _known(*bounds: Any) -> list[Any]:
+    return [bound for bound in bounds if bound is not None]
+
+
+def _is_unsafe(value: Any) -> bool:
+    if isinstance(value, str):
+        return UNSAFE.search(value) is not None
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        return any(map(_is_unsafe, members)) or any(map(_is_unsafe, members.values()))
+    return isinstance(value, list) and any(map(_is_unsafe, cast("list[Any]", value)))

@@ -1,0 +1,137 @@
+"""The shortest end of an answer that was cut.
+
+A text of one expression is completed exactly. A JSON document is completed by a best-first search
+over what its grammar allows: forced bytes are taken as one step, strings that have to match a
+pattern are ended as a whole, and of beginnings that look alike to the grammar one is followed.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+from ..constraints.byte_matcher import byte_matcher
+from .shortest import allowed_bytes, shortest_member, shortest_string, string_bytes
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
+
+    from ..constraints.kinds import Grammar
+
+_MOST_STEPS = 20_000
+_ALIKE = 40
+"""Numbers that look alike and are followed all the same: `multipleOf` tells them apart later."""
+
+
+def shortest_completion(grammar: Grammar, so_far: bytes) -> bytes | None:
+    """The fewest bytes after which `so_far` is a whole text of the grammar.
+
+    Args:
+        so_far: the beginning of a text, its leading space included; may end inside of a UTF-8
+            character.
+
+    Returns:
+        The bytes, none where `so_far` is whole; None where no end was found. For JSON they are
+        short rather than shortest where alternatives that look alike differ later on.
+    """
+    if grammar.terminal is not None:
+        return shortest_member(f'" " ({grammar.terminal})', so_far)
+    return _search(grammar.lark, grammar.strings, so_far)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How far a JSON text has been read.
+
+    Attributes:
+        open: of each container that is open: the last name or text in an object, or how many items
+            of an array began.
+        scalar: of the value or name being written, with the opening quote; empty between them.
+    """
+
+    open: tuple[bytes | int, ...] = ()
+    scalar: bytes = b""
+
+    @property
+    def in_string(self) -> bool:
+        return self.scalar.startswith(b'"')
+
+    @property
+    def least(self) -> int:
+        """Bytes that have to follow at least."""
+        return len(self.open) + self.in_string
+
+    def after(self, text: bytes) -> _Reading:
+        now = self
+        for byte in text:
+            now = now._next(bytes([byte]))
+        return now
+
+    def _next(self, byte: bytes) -> _Reading:
+        if self.in_string:
+            escaped = (len(self.scalar) - len(self.scalar.rstrip(b"\\"))) % 2
+            if byte != b'"' or escaped:
+                return replace(self, scalar=self.scalar + byte)
+            return replace(self, scalar=b"", open=self._named(self.scalar[1:]))
+        if byte in b"{[":
+            return _Reading((*self.open, b"" if byte == b"{" else 0))
+        if byte in b"}]":
+            return _Reading(self.open[:-1])
+        if byte == b"," and self.open and isinstance(self.open[-1], int):
+            return _Reading((*self.open[:-1], self.open[-1] + 1))
+        return replace(self, scalar=b"" if byte in b" ,:" else self.scalar + byte)
+
+    def _named(self, text: bytes) -> tuple[bytes | int, ...]:
+        """A name and a text value both: the search needs to tell members apart, no more."""
+        if not self.open or isinstance(self.open[-1], int):
+            return self.open
+        return (*self.open[:-1], text)
+
+
+def _search(lark: str, strings: tuple[str, ...], so_far: bytes) -> bytes | None:
+    matcher = byte_matcher(lark, check=False)
+    if matcher.try_consume_tokens(list(so_far)) != len(so_far):
+        return None
+    order, seen = count(), Counter[tuple[object, ...]]()
+    reading = _Reading().after(so_far)
+    waiting = [(reading.least, next(order), b"", reading, matcher)]
+    for _ in range(_MOST_STEPS):
+        if not waiting:
+            return None
+        _, _, ending, reading, matcher = heapq.heappop(waiting)
+        if matcher.is_accepting():
+            return ending
+        fresh = not ending or reading.scalar == b'"'
+        for piece in _pieces(matcher, reading, strings if fresh else ()):
+            further = matcher.deep_copy()
+            if further.try_consume_tokens(list(piece)) != len(piece):
+                continue
+            forced = bytes(further.compute_ff_tokens())
+            further.try_consume_tokens(list(forced))
+            read = reading.after(piece + forced)
+            alike = (read.open, len(read.scalar), further.compute_bitmask())
+            seen[alike] += 1
+            if seen[alike] > (1 if read.in_string or not read.scalar else _ALIKE):
+                continue
+            longer = ending + piece + forced
+            entry = (len(longer) + read.least, next(order), longer, read, further)
+            heapq.heappush(waiting, entry)
+    return None
+
+
+def _pieces(matcher: LLMatcher, reading: _Reading, strings: tuple[str, ...]) -> list[bytes]:
+    """What may come next: an end if there can be one, else single bytes, and ends of a string."""
+    allowed = allowed_bytes(matcher)
+    ends = b'"' if reading.in_string else b",}]" if reading.scalar else b"}]"
+    pieces = [bytes([byte]) for byte in allowed if byte in ends] or [
+        bytes([byte]) for byte in allowed
+    ]
+    if reading.in_string and b'"' not in pieces:
+        bits = matcher.compute_bitmask()
+        fits = [schema for schema in strings if string_bytes(schema, reading.scalar) == bits]
+        endings = [shortest_string(schema, reading.scalar) for schema in fits or strings]
+        pieces += [ending for ending in endings if ending]
+    return pieces
