@@ -30,6 +30,7 @@ NOTES = {
     "reduced_resolution": "the image was cut into fewer tiles to stay within the memory budget",
     "halved_micro_batch": "memory ran out once; tiles were then encoded in smaller batches",
     "rejected": "the answer broke a rule of its type",
+    "completed": "the end of the value was made up to fit its type; the model did not write it",
 }
 
 

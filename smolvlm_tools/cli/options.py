@@ -167,16 +167,16 @@ class AnswerOptions:
         Raises:
             BadOptions: an impossible value, or --json with --stream.
         """
-        from ..prompt.request import parse_min_confidence, parse_options
+        from ..prompt.request import check_options
 
         if self.as_json and self.stream:
             raise BadOptions("--json and --stream exclude each other", "Leave one of them out.")
         options: dict[str, Any] = {}
         if self.max_new_tokens is not None:
             options["max_new_tokens"] = self.max_new_tokens
-        parse_options(options)
         if self.min_confidence is not None:
-            options["min_confidence"] = parse_min_confidence(self.min_confidence)
+            options["min_confidence"] = self.min_confidence
+        check_options(options)
         return {"resolution": parse_resolution(self.resolution), **options}
 
 
