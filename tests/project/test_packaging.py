@@ -16,12 +16,13 @@ PUBLIC = """
     ALIASES AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding BadOptions
     BadPrompt Busy CacheLimits Cancelled Checkpoint Closed CorruptImage EngineSource FetchFailed
     FetchTimeout GenerationOptions GivenEngine IN_JSON ImageNotFound ImagePart ImagePlan ImagePolicy
-    ImageTooLarge IncompleteAnswer InputError LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound
+    ImageTooLarge InputError LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound
     OutOfMemoryBudget PasswordRequired PathNotAllowed Progress ReplyStream RequestOptions
     RequestPlan SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StreamChunk
-    TextPart Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages check_options incomplete_answer
+    TextPart Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
     check_url describe_messages engine_source load_image open_checkpoint parse_bytes plan_model
     transcribe_messages url_scheme
+    IncompleteAnswer check_options incomplete_answer
 """.split()
 
 
