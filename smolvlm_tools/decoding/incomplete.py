@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from ..errors import IncompleteAnswer
 from ..types import VisionResult
 
 
-def incomplete_answer(result: VisionResult, refusal: str = "") -> IncompleteAnswer:
+def incomplete_answer(result: VisionResult, refusal: ValueError | None = None) -> IncompleteAnswer:
     """What `on_incomplete="raise"` raises for a result that abstained.
 
     Args:
         result: the one that "abstain" gives.
-        refusal: which rule refused the value, where one did.
+        refusal: what refused the value, where something did.
     """
     if result.incomplete == "unsure":
         return IncompleteAnswer(
@@ -22,7 +24,7 @@ def incomplete_answer(result: VisionResult, refusal: str = "") -> IncompleteAnsw
         )
     if result.incomplete == "rejected":
         return IncompleteAnswer(
-            f"the answer breaks a rule of its type ({refusal or 'rejected'})",
+            f"the answer breaks a rule of its type ({_rule(refusal)})",
             "Show a sharper or larger image, or loosen the rule.",
             result,
         )
@@ -37,3 +39,12 @@ def incomplete_answer(result: VisionResult, refusal: str = "") -> IncompleteAnsw
         "Raise max_new_tokens, or ask for fewer things at once.",
         result,
     )
+
+
+def _rule(refusal: ValueError | None) -> str:
+    """The first rule that was broken, and where."""
+    if not isinstance(refusal, ValidationError):
+        return str(refusal or "rejected")
+    first = refusal.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = "/".join(str(step) for step in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]

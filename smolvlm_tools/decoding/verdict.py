@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from ..prompt.request import Request
 from ..types import Flag, Incomplete
 from .doubtful import without_doubtful
@@ -20,14 +18,14 @@ class Verdict:
     Attributes:
         flags: besides those of the reply.
         unsure_fields: see `VisionResult.unsure_fields`.
-        refusal: which rule refused the value.
+        refusal: what refused the value.
     """
 
     value: Any = None
     incomplete: Incomplete | None = None
     flags: tuple[Flag, ...] = ()
     unsure_fields: tuple[str, ...] = ()
-    refusal: str = ""
+    refusal: ValueError | None = None
 
 
 def judge(request: Request, spoken: Spoken) -> Verdict:
@@ -38,7 +36,7 @@ def judge(request: Request, spoken: Spoken) -> Verdict:
     try:
         value = spoken.text if request.text_value else spoken.value()
     except ValueError as error:
-        return Verdict(incomplete="rejected", flags=("rejected",), refusal=_first_rule(error))
+        return Verdict(incomplete="rejected", flags=("rejected",), refusal=error)
     if policy.is_unsure(spoken.confidence):
         return Verdict(incomplete="unsure")
     least, shares = policy.min_field_confidence, spoken.field_confidence
@@ -47,11 +45,3 @@ def judge(request: Request, spoken: Spoken) -> Verdict:
     doubtful = [pointer for pointer, share in shares.items() if share < least]
     value, unsure = without_doubtful(matcher.grammar.parse, matcher.text, value, doubtful)
     return Verdict(value, unsure_fields=unsure)
-
-
-def _first_rule(error: ValueError) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = "/".join(str(step) for step in first["loc"])
-        return f"{place}: {first['msg']}" if place else first["msg"]
-    return str(error)

@@ -48,7 +48,7 @@ class Results:
         result = self._result(reply, verdict, usage)
         if result.abstained and reply.request.policy.on_incomplete == "raise":
             reply.deliver(last)  # the words belong to the stream, whatever comes of them
-            raise incomplete_answer(result, verdict.refusal)
+            raise incomplete_answer(result, verdict.refusal) from verdict.refusal
         return last.model_copy(update={"result": result})
 
     def _result(self, reply: RunningReply, verdict: Verdict, usage: Usage) -> VisionResult:
