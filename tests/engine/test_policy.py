@@ -110,6 +110,10 @@ def test_completing_ends_a_cut_answer_and_changes_nothing_else(vlm):
     cut = vlm.extract(RECEIPT, Receipt, **CUT, on_incomplete="complete")
     assert isinstance(cut.value, Receipt) and cut.flags == ("truncated", "completed")
     assert set(cut.field_confidence.values()) == {0.0} == {cut.confidence}
+    made_up = vlm.extract(
+        RECEIPT, Receipt, **CUT, on_incomplete="complete", min_field_confidence=0.1
+    )
+    assert made_up.unsure_fields == ("/vendor", "/total") and made_up.value.note is None
     unsure = vlm.extract(RECEIPT, Receipt, **CUT, on_incomplete="complete", min_confidence=0.1)
     assert (unsure.value, unsure.incomplete) == (None, "unsure")
     rejected = vlm.extract(RECEIPT, Picky, on_incomplete="complete")
