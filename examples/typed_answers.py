@@ -14,7 +14,7 @@ from typing import Literal
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from smolvlm_tools import SchemaNotSupported, SmolVLM
+from smolvlm_tools import IncompleteAnswer, SchemaNotSupported, SmolVLM
 
 IMAGES = Path(__file__).parent / "images"
 SHAPES = IMAGES / "shapes.png"  # a red circle, a blue square and a green triangle
@@ -79,9 +79,15 @@ def fields(vlm: SmolVLM) -> None:
     assert set(plain.value) == {"color", "note"}
     assert plain.value["color"] in ("red", "blue")
 
-    cut = vlm.extract(SHAPES, schema, max_new_tokens=3)  # the shortest valid end is appended
-    assert set(cut.value) == {"color", "note"}
+    cut = vlm.extract(SHAPES, schema, max_new_tokens=3)  # no value is made up
+    assert (cut.value, cut.abstained, cut.incomplete) == (None, True, "cut")
     assert (cut.finish_reason, cut.flags) == ("length", ("truncated",))
+    try:
+        vlm.extract(SHAPES, schema, max_new_tokens=3, on_incomplete="raise")
+    except IncompleteAnswer as error:
+        assert error.text == cut.text and "max_new_tokens" in error.remedy
+    else:
+        raise AssertionError("a cut answer was handed out")
 
     try:
         vlm.extract(SHAPES, {"type": "object", "properties": {"a": {"not": {"type": "string"}}}})

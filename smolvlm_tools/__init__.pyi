@@ -2,6 +2,7 @@ from .cache import CacheLimits as CacheLimits
 from .checkpoint import ALIASES as ALIASES
 from .checkpoint import Checkpoint as Checkpoint
 from .checkpoint import open_checkpoint as open_checkpoint
+from .decoding.incomplete import incomplete_answer as incomplete_answer
 from .engine.loading import plan_model as plan_model
 from .engine.reply import AsyncReplyStream as AsyncReplyStream
 from .engine.reply import ReplyStream as ReplyStream
@@ -24,6 +25,7 @@ from .errors import FetchFailed as FetchFailed
 from .errors import FetchTimeout as FetchTimeout
 from .errors import ImageNotFound as ImageNotFound
 from .errors import ImageTooLarge as ImageTooLarge
+from .errors import IncompleteAnswer as IncompleteAnswer
 from .errors import InputError as InputError
 from .errors import ModelError as ModelError
 from .errors import ModelInvalid as ModelInvalid
@@ -44,6 +46,7 @@ from .images.urls import check_url as check_url
 from .machine.amounts import parse_bytes as parse_bytes
 from .memory.plan import LoadPlan as LoadPlan
 from .prompt.request import RequestOptions as RequestOptions
+from .prompt.request import check_options as check_options
 from .prompt.tasks import IN_JSON as IN_JSON
 from .prompt.tasks import ask_messages as ask_messages
 from .prompt.tasks import describe_messages as describe_messages

@@ -23,6 +23,7 @@
     │   ├── ModelInvalid        files that contradict each other or their checksums
     │   ├── BackendUnavailable  the runtime is not installed or lacks the device
     │   └── OutOfMemoryBudget   the memory budget, or the memory itself, is too small
+    ├── IncompleteAnswer        a typed answer is cut, unsure or not valid (CLI exit code 6)
     ├── Busy                    the request queue is full
     ├── Cancelled               the caller cancelled the request
     └── Closed                  the engine was closed
@@ -32,6 +33,8 @@
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class SmolVLMError(Exception):
@@ -166,6 +169,26 @@ class OutOfMemoryBudget(ModelError):
     def __init__(self, reason: str, remedy: str = "", needed_bytes: int | None = None) -> None:
         super().__init__(reason, remedy)
         self.needed_bytes = needed_bytes
+
+
+class IncompleteAnswer(SmolVLMError):
+    """There is no value: what the model wrote is cut, unsure, or not of the type asked for.
+
+    Attributes:
+        text: what the model wrote.
+        result: the `VisionResult` that `on_incomplete="abstain"` gives; `incomplete` of it is
+            "cut", "unsure" or "rejected".
+    """
+
+    code = "incomplete_answer"
+
+    def __init__(self, reason: str, remedy: str = "", result: Any = None) -> None:
+        super().__init__(reason, remedy)
+        self.result = result
+
+    @property
+    def text(self) -> str:
+        return "" if self.result is None else self.result.text
 
 
 class Busy(SmolVLMError):

@@ -16,7 +16,12 @@ Flag = Literal[
     "reduced_resolution",
     "halved_micro_batch",
     "rejected",
+    "completed",
 ]
+OnIncomplete = Literal["abstain", "raise", "complete"]
+Incomplete = Literal["cut", "unsure", "rejected"]
+"""Why there is no value: the reply ended before it was whole, the confidence is below
+`min_confidence`, or a rule of the type refuses what was written."""
 Task = Literal["describe", "ask", "transcribe"]
 Detail = Literal["brief", "normal", "detailed"]
 TextLayout = Literal["plain", "lines", "markdown"]
@@ -156,26 +161,28 @@ class VisionResult(Value):
     """A reply, what it cost, and what is known about its worth. The same on every surface.
 
     Attributes:
-        text: the reply.
+        text: the reply, as far as the model wrote it.
         value: the answer as the type that was asked for: bool, int, float, date, str, list, plain
             JSON data or an instance of the pydantic model; None for free text, or if abstained.
-        abstained: whether the value is held back, because the confidence is below the
-            `min_confidence` that the caller set, or because of the flag "rejected".
+        abstained: whether the value is held back.
+        incomplete: why it is; None where it is not.
         finish_reason: "stop" (the model ended, or a stop text came), "length" (out of tokens),
             "repetition" (the guard ended a loop).
         usage: tokens, tiles and seconds.
         confidence: 0 to 1: of a bool, number, date or choice the probability of that value among
             all that the type allows; of texts, lists and objects the geometric mean of the
-            probabilities of the tokens that were not forced; 0 where a cut answer was completed
-            by a value the model did not write. It measures how sure the model was of its words,
-            not whether they are true.
+            probabilities of the tokens that were not forced; 0 of a typed answer that was cut. It
+            measures how sure the model was of its words, not whether they are true.
         probabilities: of every option, where the answer was yes/no or a choice; they sum to 1.
-        field_confidence: probability of every value in a JSON answer, by JSON pointer (RFC 6901).
-        flags: what a reader should know: "truncated" (max_new_tokens came first; a typed answer
-            was completed to the shortest valid one), "repetition", "blank_image",
+        field_confidence: probability of every value in a JSON answer, by JSON pointer (RFC 6901);
+            of one that was cut, of those values that were written whole.
+        unsure_fields: JSON pointers of the values below `min_field_confidence` that could not
+            become null.
+        flags: what a reader should know: "truncated" (max_new_tokens came first), "repetition",
+            "completed" (a cut answer got an end that the model did not write), "blank_image",
             "reduced_resolution" (images were cut coarser to keep to the memory budget),
             "halved_micro_batch" (memory ran out once, and fewer tiles at a time were encoded),
-            "rejected" (the pydantic model's own validators refused the value).
+            "rejected" (a rule of the answer's type refused the value).
         image_sha256: of every image's encoded bytes, in prompt order.
         model: id of the checkpoint.
         revision: the hub commit it was loaded from; None for a folder.
@@ -186,11 +193,13 @@ class VisionResult(Value):
     text: str
     value: Any = None
     abstained: bool = False
+    incomplete: Incomplete | None = None
     finish_reason: FinishReason
     usage: Usage
     confidence: float
     probabilities: dict[str, float] | None = None
     field_confidence: dict[str, float] | None = None
+    unsure_fields: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
     image_sha256: tuple[str, ...] = ()
     model: str

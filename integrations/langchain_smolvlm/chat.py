@@ -11,15 +11,17 @@ from langchain_core.callbacks import (
     Callbacks,
 )
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from smolvlm_tools import Message, RequestOptions
+from smolvlm_tools.types import OnIncomplete
 
 from .configured import Configured
 from .messages import to_messages, with_mime_types
+from .no_tools import tools_not_supported
 from .replies import to_chat_result, to_chunks
 from .structured import Method, Schema, structured
 
@@ -39,7 +41,7 @@ class ChatSmolVLM(Configured):
     alike. Every field of generation may also be given with a call, as may `model`, `answer`,
     `min_confidence`, `task` and the other keywords of `RequestOptions`.
 
-    There is no `bind_tools`: SmolVLM was not trained to choose among tools (see
+    `bind_tools` raises `ToolsNotSupported`: SmolVLM was not trained to choose among tools (see
     docs/adr/0011-langchain-no-bind-tools.md).
 
     Attributes:
@@ -50,6 +52,8 @@ class ChatSmolVLM(Configured):
         max_new_tokens: this and the following are fields of `GenerationOptions`; None for its
             default.
         max_tokens: LangChain's name for `max_new_tokens`, which wins.
+        min_confidence: this and the following are the policy of `RequestOptions`; see
+            docs/confidence.md.
         streaming: whether `invoke` too runs by streaming.
         engine: a loaded engine to use instead of the shared one. It is not pickled.
     """
@@ -153,21 +157,37 @@ class ChatSmolVLM(Configured):
         include_raw: bool = False,
         method: Method = "json_schema",
         strict: bool | None = None,
+        on_incomplete: OnIncomplete | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         """A runnable whose replies fit a schema, because nothing else can be decoded.
+
+        A stream of it is one value: half of an answer would not fit the schema.
 
         Args:
             schema: a pydantic class, a TypedDict or a JSON schema; None for any JSON object.
             include_raw: return {"raw": the message, "parsed": the value, "parsing_error": …}.
             method: makes no difference.
             strict: makes no difference: the schema is always kept.
+            on_incomplete: what to do with a reply that is cut, unsure (`min_confidence`) or
+                refused by the class: "raise", "abstain" (the value is None), or "complete" (end a
+                cut one in the shortest valid way; otherwise as "raise"). By default that of the
+                model, or "raise".
             kwargs: keywords of the calls.
 
         Raises:
+            IncompleteAnswer: when it is called: see `on_incomplete`. With `include_raw` it is the
+                "parsing_error".
             SchemaNotSupported: when it is called: the schema cannot be enforced.
         """
-        return structured(self.bind, schema, include_raw, method, kwargs)
+        policy = on_incomplete or self.on_incomplete or "raise"
+        return structured(self.bind, schema, include_raw, method, policy, kwargs)
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Raise `ToolsNotSupported`, which says what to use instead."""
+        raise tools_not_supported({**kwargs, "tools": tools})
 
     def _job(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from inspect import signature
 from typing import Any, cast
 
@@ -20,30 +21,44 @@ from smolvlm_tools import (
     RequestOptions,
     SharedEngine,
     SmolVLM,
+    SmolVLMError,
     __version__,
+    check_options,
     engine_source,
+    open_checkpoint,
 )
+from smolvlm_tools.types import OnIncomplete
 
+from .no_tools import FOR_PLANNERS, tools_not_supported
 from .replies import PROVIDER
 
 _LOADING = (
     "backend", "precision", "device", "resolution", "memory_budget", "revision", "local_files_only",
 )  # fmt: skip
 _GENERATION = ("temperature", "top_p", "top_k", "seed", "stop", "repetition_guard", "logprobs")
+_POLICY = ("min_confidence", "min_field_confidence", "on_incomplete")
 _FOR_SERVERS = frozenset({"timeout", "request_timeout", "max_retries", "api_key", "base_url"})
 """What users of other chat models pass and this one, which calls no server, has no use for."""
 
-_FOR_LANGCHAIN = _FOR_SERVERS | {"model", "stream", "max_tokens"}
+_FOR_LANGCHAIN = _FOR_SERVERS | FOR_PLANNERS | {"model", "stream", "max_tokens"}
 _PROFILE: Mapping[str, Any] = {
     "open_weights": True,
     "text_inputs": True,
     "image_inputs": True,
     "image_url_inputs": True,
     "image_tool_message": True,
+    "pdf_inputs": False,
+    "audio_inputs": False,
+    "video_inputs": False,
     "text_outputs": True,
+    "image_outputs": False,
+    "audio_outputs": False,
+    "video_outputs": False,
+    "reasoning_output": False,
     "temperature": True,
     "structured_output": True,
     "tool_calling": False,
+    "tool_choice": False,
 }
 """What every SmolVLM can do, in the words of LangChain's `ModelProfile`."""
 
@@ -72,19 +87,28 @@ class Configured(BaseChatModel):
     stop: list[str] | str | None = None
     repetition_guard: bool | None = None
     logprobs: bool | None = None
+    min_confidence: float | None = None
+    min_field_confidence: float | None = None
+    on_incomplete: OnIncomplete | None = None
     streaming: bool = False
     engine: SmolVLM | None = Field(default=None, exclude=True, repr=False)
     _claims: dict[str, SharedEngine] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
-    def _tell_unknown(cls, values: Any) -> Any:
-        """LangChain ignores what a model does not know; a typo is worth a warning."""
+    def _check_fields(cls, values: Any) -> Any:
+        """LangChain ignores what a model does not know; a typo is worth a warning.
+
+        Raises:
+            BadOptions: an impossible value of an option of requests.
+        """
         if isinstance(values, Mapping):
+            given = cast("Mapping[str, Any]", values)
             aliases = {field.alias for field in cls.model_fields.values()}
             known = {*cls.model_fields, *aliases, *_FOR_SERVERS}
-            for name in sorted(set(cast("Mapping[str, Any]", values)) - known):
+            for name in sorted(set(given) - known):
                 warnings.warn(f"ChatSmolVLM has no option {name!r}: ignored", stacklevel=4)
+            check_options(_of_requests(given))
         return values
 
     @model_validator(mode="after")
@@ -101,7 +125,8 @@ class Configured(BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         """Everything a reply depends on: it becomes part of the keys of LangChain's caches."""
         return {
-            **{n: getattr(self, n) for n in ("model", *_LOADING, "load_options", *_GENERATION)},
+            **{name: getattr(self, name) for name in ("model", *_LOADING, "load_options")},
+            **{name: getattr(self, name) for name in (*_GENERATION, *_POLICY)},
             "max_new_tokens": _longest_reply(vars(self)),
             "policy": self.policy.model_dump(mode="json") if self.policy else None,
             "engine": repr(self.engine) if self.engine is not None else None,
@@ -122,7 +147,14 @@ class Configured(BaseChatModel):
         return params
 
     def _resolve_model_profile(self) -> Any:
-        return {**_PROFILE, "name": f"SmolVLM {self.model}"}
+        profile = {**_PROFILE, "name": f"SmolVLM {self.model}"}
+        if self.engine is None:
+            with suppress(SmolVLMError):  # not on this machine yet, and not worth a download
+                checkpoint = open_checkpoint(
+                    self.model, revision=self.revision, local_files_only=True
+                )
+                profile["max_input_tokens"] = checkpoint.config.text.context_length
+        return profile
 
     def close(self) -> None:
         """Give the shared engine up; the last model that uses it frees the weights."""
@@ -138,11 +170,18 @@ class Configured(BaseChatModel):
         return super().__getstate__()
 
     def _options(self, call: Mapping[str, Any], stop: list[str] | None) -> RequestOptions:
-        """The model's own options and, over them, the call's, which the engine checks."""
-        options = {name: getattr(self, name) for name in _GENERATION}
+        """The model's own options and, over them, the call's, which the engine checks.
+
+        Raises:
+            ToolsNotSupported: the call is one of an agent.
+        """
+        if any(call.get(name) is not None for name in FOR_PLANNERS):
+            raise tools_not_supported(call)
+        options = _of_requests(vars(self))
+        own = options.get("max_new_tokens")
         options.update((name, value) for name, value in call.items() if name not in _FOR_LANGCHAIN)
         longest = _longest_reply(call)
-        options["max_new_tokens"] = _longest_reply(vars(self)) if longest is None else longest
+        options["max_new_tokens"] = own if longest is None else longest
         if stop is not None:
             options["stop"] = stop
         given = {name: value for name, value in options.items() if value is not None}
@@ -167,6 +206,13 @@ class Configured(BaseChatModel):
             claim = SharedEngine(model, **loading, policy=self.policy, **self.load_options)
             self._claims.setdefault(model, claim)
         return self._claims[model]
+
+
+def _of_requests(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those fields that are options of requests, if they are set, under the engine's names."""
+    options = {name: fields.get(name) for name in (*_GENERATION, *_POLICY)}
+    options["max_new_tokens"] = _longest_reply(fields)
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _longest_reply(given: Mapping[str, Any]) -> int | None:

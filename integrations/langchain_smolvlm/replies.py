@@ -37,6 +37,13 @@ def to_chunks(chunk: StreamChunk) -> list[ChatGenerationChunk]:
     return chunks
 
 
+def to_result(message: AIMessage) -> VisionResult:
+    """The result that a whole message was made of, but for its tokens."""
+    told = message.response_metadata
+    fields = {name: told[name] for name in VisionResult.model_fields if name in told}
+    return VisionResult(text=str(message.content), model=told["model_name"], **fields)
+
+
 def _usage(result: VisionResult) -> UsageMetadata:
     usage = result.usage
     details: dict[str, int] = {"image": usage.image_tokens, "cache_read": usage.cached_tokens}

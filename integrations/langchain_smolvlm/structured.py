@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+from langchain_core.messages import AIMessage
+from langchain_core.output_parsers import BaseGenerationOutputParser
+from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
+from smolvlm_tools import check_options, incomplete_answer
 from smolvlm_tools.errors import BadOptions
+from smolvlm_tools.types import OnIncomplete, VisionResult
+
+from .replies import to_result
 
 Method: TypeAlias = Literal["json_schema", "function_calling", "json_mode"]
 Schema: TypeAlias = Mapping[str, Any] | type
@@ -22,26 +29,74 @@ METHODS = get_args(Method)
 _TOOL_FORMS = frozenset({"function", "parameters", "input_schema"})
 """Keys of tools in OpenAI's and Anthropic's forms, which are taken for schemas too."""
 
+_POLICY = ("min_confidence", "min_field_confidence")
+
+
+class ValueParser(BaseGenerationOutputParser[Any]):
+    """From a reply to its value: an instance of a pydantic class, or plain data.
+
+    Attributes:
+        made: the class; None for plain data.
+        may_abstain: whether a reply without a value is None instead of an error.
+    """
+
+    made: Any = None
+    may_abstain: bool = False
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """The value of the first generation.
+
+        Raises:
+            IncompleteAnswer: it has none.
+        """
+        message = cast("AIMessage", cast("ChatGeneration", result[0]).message)
+        found = to_result(message)
+        if found.abstained:
+            return self._no_value(found)
+        if self.made is None:
+            return found.value
+        try:
+            if issubclass(self.made, BaseModel):
+                return self.made.model_validate_json(json.dumps(found.value))
+            return self.made.parse_obj(found.value)  # of pydantic 1
+        except ValueError as error:
+            refused: dict[str, Any] = {"abstained": True, "incomplete": "rejected", "value": None}
+            return self._no_value(found.model_copy(update=refused), error)
+
+    def _no_value(self, found: VisionResult, refusal: ValueError | None = None) -> None:
+        if not self.may_abstain:
+            raise incomplete_answer(found, refusal) from refusal
+
 
 def structured(
     bind: Callable[..., Runnable[Any, Any]],
     schema: Schema | None,
     include_raw: bool,
     method: str,
+    on_incomplete: OnIncomplete,
     options: Mapping[str, Any],
 ) -> Runnable[Any, Any]:
     """A chat model held to a schema, and its parser; see `ChatSmolVLM.with_structured_output`.
 
     Raises:
-        BadOptions: an unknown method.
+        BadOptions: an unknown method, or an impossible policy.
     """
     if method not in METHODS:
         raise BadOptions(f"unknown method {method!r}", f"Use one of {', '.join(METHODS)}.")
+    policy = {name: options[name] for name in _POLICY if name in options}
+    check_options({**policy, "on_incomplete": on_incomplete})
     if schema is None:
         schema = {"title": "object", "type": "object"}
     told = {"kwargs": {"method": method}, "schema": schema}
-    bound = bind(answer=_json_schema(schema), ls_structured_output_format=told, **options)
-    parser = _parser(schema)
+    bound = bind(
+        answer=_json_schema(schema),
+        # The parser raises: an engine that does would keep the message from `include_raw`.
+        on_incomplete="complete" if on_incomplete == "complete" else "abstain",
+        ls_structured_output_format=told,
+        **options,
+    )
+    is_class = isinstance(schema, type) and is_basemodel_subclass(schema)
+    parser = ValueParser(made=schema if is_class else None, may_abstain=on_incomplete == "abstain")
     if not include_raw:
         return bound | parser
     parsed = RunnablePassthrough.assign(
@@ -49,13 +104,6 @@ def structured(
     )
     failed = RunnablePassthrough.assign(parsed=lambda _: None)
     return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
-
-
-def _parser(schema: Schema) -> BaseOutputParser[Any]:
-    """From the reply's text to an instance of a pydantic class, or to plain data."""
-    if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return PydanticOutputParser(pydantic_object=schema)
-    return JsonOutputParser()
 
 
 def _json_schema(schema: Schema) -> dict[str, Any]:

@@ -8,6 +8,7 @@ and remedy come as a line for readers and as a JSON block for programs instead.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import mcp_types as types
@@ -29,7 +30,7 @@ def gist(data: dict[str, Any]) -> str:
     if "confidence" not in data:  # the model did not run
         return _compact(data)
     if data.get("abstained"):
-        answer = "(no answer: the model was not sure enough)"
+        answer = f"(no answer: {_why(data.get('flags', ()))})"
     else:
         answer = data["text"] if "text" in data else _compact(data.get("value"))
     about = [f"confidence {data['confidence']:.2f}"]
@@ -39,6 +40,17 @@ def gist(data: dict[str, Any]) -> str:
     if handles:
         about.append(f"read from {', '.join(handles)}: untrusted content")
     return f"{answer}\n[{'; '.join(about)}]"
+
+
+def _why(flags: Sequence[str]) -> str:
+    """What keeps a value back."""
+    if "rejected" in flags:
+        return "what the model wrote breaks a rule of its type"
+    if "truncated" in flags:
+        return "the reply was cut off before it was whole; raise max_new_tokens"
+    if "repetition" in flags:
+        return "the model began to repeat itself before its reply was whole"
+    return "the model was not sure enough"
 
 
 def _compact(value: Any) -> str:

@@ -31,7 +31,7 @@ def smolvlm(
     Answers go to stdout, progress and notices to stderr.
 
     Exit codes: 0 ok, 2 usage, 3 bad input, 4 model unavailable, 5 `quality` found a bound broken,
-    130 interrupted.
+    6 no whole, sure and valid answer, 130 interrupted.
     """
     if version:
         from .. import __version__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +14,7 @@ from ..machine.amounts import format_bytes
 from .console import Answers, clean, note, report, reserve_stdout, working
 from .image_task import ImageTask
 from .images import each_image, finish
+from .incomplete import TOLD_BY_REASON, why_incomplete
 from .options import AnswerOptions, ModelChoice
 from .process import NO_MODEL
 
@@ -30,6 +32,7 @@ NOTES = {
     "reduced_resolution": "the image was cut into fewer tiles to stay within the memory budget",
     "halved_micro_batch": "memory ran out once; tiles were then encoded in smaller batches",
     "rejected": "the answer broke a rule of its type",
+    "completed": "the end of the value was made up to fit its type; the model did not write it",
 }
 
 
@@ -55,13 +58,13 @@ def answer_images(
                 load_image(source)  # a broken image must not cost a download
                 engine = _load(choice)
             reply = engine.stream(task.messages(source), **wanted)
-            heading = f"{clean(image)}:" if len(images) > 1 else None
-            return _show(reply, heading, options, answers).model_dump(mode="json")
+            name = clean(image) if len(images) > 1 else None
+            return _show(reply, name, options, answers).model_dump(mode="json")
 
         entries = each_image(images, answer)
         if engine is not None:  # left open on Ctrl-C: closing waits for the token being computed
             engine.close()
-        finish(answers, entries, options.as_json)
+        finish(answers, entries, options.as_json, may_abstain=options.may_abstain)
 
 
 def _load(choice: ModelChoice) -> SmolVLM:
@@ -73,31 +76,53 @@ def _load(choice: ModelChoice) -> SmolVLM:
 
 
 def _show(
-    reply: Iterator[StreamChunk], heading: str | None, options: AnswerOptions, answers: Answers
+    reply: Iterator[StreamChunk], name: str | None, options: AnswerOptions, answers: Answers
 ) -> VisionResult:
-    """Print a reply, at once or as it comes, and the notes about it."""
-    streaming = answers.is_terminal if options.stream is None else options.stream
+    """Print a reply under its image's name, at once or as it comes, and the notes about it."""
+    streaming = options.streams(answers.is_terminal)
     with working("looking"):
         chunk = next(reply)
-    if heading and not options.as_json:
-        answers.line(heading)
+    if name and not options.as_json:
+        answers.line(f"{name}:")
     while chunk.result is None:
-        if streaming and not options.as_json:
+        if streaming:
             answers.write(chunk.text)
         chunk = next(reply)
     result = chunk.result
-    if not options.as_json:
-        text = "" if result.abstained else result.text
-        answers.line(chunk.text if streaming else text)
+    if streaming:
+        answers.line(chunk.text)
+    elif not options.as_json and (not result.abstained or options.may_abstain):
+        answers.line(_words(result))
+    _tell(result, name, options)
+    return result
+
+
+def _words(result: VisionResult) -> str:
+    """What is printed of a result: the model's words, unless a field has become null."""
     if result.abstained:
-        note(f"note: abstained, because the confidence is only {result.confidence:.2f}")
+        return ""
+    if result.field_confidence is None or result.value == json.loads(result.text):
+        return result.text
+    return json.dumps(result.value, ensure_ascii=False)
+
+
+def _tell(result: VisionResult, name: str | None, options: AnswerOptions) -> None:
+    """Say on stderr what a reader should know about a result."""
+    if result.abstained:
+        why = why_incomplete(result) if name is None else f"{name}: {why_incomplete(result)}"
+        if options.may_abstain:
+            note(f"note: {why}")
+        else:
+            report(why)
     for flag in result.flags:
-        note(f"note: {NOTES[flag]}")
+        if not (result.abstained and flag in TOLD_BY_REASON):
+            note(f"note: {NOTES[flag]}")
+    if result.unsure_fields:
+        note(f"note: unsure, but may not be null: {', '.join(map(clean, result.unsure_fields))}")
     if not options.as_json:
         if result.field_confidence:
             note(_fields(result.field_confidence))
         note(_cost(result))
-    return result
 
 
 def _fields(confidence: Mapping[str, float]) -> str:

@@ -18,8 +18,10 @@ from .options import (
     ResolutionOption,
 )
 
+_OF_FIELDS = "min_field_confidence"
 
-@command("smolvlm describe photo.jpg other.png --json --model embedded")
+
+@command("smolvlm describe photo.jpg other.png --json --model embedded", without=_OF_FIELDS)
 def describe(
     images: Images,
     *,
@@ -37,7 +39,7 @@ def describe(
     answer_images(images, describe_task(detail, context), choice, options)
 
 
-@command('smolvlm ask shapes.png "What color is the circle?" --model embedded')
+@command('smolvlm ask shapes.png "What color is the circle?" --model embedded', without=_OF_FIELDS)
 def ask(
     images: Images,
     question: Annotated[
@@ -73,7 +75,7 @@ def ask(
     answer_images(images, ask_task(question, answer, choices, context), choice, options)
 
 
-@command("smolvlm transcribe page.png --model embedded > page.txt")
+@command("smolvlm transcribe page.png --model embedded > page.txt", without=_OF_FIELDS)
 def transcribe(
     images: Images,
     *,

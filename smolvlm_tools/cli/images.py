@@ -11,7 +11,7 @@ import typer
 from ..errors import BadOptions, InputError, OutOfMemoryBudget
 from ..images import ImagePolicy
 from .console import Answers, report
-from .process import BAD_INPUT
+from .process import BAD_INPUT, INCOMPLETE
 
 
 def each_image(
@@ -48,9 +48,17 @@ def each_image(
     return entries
 
 
-def finish(answers: Answers, entries: list[dict[str, Any]], as_json: bool) -> None:
-    """Print the entries if JSON was asked for: one as an object, several as a list."""
+def finish(
+    answers: Answers, entries: list[dict[str, Any]], as_json: bool, *, may_abstain: bool = False
+) -> None:
+    """Print the entries if JSON was asked for: one as an object, several as a list.
+
+    Raises:
+        typer.Exit: an image could not be used, or an answer has no value and may not be without.
+    """
     if as_json:
         answers.json(entries[0] if len(entries) == 1 else entries)
     if any("error" in entry for entry in entries):
         raise typer.Exit(BAD_INPUT)
+    if not may_abstain and any(entry.get("abstained") for entry in entries):
+        raise typer.Exit(INCOMPLETE)

@@ -152,31 +152,71 @@ class AnswerOptions:
         float | None,
         typer.Option(metavar="P", help="Withhold answers whose confidence is below P (0–1)."),
     ] = None
+    min_field_confidence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Make fields null whose confidence is below P (0–1); those that the schema does "
+            "not allow to be null are named on stderr.",
+        ),
+    ] = None
+    on_incomplete: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="What to do where a typed answer is cut or not valid, or any is unsure: raise "
+            "(exit code 6), abstain (print nothing, exit code 0), or complete (end a cut answer in "
+            "the shortest valid way; otherwise as raise).",
+        ),
+    ] = "raise"
     as_json: Json = False
     stream: Annotated[
         bool | None,
         typer.Option(
             "--stream/--no-stream",
-            help=r"Print words as they come.  \[default: when stdout is a terminal]",
+            help="Print words as they come.  "
+            r"\[default: when stdout is a terminal and no confidence is asked for]",
         ),
     ] = None
+
+    @property
+    def withholds(self) -> bool:
+        """Whether words may turn out to be unsure, which is known once they are all there."""
+        return self.min_confidence is not None or self.min_field_confidence is not None
+
+    @property
+    def may_abstain(self) -> bool:
+        """Whether an answer without a value counts as a success."""
+        return self.on_incomplete == "abstain"
+
+    def streams(self, is_terminal: bool) -> bool:
+        """Whether words are printed as they come."""
+        if self.stream is not None:
+            return self.stream
+        return is_terminal and not self.as_json and not self.withholds
 
     def for_engine(self) -> dict[str, Any]:
         """The engine's options, checked as far as possible without a model.
 
         Raises:
-            BadOptions: an impossible value, or --json with --stream.
+            BadOptions: an impossible value, or --stream where it cannot be.
         """
-        from ..prompt.request import parse_min_confidence, parse_options
+        from ..prompt.request import check_options
 
         if self.as_json and self.stream:
             raise BadOptions("--json and --stream exclude each other", "Leave one of them out.")
-        options: dict[str, Any] = {}
-        if self.max_new_tokens is not None:
-            options["max_new_tokens"] = self.max_new_tokens
-        parse_options(options)
-        if self.min_confidence is not None:
-            options["min_confidence"] = parse_min_confidence(self.min_confidence)
+        if self.withholds and self.stream:
+            raise BadOptions("--stream would show words that are withheld later", "Leave it out.")
+        options: dict[str, Any] = {
+            "max_new_tokens": self.max_new_tokens,
+            "min_confidence": self.min_confidence,
+            "min_field_confidence": self.min_field_confidence,
+            "on_incomplete": self.on_incomplete,
+        }
+        options = {name: value for name, value in options.items() if value is not None}
+        check_options(options)
+        if self.on_incomplete == "raise":  # the command does: an engine would keep the result
+            del options["on_incomplete"]
         return {"resolution": parse_resolution(self.resolution), **options}
 
 

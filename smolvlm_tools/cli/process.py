@@ -11,6 +11,8 @@ from types import FrameType
 from typing import NoReturn
 
 OK, FAILED, BAD_USAGE, BAD_INPUT, NO_MODEL, INTERRUPTED = 0, 1, 2, 3, 4, 130
+INCOMPLETE = 6
+"""There is no whole, sure and valid answer. (5 is `quality`'s.)"""
 
 _SHOW_CURSOR = "\x1b[?25h"
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from typer import Typer, TyperException
 
-from ..errors import BadOptions, InputError, ModelError, SmolVLMError
+from ..errors import BadOptions, IncompleteAnswer, InputError, ModelError, SmolVLMError
 from .app import app
 from .console import report
-from .process import BAD_INPUT, BAD_USAGE, FAILED, NO_MODEL, OK
+from .process import BAD_INPUT, BAD_USAGE, FAILED, INCOMPLETE, NO_MODEL, OK
 
 
 def run(
@@ -26,6 +26,8 @@ def run(
             return BAD_USAGE
         if isinstance(error, InputError):
             return BAD_INPUT
+        if isinstance(error, IncompleteAnswer):  # of a plugin: our own commands go on after it
+            return INCOMPLETE
         return NO_MODEL if isinstance(error, ModelError) else FAILED
     except TyperException as error:
         report(_usage(error))

@@ -79,7 +79,8 @@ class DecodeLoop:
                     reason = "repetition"
                 elif position == most:
                     reason = "length"
-                if matcher and reason in ("length", "repetition"):
+                is_cut = reason in ("length", "repetition")
+                if matcher and is_cut and reply.request.policy.completes:
                     piece += "".join(map(text.push, matcher.complete()))
                 if reason:
                     piece += text.finish()

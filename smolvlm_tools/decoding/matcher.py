@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..arrays import Logits
 from ..constraints.compiler import CompiledGrammar
 from ..constraints.completion import shortest_completion
+from ..constraints.kinds import LINES
 from ..errors import SchemaNotSupported
 from .sampling import Sampler
 
@@ -22,12 +23,12 @@ class Matcher:
     """One answer in the making.
 
     Attributes:
-        completion: what was appended because the answer had to end early; empty otherwise.
+        completion: what was appended to a cut answer; None where none was asked for.
     """
 
     def __init__(self, answer: CompiledGrammar) -> None:
         self.grammar = answer.grammar
-        self.completion = b""
+        self.completion: bytes | None = None
         self._state, self._tokens = answer.start.deep_copy(), answer.tokens
         self._mask = np.zeros(-(-self._tokens.vocab_size // 32), np.uint32)
         self._written = bytearray()
@@ -38,9 +39,14 @@ class Matcher:
         return self._state.is_stopped()
 
     @property
+    def may_end_anywhere(self) -> bool:
+        """Whether a cut answer is worth what was written of it, as a list of lines is."""
+        return self.grammar.name == LINES
+
+    @property
     def text(self) -> str:
         """The answer without its leading space."""
-        return (bytes(self._written) + self.completion).decode().removeprefix(" ")
+        return (bytes(self._written) + (self.completion or b"")).decode().removeprefix(" ")
 
     def pick(self, logits: Logits, sampler: Sampler) -> tuple[int, float, bool]:
         """Choose the next token among those the grammar allows, and take it.
@@ -68,9 +74,24 @@ class Matcher:
 
     def complete(self) -> Sequence[int]:
         """End the answer with the fewest bytes that the grammar allows; their tokens."""
-        if not self._state.is_accepting():
-            self.completion = shortest_completion(self.grammar.lark, bytes(self._written))
+        if self.may_end_anywhere:
+            return ()
+        self.completion = self._ending()
         return self._tokens.tokenize_bytes(self.completion)
+
+    def completed_text(self) -> str:
+        """`text` with the end that `complete` gives it."""
+        return (bytes(self._written) + self._ending()).decode().removeprefix(" ")
+
+    @property
+    def ends_in_digit(self) -> bool:
+        """Whether the last byte is a digit: the number it belongs to may have had more."""
+        return self._written[-1:].isdigit()
+
+    def _ending(self) -> bytes:
+        if self._state.is_accepting():
+            return b""
+        return shortest_completion(self.grammar.lark, bytes(self._written))
 
     def written(self, token: int) -> bytes:
         """What a token writes; nothing for one that ends the reply."""

@@ -6,9 +6,10 @@ import numpy as np
 
 from ..backends.base import AnyBackend
 from ..constraints.compiler import CompiledGrammar
+from ..decoding.incomplete import incomplete_answer
 from ..decoding.protocol import Step
 from ..decoding.running import RunningReply
-from ..decoding.spoken import judge
+from ..decoding.verdict import Verdict, judge
 from ..prompt.chat import Prompt
 from ..prompt.layout import RequestLayouter
 from ..types import StreamChunk, Token, Usage, VisionResult
@@ -21,10 +22,13 @@ class Results:
         self._layouter, self._backend = layouter, backend
 
     def last_chunk(self, reply: RunningReply) -> StreamChunk:
-        """The chunk that ends a reply."""
+        """The chunk that ends a reply.
+
+        Raises:
+            IncompleteAnswer: there is no value, and the caller asked for an error then.
+        """
         last = reply.spoken.steps[-1]
-        result = self._result(reply, reply.usage())
-        return StreamChunk(token_id=last.token_id, text=last.text, result=result)
+        return self._end(reply, reply.usage(), StreamChunk(token_id=last.token_id, text=last.text))
 
     def nothing_to_read(self, reply: RunningReply) -> StreamChunk:
         """The transcription of images that are blank by their pixels: the model is not asked."""
@@ -37,20 +41,30 @@ class Results:
         reply.spoken.steps.append(Step(end, 0.0, "", "stop", forced=True))
         reply.prompt, reply.tiles = Prompt(np.empty(0, np.int64), 0), 0
         usage = reply.usage().model_copy(update={"completion_tokens": 0})
-        return StreamChunk(token_id=end, text="", result=self._result(reply, usage))
+        return self._end(reply, usage, StreamChunk(token_id=end, text=""))
 
-    def _result(self, reply: RunningReply, usage: Usage) -> VisionResult:
-        spoken, verdict = reply.spoken, judge(reply.request, reply.spoken)
+    def _end(self, reply: RunningReply, usage: Usage, last: StreamChunk) -> StreamChunk:
+        verdict = judge(reply.request, reply.spoken)
+        result = self._result(reply, verdict, usage)
+        if result.abstained and reply.request.policy.on_incomplete == "raise":
+            reply.deliver(last)  # the words belong to the stream, whatever comes of them
+            raise incomplete_answer(result, verdict.refusal) from verdict.refusal
+        return last.model_copy(update={"result": result})
+
+    def _result(self, reply: RunningReply, verdict: Verdict, usage: Usage) -> VisionResult:
+        spoken = reply.spoken
         checkpoint, backend = self._layouter.checkpoint, self._backend
         return VisionResult(
             text=spoken.text,
             value=verdict.value,
-            abstained=verdict.abstained,
-            finish_reason=spoken.steps[-1].finish_reason or "stop",
+            abstained=verdict.incomplete is not None,
+            incomplete=verdict.incomplete,
+            finish_reason=spoken.finish_reason,
             usage=usage,
             confidence=spoken.confidence,
             probabilities=spoken.probabilities,
             field_confidence=spoken.field_confidence,
+            unsure_fields=verdict.unsure_fields,
             flags=(*spoken.flags, *reply.flags, *verdict.flags),
             image_sha256=reply.image_sha256,
             model=checkpoint.id,

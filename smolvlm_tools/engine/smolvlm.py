@@ -40,8 +40,9 @@ class SmolVLM(Conversations, Closing):
 
     Every asking method takes the keywords of `RequestOptions`: the fields of `GenerationOptions`
     (`max_new_tokens`, `temperature`, …), `resolution`, `task`, `cancel`, `on_progress`, and for
-    typed values `answer` and `min_confidence`. All of them raise `InputError`s for what they were
-    given, `Busy` when the queue is full, `Cancelled`, and `Closed` after `close`.
+    typed values `answer`, `on_incomplete`, `min_confidence` and `min_field_confidence`. All of them
+    raise `InputError`s for what they were given, `IncompleteAnswer` if asked to, `Busy` when the
+    queue is full, `Cancelled`, and `Closed` after `close`.
     """
 
     def __init__(

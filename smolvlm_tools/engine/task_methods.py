@@ -65,8 +65,8 @@ class TaskMethods(ABC):
         """Answer a question about an image.
 
         With `answer=bool`, `int`, `float`, `datetime.date`, `Literal[...]`, `list[str]` or a
-        pydantic model (see `RequestOptions`) the reply is of that type, always, and is the
-        result's `value`.
+        pydantic model (see `RequestOptions`) the result's `value` is of that type, or None where
+        the reply was cut, unsure or not valid; `on_incomplete` makes an error of that.
         """
         return self._start(*_ask(image, question, context, options)).result()
 
@@ -113,6 +113,7 @@ class TaskMethods(ABC):
             `field_confidence` tells how sure the model was of each value.
 
         Raises:
+            IncompleteAnswer: with `on_incomplete="raise"`, where it would abstain.
             SchemaNotSupported: the schema cannot be enforced while decoding.
         """
         return self._start(*_extract(image, schema, context, options)).result()

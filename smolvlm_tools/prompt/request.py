@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypedDict, cast
 
 from pydantic import ValidationError
 
 from ..checkpoint.config import ImageConfig
 from ..errors import BadOptions, BadPrompt
-from ..types import GenerationOptions, Message, MessageLike, Progress, Resolution, Task
+from ..types import (
+    GenerationOptions,
+    Message,
+    MessageLike,
+    OnIncomplete,
+    Progress,
+    Resolution,
+    Task,
+)
+from .policy import AnswerPolicy
 from .resolution import check_resolution
 from .tasks import parse_task
 
@@ -32,7 +41,7 @@ class Request:
     Attributes:
         answer: what the reply is constrained to; None for free text.
         text_value: whether the free text is the value that was asked for.
-        min_confidence: below it the value is held back.
+        policy: when its value is handed out.
         report: told how far the request has come.
     """
 
@@ -43,7 +52,7 @@ class Request:
     cancel: threading.Event | None = None
     answer: Answer | None = None
     text_value: bool = False
-    min_confidence: float | None = None
+    policy: AnswerPolicy = field(default_factory=AnswerPolicy)
     report: Callable[[Progress], None] | None = None
 
     @property
@@ -67,7 +76,12 @@ class RequestOptions(TypedDict, total=False):
         answer: what the reply has to be: bool, int, float, str, datetime.date, Literal[...], an
             Enum, list[str], a pydantic model or another type that pydantic knows, a JSON schema, or
             a constraint of `smolvlm_tools.constraints`.
-        min_confidence: hold the value back (`abstained`) where the confidence is below, 0 to 1.
+        on_incomplete: what to do where there is no whole, sure and valid value: "abstain" (the
+            default: `value` is None), "raise" (`IncompleteAnswer`), or "complete" (a cut answer
+            gets its shortest valid end, flag "completed"; the rest as with "abstain").
+        min_confidence: hold the value back where the confidence is below, 0 to 1.
+        min_field_confidence: of a JSON answer, make every scalar null whose own confidence is
+            below, 0 to 1; where null is not allowed, name it in `unsure_fields`.
         on_progress: called with a `Progress` after every unit of work, on the engine's thread: be
             quick. What it raises ends the request.
 
@@ -87,7 +101,9 @@ class RequestOptions(TypedDict, total=False):
     task: Task | None
     cancel: threading.Event | None
     answer: Any
+    on_incomplete: OnIncomplete | None
     min_confidence: float | None
+    min_field_confidence: float | None
     on_progress: Callable[[Progress], None] | None
 
 
@@ -96,15 +112,6 @@ def parse_cancel(cancel: object) -> threading.Event | None:
     if cancel is None or callable(getattr(cancel, "is_set", None)):
         return cast("threading.Event | None", cancel)
     raise BadOptions(f"cancel={cancel!r} is not an event", "Pass a threading.Event.")
-
-
-def parse_min_confidence(share: object) -> float | None:
-    """Return `share` if it is a probability, or None."""
-    if share is None:
-        return None
-    if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
-        return float(share)
-    raise BadOptions(f"min_confidence={share!r} is not a probability", "Use a number from 0 to 1.")
 
 
 def parse_on_progress(report: object) -> Callable[[Progress], None] | None:
@@ -144,6 +151,17 @@ def parse_options(options: Mapping[str, Any]) -> GenerationOptions:
         ) from None
 
 
+def check_options(options: Mapping[str, Any]) -> None:
+    """Check fields of `GenerationOptions` and of a policy, as they stand in `RequestOptions`.
+
+    Raises:
+        BadOptions: an unknown name or an impossible value.
+    """
+    rest = dict(options)
+    AnswerPolicy.taken_from(rest)
+    parse_options(rest)
+
+
 def make_request(
     messages: Sequence[MessageLike],
     options: RequestOptions,
@@ -168,7 +186,7 @@ def make_request(
     task = parse_task(rest.pop("task", None)) or task
     wanted = rest.pop("resolution", None)
     wished = rest.pop("answer", None)
-    min_confidence = parse_min_confidence(rest.pop("min_confidence", None))
+    policy = AnswerPolicy.taken_from(rest)
     report = parse_on_progress(rest.pop("on_progress", None))
     parsed = parse_options(rest)
     answer = compile_answer(wished)
@@ -182,7 +200,7 @@ def make_request(
         cancel=cancel,
         answer=answer,
         text_value=wished is str,
-        min_confidence=min_confidence,
+        policy=policy,
         report=report,
     )
 

@@ -51,6 +51,15 @@ MinConfidence: TypeAlias = Annotated[
         description="Hold the answer back (abstained: true) if the model's confidence is lower.",
     ),
 ]
+MinFieldConfidence: TypeAlias = Annotated[
+    float | None,
+    Field(
+        ge=0.0,
+        le=1.0,
+        description="Make a field null if the model's confidence in it is lower; where the schema "
+        "does not allow null, name it in unsure_fields.",
+    ),
+]
 
 
 class ImagesInput(ToolInput):

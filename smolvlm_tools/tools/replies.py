@@ -72,18 +72,20 @@ class Reply(ToolOutput):
         description="How sure the model was of its own words, 0 to 1; not whether they are true.",
     )
     abstained: bool = Field(
-        description="true: the confidence was below min_confidence and the value is held back."
+        description="true: the value is held back. The reply was cut (flag truncated or "
+        "repetition), broke a rule of its type (rejected), or the confidence was below "
+        "min_confidence."
     )
     finish_reason: FinishReason = Field(
         description="stop: complete; length: cut off at max_new_tokens; repetition: the model had "
         "begun to loop and was stopped."
     )
     flags: list[Flag] = Field(
-        description="What to be careful about. truncated: cut off, a typed value was completed to "
-        "the shortest valid one; repetition: it looped; blank_image: an image shows nothing, so "
-        "text about it is invented; reduced_resolution: seen coarser than it is, to save memory; "
-        "halved_micro_batch: memory was short, slower; rejected: the value broke a rule of its "
-        "type."
+        description="What to be careful about. truncated: cut off at max_new_tokens; repetition: "
+        "it looped; completed: the end of the value is not the model's; rejected: the value broke "
+        "a rule of its type; blank_image: an image shows nothing, so text about it is invented; "
+        "reduced_resolution: seen coarser than it is, to save memory; halved_micro_batch: memory "
+        "was short, slower."
     )
     images: list[ImageRef] = Field(description="The images in order, with handles.")
     usage: Cost = Field(description="What the call took.")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
-_COMMON_OPTIONS = ("context", "min_confidence", "max_new_tokens")
+_COMMON_OPTIONS = ("context", "min_confidence", "min_field_confidence", "max_new_tokens")
 
 
 @dataclass(frozen=True, slots=True)

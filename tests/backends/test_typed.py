@@ -36,7 +36,8 @@ def random_engine(request, tiny_a, tmp_path_factory):
 @pytest.mark.parametrize("limit", [1, 5, 40])
 def test_random_weights_give_valid_answers_on_every_backend(random_engine, answer, limit):
     image = Image.fromarray(np.random.default_rng(3).integers(0, 255, (40, 50, 3), np.uint8))
-    result = random_engine.ask(image, "Say it", answer=answer, max_new_tokens=limit)
+    asked = {"answer": answer, "max_new_tokens": limit, "on_incomplete": "complete"}
+    result = random_engine.ask(image, "Say it", **asked)
     kinds = {bool: bool, int: int, float: float, datetime.date: datetime.date, Scene: Scene}
     assert isinstance(result.value, kinds.get(answer, (str, list)))
     assert result.text and 0 <= result.confidence <= 1

@@ -147,15 +147,16 @@ def test_a_blank_page_is_not_invented(vlm):
     assert vlm.transcribe([page, SHAPES], max_new_tokens=4).usage.completion_tokens > 0
 
 
-def test_a_cut_answer_is_completed_and_says_so(vlm):
+def test_a_cut_answer_is_completed_on_request_and_says_so(vlm):
+    complete = {"on_incomplete": "complete"}
     for limit in range(1, 12):
-        result = vlm.extract(SHAPES, Scene, max_new_tokens=limit)
-        assert isinstance(result.value, Scene)
-        assert result.finish_reason == "length" and "truncated" in result.flags
+        result = vlm.extract(SHAPES, Scene, max_new_tokens=limit, **complete)
+        assert isinstance(result.value, Scene) and not result.abstained
+        assert result.finish_reason == "length" and result.flags == ("truncated", "completed")
         assert result.usage.completion_tokens == limit
         assert 0.0 in result.field_confidence.values(), "a value nobody said has no confidence"
         assert result.confidence == 0.0
-    day = vlm.ask(SHAPES, "When?", answer=datetime.date, max_new_tokens=3)
+    day = vlm.ask(SHAPES, "When?", answer=datetime.date, max_new_tokens=3, **complete)
     assert isinstance(day.value, datetime.date) and day.confidence == 0.0
     long = choices(["a very long option that takes many tokens", "another of that kind"])
     chosen = vlm.ask(SHAPES, "Which?", answer=long, max_new_tokens=2)

@@ -81,6 +81,7 @@ def _extract_and_check(vlm: SmolVLM, count: int) -> None:
                 schema,
                 temperature=source.choice([0.0, 1.0]),
                 seed=index,
+                on_incomplete="complete",
                 **options,
             )
         except SchemaNotSupported as error:

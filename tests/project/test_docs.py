@@ -62,6 +62,13 @@ def test_the_guides_typed_answers_are_of_their_types(embedded):
     run(example)
 
 
+def test_what_the_documents_say_of_an_answer_without_a_value_holds(embedded):
+    (example,) = [
+        code for code in blocks("docs/confidence.md", "python") if "IncompleteAnswer" in code
+    ]
+    run(example)
+
+
 def test_the_guides_testing_example_runs(embedded):
     run(blocks("docs/guide.md", "python")[-1])
 

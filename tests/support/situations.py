@@ -211,6 +211,11 @@ def a_tool_without_its_argument(here):
     Toolbox(lambda: engine(here)).call("answer_question", {"image": "x.png"})
 
 
+def an_answer_that_is_cut(here):
+    with engine(here) as vlm:
+        vlm.generate(HELLO, answer=int, max_new_tokens=1, on_incomplete="raise")
+
+
 def a_full_queue(here):
     gated = []
 
@@ -275,6 +280,7 @@ SITUATIONS = [
     (errors.BackendUnavailable, torch_that_is_not_installed),
     (errors.BackendUnavailable, onnxruntime_that_is_not_installed),
     (errors.OutOfMemoryBudget, a_budget_of_a_megabyte),
+    (errors.IncompleteAnswer, an_answer_that_is_cut),
     (errors.Busy, a_full_queue),
     (errors.Cancelled, a_request_taken_back),
     (errors.Closed, a_closed_engine),

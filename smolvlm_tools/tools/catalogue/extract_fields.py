@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from ...types import VisionResult
-from ..inputs import Context, ImagesInput, MaxNewTokens, MinConfidence
+from ..inputs import Context, ImagesInput, MaxNewTokens, MinConfidence, MinFieldConfidence
 from ..replies import UNTRUSTED, Reply
 from ..schema import ToolOutput
 from ..tool import EngineCall, ModelTool
@@ -44,6 +44,7 @@ class ExtractFields(ImagesInput):
     )
     context: Context = None
     min_confidence: MinConfidence = None
+    min_field_confidence: MinFieldConfidence = None
     max_new_tokens: MaxNewTokens = None
 
 
@@ -57,6 +58,11 @@ class _Fields(ToolOutput):
         description="Probability of every value in it, by JSON pointer, such as /total. Check "
         "the low ones.",
     )
+    unsure_fields: list[str] | None = Field(
+        default=None,
+        description="JSON pointers of the values below min_field_confidence that could not be "
+        "null.",
+    )
 
 
 class ExtractReply(Reply, _Fields):
@@ -68,7 +74,11 @@ def _ask(arguments: ExtractFields) -> EngineCall:
 
 
 def _report(result: VisionResult) -> dict[str, Any]:
-    return {"value": result.value, "field_confidence": result.field_confidence}
+    return {
+        "value": result.value,
+        "field_confidence": result.field_confidence,
+        "unsure_fields": list(result.unsure_fields) or None,
+    }
 
 
 TOOL = ModelTool(

@@ -280,4 +280,7 @@ def test_the_model_tells_tracers_what_it_is(chat):
 def test_the_profile_tells_what_the_model_can_do(chat):
     assert chat.profile["image_inputs"] is True
     assert chat.profile["structured_output"] is True
-    assert chat.profile["tool_calling"] is False
+    assert chat.profile["tool_calling"] is chat.profile["tool_choice"] is False
+    assert chat.profile["max_input_tokens"] == 8192
+    unknown = ChatSmolVLM(model="no such model").profile
+    assert unknown["image_inputs"] is True and "max_input_tokens" not in unknown

@@ -66,7 +66,7 @@ class _Chat:
     """What both suites of the chat model are told."""
 
     chat_model_class = ChatSmolVLM
-    chat_model_params = {"model": "embedded", "max_new_tokens": 96}  # noqa: RUF012
+    chat_model_params = {"model": "embedded", "max_new_tokens": 256}  # noqa: RUF012
     supports_image_inputs = True
     supports_image_urls = True
     supports_json_mode = True
@@ -74,6 +74,7 @@ class _Chat:
     supports_model_override = True
     model_override_value = TWIN
     supported_usage_metadata_details = {"invoke": [], "stream": []}  # noqa: RUF012
+    has_tool_calling = False  # there is a `bind_tools`, which says why there is none
 
 
 class TestChatUnit(_Chat, ChatModelUnitTests):

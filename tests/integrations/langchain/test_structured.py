@@ -71,8 +71,6 @@ def test_what_cannot_be_enforced_is_said(chat):
         chat.with_structured_output(recursive).invoke(ask())
     with pytest.raises(BadOptions, match="unknown method"):
         chat.with_structured_output(Circle, method="guess")
-    with pytest.raises(NotImplementedError):
-        chat.bind_tools([Circle])
 
 
 def test_an_answer_of_a_type_may_be_asked_for_with_any_call(chat):

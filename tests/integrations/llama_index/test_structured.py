@@ -14,7 +14,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.llms.smolvlm import SmolVLMLLM
 from llama_index.llms.smolvlm.messages import asking_for_json
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field
 
 from smolvlm_tools import (
     BadOptions,
@@ -73,14 +73,3 @@ def test_structured_answers_come_to_loops_too(llm):
         return [found, through.raw, *[each async for each in stream]]
 
     assert asyncio.run(predict()) == [llm.structured_predict(Receipt, prompt)] * 3
-
-
-def test_what_a_class_refuses_is_an_error_and_no_instance(llm):
-    class NeverPaid(Receipt):
-        @field_validator("total")
-        @classmethod
-        def _refuse(cls, total):
-            raise ValueError("not that")
-
-    with pytest.raises(ValidationError, match="not that"):
-        llm.structured_predict(NeverPaid, ChatPromptTemplate(message_templates=about_receipt()))

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from typing import Any, cast
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -23,16 +23,16 @@ from llama_index.core.llms.llm import LLM
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.readers.smolvlm.engine import EngineSettings
 from PIL import Image
-from pydantic import BaseModel, PrivateAttr
+from pydantic import PrivateAttr, model_validator
 
-from smolvlm_tools import RequestOptions, open_checkpoint
-from smolvlm_tools.types import GenerationOptions
+from smolvlm_tools import RequestOptions, check_options, open_checkpoint
+from smolvlm_tools.types import GenerationOptions, OnIncomplete
 
 from .messages import asking_for_json, to_chat_response, to_completion, to_messages
+from .structured import Model, for_class, instance
 
-Model = TypeVar("Model", bound=BaseModel)
-
-_GENERATION = {*GenerationOptions.model_fields, "max_tokens"}
+_POLICY = {"min_confidence", "min_field_confidence", "on_incomplete"}
+_OF_REQUESTS = {*GenerationOptions.model_fields, "max_tokens", *_POLICY}
 
 
 class SmolVLMLLM(EngineSettings, LLM):
@@ -54,6 +54,8 @@ class SmolVLMLLM(EngineSettings, LLM):
     Attributes:
         max_new_tokens: this and the following are fields of `GenerationOptions`.
         max_tokens: other LLMs' name for `max_new_tokens`, which wins.
+        min_confidence: this and the following are the policy of `RequestOptions`; see
+            docs/confidence.md.
     """
 
     max_new_tokens: int | None = None
@@ -65,7 +67,19 @@ class SmolVLMLLM(EngineSettings, LLM):
     stop: list[str] | str | None = None
     repetition_guard: bool | None = None
     logprobs: bool | None = None
+    min_confidence: float | None = None
+    min_field_confidence: float | None = None
+    on_incomplete: OnIncomplete | None = None
     _context_window: int | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_options(cls, fields: Any) -> Any:
+        """Refuse impossible options of requests; raises BadOptions."""
+        if isinstance(fields, Mapping):
+            given = cast("Mapping[str, Any]", fields)
+            check_options(_by_our_names({k: v for k, v in given.items() if k in _OF_REQUESTS}))
+        return fields
 
     @classmethod
     def class_name(cls) -> str:
@@ -140,12 +154,14 @@ class SmolVLMLLM(EngineSettings, LLM):
         unless it speaks of JSON itself.
 
         Raises:
-            ValidationError: the class's own validators refuse what was read.
+            IncompleteAnswer: the reply is cut, unsure, or refused by the class's own validators.
+                With `on_incomplete="complete"`, of the LLM or in `llm_kwargs`, a cut one is ended
+                in the shortest valid way instead.
             SchemaNotSupported: its schema cannot be enforced.
         """
         messages = asking_for_json(self._get_messages(prompt, **prompt_args))
-        response = self.chat(messages, **_for_class(output_cls, llm_kwargs))
-        return output_cls.model_validate_json(response.message.content or "")
+        options = for_class(output_cls, self.on_incomplete, llm_kwargs)
+        return instance(output_cls, self.chat(messages, **options))
 
     async def astructured_predict(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -155,8 +171,8 @@ class SmolVLMLLM(EngineSettings, LLM):
         **prompt_args: Any,
     ) -> Model:
         messages = asking_for_json(self._get_messages(prompt, **prompt_args))
-        response = await self.achat(messages, **_for_class(output_cls, llm_kwargs))
-        return output_cls.model_validate_json(response.message.content or "")
+        options = for_class(output_cls, self.on_incomplete, llm_kwargs)
+        return instance(output_cls, await self.achat(messages, **options))
 
     def stream_structured_predict(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -216,7 +232,7 @@ class SmolVLMLLM(EngineSettings, LLM):
                     yield to_chat_response(text, chunk.result, chunk.text)
 
     def _options(self, given: dict[str, Any]) -> RequestOptions:
-        own = {name: value for name, value in self if name in _GENERATION}
+        own = {name: value for name, value in self if name in _OF_REQUESTS}
         return cast("RequestOptions", {**_by_our_names(own), **_by_our_names(given)})
 
     def _read_context_window(self) -> int:
@@ -238,11 +254,6 @@ def _by_our_names(options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
     most = given.pop("max_tokens", None)
     return given if most is None else {"max_new_tokens": most, **given}
-
-
-def _for_class(output_cls: type[BaseModel], given: dict[str, Any] | None) -> dict[str, Any]:
-    """Options of a structured answer; the `stop` of the LLM's fields is for free text."""
-    return {"stop": (), **(given or {}), "answer": output_cls}
 
 
 def _turn(prompt: str) -> list[ChatMessage]:
