@@ -18,8 +18,11 @@ from .choice import weigh_options
 from .protocol import NextToken, Step
 from .repetition import RepetitionGuard
 from .running import RunningReply
-from .sampling import Sampler
+from .sampling import Pick, Sampler
 from .text_stream import TextStream
+
+CUT = ("length", "repetition")
+"""Reasons for which a reply ends before it is whole."""
 
 
 class DecodeLoop:
@@ -44,48 +47,72 @@ class DecodeLoop:
         answer = reply.request.answer
         if isinstance(answer, OptionTree):
             yield from self._choose(reply, answer, logits, cache)
+        elif isinstance(answer, CompiledGrammar):
+            yield from self._fill_in(reply, answer, logits, cache)
         else:
-            if isinstance(answer, CompiledGrammar):
-                from .matcher import Matcher  # llguidance, only where a grammar is wanted
-
-                reply.spoken.matcher = Matcher(answer)
             yield from self._decode(reply, logits, cache)
 
-    def _decode(
-        self, reply: RunningReply, logits: Logits, cache: KVCache
+    def _fill_in(
+        self, reply: RunningReply, answer: CompiledGrammar, logits: Logits, cache: KVCache
     ) -> Generator[NextToken, Any, None]:
+        """Make a typed reply; once more where it breaks a rule that its grammar does not know."""
+        from .matcher import Matcher  # llguidance, only where a grammar is wanted
+
+        spoken, prompt = reply.spoken, len(reply.prompt.token_ids)
+        spoken.matcher = Matcher(answer)
+        reply.holds_back = bool(answer.grammar.unenforced)
+        yield from self._decode(reply, logits, cache)
+        first = spoken.close_choice() if reply.holds_back and spoken.is_rejected else None
+        if first is not None:
+            avoid = spoken.steps[first].token_id
+            spoken.take_back(first)
+            said = [step.token_id for step in spoken.steps]
+            spoken.matcher = Matcher(answer, said)
+            self._backend.truncate_cache(cache, prompt + max(0, first - 1))
+            if said:
+                with reply.clock.stage("decode"):
+                    last = np.array(said[-1:], dtype=np.int64)
+                    logits = self._backend.forward(last, cache)
+            yield from self._decode(reply, logits, cache, avoid)
+        reply.release()
+
+    def _decode(
+        self, reply: RunningReply, logits: Logits, cache: KVCache, avoid: int | None = None
+    ) -> Generator[NextToken, Any, None]:
+        """Say one token after the other, behind those there are already; the first not `avoid`."""
         options, matcher = reply.request.options, reply.spoken.matcher
         sampler = Sampler(options)
         guard = RepetitionGuard() if options.repetition_guard else None
         text = TextStream(self._tokenizer, options.stop)
-        most, position = reply.most_steps, 0
+        most, position = reply.most_steps, len(reply.spoken.steps)
+        for said in reply.spoken.steps:
+            text.push(said.token_id)
         while True:
             reply.check_cancelled()
             position += 1
             with reply.clock.stage("decode"):
                 # 1. Choose a token, of all or of those that the grammar allows.
                 if matcher:
-                    token_id, logprob, forced = matcher.pick(logits, sampler)
+                    pick, avoid = matcher.pick(logits, sampler, avoid), None
                 else:
-                    (token_id, logprob), forced = sampler.pick(logits), False
+                    pick = Pick(*sampler.pick(logits))
+                token_id = pick.token_id
                 piece = text.push(token_id)
                 # 2. See whether the reply ends here.
                 reason: FinishReason | None = None
-                if text.stopped or (token_id in self._end_ids and not options.ignore_eos):
-                    reason = "stop"
-                elif matcher and matcher.is_whole:
+                is_end = token_id in self._end_ids and not options.ignore_eos
+                if is_end or text.stopped or (matcher and matcher.is_whole):
                     reason = "stop"
                 elif guard and guard.loops_with(token_id):
                     reason = "repetition"
                 elif position == most:
                     reason = "length"
-                is_cut = reason in ("length", "repetition")
-                if matcher and is_cut and reply.request.policy.completes:
+                if matcher and reason in CUT and reply.request.policy.completes:
                     piece += "".join(map(text.push, matcher.complete()))
                 if reason:
                     piece += text.finish()
             # 3. Hand out the text that is certain now.
-            reply.emit(Step(token_id, logprob, piece, reason, forced))
+            reply.emit(Step(token_id, pick.logprob, piece, reason, pick.forced, pick.margin))
             if reason:
                 return
             # 4. Read the token: in a step with the other replies, or at once with those after it

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_NUMBER_OR_WORD = re.compile(r"[-+.\w]+")
-_scan_string = json.decoder.scanstring  # pyright: ignore[reportAttributeAccessIssue]
+_TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*")|(")|[-+.\w]+|[{}\[\],]')
+"""A closed string, the beginning of one that is not, a number or word, or a sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,87 +25,56 @@ class Piece:
     logprob: float | None
 
 
-def field_confidence(text: str, pieces: Sequence[Piece]) -> dict[str, float]:
+def field_confidence(
+    text: bytes, pieces: Sequence[Piece], *, cut: bool = False
+) -> dict[str, float]:
     """Probability of each scalar in a document, by JSON pointer (RFC 6901).
 
     That of a number, true, false or null is the product of its tokens' probabilities, that of a
-    string their geometric mean; tokens that were forced do not count. 0 where no token wrote it, or
-    not all of it, because the document was completed without the model.
+    string their geometric mean; tokens that were forced do not count. 0 where the tokens did not
+    write all of it, or where they were cut off behind a digit, as more digits may have come.
 
     Args:
-        text: a JSON document.
+        text: a JSON document, or the beginning of one.
         pieces: that wrote the beginning of it, in their order.
+        cut: whether the last piece was not meant to be the last.
     """
     starts: list[int] = []
     end = 0
     for piece in pieces:
         starts.append(end)
         end += piece.size
-    places = [0]
-    for character in text:
-        places.append(places[-1] + len(character.encode("utf-8", "surrogatepass")))
     found: dict[str, float] = {}
-    for pointer, first, last in _scalars(text):
-        begin, stop = places[first], places[last]
+    for pointer, begin, stop in _scalars(text):
         chosen = [
             piece.logprob
             for start, piece in zip(starts, pieces, strict=True)
             if piece.logprob is not None and start < stop and start + piece.size > begin
         ]
-        if stop > end:
+        is_text = text[begin : begin + 1] == b'"'
+        if stop > end or (cut and stop == end and not is_text):
             found[pointer] = 0.0
-        elif text[first] == '"':
-            found[pointer] = math.exp(sum(chosen) / max(len(chosen), 1))
         else:
-            found[pointer] = math.exp(sum(chosen))
+            found[pointer] = math.exp(sum(chosen) / (max(len(chosen), 1) if is_text else 1))
     return found
 
 
-def _scalars(text: str) -> list[tuple[str, int, int]]:
-    """Pointer, start and end of every scalar, in the order of the text."""
-    found: list[tuple[str, int, int]] = []
-
-    def value(at: int, pointer: str) -> int:
-        if text[at] == "{":
-            return members(_skip(text, at + 1), pointer)
-        if text[at] == "[":
-            return items(_skip(text, at + 1), pointer)
-        end = _scalar_end(text, at)
-        found.append((pointer, at, end))
-        return end
-
-    def members(at: int, pointer: str) -> int:
-        while text[at] != "}":
-            key, at = _scan_string(text, at + 1)
-            at = _skip(text, _skip(text, at) + 1)  # past the colon
-            name = key.replace("~", "~0").replace("/", "~1")
-            at = _after_comma(text, value(at, f"{pointer}/{name}"))
-        return at + 1
-
-    def items(at: int, pointer: str) -> int:
-        index = 0
-        while text[at] != "]":
-            at = _after_comma(text, value(at, f"{pointer}/{index}"))
-            index += 1
-        return at + 1
-
-    value(_skip(text, 0), "")
-    return found
-
-
-def _skip(text: str, at: int) -> int:
-    while text[at] in " \t\r\n":
-        at += 1
-    return at
-
-
-def _after_comma(text: str, at: int) -> int:
-    at = _skip(text, at)
-    return _skip(text, at + 1) if text[at] == "," else at
-
-
-def _scalar_end(text: str, at: int) -> int:
-    if text[at] == '"':
-        return int(_scan_string(text, at + 1)[1])
-    found = _NUMBER_OR_WORD.match(text, at)
-    return found.end() if found else at + 1
+def _scalars(text: bytes) -> Iterator[tuple[str, int, int]]:
+    """Pointer, start and end of every scalar that is whole, in the order of the text."""
+    path: list[str | int | None] = []  # of open containers: the member's name, or the item's index
+    for token in _TOKEN.finditer(text):
+        piece = token[0]
+        if piece in b"{[":
+            path.append(None if piece == b"{" else 0)
+        elif piece in b"}]":
+            path.pop()
+        elif piece == b",":
+            last = path.pop()
+            path.append(last + 1 if isinstance(last, int) else None)
+        elif token[2]:
+            return
+        elif path and path[-1] is None:
+            path[-1] = json.loads(piece)
+        else:
+            steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+            yield "".join(f"/{step}" for step in steps), token.start(), token.end()

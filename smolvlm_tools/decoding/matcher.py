@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..arrays import Logits
 from ..constraints.compiler import CompiledGrammar
-from ..constraints.completion import shortest_completion
 from ..constraints.kinds import LINES
 from ..errors import SchemaNotSupported
-from .sampling import Sampler
+from .completion import shortest_completion
+from .sampling import Pick, Sampler
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -22,16 +22,21 @@ if TYPE_CHECKING:
 class Matcher:
     """One answer in the making.
 
+    Args:
+        taken: tokens that the answer begins with.
+
     Attributes:
-        completion: what was appended to a cut answer; None where none was asked for.
+        completion: what was appended to a cut answer; None where none was asked for, or found.
     """
 
-    def __init__(self, answer: CompiledGrammar) -> None:
+    def __init__(self, answer: CompiledGrammar, taken: Iterable[int] = ()) -> None:
         self.grammar = answer.grammar
         self.completion: bytes | None = None
         self._state, self._tokens = answer.start.deep_copy(), answer.tokens
         self._mask = np.zeros(-(-self._tokens.vocab_size // 32), np.uint32)
         self._written = bytearray()
+        for token in taken:
+            self._take(token)
 
     @property
     def is_whole(self) -> bool:
@@ -46,21 +51,31 @@ class Matcher:
     @property
     def text(self) -> str:
         """The answer without its leading space."""
-        return (bytes(self._written) + (self.completion or b"")).decode().removeprefix(" ")
+        return self.data.decode().removeprefix(" ")
 
-    def pick(self, logits: Logits, sampler: Sampler) -> tuple[int, float, bool]:
+    @property
+    def data(self) -> bytes:
+        """The answer in UTF-8 with its leading space; a cut one may end inside a character."""
+        return bytes(self._written) + (self.completion or b"")
+
+    def pick(self, logits: Logits, sampler: Sampler, avoid: int | None = None) -> Pick:
         """Choose the next token among those the grammar allows, and take it.
 
-        Returns:
-            The token; its natural log-probability among the allowed ones; whether it was forced.
+        Args:
+            avoid: a token not to choose.
 
         Raises:
             SchemaNotSupported: the grammar is too complex to go on with.
         """
         allowed = self._allowed(len(logits))
-        token, logprob = sampler.pick(np.where(allowed, logits, np.float32(-np.inf)))
+        scores = np.where(allowed, logits, np.float32(-np.inf))
+        if avoid is not None:
+            scores[avoid] = -np.inf
+        token, logprob = sampler.pick(scores)
         self._take(token)
-        return token, logprob, bool(np.count_nonzero(allowed) == 1)
+        chosen, scores[token] = float(scores[token]), -np.inf
+        forced = avoid is None and bool(np.count_nonzero(allowed) == 1)
+        return Pick(token, logprob, forced, chosen - float(scores.max()))
 
     def forced(self, most: int) -> Sequence[int]:
         """Take the tokens that have to come next, `most` at most, but for the last of them.
@@ -76,22 +91,11 @@ class Matcher:
         """End the answer with the fewest bytes that the grammar allows; their tokens."""
         if self.may_end_anywhere:
             return ()
-        self.completion = self._ending()
-        return self._tokens.tokenize_bytes(self.completion)
-
-    def completed_text(self) -> str:
-        """`text` with the end that `complete` gives it."""
-        return (bytes(self._written) + self._ending()).decode().removeprefix(" ")
-
-    @property
-    def ends_in_digit(self) -> bool:
-        """Whether the last byte is a digit: the number it belongs to may have had more."""
-        return self._written[-1:].isdigit()
-
-    def _ending(self) -> bytes:
         if self._state.is_accepting():
-            return b""
-        return shortest_completion(self.grammar.lark, bytes(self._written))
+            self.completion = b""
+        else:
+            self.completion = shortest_completion(self.grammar, bytes(self._written))
+        return self._tokens.tokenize_bytes(self.completion or b"")
 
     def written(self, token: int) -> bytes:
         """What a token writes; nothing for one that ends the reply."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -28,6 +29,8 @@ class Step:
         text: what became certain with it.
         finish_reason: why the reply ends here; None while it goes on.
         forced: whether a constraint left no other token.
+        margin: of a constrained choice, the natural logarithm of how much likelier the token was
+            than the likeliest other one.
     """
 
     token_id: int
@@ -35,6 +38,7 @@ class Step:
     text: str
     finish_reason: FinishReason | None
     forced: bool = False
+    margin: float = math.inf
 
 
 ReplySteps: TypeAlias = Generator[NextToken | None, Any, StreamChunk]

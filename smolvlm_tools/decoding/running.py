@@ -42,6 +42,7 @@ class RunningReply:
         features: of the image tokens to be read; dropped once they are.
         cached_tiles, cached_tokens: what was not computed again.
         spoken: the reply itself.
+        holds_back: whether tokens are delivered only when all are there: some may be taken back.
     """
 
     request: Request
@@ -62,6 +63,7 @@ class RunningReply:
     cached_tiles: int = 0
     cached_tokens: int = 0
     spoken: Spoken = field(default_factory=Spoken)
+    holds_back: bool = False
 
     def see(self, layout: RequestLayout) -> None:
         """Take in how the images were cut."""
@@ -97,9 +99,17 @@ class RunningReply:
     def emit(self, step: Step) -> None:
         """Add a token; all but the last are delivered here, the last with the result."""
         self.spoken.steps.append(step)
-        if not step.finish_reason:
-            self.deliver(StreamChunk(token_id=step.token_id, text=step.text))
+        if not step.finish_reason and not self.holds_back:
+            self._deliver(step)
         self.report("decode", len(self.spoken.steps), self.most_steps)
+
+    def release(self) -> None:
+        """Deliver what was held back."""
+        for step in self.spoken.steps[:-1] if self.holds_back else ():
+            self._deliver(step)
+
+    def _deliver(self, step: Step) -> None:
+        self.deliver(StreamChunk(token_id=step.token_id, text=step.text))
 
     @property
     def most_steps(self) -> int:
@@ -111,7 +121,7 @@ class RunningReply:
         return Usage(
             prompt_tokens=len(self.prompt.token_ids),
             image_tokens=self.prompt.image_tokens,
-            completion_tokens=len(self.spoken.steps),
+            completion_tokens=len(self.spoken.steps) + self.spoken.discarded,
             tiles=self.tiles,
             cached_tokens=self.cached_tokens,
             cached_tiles=self.cached_tiles,

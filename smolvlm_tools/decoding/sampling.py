@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Logits
 from ..errors import ModelInvalid
 from ..types import GenerationOptions
+
+
+class Pick(NamedTuple):
+    """A chosen token; the fields are those of `Step`."""
+
+    token_id: int
+    logprob: float
+    forced: bool = False
+    margin: float = math.inf
 
 
 class Sampler:

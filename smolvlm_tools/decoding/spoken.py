@@ -6,14 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SchemaNotSupported
 from ..types import FinishReason, Flag
 from .protocol import Step
 
 if TYPE_CHECKING:
-    from ..constraints.fields import Piece
     from ..constraints.options import OptionTree
     from .matcher import Matcher
+
+_CLOSE = math.log(10)
+"""Least log-ratio of a chosen token's probability to the next one's that settles the choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,17 @@ class Chosen:
 
 @dataclass(slots=True)
 class Spoken:
-    """A generated reply."""
+    """A generated reply.
+
+    Attributes:
+        discarded: tokens that were generated and taken back.
+    """
 
     steps: list[Step] = field(default_factory=list[Step])
     matcher: Matcher | None = None
     tree: OptionTree | None = None
     chosen: Chosen | None = None
+    discarded: int = 0
 
     @property
     def text(self) -> str:
@@ -81,28 +87,16 @@ class Spoken:
         matcher = self.matcher
         if matcher is None or not matcher.grammar.is_json or matcher.grammar.scalar:
             return None
-        from ..constraints.fields import field_confidence
+        from .fields import Piece, field_confidence
 
-        try:
-            text = matcher.completed_text() if self.is_cut else matcher.text
-        except SchemaNotSupported:  # the search for an end was given up
-            return None
-        found = field_confidence(f" {text}", self._pieces(matcher))
+        pieces = [
+            Piece(len(matcher.written(step.token_id)), None if step.forced else step.logprob)
+            for step in self.steps
+        ]
+        found = field_confidence(matcher.data, pieces, cut=self.is_cut)
         if self.is_cut and matcher.completion is None:
             return {pointer: share for pointer, share in found.items() if share}
         return found
-
-    def _pieces(self, matcher: Matcher) -> list[Piece]:
-        """What each token wrote; without a digit at the cut, as more of them may have come."""
-        from ..constraints.fields import Piece
-
-        sizes = [len(matcher.written(step.token_id)) for step in self.steps]
-        if self.is_cut and matcher.ends_in_digit:
-            sizes[-1] -= 1
-        return [
-            Piece(size, None if step.forced else step.logprob)
-            for size, step in zip(sizes, self.steps, strict=True)
-        ]
 
     @property
     def flags(self) -> list[Flag]:
@@ -124,3 +118,26 @@ class Spoken:
         if matcher is None:
             return None
         return matcher.grammar.parse(self.text if matcher.may_end_anywhere else matcher.text)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether a whole answer breaks a rule of its type."""
+        try:
+            self.value()
+        except ValueError:
+            return not self.is_cut
+        return False
+
+    def close_choice(self) -> int | None:
+        """The first step that chose a token of which another was not far, or else the closest."""
+        margins = [math.inf if step.forced else step.margin for step in self.steps]
+        close = [index for index, margin in enumerate(margins) if margin <= _CLOSE]
+        if close:
+            return close[0]
+        least = min(margins)
+        return None if math.isinf(least) else margins.index(least)
+
+    def take_back(self, first: int) -> None:
+        """Forget the steps from `first` on."""
+        self.discarded += len(self.steps) - first
+        del self.steps[first:]

@@ -31,7 +31,7 @@ class Verdict:
 def judge(request: Request, spoken: Spoken) -> Verdict:
     """Decide what of a reply is handed out."""
     policy, matcher = request.policy, spoken.matcher
-    if spoken.is_cut and not policy.completes:
+    if spoken.is_cut and (matcher is None or matcher.completion is None):
         return Verdict(incomplete="cut")
     try:
         value = spoken.text if request.text_value else spoken.value()

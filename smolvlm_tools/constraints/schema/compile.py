@@ -51,15 +51,10 @@ def compile_json_schema(schema: Mapping[str, Any] | bool) -> JsonGrammar:
 def _compiled(text: str) -> JsonGrammar:
     from ..byte_matcher import byte_matcher
     from .narrow import Narrower
-    from .place import Place
     from .validation import Validator
 
-    schema = json.loads(text)
-    validator = Validator(schema)
-    narrower = Narrower(
-        Place.of(schema, "#", validator.resolver, validator.old),
-        gridded='"multipleOf"' not in text,
-    )
+    validator = Validator(json.loads(text))
+    narrower = Narrower(validator.root, gridded='"multipleOf"' not in text)
     lark = to_lark(narrower.document())
     matcher = byte_matcher(lark, check=False)
     if matcher.is_error():
@@ -73,17 +68,10 @@ def _compiled(text: str) -> JsonGrammar:
 
 def _refused(message: str) -> SchemaNotSupported:
     """Llguidance's refusal as ours."""
-    said = (
-        " ".join(
-            message.partition("failed to compile JSON schema: ")[2].partition("\n1 |")[0].split()
-        )
-        or message
-    )
-    for keyword in ("patternProperties", "minProperties", "maxProperties", "multipleOf", "$ref"):
-        if keyword in said or keyword.rstrip("s").replace("ie", "y") in said:
-            break
-    else:
-        keyword = "schema"
+    said = message.partition("failed to compile JSON schema: ")[2] or message
+    said = " ".join(said.split()).partition(" 1 | start:")[0]  # the grammar itself follows
+    hints = {"patternProperty": "patternProperties", "Properties": "minProperties", "ref": "$ref"}
+    keyword = next((word for hint, word in hints.items() if hint in said), "schema")
     if "nsatisfiable" in said:
         return SchemaNotSupported(
             f"no value satisfies the schema ({said:.160})",

@@ -1,10 +1,10 @@
 """A JSON schema → one that llguidance compiles, all of whose texts are safe.
 
 Everything it allows the caller's schema allows too, apart from the keywords in `unenforced`, which
-llguidance does not know; `validation` checks those. What is narrowed: numbers to those a double
-keeps, with six decimal places; strings to safe characters, formats to what every checker accepts; an
-object that names its members has no others, and one that does not gets safe names; places without a
-type to the kind that their keywords speak of.
+llguidance does not know; `validation` checks those. What is narrowed: numbers to those that a
+double keeps, with six decimal places; strings to safe characters, formats to what every checker
+accepts; an object that names its members has no others, and one that does not gets safe names;
+places without a type to the kind that their keywords speak of.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import json
 from typing import Any, cast
 
 from ...unsafe import UNSAFE
-from .patterns import satisfiable, usable
+from .patterns import usable
 from .place import COMBINERS, Place
 from .plain import refuse
-from .text import FORMATS, SAFE_INTEGER, SAFE_NAME, SAFE_TEXT
+from .scalars import SCALAR_WORDS, SMALLER, narrow_number, narrow_string
+from .text import SAFE_NAME
 
 ANY = "any"
 """Name of the definition of any value."""
 
 _KINDS: dict[str, tuple[str, ...]] = {
-    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-    "string": ("minLength", "maxLength", "pattern", "format"),
+    **SCALAR_WORDS,
     "array": ("items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems",
               "contains", "unevaluatedItems"),
     "object": ("properties", "patternProperties", "additionalProperties", "required",
@@ -34,12 +34,7 @@ _UNENFORCED = frozenset(
     "not if dependencies dependentRequired dependentSchemas uniqueItems contains propertyNames "
     "unevaluatedItems unevaluatedProperties oneOf $dynamicRef $recursiveRef".split()
 )
-_SCALAR = frozenset({"type", *_KINDS["number"], *_KINDS["string"]})
-_GRID = 0.000001
-_INTEGER_SPANS = {"int32": 2**31, "int64": SAFE_INTEGER + 1}
-_LONGEST_FORCED, _LONGEST, _MOST_FORCED, _MOST_ITEMS, _MOST_LISTED = 512, 4096, 512, 1024, 5000
-_MOST_DEFINITIONS = 2000
-_SMALLER = "Ask for less; a model cannot write so much."
+_MOST_FORCED, _MOST_ITEMS, _MOST_LISTED, _MOST_DEFINITIONS = 512, 1024, 5000, 2000
 
 
 class Narrower:
@@ -68,7 +63,8 @@ class Narrower:
         while self._waiting:
             name, target, known = self._waiting.pop()
             self._definitions[name] = self._schema(target, known)
-        self._define_any()
+        if f'"#/$defs/{ANY}"' in json.dumps([narrowed, self._definitions]):
+            self._define_any()
         if narrowed is False:
             refuse("schema", "#", "allows no value", "Look for what excludes everything.")
         return {**cast("dict[str, Any]", narrowed), "$defs": self._definitions}
@@ -82,8 +78,10 @@ class Narrower:
         if at.impossible:
             return False
         self.unenforced |= {
-            keyword for keyword in _UNENFORCED.intersection(at.node) if at.node[keyword] is not False
-        } - ({"oneOf"} if len(at.node.get("oneOf", ())) < 2 else set())  # fmt: skip
+            word
+            for word in _UNENFORCED.intersection(at.node)
+            if at.node[word] is not False and not (word == "oneOf" and len(at.node[word]) == 1)
+        }
         target = at.reference
         if target and (at.old or not self._says_more(at)):
             return self._reference(at, target, known)
@@ -141,14 +139,22 @@ class Narrower:
             return self._any(None) if alone and known is None else {}
         narrowed: dict[str, Any] = {"type": kinds}
         if "number" in kinds or "integer" in kinds:
-            narrowed |= self._number(at, "number" in kinds)
+            narrowed |= narrow_number(at, grid=self._gridded and "number" in kinds)
         if "string" in kinds:
-            narrowed |= self._string(at)
+            text = narrow_string(at, self.unenforced)
+            if text is None and len(kinds) == 1:
+                return False
+            if text is None:
+                kinds.remove("string")
+            else:
+                narrowed |= text
+                if "minLength" in text or "allOf" in text:
+                    self.strings[json.dumps({"type": "string", **text})] = None
         if "array" in kinds:
             narrowed |= self._array(at, known)
         if "object" in kinds:
             narrowed |= self._object(at, known)
-        return False if narrowed.get("pattern") is False else narrowed
+        return narrowed
 
     def _listed(self, at: Place) -> Any:
         """The listed values that the keywords beside them allow."""
@@ -157,7 +163,8 @@ class Narrower:
         values = list(at.node.get("enum", [at.node.get("const")]))
         if len(values) > _MOST_LISTED:
             refuse("enum", at.pointer, f"lists {len(values)} values", "List fewer.")
-        said = {word: at.node[word] for word in _SCALAR.union({"const"}).intersection(at.node)}
+        words = {"type", "const", *SCALAR_WORDS["number"], *SCALAR_WORDS["string"]}
+        said = {word: at.node[word] for word in words.intersection(at.node)}
         validator = Draft202012Validator(said, validate_formats=True, offline=True)
         values = [value for value in values if validator.is_valid(value)]
         if any(map(_is_unsafe, values)):
@@ -165,65 +172,14 @@ class Narrower:
             refuse(word, at.pointer, "has control characters", "Leave them out.")
         return {"enum": values} if values else False
 
-    def _number(self, at: Place, fractions: bool) -> dict[str, Any]:
-        node = at.node
-        low, high = node.get("minimum"), node.get("maximum")
-        span = _INTEGER_SPANS.get(str(node.get("format")), SAFE_INTEGER + 1)
-        for word, opened, closed in (("exclusiveMinimum", low, 1), ("exclusiveMaximum", high, -1)):
-            if isinstance(node.get(word), bool) and node[word] and opened is not None:  # draft 4
-                node = {**node, word: opened}
-            elif isinstance(node.get(word), bool):
-                node = {key: value for key, value in node.items() if key != word}
-            del closed
-        if max(_known(low, node.get("exclusiveMinimum")), default=0) > SAFE_INTEGER:
-            refuse("minimum", at.pointer, "is above 2**53 - 1", "JSON numbers lose digits there.")
-        if min(_known(high, node.get("exclusiveMaximum")), default=0) < -SAFE_INTEGER:
-            refuse("maximum", at.pointer, "is below -2**53 + 1", "JSON numbers lose digits there.")
-        narrowed = {
-            "minimum": max(_known(low, -span + (span > 2**31))),
-            "maximum": min(_known(high, span - 1)),
-        }
-        for word in ("exclusiveMinimum", "exclusiveMaximum"):
-            if word in node and abs(node[word]) <= SAFE_INTEGER:
-                narrowed[word] = node[word]
-        if "multipleOf" in node:
-            narrowed["multipleOf"] = node["multipleOf"]
-        elif fractions and self._gridded:
-            narrowed["multipleOf"] = _GRID
-        return narrowed
-
-    def _string(self, at: Place) -> dict[str, Any]:
-        node = at.node
-        low, high = node.get("minLength", 0), node.get("maxLength")
-        if low > _LONGEST_FORCED:
-            refuse("minLength", at.pointer, f"is {low}", _SMALLER)
-        lengths: dict[str, Any] = {"minLength": low} if low else {}
-        if high is not None:
-            lengths["maxLength"] = min(high, _LONGEST)
-        patterns: list[str] = []
-        if "pattern" in node:
-            patterns = [node["pattern"]] if usable(node["pattern"]) else []
-            if not patterns:
-                self.unenforced.add("pattern")
-        if (name := node.get("format")) in FORMATS:
-            patterns.append(f"^(?:{FORMATS[name]})$")
-        elif name is not None and name not in _INTEGER_SPANS:
-            self.unenforced.add("format")
-        narrowed = {**lengths, "pattern": SAFE_TEXT}
-        if patterns:
-            narrowed["allOf"] = [{"pattern": pattern} for pattern in patterns]
-            if not satisfiable(tuple(patterns), low, high):
-                return {"pattern": False}
-        if patterns or low:
-            self.strings[json.dumps({"type": "string", **narrowed})] = None
-        return narrowed
-
     def _array(self, at: Place, known: frozenset[str] | None) -> dict[str, Any]:
         node, narrowed = at.node, dict[str, Any]()
         if node.get("minItems", 0) > _MOST_FORCED:
-            refuse("minItems", at.pointer, f"is {node['minItems']}", _SMALLER)
-        narrowed["minItems"] = node.get("minItems", 0)
-        narrowed["maxItems"] = min(node.get("maxItems", _MOST_ITEMS), _MOST_ITEMS)
+            refuse("minItems", at.pointer, f"is {node['minItems']}", SMALLER)
+        if "minItems" in node:
+            narrowed["minItems"] = node["minItems"]
+        if "maxItems" in node:
+            narrowed["maxItems"] = min(node["maxItems"], _MOST_ITEMS)
         first = "prefixItems" if "prefixItems" in node else "items"
         rest = "items"
         if isinstance(node.get(first), list):
@@ -280,18 +236,10 @@ class Narrower:
         return {"$ref": f"#/$defs/{ANY}"} if known is None else True
 
     def _define_any(self) -> None:
-        nothing = Place.of({}, "#", self._root.resolver, self._root.old)
-        self._definitions[ANY] = {
-            "type": ["null", "boolean", "number", "string", "array", "object"],
-            **self._number(nothing, True),
-            **self._string(nothing),
-            **self._array(nothing, None),
-            **self._object(nothing, None),
-        }
-
-
-def _known(*bounds: Any) -> list[Any]:
-    return [bound for bound in bounds if bound is not None]
+        kinds = ["null", "boolean", "number", "string", "array", "object"]
+        root = self._root
+        anything = Place.of({"type": kinds}, "#", root.resolver, root.old)
+        self._definitions[ANY] = self._own(anything, None)
 
 
 def _is_unsafe(value: Any) -> bool:

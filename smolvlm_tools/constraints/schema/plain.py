@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
@@ -11,6 +12,7 @@ _MOST_NODES = 100_000
 _DEEPEST = 100
 _MOST_MEMBERS = 5_000
 _LONGEST_TEXT = 20_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SIMPLER = "Use a smaller or flatter schema."
 
 
@@ -64,14 +66,11 @@ class _Copier:
             if not isinstance(key, str):
                 refuse("schema", place, f"has the key {key!r:.40}", "Keys are strings.")
             _check_text(key, place)
-        return {
-            key: self.copy(each, depth + 1, f"{place}/{key.replace('~', '~0').replace('/', '~1')}")
-            for key, each in members.items()
-        }
+        return {key: self.copy(each, depth + 1, f"{place}/{key}") for key, each in members.items()}
 
 
 def _check_text(text: str, place: str) -> None:
     if len(text) > _LONGEST_TEXT:
         refuse("schema", place, f"has a text of {len(text)} characters", _SIMPLER)
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and _SURROGATE.search(text):
         refuse("schema", place, "has half of a surrogate pair", "Use whole characters.")

@@ -7,16 +7,17 @@ the check, and with `offline` it fetches nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, cast
 
 import jsonschema_rs
 
 from ...errors import SchemaNotSupported
 from ...unsafe import UNSAFE
+from .place import Place
 from .plain import refuse
 
 _CORRECT = "Correct the schema."
+_BASE = "https://schema.invalid/"
 _DRAFTS: dict[str, tuple[type[Any], int]] = {
     "draft-03": (jsonschema_rs.Draft4Validator, jsonschema_rs.Draft4),
     "draft-04": (jsonschema_rs.Draft4Validator, jsonschema_rs.Draft4),
@@ -46,20 +47,17 @@ class Validator:
     """Checks values against one schema.
 
     Attributes:
-        old: whether its dialect is draft 7 or older.
-        resolver: follows its references.
+        root: the schema as a place.
+
+    Raises:
+        SchemaNotSupported: the schema is not valid in its dialect.
     """
 
     def __init__(self, schema: Any) -> None:
-        """Find the dialect.
-
-        Raises:
-            SchemaNotSupported: the schema is not a valid one in it.
-        """
         self._validator, draft = _validator(schema)
-        self.old = draft <= jsonschema_rs.Draft7
-        registry = jsonschema_rs.Registry([("urn:schema", schema)], draft=draft, retriever=_nothing)
-        self.resolver = registry.resolver("urn:schema")
+        registry = jsonschema_rs.Registry([(_BASE, schema)], draft=draft)
+        old = draft <= jsonschema_rs.Draft7
+        self.root = Place.of(schema, "#", registry.resolver(_BASE), old)
 
     def read(self, text: str) -> Any:
         """The value of a JSON text.
@@ -77,12 +75,11 @@ class Validator:
 
 
 def _validator(schema: Any) -> tuple[Any, int]:
-    named = str(schema.get("$schema", "")) if isinstance(schema, dict) else ""
+    named = ""
+    if isinstance(schema, dict):
+        schema = dict(cast("dict[str, Any]", schema))
+        named = str(schema.pop("$schema", ""))
     dialects = [name for name in _DRAFTS if name in named] or _UNNAMED
-    if isinstance(schema, dict) and "$schema" in schema:
-        schema = {
-            key: each for key, each in cast("dict[str, Any]", schema).items() if key != "$schema"
-        }
     first: jsonschema_rs.ValidationError | None = None
     for name in dialects:
         make, draft = _DRAFTS[name]
@@ -139,6 +136,3 @@ def _check_safe(value: Any) -> None:
     elif isinstance(value, list):
         for each in cast("list[Any]", value):
             _check_safe(each)
-
-
-_nothing: Callable[[str], Any] | None = None
