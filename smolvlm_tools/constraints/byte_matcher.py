@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..errors import SchemaNotSupported
 from ..machine.deep_stack import on_deep_stack
 
 if TYPE_CHECKING:
@@ -34,26 +33,14 @@ def _tokens() -> LLTokenizer:
     return LLTokenizer(TokenizerWrapper(_Bytes()), slices=[])
 
 
-def byte_matcher(grammar: str, *, check: bool = True, step_fuel: int = 200_000) -> LLMatcher:
+def byte_matcher(grammar: str, *, step_fuel: int = 200_000) -> LLMatcher:
     """A matcher at the beginning of a text, whose tokens 0 to 255 are the bytes.
 
     Args:
-        grammar: in llguidance's Lark form.
-        check: whether a grammar that cannot be used is an error; else `is_error` tells.
+        grammar: in llguidance's Lark form; `is_error` tells whether it is refused.
         step_fuel: how hard a byte may be for the lexer, in llguidance's measure (14,000 a ms).
-
-    Raises:
-        SchemaNotSupported: llguidance refuses the grammar.
     """
     from llguidance import LLMatcher, LLParserLimits
 
     limits = LLParserLimits(step_lexer_fuel=step_fuel, max_lexer_states=50_000)
-    start = on_deep_stack(lambda: LLMatcher(_tokens(), grammar, log_level=0, limits=limits))
-    if check and start.is_error():
-        reason = " ".join(start.get_error().split())[:200]
-        raise SchemaNotSupported(
-            f"the grammar cannot be enforced ({reason})",
-            "Use a simpler schema or pattern.",
-            "grammar",
-        )
-    return start
+    return on_deep_stack(lambda: LLMatcher(_tokens(), grammar, log_level=0, limits=limits))

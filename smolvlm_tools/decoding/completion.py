@@ -11,7 +11,7 @@ import heapq
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..constraints.byte_matcher import byte_matcher
 from .shortest import allowed_bytes, shortest_member, shortest_string, string_bytes
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..constraints.kinds import Grammar
 
 _MOST_STEPS = 20_000
+_Look: TypeAlias = "tuple[tuple[bytes | int, ...], int, bytes]"
 _ALIKE = 40
 """Numbers that look alike and are followed all the same: `multipleOf` tells them apart later."""
 
@@ -92,46 +93,55 @@ class _Reading:
 
 
 def _search(lark: str, strings: tuple[str, ...], so_far: bytes) -> bytes | None:
-    matcher = byte_matcher(lark, check=False)
+    matcher = byte_matcher(lark)
     if matcher.try_consume_tokens(list(so_far)) != len(so_far):
         return None
-    order, seen = count(), Counter[tuple[object, ...]]()
+    order, seen = count(), Counter[_Look]()
     reading = _Reading().after(so_far)
-    waiting = [(reading.least, next(order), b"", reading, matcher)]
+    waiting = [(reading.least, next(order), b"", reading, matcher, _look(reading, matcher))]
     for _ in range(_MOST_STEPS):
         if not waiting:
-            return None
-        _, _, ending, reading, matcher = heapq.heappop(waiting)
+            break
+        _, _, ending, reading, matcher, look = heapq.heappop(waiting)
         if matcher.is_accepting():
             return ending
+        seen[look] += 1
+        if seen[look] > (1 if reading.in_string or not reading.scalar else _ALIKE):
+            continue
         fresh = not ending or reading.scalar == b'"'
+        siblings: set[tuple[_Look, int]] = set()
         for piece in _pieces(matcher, reading, strings if fresh else ()):
             further = matcher.deep_copy()
-            if further.try_consume_tokens(list(piece)) != len(piece):
+            if further.try_consume_tokens([*piece]) != len(piece):
                 continue
-            forced = bytes(further.compute_ff_tokens())
-            further.try_consume_tokens(list(forced))
-            read = reading.after(piece + forced)
-            alike = (read.open, len(read.scalar), further.compute_bitmask())
-            seen[alike] += 1
-            if seen[alike] > (1 if read.in_string or not read.scalar else _ALIKE):
+            piece += bytes(forced := further.compute_ff_tokens())
+            further.consume_tokens(forced)
+            read, longer = reading.after(piece), ending + piece
+            look = _look(read, further)
+            if (read.in_string or not read.scalar) and (look, len(piece)) in siblings:
                 continue
-            longer = ending + piece + forced
-            entry = (len(longer) + read.least, next(order), longer, read, further)
+            siblings.add((look, len(piece)))
+            entry = (len(longer) + read.least, next(order), longer, read, further, look)
             heapq.heappush(waiting, entry)
     return None
+
+
+def _look(reading: _Reading, matcher: LLMatcher) -> _Look:
+    """What tells a beginning from others, as far as can be seen here."""
+    return reading.open, len(reading.scalar), matcher.compute_bitmask()
 
 
 def _pieces(matcher: LLMatcher, reading: _Reading, strings: tuple[str, ...]) -> list[bytes]:
     """What may come next: an end if there can be one, else single bytes, and ends of a string."""
     allowed = allowed_bytes(matcher)
     ends = b'"' if reading.in_string else b",}]" if reading.scalar else b"}]"
-    pieces = [bytes([byte]) for byte in allowed if byte in ends] or [
-        bytes([byte]) for byte in allowed
-    ]
-    if reading.in_string and b'"' not in pieces:
-        bits = matcher.compute_bitmask()
-        fits = [schema for schema in strings if string_bytes(schema, reading.scalar) == bits]
-        endings = [shortest_string(schema, reading.scalar) for schema in fits or strings]
-        pieces += [ending for ending in endings if ending]
-    return pieces
+    if ending := [bytes([byte]) for byte in allowed if byte in ends]:
+        return ending
+    singles = [bytes([byte]) for byte in allowed]
+    if not reading.in_string:
+        return singles
+    bits = matcher.compute_bitmask()
+    fits = [schema for schema in strings if string_bytes(schema, reading.scalar) == bits]
+    whole = [shortest_string(schema, reading.scalar) for schema in fits or strings]
+    endings = [ending for ending in whole if ending]
+    return endings if fits and endings else singles + endings

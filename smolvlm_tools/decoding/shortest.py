@@ -45,7 +45,7 @@ def shortest_member(expression: str, beginning: bytes = b"") -> bytes | None:
     def within(most: int | None, fuel: int) -> LLMatcher:
         bound = "" if most is None else f" & /(?s:.){{0,{most}}}/"
         grammar = f"start: X\nX: ({expression}){bound}\n"
-        return byte_matcher(grammar, check=False, step_fuel=fuel)
+        return byte_matcher(grammar, step_fuel=fuel)
 
     return _shortest(within, beginning, len(beginning.decode("utf-8", "ignore")))
 
@@ -76,7 +76,7 @@ def _string_matcher(schema: str, most: int | None, fuel: int) -> LLMatcher:
     described = json.loads(schema)
     if most is not None:
         described["maxLength"] = min(described.get("maxLength", most), most)
-    matcher = byte_matcher(to_lark(described), check=False, step_fuel=fuel)
+    matcher = byte_matcher(to_lark(described), step_fuel=fuel)
     matcher.try_consume_tokens([ord(" ")])
     return matcher
 

@@ -26,7 +26,7 @@ from smolvlm_tools.constraints import (
 )
 from smolvlm_tools.constraints.answers import parse_answer
 from smolvlm_tools.constraints.compiler import ConstraintCompiler
-from smolvlm_tools.constraints.fields import Piece, field_confidence
+from smolvlm_tools.decoding.fields import Piece, field_confidence
 
 
 class Point(BaseModel):

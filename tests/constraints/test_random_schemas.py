@@ -12,8 +12,7 @@ import pytest
 from smolvlm_tools import SchemaNotSupported, SmolVLM, open_checkpoint
 from smolvlm_tools.constraints import json_schema
 from smolvlm_tools.constraints.compiler import ConstraintCompiler
-from smolvlm_tools.constraints.completion import shortest_completion
-from smolvlm_tools.constraints.schema import compile_json_schema
+from smolvlm_tools.decoding.completion import shortest_completion
 from tests.support.random_schemas import random_schemas
 from tests.support.schema_walks import byte_walk, check_valid, walk
 from tests.support.soup_schemas import soup_schemas

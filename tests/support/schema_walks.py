@@ -59,6 +59,8 @@ def byte_walk(grammar: str, source: random.Random, most: int) -> bytes:
 
 
 def accepts(grammar: str, text: str) -> bool:
+    """Whether a grammar has a text; that of a constraint begins with a space."""
     matcher = _matcher(grammar).deep_copy()
+    assert not matcher.is_error(), matcher.get_error()
     data = text.encode()
     return matcher.try_consume_tokens(list(data)) == len(data) and matcher.is_accepting()

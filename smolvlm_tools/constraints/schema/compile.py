@@ -56,7 +56,7 @@ def _compiled(text: str) -> JsonGrammar:
     validator = Validator(json.loads(text))
     narrower = Narrower(validator.root, gridded='"multipleOf"' not in text)
     lark = to_lark(narrower.document())
-    matcher = byte_matcher(lark, check=False)
+    matcher = byte_matcher(lark)
     if matcher.is_error():
         raise _refused(matcher.get_error())
     matcher.consume_token(ord(" "))

@@ -77,11 +77,7 @@ class Narrower:
         """
         if at.impossible:
             return False
-        self.unenforced |= {
-            word
-            for word in _UNENFORCED.intersection(at.node)
-            if at.node[word] is not False and not (word == "oneOf" and len(at.node[word]) == 1)
-        }
+        self.unenforced |= {word for word in _UNENFORCED & {*at.node} if _asks(at.node, word)}
         target = at.reference
         if target and (at.old or not self._says_more(at)):
             return self._reference(at, target, known)
@@ -240,6 +236,13 @@ class Narrower:
         root = self._root
         anything = Place.of({"type": kinds}, "#", root.resolver, root.old)
         self._definitions[ANY] = self._own(anything, None)
+
+
+def _asks(node: dict[str, Any], word: str) -> bool:
+    """Whether a keyword asks for anything at all."""
+    if word == "oneOf":
+        return len(node[word]) > 1
+    return node[word] is not (word != "uniqueItems")
 
 
 def _is_unsafe(value: Any) -> bool:

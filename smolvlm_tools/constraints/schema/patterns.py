@@ -27,7 +27,7 @@ def _matches(patterns: tuple[str, ...], low: int, high: int | None) -> bool | No
     if high is not None:
         schema["maxLength"] = high
     schema["allOf"] = [{"pattern": pattern} for pattern in patterns]
-    matcher = byte_matcher(to_lark(schema), check=False)
+    matcher = byte_matcher(to_lark(schema))
     if matcher.is_error():
         return False if "nsatisfiable" in matcher.get_error() else None
     begun = matcher.try_consume_tokens(list(b' "')) == 2

@@ -105,7 +105,7 @@ def _invalid(error: jsonschema_rs.ValidationError) -> SchemaNotSupported:
     """The refusal of a schema that its dialect does not allow."""
     words = [step for step in error.instance_path if isinstance(step, str)]
     keyword = words[-1] if words else "schema"
-    if "not present in a registry" in error.message:
+    if error.kind.name == "$ref":
         keyword = "$ref"
     place = "/".join(["#", *map(str, error.instance_path[:-1])])
     return SchemaNotSupported(f'"{keyword}" at {place}: {error.message:.160}', _CORRECT, keyword)
