@@ -43,6 +43,7 @@ from .images.encodings import url_scheme as url_scheme
 from .images.urls import check_url as check_url
 from .machine.amounts import parse_bytes as parse_bytes
 from .memory.plan import LoadPlan as LoadPlan
+from .prompt.questions import Ask as Ask
 from .prompt.request import RequestOptions as RequestOptions
 from .prompt.tasks import IN_JSON as IN_JSON
 from .prompt.tasks import ask_messages as ask_messages
