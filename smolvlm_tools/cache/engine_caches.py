@@ -39,7 +39,7 @@ class EngineCaches:
         self.features.clear()
         self.prefixes.clear()
 
-    def give_looks_up(self) -> bool:
-        """Have every question read its whole prompt; whether that makes a difference to memory."""
-        given_up = [look.give_up() for look in self.looks]
-        return any(given_up)
+    def give_looks_up(self) -> None:
+        """Have every question of a look read its whole prompt."""
+        for look in self.looks:
+            look.give_up()

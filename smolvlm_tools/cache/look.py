@@ -87,14 +87,9 @@ class Look:
         if not self._waiting or self._closed:
             self.close()
 
-    def give_up(self) -> bool:
-        """Free the keys and values and keep no others; whether there were any, or would have been.
-
-        Every question then reads its whole prompt.
-        """
-        given = self._read is not None or self.will_keep
+    def give_up(self) -> None:
+        """Free the keys and values and keep no others: every question reads its whole prompt."""
         self._given_up, self._read = True, None
-        return given
 
     def close(self) -> None:
         """No question comes any more. May be called on any thread, while others still run."""

@@ -83,14 +83,14 @@ class Admission:
             found = self.forecast(reply.request, reply.layout, grown, reply.look)
             if self._guard.fits(found.predicted):
                 break
-            needed = found.predicted
             del found  # drop our references, or clearing frees nothing
             if self._caches.nbytes:
                 self._caches.clear()
                 trim_heap()
             elif self._running:
                 yield
-            elif self._caches.give_looks_up():
+            elif self._guard.fits(needed := self._needs_alone(reply, grown)):
+                self._caches.give_looks_up()
                 trim_heap()
             elif coarser := self._layouter.coarser(reply.request, reply.layout):
                 reply.see(coarser)
@@ -113,10 +113,20 @@ class Admission:
         finally:
             self._running.remove(own)
 
+    def _needs_alone(self, reply: RunningReply, grown: int) -> int:
+        """Bytes that a request would take if nothing were shared with others."""
+        freed = self._caches.look_bytes
+        return self.forecast(reply.request, reply.layout, grown, freed=freed).predicted
+
     def forecast(
-        self, request: Request, layout: RequestLayout, grown: int, look: Look | None = None
+        self,
+        request: Request,
+        layout: RequestLayout,
+        grown: int,
+        look: Look | None = None,
+        freed: int = 0,
     ) -> MemoryForecast:
-        """What a laid-out request would take now, whether it fits or not."""
+        """What a laid-out request would take, once so much of looks is freed."""
         config = self._layouter.checkpoint.config
         new_tokens = token_budget(
             layout.prompt, request.most_tokens, config.text.context_length, request.least_tokens
@@ -132,7 +142,8 @@ class Admission:
         own = self._guard.working(replace(load, images=unseen), known.tokens, keeps_prompt=keeps)
         held = self._caches.nbytes + self._caches.look_bytes + self._others()
         held += sum(other.kv for other in self._running)
-        total = self._guard.total(own, self._guard.meter.now() - grown, held)
+        in_use = self._guard.meter.now() - grown
+        total = self._guard.total(own, in_use - freed, held - freed)
         return MemoryForecast(known, new_tokens, own, total)
 
     def _known(self, layout: RequestLayout, look: Look | None) -> Known:
