@@ -158,7 +158,8 @@ class VisionResult(Value):
     Attributes:
         text: the reply.
         value: the answer as the type that was asked for: bool, int, float, date, str, list, plain
-            JSON data or an instance of the pydantic model; None for free text, or if abstained.
+            JSON data or an instance of the pydantic model; the expected level of a rating; None
+            for free text, or if abstained.
         abstained: whether the value is held back, because the confidence is below the
             `min_confidence` that the caller set, or because of the flag "rejected".
         finish_reason: "stop" (the model ended, or a stop text came), "length" (out of tokens),
@@ -169,7 +170,8 @@ class VisionResult(Value):
             probabilities of the tokens that were not forced; 0 where a cut answer was completed
             by a value the model did not write. It measures how sure the model was of its words,
             not whether they are true.
-        probabilities: of every option, where the answer was yes/no or a choice; they sum to 1.
+        probabilities: of every option, where the answer was yes/no, a choice or a rating; they sum
+            to 1.
         field_confidence: probability of every value in a JSON answer, by JSON pointer (RFC 6901).
         flags: what a reader should know: "truncated" (max_new_tokens came first; a typed answer
             was completed to the shortest valid one), "repetition", "blank_image",

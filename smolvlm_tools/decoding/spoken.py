@@ -95,7 +95,7 @@ class Spoken:
             ValueError: a pydantic model's own validators refuse it.
         """
         if self.tree and self.chosen:
-            return self.tree.choice.options[self.chosen.option][1]
+            return self.tree.choice.value(self.chosen.option, self.chosen.probabilities)
         return self.matcher.grammar.parse(self.matcher.text) if self.matcher else None
 
 

@@ -65,8 +65,8 @@ class RequestOptions(TypedDict, total=False):
         task: what the request is for; it may raise the resolution under "auto".
         cancel: setting this event ends the request with `Cancelled`.
         answer: what the reply has to be: bool, int, float, str, datetime.date, Literal[...], an
-            Enum, list[str], a pydantic model or another type that pydantic knows, a JSON schema, or
-            a constraint of `smolvlm_tools.constraints`.
+            Enum, a `Rating`, list[str], a pydantic model or another type that pydantic knows, a
+            JSON schema, or a constraint of `smolvlm_tools.constraints`.
         min_confidence: hold the value back (`abstained`) where the confidence is below, 0 to 1.
         on_progress: called with a `Progress` after every unit of work, on the engine's thread: be
             quick. What it raises ends the request.
