@@ -50,7 +50,7 @@ class Rating:
     @property
     def numbers(self) -> dict[str, float]:
         """What every level's text counts as."""
-        return {text: number for text, number in self.choice().options}
+        return dict(self.choice().options)
 
     def choice(self) -> Choice:
         """The scale as a closed choice whose value is the mean."""
