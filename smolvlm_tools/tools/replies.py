@@ -134,7 +134,7 @@ def whole_usage(results: Sequence[VisionResult]) -> Usage:
             "completion_tokens": sum(result.usage.completion_tokens for result in results),
             "cached_tiles": min(result.usage.cached_tiles for result in results),
             "seconds": seconds,
-            "peak_bytes": max((result.usage.peak_bytes or 0 for result in results)) or None,
+            "peak_bytes": max(result.usage.peak_bytes or 0 for result in results) or None,
         }
     )
 

@@ -30,7 +30,7 @@ TOOL = ModelTool(
     description="Answer one concrete question about an image. Set answer_type (yes_no, integer, "
     "number, date, choice, rating, list) whenever the answer is not prose: value then has that "
     "type for certain. Ask one thing at a time; the model does not reason over several "
-    "steps. For several questions about the same image use answer_questions." + UNTRUSTED,
+    "steps. For several questions use answer_questions." + UNTRUSTED,
     input=AnswerQuestion,
     output=AnswerReply,
     ask=_ask,
