@@ -53,7 +53,7 @@ def answer_images(
             nonlocal engine
             if engine is None:
                 load_image(source)  # a broken image must not cost a download
-                engine = _load(choice)
+                engine = load_engine(choice)
             reply = engine.stream(task.messages(source), **wanted)
             heading = f"{clean(image)}:" if len(images) > 1 else None
             return _show(reply, heading, options, answers).model_dump(mode="json")
@@ -64,7 +64,8 @@ def answer_images(
         finish(answers, entries, options.as_json)
 
 
-def _load(choice: ModelChoice) -> SmolVLM:
+def load_engine(choice: ModelChoice) -> SmolVLM:
+    """Load the model; a budget that is too small for it ends the command."""
     try:
         return choice.load()
     except OutOfMemoryBudget as error:  # not the image's fault: the next would meet it, too
@@ -94,6 +95,8 @@ def _show(
     for flag in result.flags:
         note(f"note: {NOTES[flag]}")
     if not options.as_json:
+        if isinstance(result.value, float) and result.probabilities:
+            note(f"expected level {result.value:.2f}")
         if result.field_confidence:
             note(_fields(result.field_confidence))
         note(_cost(result))

@@ -52,5 +52,5 @@ def finish(answers: Answers, entries: list[dict[str, Any]], as_json: bool) -> No
     """Print the entries if JSON was asked for: one as an object, several as a list."""
     if as_json:
         answers.json(entries[0] if len(entries) == 1 else entries)
-    if any("error" in entry for entry in entries):
+    if any("error" in entry and isinstance(entry.get("image"), str) for entry in entries):
         raise typer.Exit(BAD_INPUT)

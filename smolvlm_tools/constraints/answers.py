@@ -36,7 +36,8 @@ _SIMPLE: dict[Any, Callable[[], Constraint]] = {
 }
 _KINDS = (
     "Use bool, int, float, str, datetime.date, Literal[...], an Enum, Rating(1, 5), list[str], a "
-    "pydantic model, another type that pydantic knows, a JSON schema, or a constraint of smolvlm_tools.constraints."
+    "pydantic model, another type that pydantic knows, a JSON schema, or a constraint of "
+    "smolvlm_tools.constraints."
 )
 
 

@@ -16,7 +16,6 @@ from .replies import Words, words_of
 from .schema import Arguments
 
 AnswerType = Literal["text", "yes_no", "integer", "number", "date", "choice", "rating", "list"]
-_FIVE_LEVELS = [1, 5]
 
 
 class QuestionFields(Arguments):
@@ -29,8 +28,8 @@ class QuestionFields(Arguments):
     )
     answer_type: AnswerType | None = Field(
         default=None,
-        description="What value will be: yes_no a boolean, date in ISO 8601, choice one of choices, "
-        "rating the expected level on a scale, list texts; text (the default) is prose.",
+        description="What value will be: yes_no a boolean, date in ISO 8601, choice one of "
+        "choices, rating the expected level on a scale, list texts; text (the default) is prose.",
     )
     choices: list[Annotated[str, Field(min_length=1, max_length=200)]] | None = Field(
         default=None,
@@ -85,9 +84,8 @@ class QuestionFields(Arguments):
         if self.kind == "choice":
             return constraints.choices(self.choices or [])
         if self.kind == "rating":
-            if self.choices is None:
-                return Rating(*(self.levels or _FIVE_LEVELS))
-            return Rating(*(self.levels or ()), levels=self.choices)
+            low, high = self.levels or ((1, 5) if self.choices is None else (None, None))
+            return Rating(low, high, self.choices)
         return constraints.named(self.kind)
 
 
