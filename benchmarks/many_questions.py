@@ -21,7 +21,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.checkpoints.files import default_checkpoint
-from benchmarks.command import FAILED, Command
+from benchmarks.command import FAILED, Command, notice
 from benchmarks.machine import machine_facts
 from benchmarks.paths import DEFAULT_CONFIG
 from benchmarks.prompts import PAGE_SIZE
@@ -113,7 +113,9 @@ def table(costs: Costs) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    checkpoint = options.checkpoint or default_checkpoint(DEFAULT_CONFIG)
+    checkpoint = options.checkpoint or default_checkpoint(
+        DEFAULT_CONFIG, "random", options.backend in ("auto", "onnx"), notice
+    )
     with SmolVLM.load(
         checkpoint, backend=options.backend, precision=options.precision, cache=options.cache
     ) as vlm:
