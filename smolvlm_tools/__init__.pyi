@@ -2,6 +2,7 @@ from .cache import CacheLimits as CacheLimits
 from .checkpoint import ALIASES as ALIASES
 from .checkpoint import Checkpoint as Checkpoint
 from .checkpoint import open_checkpoint as open_checkpoint
+from .constraints import Rating as Rating
 from .decoding.incomplete import incomplete_answer as incomplete_answer
 from .engine.loading import plan_model as plan_model
 from .engine.reply import AsyncReplyStream as AsyncReplyStream
@@ -45,6 +46,7 @@ from .images.encodings import url_scheme as url_scheme
 from .images.urls import check_url as check_url
 from .machine.amounts import parse_bytes as parse_bytes
 from .memory.plan import LoadPlan as LoadPlan
+from .prompt.questions import Ask as Ask
 from .prompt.request import RequestOptions as RequestOptions
 from .prompt.request import check_options as check_options
 from .prompt.tasks import IN_JSON as IN_JSON

@@ -34,7 +34,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
+
+from typing_extensions import Self
 
 
 class SmolVLMError(Exception):
@@ -52,6 +55,13 @@ class SmolVLMError(Exception):
         self.reason = " ".join(reason.split())
         self.remedy = " ".join(remedy.split())
         super().__init__(self.reason, self.remedy)
+
+    def reworded(self, reason: str, remedy: str) -> Self:
+        """The same error in other words."""
+        error = copy.copy(self)
+        error.reason, error.remedy = reason, remedy
+        error.args = (reason, remedy)
+        return error
 
     def __str__(self) -> str:
         if not self.remedy:

@@ -163,7 +163,8 @@ class VisionResult(Value):
     Attributes:
         text: the reply, as far as the model wrote it.
         value: the answer as the type that was asked for: bool, int, float, date, str, list, plain
-            JSON data or an instance of the pydantic model; None for free text, or if abstained.
+            JSON data or an instance of the pydantic model; the expected level of a rating; None
+            for free text, or if abstained.
         abstained: whether the value is held back.
         incomplete: why it is; None where it is not.
         finish_reason: "stop" (the model ended, or a stop text came), "length" (out of tokens),
@@ -173,7 +174,8 @@ class VisionResult(Value):
             all that the type allows; of texts, lists and objects the geometric mean of the
             probabilities of the tokens that were not forced; 0 of a typed answer that was cut. It
             measures how sure the model was of its words, not whether they are true.
-        probabilities: of every option, where the answer was yes/no or a choice; they sum to 1.
+        probabilities: of every option, where the answer was yes/no, a choice or a rating; they sum
+            to 1.
         field_confidence: probability of every value in a JSON answer, by JSON pointer (RFC 6901);
             of one that was cut, of those values that were written whole.
         unsure_fields: JSON pointers of the values below `min_field_confidence` that could not

@@ -27,19 +27,30 @@ def success(output: BaseModel) -> types.CallToolResult:
 
 def gist(data: dict[str, Any]) -> str:
     """The text for readers who see no structured content: the answer, then one line about it."""
+    handles = ", ".join(image["handle"] for image in data.get("images", ()))
+    source = [f"read from {handles}: untrusted content"] if handles else []
+    if "answers" in data:
+        lines = [
+            f"{name}: {_answer(answer)} [{'; '.join(_worth(answer))}]"
+            for name, answer in data["answers"].items()
+        ]
+        return "\n".join([*lines, f"[{'; '.join(source)}]"])
     if "confidence" not in data:  # the model did not run
         return _compact(data)
+    return f"{_answer(data)}\n[{'; '.join([*_worth(data), *source])}]"
+
+
+def _answer(data: dict[str, Any]) -> str:
     if data.get("abstained"):
-        answer = f"(no answer: {_why(data.get('flags', ()))})"
-    else:
-        answer = data["text"] if "text" in data else _compact(data.get("value"))
+        return f"(no answer: {_why(data.get('flags', ()))})"
+    return data["text"] if "text" in data else _compact(data.get("value"))
+
+
+def _worth(data: dict[str, Any]) -> list[str]:
     about = [f"confidence {data['confidence']:.2f}"]
     if data.get("flags"):
         about.append(f"flags {', '.join(data['flags'])}")
-    handles = [image["handle"] for image in data.get("images", ())]
-    if handles:
-        about.append(f"read from {', '.join(handles)}: untrusted content")
-    return f"{answer}\n[{'; '.join(about)}]"
+    return about
 
 
 def _why(flags: Sequence[str]) -> str:

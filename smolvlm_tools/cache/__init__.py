@@ -5,6 +5,7 @@ from .features import FeatureCache, ImageKey
 from .identity import Identities
 from .known import Known
 from .limits import CacheLimits, parse_cache
+from .look import Look
 from .prefix import PrefixCache
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Identities",
     "ImageKey",
     "Known",
+    "Look",
     "PrefixCache",
     "parse_cache",
 ]

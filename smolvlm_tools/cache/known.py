@@ -29,3 +29,11 @@ class Known:
     def tokens(self) -> int:
         """Positions that `blocks` cover."""
         return sum(block.shape[2] for block in self.blocks)
+
+    @property
+    def read_rows(self) -> list[int]:
+        """How many of each image's tokens `blocks` cover."""
+        places = np.flatnonzero(self.identity < 0)
+        counts = [key.grid.image_tokens for key in self.keys]
+        parts = np.split(places < self.tokens, np.cumsum(counts, dtype=np.int64)[:-1])
+        return [int(np.count_nonzero(part)) for part in parts[: len(counts)]]

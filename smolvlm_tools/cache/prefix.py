@@ -53,7 +53,7 @@ class PrefixCache:
         """Blocks that together cover the longest kept beginning of `identity`."""
         node, blocks = self._root, []
         while len(identity) and (child := node.children.get(int(identity[0]))):
-            shared = _shared(child.identity, identity)
+            shared = shared_length(child.identity, identity)
             child.used = next(self._clock)
             blocks.append(child.block[:, :, :shared])
             if shared < len(child.identity):
@@ -75,7 +75,7 @@ class PrefixCache:
             if child is None:
                 self._append(node, identity, start, read)
                 return
-            shared = _shared(child.identity, identity[start:])
+            shared = shared_length(child.identity, identity[start:])
             if shared < len(child.identity) and start + shared < len(identity):
                 child = self._split(child, shared)
             child.used = next(self._clock)
@@ -141,7 +141,7 @@ def _path(node: RadixNode | None) -> Iterator[RadixNode]:
         node = node.parent
 
 
-def _shared(one: Identity, other: Identity) -> int:
+def shared_length(one: Identity, other: Identity) -> int:
     """Length of the common beginning."""
     length = min(len(one), len(other))
     different = np.flatnonzero(one[:length] != other[:length])

@@ -56,7 +56,7 @@ def answer_images(
             nonlocal engine
             if engine is None:
                 load_image(source)  # a broken image must not cost a download
-                engine = _load(choice)
+                engine = load_engine(choice)
             reply = engine.stream(task.messages(source), **wanted)
             name = clean(image) if len(images) > 1 else None
             return _show(reply, name, options, answers).model_dump(mode="json")
@@ -67,7 +67,8 @@ def answer_images(
         finish(answers, entries, options.as_json, may_abstain=options.may_abstain)
 
 
-def _load(choice: ModelChoice) -> SmolVLM:
+def load_engine(choice: ModelChoice) -> SmolVLM:
+    """Load the model; a budget that is too small for it ends the command."""
     try:
         return choice.load()
     except OutOfMemoryBudget as error:  # not the image's fault: the next would meet it, too
@@ -120,6 +121,8 @@ def _tell(result: VisionResult, name: str | None, options: AnswerOptions) -> Non
     if result.unsure_fields:
         note(f"note: unsure, but may not be null: {', '.join(map(clean, result.unsure_fields))}")
     if not options.as_json:
+        if isinstance(result.value, float) and result.probabilities:
+            note(f"expected level {result.value:.2f}")
         if result.field_confidence:
             note(_fields(result.field_confidence))
         note(_cost(result))

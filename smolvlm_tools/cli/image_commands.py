@@ -39,15 +39,27 @@ def describe(
     answer_images(images, describe_task(detail, context), choice, options)
 
 
-@command('smolvlm ask shapes.png "What color is the circle?" --model embedded', without=_OF_FIELDS)
+@command(
+    'smolvlm ask shapes.png "What color is the circle?" --model embedded; many at once: '
+    "smolvlm ask receipt.png --questions questions.json --json",
+    without=_OF_FIELDS,
+)
 def ask(
-    images: Images,
-    question: Annotated[
-        str,
+    images: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="QUESTION", help="What to ask about each image, as one quoted argument."
+            metavar="IMAGE",
+            help="Path, http(s) URL or data URI; - reads standard input. Several are answered in "
+            "turn.",
         ),
-    ],
+    ] = None,
+    question: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="QUESTION",
+            help="What to ask about each image, as one quoted argument. Not with --questions.",
+        ),
+    ] = None,
     *,
     answer: Annotated[
         str | None,
@@ -64,15 +76,43 @@ def ask(
             help="Possible answers, separated by commas: red,green,blue. Each gets a probability.",
         ),
     ] = None,
+    rating: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE",
+            help="Rate on a scale: 1-5, or labels from the lowest: poor,fair,good. The value is "
+            "the expected level.",
+        ),
+    ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="JSON object of names and questions, which are answered from one look at the "
+            "image: "
+            '{"place": "Where was it?", "paid": {"question": "Is it paid?", "answer": "yes-no"}}. '
+            "Instead of answer there may be choices (a list), rating (two numbers or labels) or "
+            "schema (a JSON schema).",
+        ),
+    ] = None,
     context: Context = None,
     choice: ModelChoice,
     options: AnswerOptions,
 ) -> None:
-    """Answer a question about each image."""
-    from .asking import answer_images
-    from .image_task import ask_task
+    """Answer a question, or many, about each image."""
+    from .image_task import AnswerKind, ask_task, images_and_question
 
-    answer_images(images, ask_task(question, answer, choices, context), choice, options)
+    kind = AnswerKind(answer, choices, rating)
+    named, asked = images_and_question(images or [], question, kind, questions)
+    if questions is None:
+        from .asking import answer_images
+
+        answer_images(named, ask_task(asked, kind, context), choice, options)
+    else:
+        from .asking_many import answer_questions
+        from .questions_file import read_questions
+
+        answer_questions(named, read_questions(questions), context, choice, options)
 
 
 @command("smolvlm transcribe page.png --model embedded > page.txt", without=_OF_FIELDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +12,45 @@ from typing import Any, cast
 from .. import constraints
 from ..constraints import Constraint
 from ..errors import BadOptions
+from ..images.encodings import url_scheme
 from ..prompt.tasks import ask_messages, describe_messages, extract_messages, transcribe_messages
 from ..types import Message, Task
+from .questions_file import parse_rating, read_object
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerKind:
+    """What the answer to a question has to be, as texts of the command line: one of them, or none.
+
+    Attributes:
+        answer: name of a kind.
+        choices: texts with commas between them.
+        rating: see `parse_rating`.
+    """
+
+    answer: str | None = None
+    choices: str | None = None
+    rating: str | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The options that are there."""
+        return [f"--{name}" for name in self.__slots__ if getattr(self, name) is not None]
+
+    def constraint(self) -> Constraint | None:
+        """What the engine holds the answer to.
+
+        Raises:
+            BadOptions: an unknown kind of answer, no scale, or more than one of them.
+        """
+        if len(self.given) > 1:
+            given = " and ".join(self.given)
+            raise BadOptions(f"{given} exclude each other", "Leave all but one of them out.")
+        if self.choices is not None:
+            return constraints.choices([choice.strip() for choice in self.choices.split(",")])
+        if self.rating is not None:
+            return parse_rating(self.rating).choice()
+        return None if self.answer is None else constraints.named(self.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +80,42 @@ def transcribe_task(layout: str, context: str | None) -> ImageTask:
     return ImageTask(messages, "transcribe", constraints.lines() if layout == "lines" else None)
 
 
-def ask_task(
-    question: str, answer: str | None, choices: str | None, context: str | None
-) -> ImageTask:
-    """The answer to a question.
+def ask_task(question: str, kind: AnswerKind, context: str | None) -> ImageTask:
+    """The answer to a question."""
+    constraint = kind.constraint()
+    return ImageTask(partial(ask_messages, question=question, context=context), "ask", constraint)
+
+
+def images_and_question(
+    images: list[str], question: str | None, kind: AnswerKind, questions: Path | None
+) -> tuple[list[str], str]:
+    """The images and the question; "" where a file has the questions.
+
+    The command line gives its last argument as the question, and it is an image beside a file.
 
     Raises:
-        BadOptions: an unknown kind of answer, or both a kind and choices.
+        BadOptions: an image is missing, or it is not clear which questions are meant.
     """
-    constraint = None
-    if choices is not None:
-        if answer is not None:
-            raise BadOptions("--answer and --choices exclude each other", "Leave one of them out.")
-        constraint = constraints.choices([choice.strip() for choice in choices.split(",")])
-    elif answer is not None:
-        constraint = constraints.named(answer)
-    return ImageTask(partial(ask_messages, question=question, context=context), "ask", constraint)
+    if questions is None:
+        if not images or question is None:
+            missing = "IMAGE" if question is None else "QUESTION"
+            raise BadOptions(
+                f"{missing} is missing",
+                'Usage: smolvlm ask IMAGE... "QUESTION", or smolvlm ask IMAGE... --questions FILE.',
+            )
+        return images, question
+    if kind.given:
+        raise BadOptions(
+            f"{kind.given[0]} does not go with --questions", "Say it of each question in the file."
+        )
+    if question is None:
+        raise BadOptions("IMAGE is missing", "Usage: smolvlm ask IMAGE... --questions FILE.")
+    if images and question != "-" and not url_scheme(question) and not os.path.exists(question):
+        raise BadOptions(
+            f"{question[:60]!r} is not a file, and a QUESTION does not go with --questions",
+            "Leave one of them out.",
+        )
+    return [*images, question], ""
 
 
 def extract_task(path: Path, context: str | None) -> ImageTask:
@@ -67,19 +124,6 @@ def extract_task(path: Path, context: str | None) -> ImageTask:
     Raises:
         BadOptions: the file does not hold a JSON object.
     """
-    schema = _read_schema(path)
+    schema = read_object(path, "Give a file that holds a JSON Schema as an object.")
     messages = partial(extract_messages, schema=schema, context=context)
     return ImageTask(messages, "ask", constraints.json_schema(schema))
-
-
-def _read_schema(path: Path) -> dict[str, Any]:
-    remedy = "Give a file that holds a JSON Schema as an object."
-    try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadOptions(f"{str(path)!r} cannot be read ({error.strerror})", remedy) from None
-    except (ValueError, RecursionError) as error:
-        raise BadOptions(f"{str(path)!r} is not JSON ({error})", remedy) from None
-    if not isinstance(schema, dict):
-        raise BadOptions(f"{str(path)!r} holds a {type(schema).__name__}", remedy)
-    return cast("dict[str, Any]", schema)

@@ -58,7 +58,7 @@ def finish(
     """
     if as_json:
         answers.json(entries[0] if len(entries) == 1 else entries)
-    if any("error" in entry for entry in entries):
+    if any("error" in entry and isinstance(entry.get("image"), str) for entry in entries):
         raise typer.Exit(BAD_INPUT)
     if not may_abstain and any(entry.get("abstained") for entry in entries):
         raise typer.Exit(INCOMPLETE)

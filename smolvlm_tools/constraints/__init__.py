@@ -1,6 +1,7 @@
 r"""What an answer may be, enforced while it is decoded: grammars over tokens, and closed choices.
 
     kinds       the constraints: yes_no, choices, integer, number, date, regex, lines, …
+    rating      a scale, answered by its expected level
     named       a name such as "yes-no" -> a constraint
     answers     a Python type -> a constraint
     schema/     a JSON schema -> a grammar, or refused
@@ -29,11 +30,13 @@ from .kinds import (
     yes_no,
 )
 from .named import named
+from .rating import Rating
 
 __all__ = [
     "Choice",
     "Constraint",
     "Grammar",
+    "Rating",
     "choices",
     "date",
     "integer",

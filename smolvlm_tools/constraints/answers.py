@@ -25,6 +25,7 @@ from .kinds import (
     number,
     yes_no,
 )
+from .rating import Rating
 
 _SIMPLE: dict[Any, Callable[[], Constraint]] = {
     bool: yes_no,
@@ -34,8 +35,9 @@ _SIMPLE: dict[Any, Callable[[], Constraint]] = {
     list[str]: lines,
 }
 _KINDS = (
-    "Use bool, int, float, str, datetime.date, Literal[...], an Enum, list[str], a pydantic model, "
-    "another type that pydantic knows, a JSON schema, or a constraint of smolvlm_tools.constraints."
+    "Use bool, int, float, str, datetime.date, Literal[...], an Enum, Rating(1, 5), list[str], a "
+    "pydantic model, another type that pydantic knows, a JSON schema, or a constraint of "
+    "smolvlm_tools.constraints."
 )
 
 
@@ -53,6 +55,8 @@ def parse_answer(answer: object) -> Constraint | None:
         return None
     if isinstance(answer, (Grammar, Choice)):
         return answer
+    if isinstance(answer, Rating):
+        return answer.choice()
     if isinstance(answer, Mapping):
         return json_schema(cast("Mapping[str, Any]", answer))
     if get_origin(answer) is Literal:

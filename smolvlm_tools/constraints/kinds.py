@@ -7,7 +7,7 @@ Every grammar begins with one space, because that is how a reply begins after
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -57,10 +57,20 @@ class Choice:
     Attributes:
         name: of the kind, for messages.
         options: the texts and their values.
+        mean: whether the values are numbers whose mean, by probability, is the answer's value.
     """
 
     name: str
     options: tuple[tuple[str, Any], ...]
+    mean: bool = False
+
+    def value(self, likeliest: int, probabilities: Iterable[float]) -> Any:
+        """The answer's value: that of the likeliest option, or the mean of all."""
+        if not self.mean:
+            return self.options[likeliest][1]
+        numbers = [number for _, number in self.options]
+        mean = sum(p * number for p, number in zip(probabilities, numbers, strict=True))
+        return min(max(mean, min(numbers)), max(numbers))  # whatever was rounded
 
 
 Constraint: TypeAlias = Grammar | Choice

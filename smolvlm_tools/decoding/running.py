@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Features
-from ..cache import Known
+from ..cache import Known, Look
 from ..machine.meter import Span
 from ..prompt.chat import Prompt
 from ..prompt.layout import RequestLayout
@@ -29,6 +29,7 @@ class RunningReply:
         deliver: hands chunks to the caller.
         check_cancelled: raises when nobody wants the reply any more.
         span: measures the peak of memory.
+        look: shared with other questions about the same images; None once the prompt is read.
         clock: measures the stages.
         flags: of the result, besides those that follow from what was said.
         layout: images and prompt; dropped with the pixels once they are encoded.
@@ -49,6 +50,7 @@ class RunningReply:
     deliver: Deliver
     check_cancelled: CheckCancelled
     span: Span
+    look: Look | None = None
     clock: StageClock = field(default_factory=StageClock)
     flags: list[Flag] = field(default_factory=list[Flag])
     layout: RequestLayout = field(init=False)
@@ -80,12 +82,21 @@ class RunningReply:
 
     def drop_images(self) -> None:
         """Free the pixels."""
+        if self.look:
+            self.look.let_pixels_go()
         del self.layout
 
     def drop_inputs(self) -> None:
         """Free the features, and the copies of keys and values."""
         self.features = ()
         del self.known
+        self.drop_look()
+
+    def drop_look(self) -> None:
+        """Leave the look to the questions that still need it."""
+        if self.look:
+            self.look.leave()
+            self.look = None
 
     def said(self) -> NDArray[np.int64]:
         """The prompt's identity with the generated tokens after it."""

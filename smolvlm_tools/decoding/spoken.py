@@ -113,7 +113,7 @@ class Spoken:
             ValueError: a rule of its type refuses it.
         """
         if self.tree and self.chosen:
-            return self.tree.choice.options[self.chosen.option][1]
+            return self.tree.choice.value(self.chosen.option, self.chosen.probabilities)
         matcher = self.matcher
         if matcher is None:
             return None

@@ -1,7 +1,7 @@
 """Decides which request may begin: its memory is predicted, and the request refused if need be.
 
-Before that, room is made, in this order: empty the caches, wait for requests that are decoding, cut
-images under "auto" coarser.
+Before that, room is made, in this order: empty the caches, wait for requests that are decoding,
+let questions about the same images read for themselves, cut images under "auto" coarser.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..cache import EngineCaches, ImageKey, Known
+from ..cache import EngineCaches, ImageKey, Known, Look
 from ..decoding.running import RunningReply
 from ..machine.heap import trim_heap
 from ..memory.guard import MemoryGuard
@@ -52,14 +52,23 @@ class Admission:
         self._layouter, self._guard, self._caches, self._others = layouter, guard, caches, others
         self._running: list[Working] = []
 
-    def lay_out(self, request: Request) -> tuple[RequestLayout, int]:
+    def lay_out(self, request: Request, look: Look | None = None) -> tuple[RequestLayout, int]:
         """Load a request's images and cut them; also by how much that made the memory grow.
+
+        Those of a look are loaded by the first of its questions, and cut as that one was.
 
         Raises:
             OutOfMemoryBudget: an image's pixels alone do not fit.
         """
         before = self._guard.meter.now()
-        layout = self._layouter.lay_out(request, self._guard.check_pixels)
+        images = look.images if look else None
+        if look and images is not None:
+            return self._layouter.cut(request, images, look.max_side), 0
+        if look:
+            decode = list(self._layouter.open_images(request, self._guard.check_pixels))
+            layout = self._layouter.cut(request, look.open(decode), self._layouter.max_side)
+        else:
+            layout = self._layouter.lay_out(request, self._guard.check_pixels)
         return layout, max(0, self._guard.meter.now() - before)
 
     def admit(self, reply: RunningReply, grown: int) -> Generator[None, Any, Working]:
@@ -71,22 +80,26 @@ class Admission:
         """
         while True:
             reply.check_cancelled()
-            found = self.forecast(reply.request, reply.layout, grown)
+            found = self.forecast(reply.request, reply.layout, grown, reply.look)
             if self._guard.fits(found.predicted):
                 break
-            needed = found.predicted
             del found  # drop our references, or clearing frees nothing
             if self._caches.nbytes:
                 self._caches.clear()
                 trim_heap()
             elif self._running:
                 yield
+            elif self._guard.fits(needed := self._needs_alone(reply, grown)):
+                self._caches.give_looks_up()
+                trim_heap()
             elif coarser := self._layouter.coarser(reply.request, reply.layout):
                 reply.see(coarser)
             else:
                 raise self._guard.refusal("the request", needed)
         if self._layouter.is_reduced(reply.request, reply.layout):
             reply.flags.append("reduced_resolution")
+        if reply.look:
+            reply.look.max_side = reply.layout.max_side
         reply.know(found.known)
         reply.max_new_tokens, reply.predicted_bytes = found.max_new_tokens, found.predicted
         return found.own
@@ -100,30 +113,47 @@ class Admission:
         finally:
             self._running.remove(own)
 
-    def forecast(self, request: Request, layout: RequestLayout, grown: int) -> MemoryForecast:
-        """What a laid-out request would take now, whether it fits or not."""
+    def _needs_alone(self, reply: RunningReply, grown: int) -> int:
+        """Bytes that a request would take if nothing were shared with others."""
+        freed = self._caches.look_bytes
+        return self.forecast(reply.request, reply.layout, grown, freed=freed).predicted
+
+    def forecast(
+        self,
+        request: Request,
+        layout: RequestLayout,
+        grown: int,
+        look: Look | None = None,
+        freed: int = 0,
+    ) -> MemoryForecast:
+        """What a laid-out request would take, once so much of looks is freed."""
         config = self._layouter.checkpoint.config
         new_tokens = token_budget(
             layout.prompt, request.most_tokens, config.text.context_length, request.least_tokens
         )
-        known = self._known(layout)
+        known = self._known(layout, look)
         load = self._layouter.workload(layout, new_tokens)
         unseen = tuple(
             image
-            for image, key in zip(load.images, known.keys, strict=True)
-            if self._caches.features.get(key) is None
+            for image, key, read in zip(load.images, known.keys, known.read_rows, strict=True)
+            if read < key.grid.image_tokens and self._caches.features.get(key) is None
         )
-        own = self._guard.working(replace(load, images=unseen), known.tokens)
-        held = self._caches.nbytes + sum(other.kv for other in self._running) + self._others()
-        total = self._guard.total(own, self._guard.meter.now() - grown, held)
+        keeps = look is not None and look.will_keep
+        own = self._guard.working(replace(load, images=unseen), known.tokens, keeps_prompt=keeps)
+        held = self._caches.nbytes + self._caches.look_bytes + self._others()
+        held += sum(other.kv for other in self._running)
+        in_use = self._guard.meter.now() - grown
+        total = self._guard.total(own, in_use - freed, held - freed)
         return MemoryForecast(known, new_tokens, own, total)
 
-    def _known(self, layout: RequestLayout) -> Known:
+    def _known(self, layout: RequestLayout, look: Look | None) -> Known:
         keys = [
             ImageKey(image.sha256, grid)
             for image, grid in zip(layout.images, layout.grids, strict=True)
         ]
         image_token_id = self._layouter.checkpoint.config.image_token_id
         identity = self._caches.identities.of(layout.prompt.token_ids, image_token_id, keys)
-        blocks = self._caches.prefixes.match(identity[:-1])  # one token at least has to be read
-        return Known(keys, identity, blocks)
+        unread = identity[:-1]  # one token at least has to be read
+        known = Known(keys, identity, self._caches.prefixes.match(unread))
+        shared = Known(keys, identity, look.match(unread) if look else ())
+        return max(known, shared, key=lambda known: known.tokens)

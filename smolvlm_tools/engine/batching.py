@@ -5,22 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from ..errors import Busy, SmolVLMError
 from ..types import VisionResult
-from .reply import ReplyStream
 
 Outcomes = list[VisionResult | SmolVLMError]
 
 
-def answer_all(starts: Sequence[Callable[[], ReplyStream]], *, return_exceptions: bool) -> Outcomes:
+class Started(Protocol):
+    """A reply on its way."""
+
+    def result(self) -> VisionResult:
+        """Wait for it."""
+        ...
+
+    def close(self) -> None:
+        """Give it up."""
+        ...
+
+
+def answer_all(starts: Sequence[Callable[[], Started]], *, return_exceptions: bool) -> Outcomes:
     """Start every request as soon as the queue has room and collect the results in order.
 
     Raises:
         SmolVLMError: the first failure, unless they are to be returned; the others are stopped.
     """
     outcomes: Outcomes = []
-    running: deque[ReplyStream] = deque()
+    running: deque[Started] = deque()
 
     def collect() -> None:
         try:

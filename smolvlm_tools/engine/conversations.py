@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 from typing_extensions import Unpack
 
+from ..cache import Look
+from ..prompt.questions import Ask, Questions, naming, parse_questions
 from ..prompt.request import Request, RequestOptions, each_options
+from ..prompt.tasks import Images
 from ..types import MessageLike, Task, VisionResult
 from .batching import Outcomes, answer_all, answer_all_async
+from .many import NamedReply, make_requests
 from .reply import AsyncReplyStream, Channel, ReplyStream
 from .task_methods import TaskMethods
 
@@ -29,8 +34,8 @@ class Conversations(TaskMethods):
         """Check a request."""
 
     @abstractmethod
-    def _submit(self, request: Request, channel: Channel) -> None:
-        """Have it answered through a channel."""
+    def _submit(self, request: Request, channel: Channel, look: Look | None = None) -> None:
+        """Have it answered through a channel; a look is shared with other requests."""
 
     def generate(
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
@@ -98,6 +103,77 @@ class Conversations(TaskMethods):
             return_exceptions=return_exceptions,
         )
 
+    def ask_many(
+        self,
+        image: Images,
+        questions: Questions,
+        *,
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> dict[str, VisionResult]:
+        """Answer several questions about an image, which is looked at once.
+
+        The image is loaded, encoded and read by the first question; each other one costs little
+        more than reading its own words, whether caches are on or not. Their replies are decoded
+        together and are the same as those of `ask`. Only where memory does not suffice otherwise
+        are images read again.
+
+            >>> vlm.ask_many("shapes.png", {
+            ...     "count": Ask("How many shapes are there?", int),
+            ...     "colour": "What color is the circle?",
+            ... })["count"].value
+            3
+
+        Args:
+            image: any source `load_image` takes, or several, as a list or tuple.
+            questions: by name, each an `Ask` or a text.
+            context: text that surrounds the image, for questions that have none of their own.
+            options: common to all questions, and below their own; see the class. `cancel` ends all
+                of them. `on_progress` is told of all as of one request: "prefill" counts the
+                questions that are read, "decode" the tokens of all replies.
+
+        Returns:
+            One result for each question, by its name and in their order. Each counts in `usage`
+            what it took itself, so the first has the tiles.
+
+        Raises:
+            BadPrompt, BadOptions, SchemaNotSupported: a question is wrong; the reason names it,
+                and nothing has run.
+        """
+        asked = parse_questions(questions)
+        requests = self._questions(image, asked, context, options)
+        look = Look(len(requests))
+        try:
+            results = answer_all(
+                [partial(self._start_named, *each, look) for each in requests.items()],
+                return_exceptions=False,
+            )
+        finally:
+            look.close()
+        return _by_name(requests, results)
+
+    async def aask_many(
+        self,
+        image: Images,
+        questions: Questions,
+        *,
+        context: str | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> dict[str, VisionResult]:
+        """`ask_many` for an event loop; cancelling the task stops the engine."""
+        asked = parse_questions(questions)
+        requests = await asyncio.to_thread(self._questions, image, asked, context, options)
+        look = Look(len(requests))
+        try:
+            results = await answer_all_async(
+                [partial(self._answer_named, *each, look) for each in requests.items()],
+                at_once=self._at_once,
+                return_exceptions=False,
+            )
+        finally:
+            look.close()
+        return _by_name(requests, results)
+
     async def agenerate(
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
     ) -> VisionResult:
@@ -130,18 +206,33 @@ class Conversations(TaskMethods):
             request = await asyncio.to_thread(self._request, messages, options, task)
         return await self._answer_request(request)
 
-    def _start_request(self, request: Request) -> ReplyStream:
+    def _start_request(self, request: Request, look: Look | None = None) -> ReplyStream:
         reply = ReplyStream(request.cancel)
-        self._submit(request, reply.channel)
+        self._submit(request, reply.channel, look)
         return reply
 
-    def _astart_request(self, request: Request) -> AsyncReplyStream:
+    def _astart_request(self, request: Request, look: Look | None = None) -> AsyncReplyStream:
         reply = AsyncReplyStream(request.cancel)
-        self._submit(request, reply.channel)
+        self._submit(request, reply.channel, look)
         return reply
 
-    async def _answer_request(self, request: Request) -> VisionResult:
-        return await self._astart_request(request).result()
+    async def _answer_request(self, request: Request, look: Look | None = None) -> VisionResult:
+        return await self._astart_request(request, look).result()
+
+    def _questions(
+        self, image: Images, asked: Mapping[str, Ask], context: str | None, options: RequestOptions
+    ) -> dict[str, Request]:
+        def make(messages: Sequence[MessageLike], options: RequestOptions) -> Request:
+            return self._request(messages, options, "ask")
+
+        return make_requests(make, image, asked, context, options)
+
+    def _start_named(self, name: str, request: Request, look: Look) -> NamedReply:
+        return NamedReply(name, self._start_request(request, look))
+
+    async def _answer_named(self, name: str, request: Request, look: Look) -> VisionResult:
+        with naming(name):
+            return await self._answer_request(request, look)
 
     def _requests(
         self,
@@ -155,3 +246,7 @@ class Conversations(TaskMethods):
                 conversations, each_options(len(conversations), each, options), strict=True
             )
         ]
+
+
+def _by_name(names: Iterable[str], results: Outcomes) -> dict[str, VisionResult]:
+    return dict(zip(names, cast("list[VisionResult]", results), strict=True))

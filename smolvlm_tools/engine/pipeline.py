@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Logits
+from ..arrays import KVBlock, Logits
 from ..backends.base import AnyBackend, KVCache
-from ..cache import EngineCaches
+from ..cache import EngineCaches, Look
 from ..constraints.compiler import CompiledGrammar, ConstraintCompiler
 from ..constraints.kinds import LINES
 from ..decoding.decode import DecodeLoop
@@ -46,10 +46,17 @@ class Pipeline:
         self._results = Results(layouter, backend)
 
     def run(
-        self, request: Request, deliver: Deliver, check_cancelled: CheckCancelled
+        self,
+        request: Request,
+        deliver: Deliver,
+        check_cancelled: CheckCancelled,
+        look: Look | None = None,
     ) -> ReplySteps:
         """Answer one request; see `ReplySteps` for the protocol."""
-        reply = RunningReply(request, deliver, check_cancelled, self.guard.meter.start())
+        reply = RunningReply(request, deliver, check_cancelled, self.guard.meter.start(), look)
+        if look:
+            self.caches.looks.add(look)
+        del look  # the reply gives it up before its end
         try:
             with self._freeing_memory():
                 reply.check_cancelled()
@@ -75,6 +82,7 @@ class Pipeline:
                     return self._results.last_chunk(reply)
         finally:
             reply.span.end()
+            reply.drop_look()
 
     def step(self, wanted: Sequence[NextToken]) -> NDArray[np.float32]:
         """One decode step of several replies: logits (B, vocab)."""
@@ -89,7 +97,7 @@ class Pipeline:
     def _lay_out(self, reply: RunningReply) -> int:
         """Load and cut the images; by how many bytes that made the memory grow."""
         with reply.clock.stage("preprocess"):
-            layout, grown = self.admission.lay_out(reply.request)
+            layout, grown = self.admission.lay_out(reply.request, reply.look)
         reply.see(layout)
         if any(image.is_blank for image in layout.images):
             reply.flags.append("blank_image")
@@ -104,6 +112,8 @@ class Pipeline:
             unread = reply.prompt.token_ids[cache.length :]
             logits = self.backend.forward(unread, cache, reply.features)
             self._remember(reply.identity, cache)  # now: the next reply may begin alike
+            if reply.look:
+                reply.look.keep(reply.identity, partial(self._read, reply.identity, cache))
         reply.report("prefill", 1, 1)
         reply.drop_inputs()
         return logits
@@ -116,6 +126,14 @@ class Pipeline:
             yield cache
         finally:
             self.backend.release_cache(cache)
+
+    def _read(self, identity: NDArray[np.int64], cache: KVCache) -> list[KVBlock]:
+        """The keys and values of a prompt, those that are kept without copying them."""
+        blocks = self.caches.prefixes.match(identity)
+        kept = sum(block.shape[2] for block in blocks)
+        if kept < len(identity):
+            blocks.append(self.backend.read_cache(cache, kept, len(identity)))
+        return blocks
 
     def _remember(self, identity: NDArray[np.int64], cache: KVCache) -> None:
         read = partial(self.backend.read_cache, cache)
@@ -134,6 +152,7 @@ class Pipeline:
             if not ran_out(error):
                 raise
             self.caches.clear()
+            self.caches.give_looks_up()
             trim_heap()
             if isinstance(error, OutOfMemoryBudget):
                 raise

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..backends.base import AnyBackend
 from ..backends.choose import check_names
-from ..cache import CacheLimits, parse_cache
+from ..cache import CacheLimits, Look, parse_cache
 from ..checkpoint import Checkpoint
 from ..constraints.answers import parse_answer
 from ..constraints.compiler import Compiled
@@ -193,8 +193,8 @@ class SmolVLM(Conversations, Closing):
             f"precision={backend.precision!r}, device={backend.device!r})"
         )
 
-    def _submit(self, request: Request, channel: Channel) -> None:
-        self._worker.submit(partial(self._pipeline.run, request), channel)
+    def _submit(self, request: Request, channel: Channel, look: Look | None = None) -> None:
+        self._worker.submit(partial(self._pipeline.run, request, look=look), channel)
 
     def _request(
         self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None

@@ -12,6 +12,7 @@ from .container import EncodedImage as EncodedImage
 from .container import decode_image as decode_image
 from .load import ImageSource as ImageSource
 from .load import load_image as load_image
+from .load import open_image as open_image
 from .load import read_image as read_image
 from .loaded import KnownImages as KnownImages
 from .loaded import LoadedImage as LoadedImage

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
@@ -63,14 +65,29 @@ def load_image(
             ImageNotFound, CorruptImage, UnsupportedFormat, ImageTooLarge, BadDimensions,
             BadEncoding, PathNotAllowed, UrlNotAllowed, FetchFailed, FetchTimeout.
     """
-    policy = policy or ImagePolicy()
+    decode = open_image(source, policy or ImagePolicy(), reduce_to, check_pixels, known)
+    return decode()
+
+
+def open_image(
+    source: ImageSource,
+    policy: ImagePolicy,
+    reduce_to: ReduceTo | None = None,
+    check_pixels: CheckPixels | None = None,
+    known: KnownImages | None = None,
+) -> Callable[[], LoadedImage]:
+    """Read any source once; what is returned decodes it, as often as it is called."""
     if isinstance(source, Image.Image):
-        return _from_picture(picture_to_rgb(source, policy, "the PIL image"))
+        return lambda: _from_picture(picture_to_rgb(source, policy, "the PIL image"))
     if isinstance(source, np.ndarray):
-        return _from_picture(array_to_rgb(source, policy))
-    encoded = read_image(source, policy)
-    return decode_image(
-        encoded, policy, reduce_to=reduce_to, check_pixels=check_pixels, known=known
+        return lambda: _from_picture(array_to_rgb(source, policy))
+    return partial(
+        decode_image,
+        read_image(source, policy),
+        policy,
+        reduce_to=reduce_to,
+        check_pixels=check_pixels,
+        known=known,
     )
 
 

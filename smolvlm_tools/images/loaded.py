@@ -70,6 +70,11 @@ class LoadedImage:
             self._is_blank = all(high - low <= BLANK_LEVELS for low, high in extrema)
         return self._is_blank
 
+    def let_go(self, decode: Callable[[], Image.Image]) -> None:
+        """Free the pixels; `decode` is called if they are used again after all."""
+        _ = self.is_blank  # while they are there
+        self._pixels = decode
+
     def __repr__(self) -> str:
         width, height = self.size
         return f"<LoadedImage {self.format or 'pixels'} {width}x{height} {self.sha256[:12]}>"

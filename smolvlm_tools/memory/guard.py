@@ -33,7 +33,9 @@ class MemoryGuard:
     budget: int | None = None
     host: bool = True
 
-    def working(self, load: Workload, known_tokens: int = 0) -> Working:
+    def working(
+        self, load: Workload, known_tokens: int = 0, *, keeps_prompt: bool = False
+    ) -> Working:
         """What a request takes on top; see `predict.working`."""
         return working(
             self.footprint,
@@ -41,6 +43,7 @@ class MemoryGuard:
             self.tiles_per_batch,
             self.limits,
             known_tokens=known_tokens,
+            keeps_prompt=keeps_prompt,
             host=self.host,
         )
 

@@ -64,6 +64,7 @@ def working(
     limits: CacheLimits,
     *,
     known_tokens: int = 0,
+    keeps_prompt: bool = False,
     host: bool = True,
 ) -> Working:
     """Predict one request.
@@ -71,13 +72,16 @@ def working(
     Args:
         load: the request, without the images whose features are known already.
         known_tokens: beginning of the prompt whose keys and values are only copied.
+        keeps_prompt: whether its keys and values stay, even where the cache has no room for them.
         host: whether it is the host's memory, where images are prepared, and not a GPU's.
     """
     tiles = load.tiles
     features, kv = footprint.features(tiles), footprint.kv(load.sequence)
-    kept = (features if features <= limits.vision_bytes else 0) + (
-        kv if kv <= limits.kv_bytes else 0
-    )
+    kept = features if features <= limits.vision_bytes else 0
+    if kv <= limits.kv_bytes:
+        kept += kv
+    elif keeps_prompt:
+        kept += footprint.kv(load.prompt_tokens)
     return Working(
         cutting=cutting_bytes(load.images) if host else 0,
         images=cut_bytes(load.images) if host else 0,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from tokenizers import Tokenizer
 
 from ..checkpoint import Checkpoint
-from ..images import ImagePolicy, KnownImages, LoadedImage, load_image
+from ..images import ImagePolicy, KnownImages, LoadedImage, open_image
 from ..types import ImagePart, ImagePlan, RequestPlan
 from .chat import ChatTemplate, Prompt
 from .request import Request
@@ -72,6 +72,13 @@ class RequestLayouter:
         self, request: Request, check_pixels: Callable[[Size], None] | None = None
     ) -> RequestLayout:
         """Load a request's images, cut them on paper and write its prompt; see `load_image`."""
+        images = tuple(decode() for decode in self.open_images(request, check_pixels))
+        return self.cut(request, images, self.max_side)
+
+    def open_images(
+        self, request: Request, check_pixels: Callable[[Size], None] | None = None
+    ) -> Iterator[Callable[[], LoadedImage]]:
+        """Read a request's images, one after the other; each is decoded where it is called."""
         wanted = partial(
             size_to_decode,
             image=self.checkpoint.config.image,
@@ -79,19 +86,10 @@ class RequestLayouter:
             task=request.task,
             max_side=self.max_side,
         )
-        images = tuple(
-            load_image(
-                part.image,
-                self.policy,
-                reduce_to=wanted,
-                check_pixels=check_pixels,
-                known=self.known,
-            )
-            for message in request.messages
-            for part in message.content
-            if isinstance(part, ImagePart)
-        )
-        return self.cut(request, images, self.max_side)
+        for message in request.messages:
+            for part in message.content:
+                if isinstance(part, ImagePart):
+                    yield open_image(part.image, self.policy, wanted, check_pixels, self.known)
 
     def coarser(self, request: Request, layout: RequestLayout) -> RequestLayout | None:
         """Cut the same images one step coarser; None if that is not allowed."""

@@ -74,8 +74,8 @@ class RequestOptions(TypedDict, total=False):
         task: what the request is for; it may raise the resolution under "auto".
         cancel: setting this event ends the request with `Cancelled`.
         answer: what the reply has to be: bool, int, float, str, datetime.date, Literal[...], an
-            Enum, list[str], a pydantic model or another type that pydantic knows, a JSON schema, or
-            a constraint of `smolvlm_tools.constraints`.
+            Enum, a `Rating`, list[str], a pydantic model or another type that pydantic knows, a
+            JSON schema, or a constraint of `smolvlm_tools.constraints`.
         on_incomplete: what to do where there is no whole, sure and valid value: "abstain" (the
             default: `value` is None), "raise" (`IncompleteAnswer`), or "complete" (a cut answer
             gets its shortest valid end, flag "completed"; the rest as with "abstain").

@@ -2,6 +2,7 @@
 
 catalogue/   one file a tool: its input and output model, its engine call, its description
 registry     the tools by name                        tool       what a tool is
+question     a typed question and its answer
 inputs, replies   fields that several tools share     schema     models -> plain JSON schemas
 arguments    what was sent -> a checked input model   formats    the schemas for each protocol
 image_store  images by handle                         outlook    cost before anything runs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable
 
@@ -32,7 +31,4 @@ def redact(error: SmolVLMError, sent: Iterable[str] = ()) -> SmolVLMError:
     reason, remedy = without_paths(error.reason, sent), without_paths(error.remedy, sent)
     if (reason, remedy) == (error.reason, error.remedy):
         return error
-    redacted = copy.copy(error)
-    redacted.reason, redacted.remedy = reason, remedy
-    redacted.args = (reason, remedy)
-    return redacted
+    return error.reworded(reason, remedy)

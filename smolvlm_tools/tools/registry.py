@@ -6,6 +6,7 @@ from ..errors import UnknownTool
 from ..images.encodings import abbreviate
 from .catalogue import (
     answer_question,
+    answer_questions,
     compare_images,
     describe_image,
     extract_fields,
@@ -18,6 +19,7 @@ from .tool import ImageTool, ModelTool
 _CATALOGUE = (
     describe_image,
     answer_question,
+    answer_questions,
     transcribe_image,
     extract_fields,
     compare_images,

@@ -21,8 +21,8 @@ from pydantic import (
 )
 
 
-class ToolInput(BaseModel):
-    """Arguments of a tool: unknown names are refused, and values are not converted."""
+class Arguments(BaseModel):
+    """Arguments, or a part of them: unknown names are refused, and values are not converted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -33,6 +33,10 @@ class ToolInput(BaseModel):
             return data
         given = cast("Mapping[str, Any]", data)
         return {name: value for name, value in given.items() if value is not None}
+
+
+class ToolInput(Arguments):
+    """Arguments of a tool."""
 
     @property
     @abstractmethod
@@ -82,6 +86,7 @@ def _plain(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
         plain["properties"] = {
             name: _plain(field, definitions) for name, field in plain["properties"].items()
         }
-    if isinstance(plain.get("items"), dict):
-        plain["items"] = _plain(plain["items"], definitions)
+    for part in ("items", "additionalProperties"):
+        if isinstance(plain.get(part), dict):
+            plain[part] = _plain(plain[part], definitions)
     return plain

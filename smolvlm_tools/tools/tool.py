@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..types import VisionResult
 from .image_store import StoredImage
 from .outlook import Outlook
-from .replies import Reply, report_text
+from .replies import ModelReply, report_text
 from .schema import ToolInput, ToolOutput, plain_schema
 
 
@@ -17,7 +16,7 @@ from .schema import ToolInput, ToolOutput, plain_schema
 class EngineCall:
     """A call of one of `SmolVLM`'s methods, or of its async twin."""
 
-    method: Literal["describe", "ask", "transcribe", "extract"]
+    method: Literal["describe", "ask", "ask_many", "transcribe", "extract"]
     arguments: tuple[Any, ...] = ()  # those after the images
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -62,12 +61,13 @@ class ModelTool(Tool):
 
     Attributes:
         ask: from checked arguments to the engine's call.
-        report: from the engine's result to the fields that `output` adds to `Reply`.
+        report: from what the engine's method returns to the fields that `output` adds to `Reply`,
+            or, where it returns results by name, to `ModelReply`.
     """
 
-    output: type[Reply]
+    output: type[ModelReply]
     ask: Callable[[Any], EngineCall]
-    report: Callable[[VisionResult], Mapping[str, Any]] = report_text
+    report: Callable[[Any], Mapping[str, Any]] = report_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from .image_store import ImageStore, StoredImage
 from .outlook import LazyPlanner, Outlook
 from .redact import redact
 from .registry import find_tool
-from .replies import common_fields
+from .replies import judgement, model_reply, whole_usage
 from .schema import ToolInput, ToolOutput
 from .speed import Speed
 from .tool import ImageTool, ModelTool
@@ -183,10 +183,15 @@ class Toolbox(Closing):
         return tool, checked, [self.store.load(source) for source in checked.sources]
 
     def _report(
-        self, tool: ModelTool, images: list[StoredImage], result: VisionResult
+        self,
+        tool: ModelTool,
+        images: list[StoredImage],
+        result: VisionResult | dict[str, VisionResult],
     ) -> ToolOutput:
-        self.speed.observe(result.usage)
-        return tool.output(**tool.report(result), **common_fields(result, images))
+        results = [result] if isinstance(result, VisionResult) else list(result.values())
+        worth = judgement(result) if isinstance(result, VisionResult) else {}
+        self.speed.observe(whole_usage(results))
+        return tool.output(**tool.report(result), **worth, **model_reply(results, images))
 
     @contextmanager
     def _report_loading(self, on_progress: OnProgress | None) -> Generator[None]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
 from ..arrays import Features
 from ..backends.base import AnyBackend
 from ..cache import EngineCaches, ImageKey
@@ -37,14 +35,12 @@ class VisionEncoder:
         Raises:
             OutOfMemoryBudget: memory ran out, and again with half as many tiles.
         """
-        known = reply.known.tokens
-        places = np.flatnonzero(reply.prompt.token_ids == self._config.image_token_id)
+        known = reply.known
         features: list[Features] = []
-        tiles = end = 0
-        for image, key in zip(reply.layout.images, reply.known.keys, strict=True):
-            end += key.grid.image_tokens
+        tiles = 0
+        for image, key, read in zip(reply.layout.images, known.keys, known.read_rows, strict=True):
             parts = self._caches.features.get(key)
-            is_read = bool(places[end - 1] < known)
+            is_read = read == key.grid.image_tokens
             if is_read or parts is not None:
                 reply.cached_tiles += key.grid.tiles
                 reply.report("vision", tiles + key.grid.tiles, reply.tiles)
@@ -53,8 +49,7 @@ class VisionEncoder:
                 self._caches.features.put(key, parts)
             tiles += key.grid.tiles
             if not is_read and parts is not None:
-                first = end - key.grid.image_tokens
-                features += _without_rows(parts, int(np.count_nonzero(places[first:end] < known)))
+                features += _without_rows(parts, read)
         reply.features = features
 
     def _encode_image(
@@ -84,6 +79,7 @@ class VisionEncoder:
             reply.flags.append("halved_micro_batch")
             size //= 2
             self._caches.clear()
+            self._caches.give_looks_up()
             trim_heap()
         self._check_rows(parts, key)
         return tuple(parts)

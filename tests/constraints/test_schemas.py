@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from smolvlm_tools import SchemaNotSupported
 from smolvlm_tools.constraints import Grammar, json_schema
 from smolvlm_tools.decoding.completion import shortest_completion
-from tests.support.schema_walks import accepts, byte_walk, check_valid
+from tests.support.schema_walks import REAL, accepts, byte_walk, check_valid, real_schemas
 
 
 def refusal(schema: Any) -> SchemaNotSupported:
@@ -82,14 +81,22 @@ TREE = {
           "$ref": "#/definitions/x", "const": 2}, ["1"], ["2"]),
         (True, ["null", '{"a": [true]}'], ["1e5", "9" * 16]),
         ({"title": "T", "default": 3, "x-mine": 1, "nullable": True, "const": 1}, ["1"], ["null"]),
-        ({"properties": {"a": {"type": "null"}}, "allOf": [{"required": ["a"]}, {"properties":
-          {"b": {"const": 1}}}]}, ['{"a": null, "b": 1}', '{"a": null}'], ['{"b": 1}', '{"a": null, "c": 1}']),
-        ({"properties": {"k": {"enum": [1, 2]}}, "oneOf": [{"properties": {"k": {"const": 1}, "x": {"const": 1}}},
-          {"properties": {"k": {"const": 2}, "y": {"const": 1}}}], "required": ["k"]},
-         ['{"k": 1, "x": 1}', '{"k": 2, "y": 1}'], ['{"k": 1, "y": 1}', '{"k": 1, "z": 1}']),
+        (
+            {"properties": {"a": {"type": "null"}},
+             "allOf": [{"required": ["a"]}, {"properties": {"b": {"const": 1}}}]},
+            ['{"a": null, "b": 1}', '{"a": null}'],
+            ['{"b": 1}', '{"a": null, "c": 1}'],
+        ),
+        (
+            {"properties": {"k": {"enum": [1, 2]}}, "required": ["k"],
+             "oneOf": [{"properties": {"k": {"const": 1}, "x": {"const": 1}}},
+                       {"properties": {"k": {"const": 2}, "y": {"const": 1}}}]},
+            ['{"k": 1, "x": 1}', '{"k": 2, "y": 1}'],
+            ['{"k": 1, "y": 1}', '{"k": 1, "z": 1}'],
+        ),
         ({"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer", "minimum": 1,
           "exclusiveMinimum": True}, ["2"], ["1"]),
-        ({"type": "string", "format": "topic", "self": {"vendor": "x"}, "readonly": True}, ['"a"'], ["1"]),
+        ({"type": "string", "format": "topic", "self": {"vendor": "x"}}, ['"a"'], ["1"]),
         ({"$defs": {"a/b~c é": {"const": 1}}, "$ref": "#/$defs/a~1b~0c%20%C3%A9"}, ["1"], ["2"]),
     ],
 )  # fmt: skip
@@ -108,7 +115,8 @@ def test_a_schema_accepts_its_texts_and_no_others(schema, good, bad):
         ("not", {"type": "integer", "not": {"const": 3}}, "4", "3"),
         ("if", {"type": "integer", "if": {"minimum": 3}, "then": {"const": 9}}, "9", "4"),
         ("contains", {"type": "array", "contains": {"const": 1}}, "[1]", "[2]"),
-        ("propertyNames", {"type": "object", "propertyNames": {"maxLength": 1}}, '{"a": 1}', '{"ab": 1}'),
+        ("propertyNames", {"type": "object", "propertyNames": {"maxLength": 1}},
+         '{"a": 1}', '{"ab": 1}'),
         ("dependentRequired", {"properties": {"a": {}, "b": {}}, "dependentRequired": {"a": ["b"]}},
          '{"b": 1}', '{"a": 1}'),
         ("uniqueItems", {"items": {"type": "integer"}, "uniqueItems": True}, "[1, 2]", "[1, 1]"),
@@ -116,14 +124,15 @@ def test_a_schema_accepts_its_texts_and_no_others(schema, good, bad):
         ("pattern", {"type": "string", "pattern": "^(?!a)"}, '"b"', '"a"'),
         ("oneOf", {"oneOf": [{"type": "integer"}, {"type": "number"}]}, "1.5", "1"),
         ("minProperties", {"properties": {"a": {}, "b": {}}, "minProperties": 1}, '{"b": 1}', "{}"),
-        ("unevaluatedProperties", {"type": "object", "unevaluatedProperties": False}, "{}", '{"a": 1}'),
+        ("unevaluatedProperties", {"type": "object", "unevaluatedProperties": False},
+         "{}", '{"a": 1}'),
     ],
 )  # fmt: skip
 def test_what_a_grammar_cannot_know_is_left_to_the_check_of_the_value(keyword, schema, good, bad):
     grammar = json_schema(schema)
     assert grammar.unenforced == {keyword}
     assert takes(grammar, good) and accepts(grammar.lark, f" {bad}")
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         grammar.parse(bad)
 
 
@@ -275,12 +284,8 @@ def test_large_schemas_that_can_be_enforced_are(schema):
     check_valid(schema, (cut + ending).decode())
 
 
-REAL = Path(__file__).parents[3] / "shared" / "schemas"
-
-
 def test_real_schemas_are_accepted_and_what_a_walk_makes_of_them_validates():
-    if not REAL.is_dir():
-        pytest.skip("the folder of real schemas is not here")
+    assert real_schemas()
     accepted: dict[str, list[bool]] = {}
     for path in sorted(REAL.glob("*.jsonl")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):

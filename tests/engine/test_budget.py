@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -169,3 +171,76 @@ def test_requests_wait_for_room_instead_of_being_refused(load, checkpoint):
         held.open()
         assert {reply.result().text for reply in replies} == {"a red circle"}
     assert held.most == 2, "two fit beside each other, never three"
+
+
+# Many questions on one look
+
+
+QUESTIONS = {name: f"What is at {name}?" for name in "abcd"}
+LONG = {"context": "so it is " * 200, "max_new_tokens": 1500}
+"""Keys and values of the prompt take more than the features that are gone when they are kept."""
+NOTHING_KEPT = {"cache": False, "batch_size": 1}
+
+
+class Weighty(FakeBackend):
+    """Its keys and values take what `Costs` says."""
+
+    def read_cache(self, cache, start, stop):
+        return np.zeros((2, 1, stop - start, 1250), np.float32)
+
+
+@pytest.fixture
+def weighty(checkpoint):
+    return Weighty.saying(checkpoint, " a red circle")
+
+
+def room_for_one(load) -> tuple[int, int]:
+    """What the longest question takes at its peak, and keys and values of its prompt."""
+    with load(10**9, **NOTHING_KEPT) as vlm:
+        used = [vlm.ask(picture(20), asked, **LONG).usage for asked in QUESTIONS.values()]
+    longest = max(used, key=lambda usage: usage.prompt_tokens)
+    return longest.predicted_bytes, Costs().kv(longest.prompt_tokens)
+
+
+def test_a_look_is_kept_where_there_is_room_for_it(load, weighty):
+    one, look = room_for_one(load)
+    with load(one + 2 * look, weighty, **NOTHING_KEPT) as vlm:
+        results = vlm.ask_many(picture(20), QUESTIONS, **LONG)
+        predicted = [result.usage.predicted_bytes for result in results.values()]
+    assert all(result.usage.cached_tokens for result in list(results.values())[1:])
+    assert all(one < bytes_ <= one + 2 * look for bytes_ in predicted)
+
+
+def test_without_room_for_a_look_each_question_reads_for_itself(load):
+    one, _ = room_for_one(load)
+    with load(one, **NOTHING_KEPT) as vlm:
+        results = vlm.ask_many(picture(20), QUESTIONS, **LONG)
+    for result in results.values():
+        assert (result.text, result.flags) == ("a red circle", ())
+        assert result.usage.cached_tokens == 0
+        assert result.usage.predicted_bytes <= one
+
+
+def test_a_look_makes_way_for_another_request(load, weighty):
+    one, look = room_for_one(load)
+
+    async def main(vlm):
+        asked = vlm.aask_many(picture(20), QUESTIONS, **LONG)
+        other = vlm.aask(picture(20, seed=1), "What is at a?", **LONG)
+        return await asyncio.gather(asked, other)
+
+    with load(one + look // 2, weighty, cache=False, batch_size=1, max_queue=1) as vlm:
+        results, other = asyncio.run(main(vlm))
+    assert [result.text for result in (other, *results.values())] == ["a red circle"] * 5
+    assert all(result.flags == () for result in results.values())
+    read_again = [result.usage.cached_tokens == 0 for result in results.values()]
+    assert sum(read_again) > 1, "the look had to go"
+
+
+def test_all_questions_see_images_cut_as_coarsely(load):
+    with load(22 * MB, **NOTHING_KEPT) as vlm:
+        results = vlm.ask_many(picture(128), QUESTIONS, max_new_tokens=40)
+    assert len({result.usage.tiles for result in results.values()}) == 1
+    for number, result in enumerate(results.values()):
+        assert result.flags == ("reduced_resolution",)
+        assert result.usage.cached_tiles == (result.usage.tiles if number else 0)

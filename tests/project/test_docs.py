@@ -69,6 +69,15 @@ def test_what_the_documents_say_of_an_answer_without_a_value_holds(embedded):
     run(example)
 
 
+def test_the_guides_many_questions_are_answered_as_it_shows(embedded):
+    (example,) = [code for code in blocks("docs/guide.md", "python") if "ask_many" in code]
+    (shown,) = [text for text in blocks("docs/guide.md", "text") if "tokens read" in text]
+    rating = re.compile(r"value (\d\.\d+)")
+    found = run(example)
+    assert rating.sub("", found) == rating.sub("", shown)
+    assert float(rating.search(found)[1]) == pytest.approx(float(rating.search(shown)[1]), abs=0.1)
+
+
 def test_the_guides_testing_example_runs(embedded):
     run(blocks("docs/guide.md", "python")[-1])
 

@@ -44,6 +44,9 @@ def every_call(image: str) -> dict[str, dict[str, Any]]:
     """Arguments for each tool."""
     calls: dict[str, dict[str, Any]] = {name: {"image": image} for name in TOOLS}
     calls["answer_question"] |= {"question": "How many shapes are there?", "answer_type": "integer"}
+    count = {"name": "count", "question": "How many shapes are there?", "answer_type": "integer"}
+    color = {"name": "color", "question": "What color is the circle?"}
+    calls["answer_questions"] |= {"questions": [count, color]}
     calls["extract_fields"] |= {
         "schema": {"type": "object", "properties": {"color": {"enum": ["red", "blue"]}}}
     }

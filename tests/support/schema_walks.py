@@ -7,14 +7,26 @@ import math
 import random
 import re
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
 from smolvlm_tools.constraints.byte_matcher import byte_matcher
 
+REAL = Path(__file__).parents[3] / "shared" / "schemas"
+
 _matcher = lru_cache(maxsize=4)(byte_matcher)
+
+
+def real_schemas() -> list[Any]:
+    """Those of JSONSchemaBench that lie beside the checkout."""
+    if not REAL.is_dir():
+        pytest.skip("the folder of real schemas is not here")
+    paths = sorted(REAL.glob("*.jsonl"))
+    return [json.loads(line) for path in paths for line in path.read_text("utf-8").splitlines()]
 
 
 def check_valid(schema: Any, text: str) -> None:

@@ -16,6 +16,13 @@ TOTAL = {
 CALLS = {
     "describe_image": {"image": SHAPES, "detail": "brief"},
     "answer_question": RED_CIRCLE,
+    "answer_questions": {
+        "image": SHAPES,
+        "questions": [
+            {"name": "color", "question": "What color is the circle?"},
+            {"name": "count", "question": "How many shapes are there?", "answer_type": "integer"},
+        ],
+    },
     "transcribe_image": {"image": SHAPES, "layout": "lines"},
     "extract_fields": {"image": SHAPES, "schema": TOTAL},
     "compare_images": {"images": [SHAPES, SHAPES], "max_new_tokens": 8},

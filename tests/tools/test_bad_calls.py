@@ -24,6 +24,8 @@ from smolvlm_tools import (
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 from tests.support.tool_calls import RED_CIRCLE, SHAPES
 
+A = {"name": "a", "question": "What is this?"}
+
 
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
@@ -47,6 +49,40 @@ from tests.support.tool_calls import RED_CIRCLE, SHAPES
             "choices",
         ),
         ("answer_question", {**RED_CIRCLE, "choices": ["a", "a"]}, "name an answer twice"),
+        (
+            "answer_question",
+            {**RED_CIRCLE, "levels": [1, 5], "answer_type": "date"},
+            "levels do not go with answer_type date",
+        ),
+        ("answer_question", {**RED_CIRCLE, "levels": [5, 1]}, "from 5 to 1 has no levels"),
+        ("answer_question", {**RED_CIRCLE, "levels": [0, 64]}, "65 levels"),
+        ("answer_question", {**RED_CIRCLE, "levels": [1]}, "at least 2 items"),
+        ("answer_question", {**RED_CIRCLE, "levels": [1, 2.5]}, "'levels.1'.*valid integer"),
+        (
+            "answer_question",
+            {**RED_CIRCLE, "levels": [1, 2], "choices": ["a", "b"]},
+            "both bounds and levels",
+        ),
+        ("answer_questions", {"image": "a"}, "'questions' is missing"),
+        ("answer_questions", {"image": "a", "questions": []}, "at least 1 item"),
+        ("answer_questions", {"image": "a", "questions": [A] * 33}, "at most 32 items"),
+        ("answer_questions", {"image": "a", "questions": [A, A]}, "the same name"),
+        ("answer_questions", {"image": "a", "questions": [A | {"name": " "}]}, "is blank"),
+        (
+            "answer_questions",
+            {"image": "a", "questions": [A, A | {"name": "b", "question": " "}]},
+            "'questions.1': question is blank",
+        ),
+        (
+            "answer_questions",
+            {"image": "a", "questions": [A | {"answer_type": "choice"}]},
+            "'questions.0': answer_type choice needs choices",
+        ),
+        (
+            "answer_questions",
+            {"image": "a", "questions": [A | {"colour": "red"}]},
+            "unknown argument 'questions.0.colour'",
+        ),
         ("compare_images", {"images": ["a"]}, "at least 2 items"),
         ("extract_fields", {"image": "a"}, "'schema' is missing"),
         ("extract_fields", {"image": "a", "schema": "{"}, "'schema'.*not JSON"),

@@ -8,9 +8,9 @@ from typing import Any, NoReturn, cast
 
 from ...errors import SchemaNotSupported
 
-_MOST_NODES = 100_000
+_MOST_NODES = 20_000
 _DEEPEST = 100
-_MOST_MEMBERS = 5_000
+_MOST_MEMBERS = 2_000
 _LONGEST_TEXT = 20_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SIMPLER = "Use a smaller or flatter schema."

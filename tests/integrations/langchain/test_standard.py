@@ -28,6 +28,10 @@ TWIN = "twin"
 EXAMPLES: dict[str, dict[str, Any]] = {
     "describe_image": {"image": "shapes.png", "detail": "brief"},
     "answer_question": {"image": "shapes.png", "question": "What color is the circle?"},
+    "answer_questions": {
+        "image": "shapes.png",
+        "questions": [{"name": "color", "question": "What color is the circle?"}],
+    },
     "transcribe_image": {"image": "shapes.png", "max_new_tokens": 8},
     "extract_fields": {
         "image": "shapes.png",

@@ -61,6 +61,19 @@ def test_the_tools_are_those_of_the_registry_in_its_words(toolkit):
     assert [convert_to_openai_tool(tool) for tool in tools] == tool_schemas("openai")
 
 
+def test_many_questions_are_one_call(toolkit):
+    questions = [
+        {"name": "red", "question": "Is there a red circle?", "answer_type": "yes_no"},
+        {"name": "size", "question": "How many shapes are there?", "levels": [1, 5]},
+    ]
+    arguments = {"image": str(SHAPES), "questions": questions}
+    tool = named(toolkit, "answer_questions")
+    message = tool.invoke(call(tool.name, arguments))
+    assert message.artifact["answers"]["red"]["value"] is True
+    assert 1 <= message.artifact["answers"]["size"]["value"] <= 5
+    assert json.loads(message.content) == message.artifact
+
+
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])
 def test_a_tool_gives_what_the_toolbox_gives(way, toolkit, embedded):
     tool, source = named(toolkit, "answer_question"), SharedEngine(embedded)

@@ -62,6 +62,17 @@ def test_a_typed_answer_has_its_type(tools):
     assert output.raw_output.value == "red"
 
 
+def test_many_questions_are_one_call(tools):
+    questions = [
+        {"name": "red", "question": "Is there a red circle?", "answer_type": "yes_no"},
+        {"name": "size", "question": "How many shapes are there?", "levels": [1, 5]},
+    ]
+    output = tools["answer_questions"].call(image=str(SHAPES), questions=questions)
+    answers = output.raw_output.answers
+    assert answers["red"].value is True and 1 <= answers["size"].value <= 5
+    assert output.raw_output.usage.tiles == 5
+
+
 def test_a_handle_stands_for_an_image_of_an_earlier_call(tools):
     handle = tools["load_image"].call(image=str(SHAPES)).raw_output.handle
     assert tools["answer_question"].call(**{**ASK, "image": handle}).raw_output.value == "red"

@@ -102,6 +102,8 @@ def test_no_result_holds_pixels(server):
     for name, tool in TOOLS.items():
         images = {"images": [str(SHAPES)] * 2} if name == "compare_images" else RED
         more = {"question": "How many shapes are there?"} if name == "answer_question" else {}
+        if name == "answer_questions":
+            more = {"questions": [{"name": "count", "question": "How many shapes are there?"}]}
         if name == "extract_fields":
             more = {"schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}
         result = call(server, name, {**images, **more})
@@ -109,6 +111,24 @@ def test_no_result_holds_pixels(server):
         jsonschema.validate(result.structured_content, tool.output_schema())
         assert [block.type for block in result.content] == ["text"]
         assert len(result.model_dump_json()) < 4000
+
+
+def test_many_answers_come_with_their_names_in_words_too(server):
+    questions = [
+        {"name": "color", "question": "What color is the circle?"},
+        {"name": "red", "question": "Is there a red circle?", "answer_type": "yes_no"},
+        {"name": "size", "question": "How many shapes are there?", "levels": [1, 5]},
+    ]
+    result = call(server, "answer_questions", {**RED, "questions": questions})
+    answers = result.structured_content["answers"]
+    assert (answers["color"]["value"], answers["red"]["value"]) == ("red", True)
+    assert 1 <= answers["size"]["value"] <= 5
+    color, red, size, about = result.content[0].text.split("\n")
+    assert color.startswith("color: red [confidence ") and red.startswith("red: yes [")
+    assert size.startswith("size: 3 [") and "untrusted" in about
+    arguments = {**RED, "questions": questions, "min_confidence": 1.0}
+    held = call(server, "answer_questions", arguments).content[0].text
+    assert "size: (no answer: the model was not sure enough)" in held
 
 
 def test_an_answer_that_was_held_back_says_so_in_words(server):
