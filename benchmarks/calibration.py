@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.answers import reliability
+from smolvlm_tools.quality import reliability
 from benchmarks.answers.plot import write_reliability
-from benchmarks.answers.reliability import Scored, accuracy, auroc, keep
+from smolvlm_tools.quality.reliability import Scored, accuracy, auroc, keep
 from benchmarks.answers.samples import SEED, TYPES, forms, samples
 from benchmarks.command import FAILED, Command, notice
 from benchmarks.plotting import pyplot

@@ -2,6 +2,7 @@ from .cache import CacheLimits as CacheLimits
 from .checkpoint import ALIASES as ALIASES
 from .checkpoint import Checkpoint as Checkpoint
 from .checkpoint import open_checkpoint as open_checkpoint
+from .decoding.calibration import Calibration as Calibration
 from .engine.loading import plan_model as plan_model
 from .engine.reply import AsyncReplyStream as AsyncReplyStream
 from .engine.reply import ReplyStream as ReplyStream

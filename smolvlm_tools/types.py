@@ -17,6 +17,7 @@ Flag = Literal[
     "halved_micro_batch",
     "rejected",
 ]
+Calibrated = Literal["confidence", "field_confidence"]
 Task = Literal["describe", "ask", "transcribe"]
 Detail = Literal["brief", "normal", "detailed"]
 TextLayout = Literal["plain", "lines", "markdown"]
@@ -171,6 +172,9 @@ class VisionResult(Value):
             not whether they are true.
         probabilities: of every option, where the answer was yes/no or a choice; they sum to 1.
         field_confidence: probability of every value in a JSON answer, by JSON pointer (RFC 6901).
+        calibrated: which of these figures went through the engine's calibration: "confidence" (with
+            the probabilities of a closed choice), "field_confidence". What is not named is as the
+            model computed it: no calibration is loaded, or it says nothing of this kind of answer.
         flags: what a reader should know: "truncated" (max_new_tokens came first; a typed answer
             was completed to the shortest valid one), "repetition", "blank_image",
             "reduced_resolution" (images were cut coarser to keep to the memory budget),
@@ -191,6 +195,7 @@ class VisionResult(Value):
     confidence: float
     probabilities: dict[str, float] | None = None
     field_confidence: dict[str, float] | None = None
+    calibrated: tuple[Calibrated, ...] = ()
     flags: tuple[Flag, ...] = ()
     image_sha256: tuple[str, ...] = ()
     model: str

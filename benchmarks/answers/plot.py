@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.answers.reliability import Scored, bins, keep
+from smolvlm_tools.quality.reliability import Scored, bins, keep
 from benchmarks.plotting import pyplot
 
 STEPS = 10

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..prompt.request import Request
-from ..types import Flag
+from ..types import Calibrated, Flag
 from .protocol import Step
+from .scales import KINDS, Kind, Scale
 
 if TYPE_CHECKING:
     from ..constraints.options import OptionTree
+    from .calibration import Calibration
     from .matcher import Matcher
 
 
@@ -23,10 +25,12 @@ class Chosen:
     Attributes:
         option: index of the likeliest option.
         probabilities: of all options; they sum to 1.
+        calibrated: whether a calibration made them.
     """
 
     option: int
     probabilities: tuple[float, ...]
+    calibrated: bool = False
 
 
 @dataclass(slots=True)
@@ -37,6 +41,34 @@ class Spoken:
     matcher: Matcher | None = None
     tree: OptionTree | None = None
     chosen: Chosen | None = None
+    calibration: Calibration | None = None
+
+    def choose(self, tree: OptionTree, weighed: Chosen) -> Chosen:
+        """Take in the options' probabilities, calibrated, and say which one it is then."""
+        self.tree, self.chosen = tree, weighed
+        if self.calibration:
+            texts = [text for text, _ in tree.choice.options]
+            found = self.calibration.choice(self.kind, texts, weighed.probabilities)
+            if found:
+                self.chosen = Chosen(found.index(max(found)), found, calibrated=True)
+        return self.chosen
+
+    @property
+    def kind(self) -> Kind | None:
+        """What kind of answer it is; None for one that is never calibrated."""
+        if self.tree:
+            return KINDS.get(self.tree.choice.name)
+        return KINDS.get(self.matcher.grammar.name) if self.matcher else "text"
+
+    @property
+    def calibrated(self) -> tuple[Calibrated, ...]:
+        """See `VisionResult.calibrated`."""
+        if self.chosen:
+            return ("confidence",) if self.chosen.calibrated else ()
+        found: list[Calibrated] = ["confidence"] if self._scale(self.kind) and self._decided else []
+        if self._scale("field") and self.field_confidence:
+            found.append("field_confidence")
+        return tuple(found)
 
     @property
     def text(self) -> str:
@@ -47,6 +79,20 @@ class Spoken:
         """See `VisionResult.confidence`."""
         if self.chosen:
             return self.chosen.probabilities[self.chosen.option]
+        scale = self._scale(self.kind) if self._decided else None
+        return scale.scalar(self._raw_confidence) if scale else self._raw_confidence
+
+    def _scale(self, kind: Kind | None) -> Scale | None:
+        return self.calibration.scale(kind) if self.calibration else None
+
+    @property
+    def _decided(self) -> bool:
+        """Whether the model had a choice anywhere."""
+        return not all(step.forced for step in self.steps)
+
+    @property
+    def _raw_confidence(self) -> float:
+        """The confidence of an answer that is not a closed choice, as it was computed."""
         logprobs = [step.logprob for step in self.steps if not step.forced]
         if self.matcher and self._has_unsaid_values(self.matcher):
             return 0.0
@@ -80,7 +126,9 @@ class Spoken:
             Piece(len(matcher.written(step.token_id)), None if step.forced else step.logprob)
             for step in self.steps
         ]
-        return field_confidence(f" {matcher.text}", pieces)
+        found = field_confidence(f" {matcher.text}", pieces)
+        scale = self._scale("field")
+        return {name: scale.scalar(p) for name, p in found.items()} if scale else found
 
     @property
     def flags(self) -> list[Flag]:

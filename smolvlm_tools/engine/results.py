@@ -51,6 +51,7 @@ class Results:
             confidence=spoken.confidence,
             probabilities=spoken.probabilities,
             field_confidence=spoken.field_confidence,
+            calibrated=spoken.calibrated,
             flags=(*spoken.flags, *reply.flags, *verdict.flags),
             image_sha256=reply.image_sha256,
             model=checkpoint.id,
