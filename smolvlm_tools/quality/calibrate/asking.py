@@ -59,7 +59,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All answers, and a result that tells which engine gave them."""
+    """All answers, and the last result, which tells the engine that gave them."""
 
     answered: list[Answered]
     result: VisionResult
@@ -68,17 +68,23 @@ class Asked:
 def ask_all(
     vlm: SmolVLM, questions: Sequence[Question], resolution: Resolution | None, tick: Tick
 ) -> Asked:
-    """Ask every question as a user would."""
+    """Ask every question, of which there is one at least, as a user would."""
+    check_raw(vlm)
+    answered: list[Answered] = []
+    results: list[VisionResult] = []
+    for item, question in enumerate(questions):
+        results[:] = [ask(vlm, question, resolution)]
+        answered += judge(item, question, results[0])
+        tick()
+    return Asked(answered, results[0])
+
+
+def check_raw(vlm: SmolVLM) -> None:
+    """Refuse a model whose confidences are calibrated already."""
     if vlm.calibration is not None:
         raise BadOptions(
             "the model has a calibration already", "Load it without one, and calibrate that."
         )
-    answered: list[Answered] = []
-    for item, question in enumerate(questions):
-        result = ask(vlm, question, resolution)
-        answered += judge(item, question, result)
-        tick()
-    return Asked(answered, result)  # pyright: ignore[reportPossiblyUnbound] - there is a question
 
 
 def ask(

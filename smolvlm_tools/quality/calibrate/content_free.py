@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +16,23 @@ from PIL import Image
 
 from ...constraints import Choice
 from ...decoding.scales import CLOSEST, Prior
-from .asking import Tick, ask
+from .asking import Tick, ask, check_raw
 from .labels import Question
 
 if TYPE_CHECKING:
     from ...engine.smolvlm import SmolVLM
-    from ...types import Resolution
+    from ...types import Resolution, VisionResult
 
 IMAGES = 3
 """Images that are shown for each question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The priors, and the last result, which tells the engine that gave them."""
+
+    priors: list[Prior]
+    result: VisionResult
 
 
 def content_free(size: tuple[int, int], seed: int) -> list[Image.Image]:
@@ -48,19 +57,21 @@ def find_priors(
     resolution: Resolution | None,
     seed: int,
     tick: Tick,
-) -> list[Prior]:
-    """The prior of every set of options.
+) -> Found:
+    """The prior of every set of options; there must be a question.
 
     A question's is the mean over the images; that of a set of options the geometric mean over the
     questions that have it.
     """
+    check_raw(vlm)
+    results: list[VisionResult] = []
     logs: dict[frozenset[str], list[dict[str, float]]] = {}
     for question in questions:
-        shown: list[dict[str, float]] = []
+        results.clear()
         for image in content_free(question.size, seed):
-            result = ask(vlm, question, resolution, image)
-            shown.append(result.probabilities or {})
+            results.append(ask(vlm, question, resolution, image))
             tick()
+        shown = [result.probabilities or {} for result in results]
         mean = {text: sum(each[text] for each in shown) / IMAGES for text in shown[0]}
         found = {text: math.log(max(p, CLOSEST)) for text, p in mean.items()}
         logs.setdefault(frozenset(found), []).append(found)
@@ -71,4 +82,4 @@ def find_priors(
         priors.append(
             Prior(options=options, logs=tuple(min(0.0, m) for m in means), questions=len(several))
         )
-    return priors
+    return Found(priors, results[-1])

@@ -1,7 +1,7 @@
 """Which answers count as right.
 
-Numbers with a decimal point are equal within a billionth of the larger; texts apart from case and white space; all else
-must be the same.
+Numbers with a decimal point are equal within a billionth of the larger; texts apart from case and
+white space; all else must be the same.
 """
 
 from __future__ import annotations
