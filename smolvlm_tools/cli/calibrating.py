@@ -84,6 +84,8 @@ def _print(report: CalibrationReport, answers: Answers) -> None:
         logs = zip(prior.options, prior.logs, strict=True)
         shares = ", ".join(f"{clean(text)} {math.exp(p):.3f}" for text, p in logs)
         answers.line(f"without content ({prior.questions} questions): {shares}")
+    if not report.calibration.kinds and not report.calibration.priors:
+        answers.line("nothing was fitted: the file changes no confidence")
     if report.unused:
         answers.line(f"{report.unused} questions have no options, and so no prior")
 

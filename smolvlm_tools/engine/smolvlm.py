@@ -21,7 +21,7 @@ from ..prompt.resolution import check_resolution
 from ..prompt.tasks import Images, task_messages
 from ..types import MessageLike, RequestPlan, Resolution, Task
 from .conversations import Conversations
-from .loading import engine_of, guard_for, load_weights
+from .loading import engine_of, guard_for, load_weights, read_calibration
 from .pipeline import Pipeline
 from .planner import LoadOptions, Planner, open_layouter
 from .reply import Channel
@@ -135,8 +135,7 @@ class SmolVLM(Conversations, Closing):
                 calibration of something else.
         """
         check_names(threads=threads)
-        if isinstance(calibration, (str, Path)):
-            calibration = Calibration.read(calibration)
+        calibration = read_calibration(calibration)
         options: LoadOptions = {
             "backend": backend,
             "precision": precision,
@@ -166,10 +165,10 @@ class SmolVLM(Conversations, Closing):
         max_queue: int = 32,
         batch_size: int = 8,
         threads: int | None = None,
-        calibration: Calibration | None = None,
+        calibration: str | Path | Calibration | None = None,
     ) -> SmolVLM:
         """Load the checkpoint that a planner has opened, as it has planned; see `load`."""
-        planner = planner.up_to_date()
+        calibration, planner = read_calibration(calibration), planner.up_to_date()
         checkpoint, plan = planner.layouter.checkpoint, planner.load_plan
         if calibration:  # before the weights are loaded
             calibration.check_engine(engine_of(checkpoint, plan.backend, plan.precision_name))

@@ -101,10 +101,10 @@ def test_answers_that_do_not_say_which_way_are_not_fitted(found, why):
 
 
 def test_yes_and_no_must_both_be_right_sometimes():
+    options = "yes", "no"
+    sure, unsure = (0.9, 0.1), (0.1, 0.9)
     found = [
-        Answered(
-            i, "yes-no", 0.9, i % 2 == 0, ("yes", "no"), (0.9, 0.1)[:: 1 if i % 2 == 0 else -1], 0
-        )
+        Answered(i, "yes-no", 0.9, i % 2 == 0, options, unsure if i % 2 else sure, 0)
         for i in range(20)
     ]
     with pytest.raises(CannotFit, match="always the same"):
@@ -204,13 +204,13 @@ LINE = {"image": "a.png", "question": "?", "answer": 1}
 )
 def test_a_bad_line_is_named_by_its_number(folder, line, named):
     path = written(folder, LINE, line)
-    with pytest.raises(BadOptions, match="line 2 of labels.jsonl") as caught:
+    with pytest.raises(BadOptions, match="line 2 of labels") as caught:
         read_labels(path)
     assert named in str(caught.value)
 
 
 def test_a_missing_image_is_its_own_error_with_the_line(folder):
-    with pytest.raises(ImageNotFound, match="line 1 of labels.jsonl"):
+    with pytest.raises(ImageNotFound, match="line 1 of labels"):
         read_labels(written(folder, {**LINE, "image": "b.png"}))
 
 
