@@ -2,6 +2,7 @@
 
     python -m benchmarks.calibration
     python -m benchmarks.calibration --plot docs/images/reliability.png
+    python -m benchmarks.calibration --calibrate --count 1500 --forms 750
 
 Asks the embedded checkpoint about coloured shapes and printed numbers, and for the fields of small
 forms (`answers/samples.py`). Every question is asked twice: for free text, which is right if it is
@@ -18,14 +19,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.answers import reliability
+from benchmarks.answers.calibrated import run_calibrated
 from benchmarks.answers.plot import write_reliability
-from benchmarks.answers.reliability import Scored, accuracy, auroc, keep
 from benchmarks.answers.samples import SEED, TYPES, forms, samples
 from benchmarks.command import FAILED, Command, notice
 from benchmarks.plotting import pyplot
 from benchmarks.tables import markdown_table
 from smolvlm_tools import SmolVLM
+from smolvlm_tools.quality import reliability
+from smolvlm_tools.quality.reliability import Scored, accuracy, auroc, keep
 
 LEAST_AUROC = 0.8
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -165,6 +167,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.plot:
         pyplot()
     with SmolVLM.load("embedded", backend=options.backend, precision=options.precision) as vlm:
+        if options.calibrate:
+            return run_calibrated(vlm, options)
         outcomes = measure(vlm, options.count, options.seed)
         extracted = measure_fields(vlm, options.forms, options.seed)
         print(f"{vlm!r}, {len(outcomes)} questions, {len(extracted)} forms, seed {options.seed}\n")
@@ -185,6 +189,7 @@ main.add_argument("--forms", type=int, default=250, help="forms to extract (250)
 main.add_argument("--seed", type=int, default=SEED, help=f"of the pictures ({SEED})")
 main.add_argument("--backend", default="auto")
 main.add_argument("--precision", default="auto")
+main.add_argument("--calibrate", action="store_true", help="measure `smolvlm calibrate` instead")
 main.add_argument("--plot", type=Path, help="write the reliability plot here (PNG or SVG)")
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ from .checkpoint import ALIASES as ALIASES
 from .checkpoint import Checkpoint as Checkpoint
 from .checkpoint import open_checkpoint as open_checkpoint
 from .constraints import Rating as Rating
+from .decoding.calibration import Calibration as Calibration
 from .decoding.incomplete import incomplete_answer as incomplete_answer
 from .engine.loading import plan_model as plan_model
 from .engine.reply import AsyncReplyStream as AsyncReplyStream

@@ -18,6 +18,7 @@ Flag = Literal[
     "rejected",
     "completed",
 ]
+Calibrated = Literal["confidence", "field_confidence"]
 OnIncomplete = Literal["abstain", "raise", "complete"]
 Incomplete = Literal["cut", "unsure", "rejected"]
 """Why there is no value: the reply ended before it was whole, the confidence is below
@@ -180,6 +181,9 @@ class VisionResult(Value):
             of one that was cut, of those values that were written whole.
         unsure_fields: JSON pointers of the values below `min_field_confidence` that could not
             become null.
+        calibrated: which of these figures went through the engine's calibration: "confidence" (with
+            the probabilities of a closed choice), "field_confidence". What is not named is as the
+            model computed it: no calibration is loaded, or it says nothing of this kind of answer.
         flags: what a reader should know: "truncated" (max_new_tokens came first), "repetition",
             "completed" (a cut answer got an end that the model did not write), "blank_image",
             "reduced_resolution" (images were cut coarser to keep to the memory budget),
@@ -202,6 +206,7 @@ class VisionResult(Value):
     probabilities: dict[str, float] | None = None
     field_confidence: dict[str, float] | None = None
     unsure_fields: tuple[str, ...] = ()
+    calibrated: tuple[Calibrated, ...] = ()
     flags: tuple[Flag, ...] = ()
     image_sha256: tuple[str, ...] = ()
     model: str

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.answers.reliability import Scored, bins, keep
 from benchmarks.plotting import pyplot
+from smolvlm_tools.quality.reliability import Scored, bins, keep
 
 STEPS = 10
 INK, MUTED = "#2a6f97", "#b8b8b8"

@@ -40,6 +40,9 @@ class Flags:
     memory_budget: Annotated[
         str | None, typer.Option(metavar="BYTES", help="Most memory to use, such as 900MB.")
     ] = None
+    calibration: Annotated[
+        str | None, typer.Option(metavar="FILE", help="What `smolvlm calibrate` wrote.")
+    ] = None
     root: Annotated[
         list[str] | None,
         typer.Option(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 
-from smolvlm_tools import parse_bytes
+from smolvlm_tools import Calibration, parse_bytes
 from smolvlm_tools.backends.choose import check_names
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
@@ -18,7 +18,9 @@ from .server import make_server
 from .settings import Settings
 from .stdio import Wire, serve_until_ctrl_c
 
-_FOR_THE_ENGINE = {"backend", "precision", "device", "memory_budget", "max_queue", "batch_size"}
+_FOR_THE_ENGINE = {
+    *("backend", "precision", "device", "memory_budget", "calibration", "max_queue", "batch_size"),
+}
 """Settings that `SmolVLM.load` takes under the same name."""
 
 
@@ -41,11 +43,13 @@ def run(settings: Settings, wire: Wire) -> None:
 def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:
     """The tools over the model in the settings; the first call that needs the model loads it.
 
-    A typo in a name or an amount of memory is refused now rather than at that call.
+    A typo in a name, an amount of memory or a calibration is refused now rather than at that call.
     """
     check_names(settings.backend, settings.precision, settings.device)
     if settings.memory_budget is not None:
         parse_bytes(settings.memory_budget)
+    if settings.calibration is not None:
+        Calibration.read(settings.calibration)
     return Toolbox.load(
         settings.model,
         store=store,

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     precision: str = "auto"
     device: str = "auto"
     memory_budget: str | None = None
+    calibration: Path | None = None
     offline: bool = False
     roots: Folders | None = None
     allow_urls: bool = False

@@ -8,6 +8,7 @@
     asking, image_task      describe, ask, transcribe, extract
     planning                plan
     converting              export, quantize
+    calibrating             calibrate
     quality, machine        quality; models, doctor
     console                 what goes to stdout and what to stderr
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .image_commands import ask, describe, extract, plan, transcribe
-from .model_commands import doctor, export, models, quality, quantize, tools
+from .model_commands import calibrate, doctor, export, models, quality, quantize, tools
 from .plugins import SETTINGS, Commands
 
 app = typer.Typer(
@@ -44,6 +44,6 @@ def smolvlm(
 
 for _each in (
     *(describe, ask, transcribe, extract, plan),
-    *(tools, export, quantize, quality, models, doctor),
+    *(tools, export, quantize, quality, calibrate, models, doctor),
 ):
     app.command(epilog=_each.epilog)(_each.run)

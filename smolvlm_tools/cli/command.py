@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
@@ -18,19 +18,19 @@ class Command:
 
 
 def command(
-    example: str, *, without: str | None = None
+    example: str, *, without: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Command]:
     """Make a command of a function with `options_from_fields`.
 
     Args:
         example: a command line to show under the help.
-        without: a field that gets no option and keeps its default.
+        without: fields that get no option and keep their defaults.
     """
     return lambda function: Command(options_from_fields(function, without), f"Example: {example}")
 
 
 def options_from_fields(
-    function: Callable[..., None], without: str | None = None
+    function: Callable[..., None], without: Collection[str] = ()
 ) -> Callable[..., None]:
     """Make a function for typer of a function, whose docstring becomes the help.
 
@@ -44,7 +44,7 @@ def options_from_fields(
         kind = parameter.annotation
         if isinstance(kind, type) and is_dataclass(kind):
             fields = inspect.signature(kind, eval_str=True).parameters
-            shown = [field for name, field in fields.items() if name != without]
+            shown = [field for name, field in fields.items() if name not in without]
             groups[parameter.name] = (kind, [field.name for field in shown])
             parameters += shown
         else:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -121,6 +121,19 @@ def working(text: str) -> AbstractContextManager[Any]:
     from rich.markup import escape
 
     return _console(sys.stderr).status(escape(clean(text)), spinner="dots")
+
+
+@contextlib.contextmanager
+def progress(text: str, total: int) -> Generator[Callable[[], None]]:
+    """A bar on stderr, if that is a terminal; yields what moves it on by one."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda: bar.advance(task)
 
 
 def _console(file: TextIO, width: int | None = None) -> Console:

@@ -155,7 +155,9 @@ def extract(
     answer_images(images, extract_task(schema, context), choice, options)
 
 
-@command("smolvlm plan page.png --memory-budget 900MB --device cuda", without="adapter")
+@command(
+    "smolvlm plan page.png --memory-budget 900MB --device cuda", without=("adapter", "calibration")
+)
 def plan(
     images: Images,
     *,

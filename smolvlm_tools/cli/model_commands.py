@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .command import command
-from .options import Json, Offline, Revision, Weights
+from .options import Json, ModelChoice, Offline, ResolutionOption, Revision, Weights
 from .quality_options import AUTO, Precisions, QualityOptions
 
 
@@ -99,6 +99,62 @@ def quality(
     from .quality import measure_and_judge
 
     measure_and_judge(checkpoint, revision, offline, precision, options, json)
+
+
+@command(
+    "smolvlm calibrate ./my-images --model embedded --out calibration.json",
+    without=("calibration",),
+)
+def calibrate(
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LABELS",
+            help='JSONL of {"image": PATH, "question": TEXT, "answer": …}, or a folder with a '
+            "labels.jsonl; docs/confidence.md has all its forms.",
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write.")] = Path(
+        "calibration.json"
+    ),
+    held_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LABELS",
+            help="Others to measure on, never to fit on.  \\[default: measure out of fold]",
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--unlabelled",
+            help="Correct closed choices by what the model says of images without content; answers "
+            "may be missing.",
+        ),
+    ] = False,
+    share_right: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Find the min_confidence that is right so often."
+        ),
+    ] = 0.95,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of folds, resampling and noise.")] = 0,
+    resolution: ResolutionOption = "auto",
+    choice: ModelChoice,
+    json: Json = False,
+) -> None:
+    """Fit confidence to your own images, so that 0.9 means right nine times in ten.
+
+    Takes 16 labelled questions or more, better 100 of each kind. The file holds for the model,
+    backend and precision it was made with.
+    """
+    from ..quality.calibrate import Wish
+    from .calibrating import Files, run_calibrate
+    from .options import parse_resolution
+
+    wish = Wish(share_right, seed, parse_resolution(resolution))
+    run_calibrate(Files(labels, held_out, out), unlabelled, choice, wish, json)
 
 
 @command("smolvlm models --json")

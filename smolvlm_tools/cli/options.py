@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -106,18 +107,27 @@ class ModelChoice:
             "allocator on a GPU. A request that does not fit is refused before it runs.",
         ),
     ] = None
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What `smolvlm calibrate` wrote; every confidence goes through it."
+        ),
+    ] = None
     offline: Offline = False
 
     def check(self) -> None:
         """Check the names, so that a typo does not cost a download.
 
         Raises:
-            BadOptions: an unknown backend, precision, device or amount of memory, or an adapter
-                for a backend other than torch.
+            BadOptions: an unknown backend, precision, device or amount of memory, an adapter for a
+                backend other than torch, or a file that is not a calibration.
         """
+        from ..decoding.calibration import Calibration
         from ..engine.planner import LoadWish
 
         LoadWish.of(self.keywords)
+        if self.calibration is not None:
+            Calibration.read(self.calibration)
 
     @property
     def keywords(self) -> LoadOptions:
@@ -139,7 +149,7 @@ class ModelChoice:
         # The hub's client shows progress bars, which a spinner would hide.
         local = self.model == "embedded" or os.path.isdir(self.model)
         with working(f"loading {self.model}") if local else nullcontext():
-            return SmolVLM.load(self.model, **self.keywords)
+            return SmolVLM.load(self.model, **self.keywords, calibration=self.calibration)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection, Generator, Sequence
 from typing import Any
 
@@ -130,14 +131,13 @@ class DecodeLoop:
     def _choose(
         self, reply: RunningReply, tree: OptionTree, logits: Logits, cache: KVCache
     ) -> Generator[NextToken, Any, None]:
-        """Weigh all options, and say the likeliest."""
-        spoken = reply.spoken
-        spoken.tree = tree
-        chosen = spoken.chosen = yield from weigh_options(
-            tree, logits, cache, self._backend.truncate_cache, reply
-        )
-        text = tree.choice.options[chosen.option][0]
-        self._say_whole(reply, tree.paths[chosen.option], text, math.log(spoken.confidence))
+        """Weigh all options, and say the likeliest, by the calibration if there is one."""
+        weighed = yield from weigh_options(tree, logits, cache, self._backend.truncate_cache, reply)
+        option = reply.spoken.choose(tree, weighed).option
+        text = tree.choice.options[option][0]
+        # A token's log-probability stays the model's own, whatever a calibration makes of it.
+        logprob = math.log(max(weighed.probabilities[option], sys.float_info.min))
+        self._say_whole(reply, tree.paths[option], text, logprob)
 
     def _say_whole(
         self, reply: RunningReply, tokens: Sequence[int], text: str, logprob: float

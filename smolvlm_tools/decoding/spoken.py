@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..types import FinishReason, Flag
+from ..types import Calibrated, FinishReason, Flag
 from .protocol import Step
+from .scales import KINDS, Kind, Scale
 
 if TYPE_CHECKING:
     from ..constraints.options import OptionTree
+    from .calibration import Calibration
     from .matcher import Matcher
 
 _CLOSE = math.log(10)
@@ -24,10 +26,12 @@ class Chosen:
     Attributes:
         option: index of the likeliest option.
         probabilities: of all options; they sum to 1.
+        calibrated: whether a calibration made them.
     """
 
     option: int
     probabilities: tuple[float, ...]
+    calibrated: bool = False
 
 
 @dataclass(slots=True)
@@ -43,6 +47,36 @@ class Spoken:
     tree: OptionTree | None = None
     chosen: Chosen | None = None
     discarded: int = 0
+    calibration: Calibration | None = None
+
+    def choose(self, tree: OptionTree, weighed: Chosen) -> Chosen:
+        """Take in the options' probabilities, calibrated, and say which one it is then."""
+        self.tree, self.chosen = tree, weighed
+        if self.calibration:
+            texts = [text for text, _ in tree.choice.options]
+            found = self.calibration.choice(self.kind, texts, weighed.probabilities)
+            if found:
+                self.chosen = Chosen(found.index(max(found)), found, calibrated=True)
+        return self.chosen
+
+    @property
+    def kind(self) -> Kind | None:
+        """What kind of answer it is; None for one that is never calibrated."""
+        if self.tree:
+            return KINDS.get(self.tree.choice.name)
+        return KINDS.get(self.matcher.grammar.name) if self.matcher else "text"
+
+    @property
+    def calibrated(self) -> tuple[Calibrated, ...]:
+        """See `VisionResult.calibrated`."""
+        if self.chosen:
+            return ("confidence",) if self.chosen.calibrated else ()
+        found: list[Calibrated] = []
+        if self._scale(self.kind) and self._decided and not self.is_cut:
+            found.append("confidence")
+        if self._scale("field") and self.field_confidence:
+            found.append("field_confidence")
+        return tuple(found)
 
     @property
     def text(self) -> str:
@@ -68,6 +102,20 @@ class Spoken:
             return self.chosen.probabilities[self.chosen.option]
         if self.is_cut:
             return 0.0
+        scale = self._scale(self.kind) if self._decided else None
+        return scale.scalar(self._raw_confidence) if scale else self._raw_confidence
+
+    def _scale(self, kind: Kind | None) -> Scale | None:
+        return self.calibration.scale(kind) if self.calibration else None
+
+    @property
+    def _decided(self) -> bool:
+        """Whether the model had a choice anywhere."""
+        return not all(step.forced for step in self.steps)
+
+    @property
+    def _raw_confidence(self) -> float:
+        """The confidence of an answer that is not a closed choice, as it was computed."""
         logprobs = [step.logprob for step in self.steps if not step.forced]
         if self.matcher and self.matcher.grammar.scalar:
             return math.exp(sum(logprobs))
@@ -95,7 +143,10 @@ class Spoken:
         ]
         found = field_confidence(matcher.data, pieces, cut=self.is_cut)
         if self.is_cut and matcher.completion is None:
-            return {pointer: share for pointer, share in found.items() if share}
+            found = {pointer: share for pointer, share in found.items() if share}
+        scale = self._scale("field")
+        if scale:  # what nobody said stays worth nothing
+            found = {pointer: share and scale.scalar(share) for pointer, share in found.items()}
         return found
 
     @property

@@ -12,6 +12,7 @@ from ..backends.footprint import Setup
 from ..backends.registry import SPECS, footprint_of, spec_of
 from ..cache import CacheLimits
 from ..checkpoint import Checkpoint
+from ..decoding.calibration import Calibration, Engine
 from ..errors import OutOfMemoryBudget, SmolVLMError
 from ..machine.exhaustion import out_of_memory, ran_out
 from ..machine.heap import trim_heap
@@ -48,6 +49,18 @@ def load_weights(planner: Planner, threads: int | None) -> AnyBackend:
             raise
         trim_heap()
         raise out_of_memory(f"loading {checkpoint.id}", error) from error
+
+
+def read_calibration(given: str | Path | Calibration | None) -> Calibration | None:
+    """The calibration that `SmolVLM.load` was given, read if it is a file."""
+    return Calibration.read(given) if isinstance(given, (str, Path)) else given
+
+
+def engine_of(checkpoint: Checkpoint, backend: str, precision: str) -> Engine:
+    """What a calibration of this engine is bound to."""
+    return Engine(
+        model=checkpoint.id, revision=checkpoint.revision, backend=backend, precision=precision
+    )
 
 
 def guard_for(

@@ -14,6 +14,7 @@ from ..backends.base import AnyBackend, KVCache
 from ..cache import EngineCaches, Look
 from ..constraints.compiler import CompiledGrammar, ConstraintCompiler
 from ..constraints.kinds import LINES
+from ..decoding.calibration import Calibration
 from ..decoding.decode import DecodeLoop
 from ..decoding.protocol import CheckCancelled, Deliver, NextToken, ReplySteps
 from ..decoding.running import RunningReply
@@ -29,9 +30,20 @@ from .results import Results
 
 
 class Pipeline:
-    """A layouter and a backend that together answer requests, within what the guard allows."""
+    """A layouter and a backend that together answer requests, within what the guard allows.
 
-    def __init__(self, layouter: RequestLayouter, backend: AnyBackend, guard: MemoryGuard) -> None:
+    Args:
+        calibration: of the confidence of answers to questions; descriptions and transcriptions
+            have none.
+    """
+
+    def __init__(
+        self,
+        layouter: RequestLayouter,
+        backend: AnyBackend,
+        guard: MemoryGuard,
+        calibration: Calibration | None = None,
+    ) -> None:
         config = layouter.checkpoint.config
         self.layouter = layouter
         self.backend = backend
@@ -44,6 +56,7 @@ class Pipeline:
         self._vision = VisionEncoder(backend, config, self.caches, guard.tiles_per_batch)
         self._decoder = DecodeLoop(backend, layouter.tokenizer, layouter.end_ids)
         self._results = Results(layouter, backend)
+        self._calibration = calibration
 
     def run(
         self,
@@ -54,6 +67,8 @@ class Pipeline:
     ) -> ReplySteps:
         """Answer one request; see `ReplySteps` for the protocol."""
         reply = RunningReply(request, deliver, check_cancelled, self.guard.meter.start(), look)
+        if request.task in (None, "ask"):
+            reply.spoken.calibration = self._calibration
         if look:
             self.caches.looks.add(look)
         del look  # the reply gives it up before its end

@@ -65,6 +65,7 @@ class Results:
             probabilities=spoken.probabilities,
             field_confidence=spoken.field_confidence,
             unsure_fields=verdict.unsure_fields,
+            calibrated=spoken.calibrated,
             flags=(*spoken.flags, *reply.flags, *verdict.flags),
             image_sha256=reply.image_sha256,
             model=checkpoint.id,

@@ -12,6 +12,7 @@ from ..cache import CacheLimits, Look, parse_cache
 from ..checkpoint import Checkpoint
 from ..constraints.answers import parse_answer
 from ..constraints.compiler import Compiled
+from ..decoding.calibration import Calibration
 from ..images import ImagePolicy
 from ..machine.closing import Closing
 from ..memory.plan import LoadPlan
@@ -20,7 +21,7 @@ from ..prompt.resolution import check_resolution
 from ..prompt.tasks import Images, task_messages
 from ..types import MessageLike, RequestPlan, Resolution, Task
 from .conversations import Conversations
-from .loading import guard_for, load_weights
+from .loading import engine_of, guard_for, load_weights, read_calibration
 from .pipeline import Pipeline
 from .planner import LoadOptions, Planner, open_layouter
 from .reply import Channel
@@ -56,18 +57,22 @@ class SmolVLM(Conversations, Closing):
         batch_size: int = 8,
         cache: bool | CacheLimits = True,
         planner: Planner | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         """Join an opened checkpoint and a loaded backend; `load` does both, by a plan.
 
         `planner` is the one that the backend was loaded by; its policy and caches hold then.
         """
+        if calibration:
+            calibration.check_engine(engine_of(checkpoint, backend.name, backend.precision))
         self._resolution: Resolution = check_resolution(resolution, checkpoint.config.image)
         self._planner = planner
+        self.calibration = calibration
         self.load_plan: LoadPlan | None = planner.load_plan if planner else None
         limits = self.load_plan.cache if self.load_plan else parse_cache(cache)
         layouter = planner.layouter if planner else open_layouter(checkpoint, policy, limits)
         guard = guard_for(checkpoint, backend, limits, self.load_plan)
-        self._pipeline = Pipeline(layouter, backend, guard)
+        self._pipeline = Pipeline(layouter, backend, guard, calibration)
         self._at_once = max_queue
         self._worker = Worker(self._pipeline.step, batch_size, max_queue)
 
@@ -89,6 +94,7 @@ class SmolVLM(Conversations, Closing):
         cache: bool | CacheLimits = True,
         threads: int | None = None,
         adapter: str | Path | None = None,
+        calibration: str | Path | Calibration | None = None,
     ) -> SmolVLM:
         """Load a checkpoint.
 
@@ -118,14 +124,19 @@ class SmolVLM(Conversations, Closing):
             adapter: a LoRA adapter as PEFT saves it, merged into the weights before they are cast
                 or quantized: a folder, or a hub id with "@REVISION" or without. The torch backend
                 merges it; `model` of every result names it after a "+".
+            calibration: a file of `smolvlm calibrate`, or what `Calibration.read` makes of one,
+                made with this model, revision, backend and precision. Every confidence of an
+                answer goes through it first; `calibrated` of a result says whether it did.
 
         Raises:
             ModelNotFound, ModelInvalid, BackendUnavailable: see `errors`.
             OutOfMemoryBudget: nothing that was allowed fits the budget; raised before weights are
                 loaded, with the smallest budget that would do.
-            BadOptions: an unknown backend, precision, device, resolution or amount of memory.
+            BadOptions: an unknown backend, precision, device, resolution or amount of memory, or a
+                calibration of something else.
         """
         check_names(threads=threads)
+        calibration = read_calibration(calibration)
         options: LoadOptions = {
             "backend": backend,
             "precision": precision,
@@ -140,7 +151,11 @@ class SmolVLM(Conversations, Closing):
         }
         planner = Planner.open(name, **options)
         return cls.load_planned(
-            planner, max_queue=max_queue, batch_size=batch_size, threads=threads
+            planner,
+            max_queue=max_queue,
+            batch_size=batch_size,
+            threads=threads,
+            calibration=calibration,
         )
 
     @classmethod
@@ -151,16 +166,21 @@ class SmolVLM(Conversations, Closing):
         max_queue: int = 32,
         batch_size: int = 8,
         threads: int | None = None,
+        calibration: str | Path | Calibration | None = None,
     ) -> SmolVLM:
         """Load the checkpoint that a planner has opened, as it has planned; see `load`."""
-        planner = planner.up_to_date()
+        calibration, planner = read_calibration(calibration), planner.up_to_date()
+        checkpoint, plan = planner.layouter.checkpoint, planner.load_plan
+        if calibration:  # before the weights are loaded
+            calibration.check_engine(engine_of(checkpoint, plan.backend, plan.precision_name))
         return cls(
-            planner.layouter.checkpoint,
+            checkpoint,
             load_weights(planner, threads),
             resolution=planner.resolution,
             max_queue=max_queue,
             batch_size=batch_size,
             planner=planner,
+            calibration=calibration,
         )
 
     def plan(

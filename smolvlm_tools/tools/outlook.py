@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..engine.planner import Planner
     from ..engine.smolvlm import SmolVLM
 
-_OF_THE_ENGINE = ("max_queue", "batch_size", "threads")
+_OF_THE_ENGINE = ("max_queue", "batch_size", "threads", "calibration")
 """Keywords of `SmolVLM.load` that no plan depends on."""
 
 _NOT_YET = "Unknown until a call has run the model on this machine."

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import calibration
-from benchmarks.answers import reliability
 from benchmarks.answers import samples as calibration_samples
-from benchmarks.answers.reliability import Scored
 from benchmarks.calibration import Extracted, Outcome
 from smolvlm_tools import SmolVLM
+from smolvlm_tools.quality import reliability
+from smolvlm_tools.quality.reliability import Scored
 
 SHARE = 40
 
