@@ -2,20 +2,18 @@ r"""What an answer may be, enforced while it is decoded: grammars over tokens, a
 
     kinds       the constraints: yes_no, choices, integer, number, date, regex, lines, …
     rating      a scale, answered by its expected level
-    named       a name such as "yes-no" -> a constraint
-    answers     a Python type -> a constraint
-    schema/     a JSON schema -> a grammar, or refused
+    answers     a Python type, or a name such as "yes-no" -> a constraint
+    schema/     a JSON schema -> a grammar and a check, or refused
     compiler    a constraint + a tokenizer -> what the decode loop asks
     options     a closed choice as a tree of tokens
-    completion  the shortest end of a cut answer (lark_text, expressions, byte_matcher)
-    fields      which tokens wrote which JSON value
 
-`decoding` has the loop that obeys them. Grammars run on llguidance
+`decoding` has the loop that obeys them, and ends what was cut. Grammars run on llguidance
 (https://github.com/guidance-ai/llguidance).
 """
 
 from __future__ import annotations
 
+from .answers import named
 from .kinds import (
     Choice,
     Constraint,
@@ -29,7 +27,6 @@ from .kinds import (
     regex,
     yes_no,
 )
-from .named import named
 from .rating import Rating
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""A Python type → the constraint that yields its values."""
+"""A Python type, or a name → the constraint that yields its values."""
 
 from __future__ import annotations
 
@@ -39,6 +39,27 @@ _KINDS = (
     "pydantic model, another type that pydantic knows, a JSON schema, or a constraint of "
     "smolvlm_tools.constraints."
 )
+
+NAMED: dict[str, Callable[[], Constraint]] = {
+    "yes-no": yes_no,
+    "integer": integer,
+    "number": number,
+    "date": date,
+    "list": lines,
+}
+"""Constraints by name, for callers that have only text: a command line, a tool's arguments."""
+
+
+def named(name: str) -> Constraint:
+    """The constraint of that name; "_" is read as "-".
+
+    Raises:
+        BadOptions: an unknown name.
+    """
+    make = NAMED.get(name.replace("_", "-"))
+    if make is None:
+        raise BadOptions(f"unknown kind of answer {name!r}", f"Use {', '.join(NAMED)}.")
+    return make()
 
 
 def parse_answer(answer: object) -> Constraint | None:

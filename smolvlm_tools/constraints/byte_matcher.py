@@ -1,9 +1,10 @@
-"""Grammars over single bytes instead of a model's tokens, on llguidance."""
+"""Grammars in llguidance's Lark form, over single bytes instead of a model's tokens."""
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..machine.deep_stack import on_deep_stack
 
@@ -12,6 +13,20 @@ if TYPE_CHECKING:
 
 END = 256
 """The one token that is not a byte."""
+
+_LAYOUT = {  # that of `json.dumps`
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "whitespace_flexible": False,
+    "coerce_one_of": True,
+    "json_allowed_escapes": '"\\nt',
+}
+
+
+def json_lark(schema: dict[str, Any]) -> str:
+    """The grammar of one space and a JSON document."""
+    text = json.dumps({**schema, "x-guidance": _LAYOUT})
+    return f'start: " " %json {text}\n'
 
 
 class _Bytes:

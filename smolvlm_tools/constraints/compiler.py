@@ -28,13 +28,7 @@ _KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class CompiledGrammar:
-    """A grammar over one vocabulary.
-
-    Attributes:
-        grammar: what it was made of.
-        start: the state in which every answer begins.
-        tokens: the vocabulary.
-    """
+    """A grammar over one vocabulary; `start` is the state in which every answer begins."""
 
     grammar: Grammar
     start: LLMatcher
@@ -50,12 +44,9 @@ Compiled: TypeAlias = CompiledGrammar | OptionTree
 
 
 class ConstraintCompiler:
-    """Compiles constraints for one checkpoint; safe between threads.
+    """Compiles constraints for one checkpoint, whose logits have `vocabulary` entries.
 
-    Args:
-        tokenizer: of the checkpoint.
-        vocabulary: entries of the logits.
-        end_ids: tokens that end a reply.
+    Safe between threads.
     """
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int, end_ids: Collection[int]) -> None:

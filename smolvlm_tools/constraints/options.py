@@ -28,7 +28,6 @@ class OptionTree:
     """The options of a choice as tokens.
 
     Attributes:
-        choice: the options.
         root: of the tree, with every spelling of every option.
         paths: tokens of each option as it was given.
         depth: most tokens of one spelling.

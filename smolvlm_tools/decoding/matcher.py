@@ -13,7 +13,7 @@ from ..constraints.compiler import CompiledGrammar
 from ..constraints.kinds import LINES
 from ..errors import SchemaNotSupported
 from .completion import shortest_completion
-from .sampling import Pick, Sampler
+from .sampling import Pick, Sampler, log_softmax
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -69,9 +69,13 @@ class Matcher:
         """
         allowed = self._allowed(len(logits))
         scores = np.where(allowed, logits, np.float32(-np.inf))
-        if avoid is not None:
+        if avoid is None:
+            token, logprob = sampler.pick(scores)
+        else:
+            shares = log_softmax(scores)
             scores[avoid] = -np.inf
-        token, logprob = sampler.pick(scores)
+            token = sampler.pick(scores)[0]
+            logprob = float(shares[token])
         self._take(token)
         chosen, scores[token] = float(scores[token]), -np.inf
         forced = avoid is None and bool(np.count_nonzero(allowed) == 1)

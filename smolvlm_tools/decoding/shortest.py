@@ -11,8 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..constraints.byte_matcher import byte_matcher
-from ..constraints.schema.lark import to_lark
+from ..constraints.byte_matcher import byte_matcher, json_lark
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -76,7 +75,7 @@ def _string_matcher(schema: str, most: int | None, fuel: int) -> LLMatcher:
     described = json.loads(schema)
     if most is not None:
         described["maxLength"] = min(described.get("maxLength", most), most)
-    matcher = byte_matcher(to_lark(described), step_fuel=fuel)
+    matcher = byte_matcher(json_lark(described), step_fuel=fuel)
     matcher.try_consume_tokens([ord(" ")])
     return matcher
 

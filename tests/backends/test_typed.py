@@ -122,3 +122,33 @@ def test_an_option_has_the_product_of_its_tokens_and_every_prefix_one_pass(embed
 def softmax(logits):
     weights = np.exp(logits.astype(np.float64) - logits.max())
     return weights / weights.sum()
+
+
+def _of_one(rule: dict[str, object]) -> dict[str, object]:
+    number = {"type": "integer", "minimum": 1000, "maximum": 9999, **rule}
+    return {"type": "object", "properties": {"n": number}, "required": ["n"]}
+
+
+def test_an_answer_that_the_check_refuses_is_made_once_more(random_engine):
+    hello = [{"role": "user", "content": "hello"}]
+    first = random_engine.generate(hello, answer=_of_one({}), logprobs=True)
+    other = _of_one({"not": {"const": first.value["n"]}})
+    chunks = list(random_engine.stream(hello, answer=other, logprobs=True))
+    second = chunks[-1].result
+    assert second.value["n"] != first.value["n"] and not second.flags
+    assert "".join(chunk.text for chunk in chunks) == second.text == f'{{"n": {second.value["n"]}}}'
+    assert [chunk.token_id for chunk in chunks] == [token.id for token in second.tokens]
+    assert second.usage.completion_tokens > len(second.tokens)
+    pairs = zip(first.tokens, second.tokens, strict=False)
+    before, after = next(pair for pair in pairs if pair[0].id != pair[1].id)
+    assert after.logprob < before.logprob
+    again = random_engine.generate(hello, answer=_of_one({}), logprobs=True)
+    said = [token.id for token in first.tokens]
+    assert [token.id for token in again.tokens] == said, "the cache is as before"
+
+
+def test_an_answer_that_the_check_refuses_twice_is_not_handed_out(random_engine):
+    hello = [{"role": "user", "content": "hello"}]
+    result = random_engine.generate(hello, answer=_of_one({"not": {"minimum": 1}}))
+    assert (result.value, result.abstained, result.incomplete) == (None, True, "rejected")
+    assert result.flags == ("rejected",) and result.text.startswith('{"n": ')

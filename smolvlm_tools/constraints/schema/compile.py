@@ -9,20 +9,12 @@ from functools import lru_cache
 from typing import Any
 
 from ...errors import SchemaNotSupported
-from .lark import to_lark
 from .plain import plain_copy
 
 
 @dataclass(frozen=True, slots=True)
 class JsonGrammar:
-    """What a schema became.
-
-    Attributes:
-        lark: the grammar, with one space before the document.
-        read: from a document to its value; raises ValueError where it breaks the schema.
-        unenforced: keywords that the grammar does not hold a document to.
-        strings: schemas, as text, of the strings that have to match patterns.
-    """
+    """What a schema became; the fields are those of `kinds.Grammar`, whose `parse` is `read`."""
 
     lark: str
     read: Callable[[str], Any]
@@ -49,13 +41,13 @@ def compile_json_schema(schema: Mapping[str, Any] | bool) -> JsonGrammar:
 
 @lru_cache(maxsize=16)
 def _compiled(text: str) -> JsonGrammar:
-    from ..byte_matcher import byte_matcher
+    from ..byte_matcher import byte_matcher, json_lark
     from .narrow import Narrower
     from .validation import Validator
 
     validator = Validator(json.loads(text))
     narrower = Narrower(validator.root, gridded='"multipleOf"' not in text)
-    lark = to_lark(narrower.document())
+    lark = json_lark(narrower.document())
     matcher = byte_matcher(lark)
     if matcher.is_error():
         raise _refused(matcher.get_error())
@@ -73,11 +65,8 @@ def _refused(message: str) -> SchemaNotSupported:
     hints = {"patternProperty": "patternProperties", "Properties": "minProperties", "ref": "$ref"}
     keyword = next((word for hint, word in hints.items() if hint in said), "schema")
     if "nsatisfiable" in said:
-        return SchemaNotSupported(
-            f"no value satisfies the schema ({said:.160})",
-            "Look for keywords that exclude each other.",
-            "schema",
-        )
-    return SchemaNotSupported(
-        f"the schema cannot be enforced ({said:.160})", "Use a simpler schema.", keyword
-    )
+        why, keyword = "no value satisfies the schema", "schema"
+        remedy = "Look for keywords that exclude each other."
+    else:
+        why, remedy = "the schema cannot be enforced", "Use a simpler schema."
+    return SchemaNotSupported(f"{why} ({said:.160})", remedy, keyword)

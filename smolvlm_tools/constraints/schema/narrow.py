@@ -10,17 +10,15 @@ places without a type to the kind that their keywords speak of.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, cast
 
-from ...unsafe import UNSAFE
-from .patterns import usable
 from .place import COMBINERS, Place
 from .plain import refuse
-from .scalars import SCALAR_WORDS, SMALLER, narrow_number, narrow_string
-from .text import SAFE_NAME
+from .scalars import SCALAR_WORDS, SMALLER, narrow_number, narrow_string, usable
+from .text import SAFE_NAME, is_unsafe
 
 ANY = "any"
-"""Name of the definition of any value."""
 
 _KINDS: dict[str, tuple[str, ...]] = {
     **SCALAR_WORDS,
@@ -64,7 +62,8 @@ class Narrower:
             name, target, known = self._waiting.pop()
             self._definitions[name] = self._schema(target, known)
         if f'"#/$defs/{ANY}"' in json.dumps([narrowed, self._definitions]):
-            self._define_any()
+            kinds = ["null", "boolean", "number", "string", "array", "object"]
+            self._definitions[ANY] = self._own(replace(self._root, node={"type": kinds}), None)
         if narrowed is False:
             refuse("schema", "#", "allows no value", "Look for what excludes everything.")
         return {**cast("dict[str, Any]", narrowed), "$defs": self._definitions}
@@ -116,7 +115,7 @@ class Narrower:
         return narrowed
 
     def _reference(self, at: Place, target: Place, known: frozenset[str] | None) -> dict[str, Any]:
-        key = (*at.key, known)
+        key = (at.resolver.base_uri, at.node["$ref"], known)
         if key not in self._names:
             if len(self._names) >= _MOST_DEFINITIONS:
                 refuse("$ref", at.pointer, "leads to too many places", "Use a simpler schema.")
@@ -161,9 +160,10 @@ class Narrower:
             refuse("enum", at.pointer, f"lists {len(values)} values", "List fewer.")
         words = {"type", "const", *SCALAR_WORDS["number"], *SCALAR_WORDS["string"]}
         said = {word: at.node[word] for word in words.intersection(at.node)}
+        said = {k: v for k, v in said.items() if k == "const" or not isinstance(v, bool)}
         validator = Draft202012Validator(said, validate_formats=True, offline=True)
         values = [value for value in values if validator.is_valid(value)]
-        if any(map(_is_unsafe, values)):
+        if any(map(is_unsafe, values)):
             word = "enum" if "enum" in at.node else "const"
             refuse(word, at.pointer, "has control characters", "Leave them out.")
         return {"enum": values} if values else False
@@ -209,16 +209,16 @@ class Narrower:
             others = False
             for name in [*required, *sorted(shared)] if not patterns else ():
                 properties.setdefault(name, True if name in shared else self._any(None))
-        if others is False:
-            narrowed["additionalProperties"] = False
-        elif others is not None and others is not True:
-            narrowed["additionalProperties"] = self._schema(at.at("additionalProperties"), known)
-        elif known is None and not properties:
-            patterns, narrowed["additionalProperties"] = {SAFE_NAME: self._any(known)}, False
-        else:
-            narrowed["additionalProperties"] = self._any(known)
+        free: Any = False
+        if others is None or others is True:
+            free = self._any(known)
+        elif others is not False:
+            free = self._schema(at.at("additionalProperties"), known)
+        if known is None and free is not False and not properties and not patterns:
+            patterns = {SAFE_NAME: free}
         if patterns:
-            narrowed["patternProperties"] = patterns
+            narrowed["patternProperties"], free = patterns, False
+        narrowed["additionalProperties"] = free
         for word in ("minProperties", "maxProperties"):
             if word in node and set(properties) <= set(required):
                 narrowed[word] = node[word]
@@ -231,24 +231,9 @@ class Narrower:
         """Any value; where schemas are joined the other one says more."""
         return {"$ref": f"#/$defs/{ANY}"} if known is None else True
 
-    def _define_any(self) -> None:
-        kinds = ["null", "boolean", "number", "string", "array", "object"]
-        root = self._root
-        anything = Place.of({"type": kinds}, "#", root.resolver, root.old)
-        self._definitions[ANY] = self._own(anything, None)
-
 
 def _asks(node: dict[str, Any], word: str) -> bool:
     """Whether a keyword asks for anything at all."""
     if word == "oneOf":
         return len(node[word]) > 1
     return node[word] is not (word != "uniqueItems")
-
-
-def _is_unsafe(value: Any) -> bool:
-    if isinstance(value, str):
-        return UNSAFE.search(value) is not None
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value)
-        return any(map(_is_unsafe, members)) or any(map(_is_unsafe, members.values()))
-    return isinstance(value, list) and any(map(_is_unsafe, cast("list[Any]", value)))

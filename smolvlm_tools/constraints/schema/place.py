@@ -74,11 +74,6 @@ class Place:
             refuse("$ref", self.pointer, why, "Refer to $defs of the same document.")
         return Place.of(found.contents, ref, found.resolver, self.old)
 
-    @property
-    def key(self) -> tuple[str, str]:
-        """The same for all who refer to the same place."""
-        return self.resolver.base_uri, str(self.node.get("$ref"))
-
     def names(self, deep: int = _DEEPEST) -> frozenset[str]:
         """Members that objects here may be asked for, by this subschema and all it joins."""
         if not deep:

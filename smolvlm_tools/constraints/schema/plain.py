@@ -61,7 +61,8 @@ class _Copier:
 
     def _members(self, members: Mapping[Any, Any], depth: int, place: str) -> dict[str, Any]:
         if len(members) > _MOST_MEMBERS:
-            refuse("schema", place, f"has {len(members)} members", _SIMPLER)
+            keyword = place.rpartition("/")[2].removeprefix("#") or "schema"
+            refuse(keyword, place, f"has {len(members)} members", _SIMPLER)
         for key in members:
             if not isinstance(key, str):
                 refuse("schema", place, f"has the key {key!r:.40}", "Keys are strings.")

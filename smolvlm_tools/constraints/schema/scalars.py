@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from .patterns import satisfiable, usable
+from ..byte_matcher import byte_matcher, json_lark
 from .place import Place
 from .plain import refuse
 from .text import FORMATS, SAFE_INTEGER, SAFE_TEXT
@@ -73,7 +74,7 @@ def narrow_string(at: Place, unenforced: set[str]) -> dict[str, Any] | None:
         patterns.append(f"^(?:{FORMATS[name]})$")
     elif name is not None and name not in _INTEGER_FORMATS:
         unenforced.add("format")
-    if patterns and not satisfiable(tuple(patterns), low, high):
+    if patterns and not _matches(tuple(patterns), low, high):
         return None
     narrowed: dict[str, Any] = {"pattern": SAFE_TEXT}
     if low:
@@ -83,3 +84,22 @@ def narrow_string(at: Place, unenforced: set[str]) -> dict[str, Any] | None:
     if patterns:
         narrowed["allOf"] = [{"pattern": pattern} for pattern in patterns]
     return narrowed
+
+
+def usable(pattern: str) -> bool:
+    """Whether the grammar can follow a pattern; look-around and back references it cannot."""
+    return _matches((pattern,), 0, None) is not None
+
+
+@lru_cache(maxsize=1024)
+def _matches(patterns: tuple[str, ...], low: int, high: int | None) -> bool | None:
+    """Whether there is such a string; None where llguidance refuses the patterns."""
+    schema: dict[str, Any] = {"type": "string", "minLength": low, "pattern": SAFE_TEXT}
+    if high is not None:
+        schema["maxLength"] = high
+    schema["allOf"] = [{"pattern": pattern} for pattern in patterns]
+    matcher = byte_matcher(json_lark(schema))
+    if matcher.is_error():
+        return False if "nsatisfiable" in matcher.get_error() else None
+    begun = matcher.try_consume_tokens(list(b' "')) == 2
+    return begun and any(matcher.compute_bitmask()) and not matcher.is_error()

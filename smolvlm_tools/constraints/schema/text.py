@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...unsafe import ON_A_LINE, UNSAFE_CLASS
+from typing import Any, cast
+
+from ...unsafe import ON_A_LINE, UNSAFE, UNSAFE_CLASS
 
 PLAIN_RUN = rf'[^"\\{ON_A_LINE}]{{1,30}}'
 """Runs of characters that any string may hold: for llguidance's slices of a vocabulary."""
@@ -56,3 +58,13 @@ FORMATS = {
 FORMATS["uri-reference"] = FORMATS["iri"] = FORMATS["uri"]
 FORMATS["idn-email"] = FORMATS["email"]
 FORMATS["idn-hostname"] = FORMATS["hostname"]
+
+
+def is_unsafe(value: Any) -> bool:
+    """Whether a name or text in JSON data has characters that nothing here writes."""
+    if isinstance(value, str):
+        return UNSAFE.search(value) is not None
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        return any(map(is_unsafe, members)) or any(map(is_unsafe, members.values()))
+    return isinstance(value, list) and any(map(is_unsafe, cast("list[Any]", value)))

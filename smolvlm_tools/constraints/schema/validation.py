@@ -7,27 +7,29 @@ the check, and with `offline` it fetches nothing.
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+import math
+from typing import Any
 
 import jsonschema_rs
 
 from ...errors import SchemaNotSupported
-from ...unsafe import UNSAFE
 from .place import Place
 from .plain import refuse
+from .text import is_unsafe
 
 _CORRECT = "Correct the schema."
 _BASE = "https://schema.invalid/"
-_DRAFTS: dict[str, tuple[type[Any], int]] = {
-    "draft-03": (jsonschema_rs.Draft4Validator, jsonschema_rs.Draft4),
-    "draft-04": (jsonschema_rs.Draft4Validator, jsonschema_rs.Draft4),
-    "draft-06": (jsonschema_rs.Draft6Validator, jsonschema_rs.Draft6),
-    "draft-07": (jsonschema_rs.Draft7Validator, jsonschema_rs.Draft7),
-    "2019-09": (jsonschema_rs.Draft201909Validator, jsonschema_rs.Draft201909),
-    "2020-12": (jsonschema_rs.Draft202012Validator, jsonschema_rs.Draft202012),
+_OLD: dict[type[Any], int] = {
+    jsonschema_rs.Draft4Validator: jsonschema_rs.Draft4,
+    jsonschema_rs.Draft6Validator: jsonschema_rs.Draft6,
+    jsonschema_rs.Draft7Validator: jsonschema_rs.Draft7,
 }
-_UNNAMED = ("2020-12", "draft-07", "draft-04")
-"""Dialects to try for a schema that names none."""
+_UNNAMED = (
+    jsonschema_rs.Draft202012Validator,
+    jsonschema_rs.Draft7Validator,
+    jsonschema_rs.Draft4Validator,
+)
+"""Dialects to try for a schema that names none that is known."""
 
 
 class _MultipleOf:
@@ -54,10 +56,10 @@ class Validator:
     """
 
     def __init__(self, schema: Any) -> None:
-        self._validator, draft = _validator(schema)
+        self._validator = _validator(schema)
+        draft = _OLD.get(type(self._validator), jsonschema_rs.Draft202012)
         registry = jsonschema_rs.Registry([(_BASE, schema)], draft=draft)
-        old = draft <= jsonschema_rs.Draft7
-        self.root = Place.of(schema, "#", registry.resolver(_BASE), old)
+        self.root = Place.of(schema, "#", registry.resolver(_BASE), draft in _OLD.values())
 
     def read(self, text: str) -> Any:
         """The value of a JSON text.
@@ -66,31 +68,33 @@ class Validator:
             ValueError: it is not JSON, breaks the schema, names a member twice, or has control or
                 bidirectional characters or a number that no double holds.
         """
-        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
-        _check_safe(value)
+        value = json.loads(
+            text, object_pairs_hook=_members, parse_float=_double, parse_constant=_double
+        )
+        if is_unsafe(value):
+            raise ValueError("a text has control characters")
         error = next(self._validator.iter_errors(value), None)
         if error is not None:
             raise ValueError(error.message)
         return value
 
 
-def _validator(schema: Any) -> tuple[Any, int]:
-    named = ""
-    if isinstance(schema, dict):
-        schema = dict(cast("dict[str, Any]", schema))
-        named = str(schema.pop("$schema", ""))
-    dialects = [name for name in _DRAFTS if name in named] or _UNNAMED
-    first: jsonschema_rs.ValidationError | None = None
-    for name in dialects:
-        make, draft = _DRAFTS[name]
+def _validator(schema: Any) -> jsonschema_rs.Validator:
+    dialects: tuple[Any, ...] = _UNNAMED
+    if isinstance(schema, dict) and "$schema" in schema:
         try:
-            return make(schema, **_OPTIONS), draft
+            dialects = (jsonschema_rs.validator_cls_for(schema),)
+        except jsonschema_rs.ValidationError:  # no dialect that is known
+            schema = {word: each for word, each in schema.items() if word != "$schema"}
+    problems: list[SchemaNotSupported] = []
+    for make in dialects:
+        try:
+            return make(schema, **_OPTIONS)
         except jsonschema_rs.ValidationError as error:
-            first = first or error
+            problems.append(_invalid(error))
         except (jsonschema_rs.ReferencingError, ValueError) as error:
             refuse("$ref", "#", f"cannot be followed ({error!s:.120})", "Refer to $defs inside.")
-    assert first is not None
-    raise _invalid(first)
+    raise problems[0]
 
 
 _OPTIONS: dict[str, Any] = {
@@ -118,21 +122,8 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _check_safe(value: Any) -> None:
-    if isinstance(value, str):
-        if UNSAFE.search(value):
-            raise ValueError("a text has control characters")
-    elif isinstance(value, float):
-        if abs(value) == float("inf"):
-            raise ValueError("a number is too large for a double")
-    elif isinstance(value, dict):
-        for name, each in cast("dict[str, Any]", value).items():
-            _check_safe(name)
-            _check_safe(each)
-    elif isinstance(value, list):
-        for each in cast("list[Any]", value):
-            _check_safe(each)
+def _double(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number that a double holds")
+    return number
