@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -19,6 +19,55 @@ from .options import (
 )
 
 _OF_FIELDS = "min_field_confidence"
+
+SomeImages: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGE",
+        help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn.",
+    ),
+]
+Question: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="QUESTION",
+        help="What to ask about each image, as one quoted argument. Not with --questions.",
+    ),
+]
+Answer: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="Type that the answer is guaranteed to have: yes-no, integer, number, date or "
+        r"list.  \[default: any text]",
+    ),
+]
+Choices: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST",
+        help="Possible answers, separated by commas: red,green,blue. Each gets a probability.",
+    ),
+]
+Scale: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCALE",
+        help="Rate on a scale: 1-5, or labels from the lowest: poor,fair,good. The value is "
+        "the expected level.",
+    ),
+]
+QuestionsFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="JSON object of names and questions, which are answered from one look at the "
+        "image: "
+        '{"place": "Where was it?", "paid": {"question": "Is it paid?", "answer": "yes-no"}}. '
+        "Instead of answer there may be choices (a list), rating (two numbers or labels) or "
+        "schema (a JSON schema).",
+    ),
+]
 
 
 @command("smolvlm describe photo.jpg other.png --json --model embedded", without=_OF_FIELDS)
@@ -45,56 +94,13 @@ def describe(
     without=_OF_FIELDS,
 )
 def ask(
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="IMAGE",
-            help="Path, http(s) URL or data URI; - reads standard input. Several are answered in "
-            "turn.",
-        ),
-    ] = None,
-    question: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="QUESTION",
-            help="What to ask about each image, as one quoted argument. Not with --questions.",
-        ),
-    ] = None,
+    images: SomeImages = None,
+    question: Question = None,
     *,
-    answer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND",
-            help="Type that the answer is guaranteed to have: yes-no, integer, number, date or "
-            r"list.  \[default: any text]",
-        ),
-    ] = None,
-    choices: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            help="Possible answers, separated by commas: red,green,blue. Each gets a probability.",
-        ),
-    ] = None,
-    rating: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SCALE",
-            help="Rate on a scale: 1-5, or labels from the lowest: poor,fair,good. The value is "
-            "the expected level.",
-        ),
-    ] = None,
-    questions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="JSON object of names and questions, which are answered from one look at the "
-            "image: "
-            '{"place": "Where was it?", "paid": {"question": "Is it paid?", "answer": "yes-no"}}. '
-            "Instead of answer there may be choices (a list), rating (two numbers or labels) or "
-            "schema (a JSON schema).",
-        ),
-    ] = None,
+    answer: Answer = None,
+    choices: Choices = None,
+    rating: Scale = None,
+    questions: QuestionsFile = None,
     context: Context = None,
     choice: ModelChoice,
     options: AnswerOptions,

@@ -58,4 +58,5 @@ def byte_matcher(grammar: str, *, step_fuel: int = 200_000) -> LLMatcher:
     from llguidance import LLMatcher, LLParserLimits
 
     limits = LLParserLimits(step_lexer_fuel=step_fuel, max_lexer_states=50_000)
-    return on_deep_stack(lambda: LLMatcher(_tokens(), grammar, log_level=0, limits=limits))
+    tokens = _tokens()
+    return on_deep_stack(lambda: LLMatcher(tokens, grammar, log_level=0, limits=limits), grammar)

@@ -97,7 +97,7 @@ class ConstraintCompiler:
 def _start(grammar: Grammar, tokens: LLTokenizer) -> LLMatcher:
     from llguidance import LLMatcher
 
-    start = on_deep_stack(lambda: LLMatcher(tokens, grammar.lark, log_level=0))
+    start = on_deep_stack(lambda: LLMatcher(tokens, grammar.lark, log_level=0), grammar.lark)
     tried = start.deep_copy()
     possible = not start.is_error() and tried.consume_token(tokens.tokenize_str(" ")[0])
     if possible:

@@ -15,12 +15,17 @@ Made = TypeVar("Made")
 
 STACK = 64 << 20
 """Bytes; only those that are used take memory."""
+SHORT = 10_000
+"""Characters of a grammar that any stack has room for: 400 members of an object, which is about as
+many, compile within 128 KB; 2,000 overflow 512 KB."""
 
 _starting = threading.Lock()
 
 
-def on_deep_stack(make: Callable[[], Made]) -> Made:
-    """Call `make` on a thread of its own and return, or raise, what it does."""
+def on_deep_stack(make: Callable[[], Made], grammar: str) -> Made:
+    """Call `make`, which compiles a grammar, where the stack is deep enough for it."""
+    if len(grammar) <= SHORT:
+        return make()
     with ThreadPoolExecutor(1, "smolvlm-compile") as pool:
         with _starting:  # the size is the whole process's, for threads that start now
             usual = threading.stack_size(STACK)

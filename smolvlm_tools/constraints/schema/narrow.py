@@ -52,6 +52,8 @@ class Narrower:
         self.unenforced: set[str] = set()
         self.strings: dict[str, None] = {}
         self._definitions: dict[str, Any] = {}
+        self._needs_any = False
+        self._scalars: dict[str, str] = {}
         self._names: dict[tuple[Any, ...], str] = {}
         self._waiting: list[tuple[str, Place, frozenset[str] | None]] = []
 
@@ -61,7 +63,7 @@ class Narrower:
         while self._waiting:
             name, target, known = self._waiting.pop()
             self._definitions[name] = self._schema(target, known)
-        if f'"#/$defs/{ANY}"' in json.dumps([narrowed, self._definitions]):
+        if self._needs_any:
             kinds = ["null", "boolean", "number", "string", "array", "object"]
             self._definitions[ANY] = self._own(replace(self._root, node={"type": kinds}), None)
         if narrowed is False:
@@ -149,7 +151,17 @@ class Narrower:
             narrowed |= self._array(at, known)
         if "object" in kinds:
             narrowed |= self._object(at, known)
+        if alone and known is None and kinds[0] in ("string", "number", "integer"):
+            return self._shared(narrowed) if len(kinds) == 1 else narrowed
         return narrowed
+
+    def _shared(self, narrowed: dict[str, Any]) -> dict[str, Any]:
+        """A reference to a definition, so that equal scalars are compiled once."""
+        key = json.dumps(narrowed)
+        if key not in self._scalars:
+            self._scalars[key] = name = f"s{len(self._scalars)}"
+            self._definitions[name] = narrowed
+        return {"$ref": f"#/$defs/{self._scalars[key]}"}
 
     def _listed(self, at: Place) -> Any:
         """The listed values that the keywords beside them allow."""
@@ -226,9 +238,9 @@ class Narrower:
                 self.unenforced.add(word)
         return narrowed
 
-    @staticmethod
-    def _any(known: frozenset[str] | None) -> Any:
+    def _any(self, known: frozenset[str] | None) -> Any:
         """Any value; where schemas are joined the other one says more."""
+        self._needs_any |= known is None
         return {"$ref": f"#/$defs/{ANY}"} if known is None else True
 
 

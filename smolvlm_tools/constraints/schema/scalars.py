@@ -17,8 +17,8 @@ SCALAR_WORDS = {
 SMALLER = "Ask for less; a model cannot write so much."
 
 _GRID = 0.000001
-_DIGITS = 10**15 - 1
-"""As many as a double keeps of any number; the bound where the schema has none."""
+_DIGITS = 10**15
+"""The bound where the schema has none: doubles keep 15 digits of any number."""
 _INTEGER_FORMATS = {"int32": 2**31, "int64": 2**63}
 _LONGEST_FORCED, _LONGEST = 512, 4096
 
