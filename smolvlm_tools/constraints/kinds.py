@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from ..errors import BadOptions
@@ -38,7 +38,7 @@ class Grammar:
 
     name: str
     lark: str
-    parse: Callable[[str], Any]
+    parse: Callable[[str], Any] = field(compare=False)
     scalar: bool = True
     terminal: str | None = None
     unenforced: frozenset[str] = frozenset()

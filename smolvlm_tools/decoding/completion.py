@@ -14,7 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..constraints.byte_matcher import byte_matcher
-from .shortest import allowed_bytes, shortest_member, shortest_string, string_bytes
+from .endings import allowed_bytes, shortest_member, shortest_string, string_bytes
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher

@@ -39,8 +39,7 @@ MaxNewTokens: TypeAlias = Annotated[
     Field(
         ge=1,
         le=4096,
-        description="Longest reply in tokens (about four characters each); 512 if left out. A "
-        "reply that is cut off has finish_reason length.",
+        description="Longest reply in tokens (about four characters each); 512 if left out.",
     ),
 ]
 MinConfidence: TypeAlias = Annotated[

@@ -10,7 +10,7 @@ import pytest
 from smolvlm_tools.constraints import Grammar, date, json_schema, lines, number, regex
 from smolvlm_tools.constraints.byte_matcher import byte_matcher
 from smolvlm_tools.decoding.completion import shortest_completion
-from smolvlm_tools.decoding.shortest import shortest_member
+from smolvlm_tools.decoding.endings import shortest_member
 from tests.support.schema_walks import accepts, byte_walk, check_valid
 
 SMALL = [

@@ -246,7 +246,7 @@ def test_a_wrong_question_is_refused_by_its_name(vlm, questions, error, said):
 
 
 def test_a_schema_that_cannot_be_enforced_is_refused_by_name_with_its_keyword(vlm):
-    schema = {"type": "string", "pattern": "(a)\\1"}
+    schema = {"type": "string", "pattern": "(a"}
     with pytest.raises(SchemaNotSupported) as single:
         vlm.ask(SHAPES, "What?", answer=schema)
     with pytest.raises(SchemaNotSupported, match="question 'b'") as caught:

@@ -22,7 +22,7 @@ PUBLIC = """
     TextPart Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
     check_url describe_messages engine_source load_image open_checkpoint parse_bytes plan_model
     transcribe_messages url_scheme
-    IncompleteAnswer check_options incomplete_answer
+    Ask Calibration IncompleteAnswer Rating check_options incomplete_answer
 """.split()
 
 

@@ -200,7 +200,7 @@ def onnxruntime_that_is_not_installed(here):
 
 def a_schema_that_cannot_be_enforced(here):
     with engine(here) as vlm:
-        vlm.generate(HELLO, answer={"not": {"type": "string"}})
+        vlm.generate(HELLO, answer={"$ref": "https://example.org/schema.json"})
 
 
 def a_tool_that_does_not_exist(here):

@@ -66,7 +66,7 @@ def test_structured_output_without_a_schema_is_some_json_object(chat):
 
 
 def test_what_cannot_be_enforced_is_said(chat):
-    recursive = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(?=x)y"}}}
+    recursive = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(x"}}}
     with pytest.raises(SchemaNotSupported):
         chat.with_structured_output(recursive).invoke(ask())
     with pytest.raises(BadOptions, match="unknown method"):

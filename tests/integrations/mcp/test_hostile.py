@@ -120,11 +120,12 @@ def test_a_schema_that_cannot_be_enforced_is_refused_by_its_keyword(engine, tmp_
     deep: dict[str, Any] = {"type": "string"}
     for _ in range(100):
         deep = {"type": "object", "properties": {"x": deep}}
-    schemas = [{"type": "object", "properties": {"a": {"not": {}}}}, deep, {"$ref": "http://x/y"}]
+    schemas = [{"type": "object", "properties": {"a": {"type": "nut"}}}, deep]
+    schemas.append({"$ref": "http://x/y"})
     wanted = [("extract_fields", {"image": image, "schema": schema}) for schema in schemas]
     results = calls(engine, tmp_path, wanted)
     assert {code(result) for result in results} <= {"schema_not_supported", "bad_arguments"}
-    assert "not" in results[0].content[0].text
+    assert "type" in results[0].content[0].text
 
 
 @pytest.mark.slow
