@@ -20,8 +20,8 @@ from .schema.text import PLAIN_RUN
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
 
-LIBRARY, PER_TOKEN = 8 << 20, 600
-"""Bytes that llguidance takes, and its tree of tokens for each token of the vocabulary."""
+LIBRARY, PER_TOKEN = 16 << 20, 600
+"""Bytes that llguidance and jsonschema-rs take, and a tree of tokens for each of the vocabulary."""
 
 _KEPT = 64
 
