@@ -23,6 +23,7 @@ COMMANDS = [
     "export",
     "quantize",
     "quality",
+    "calibrate",
     "models",
     "doctor",
 ]
@@ -92,6 +93,7 @@ def test_options_reach_the_model(smolvlm, fake, picture, monkeypatch):
             "local_files_only": True,
             "adapter": "mine",
             "memory_budget": "900MB",
+            "calibration": None,
         }
     ]
     ((messages, options),) = asked
