@@ -14,9 +14,9 @@ from tests.support.paths import ROOT
 HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "httpx2", "typer"]
 PUBLIC = """
     ALIASES AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding BadOptions
-    BadPrompt Busy CacheLimits Cancelled Checkpoint Closed CorruptImage EngineSource FetchFailed
-    FetchTimeout GenerationOptions GivenEngine IN_JSON ImageNotFound ImagePart ImagePlan ImagePolicy
-    ImageTooLarge InputError LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound
+    BadPrompt Busy CacheLimits Calibration Cancelled Checkpoint Closed CorruptImage EngineSource
+    FetchFailed FetchTimeout GenerationOptions GivenEngine IN_JSON ImageNotFound ImagePart ImagePlan
+    ImagePolicy ImageTooLarge InputError LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound
     OutOfMemoryBudget PasswordRequired PathNotAllowed Progress ReplyStream RequestOptions
     RequestPlan SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StreamChunk
     TextPart Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages

@@ -131,7 +131,15 @@ def test_a_bound_name_is_served_and_pages_only_from_this_machine():
     assert remote.enable_dns_rebinding_protection
 
 
-@pytest.mark.parametrize("wrong", [{"backend": "x"}, {"memory_budget": "lots"}, {"device": "tpu"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"backend": "x"},
+        {"memory_budget": "lots"},
+        {"device": "tpu"},
+        {"calibration": "missing.json"},
+    ],
+)
 def test_a_typo_is_told_before_serving(wrong):
     with pytest.raises(BadOptions):
         load_toolbox(read_settings(**wrong), ImageStore())
