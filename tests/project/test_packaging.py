@@ -13,16 +13,16 @@ from tests.support.paths import ROOT
 
 HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "httpx2", "typer"]
 PUBLIC = """
-    ALIASES AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding BadOptions
-    BadPrompt Busy CacheLimits Calibration Cancelled Checkpoint Closed CorruptImage EngineSource
-    FetchFailed FetchTimeout GenerationOptions GivenEngine IN_JSON ImageNotFound ImagePart ImagePlan
-    ImagePolicy ImageTooLarge InputError LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound
-    OutOfMemoryBudget PasswordRequired PathNotAllowed Progress ReplyStream RequestOptions
-    RequestPlan SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StreamChunk
-    TextPart Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
-    check_url describe_messages engine_source load_image open_checkpoint parse_bytes plan_model
-    transcribe_messages url_scheme
-    Ask Calibration IncompleteAnswer Rating check_options incomplete_answer
+    ALIASES Ask AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding
+    BadOptions BadPrompt Busy CacheLimits Calibration Cancelled Checkpoint Closed
+    CorruptImage EngineSource FetchFailed FetchTimeout GenerationOptions GivenEngine IN_JSON
+    ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge IncompleteAnswer InputError
+    LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget
+    PasswordRequired PathNotAllowed Progress Rating ReplyStream RequestOptions RequestPlan
+    SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StreamChunk TextPart
+    Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
+    check_options check_url describe_messages engine_source incomplete_answer load_image
+    open_checkpoint parse_bytes plan_model transcribe_messages url_scheme
 """.split()
 
 
