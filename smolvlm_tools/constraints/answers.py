@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Literal, cast, get_args, get_origin
 
-from pydantic import BaseModel, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from ..errors import BadOptions
@@ -109,18 +109,3 @@ def _of_type(answer: Any) -> Constraint:
         reason = str(error).partition("\n")[0]
         raise BadOptions(f"answer={answer!r} has no JSON schema ({reason})", _KINDS) from None
     return json_schema(schema, adapter.validate_json)
-
-
-def schema_of(schema: object) -> Mapping[str, Any]:
-    """The JSON schema behind what `extract` was given.
-
-    Raises:
-        BadOptions: it is neither a JSON-schema dict nor a pydantic class.
-    """
-    if isinstance(schema, Mapping):
-        return cast("Mapping[str, Any]", schema)
-    if isinstance(schema, type) and issubclass(schema, BaseModel):
-        return schema.model_json_schema()
-    raise BadOptions(
-        f"schema={schema!r} is not one", "Pass a JSON-schema dict or a pydantic model class."
-    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..constraints.kinds import Grammar
 
-_MOST_STEPS = 20_000
+_MOST_STEPS, _LONGEST = 20_000, 1 << 12
 _Look: TypeAlias = "tuple[tuple[bytes | int, ...], int, bytes]"
 _ALIKE = 40
 """Numbers that look alike and are followed all the same: `multipleOf` tells them apart later."""
@@ -118,7 +118,8 @@ def _search(lark: str, strings: tuple[str, ...], so_far: bytes) -> bytes | None:
             further.consume_tokens(forced)
             read, longer = reading.after(piece), ending + piece
             look = _look(read, further)
-            if (read.in_string or not read.scalar) and (look, len(piece)) in siblings:
+            repeats = (read.in_string or not read.scalar) and (look, len(piece)) in siblings
+            if repeats or len(longer) > _LONGEST:
                 continue
             siblings.add((look, len(piece)))
             entry = (len(longer) + read.least, next(order), longer, read, further, look)

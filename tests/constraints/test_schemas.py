@@ -196,6 +196,7 @@ def test_what_cannot_be_compiled_is_refused_by_keyword(keyword, schema):
         {"type": "array", "items": False, "minItems": 1},
         {"enum": []},
         {"const": "no date", "format": "date"},
+        {**TREE, "$ref": "#/$defs/n"},
     ],
 )
 def test_a_schema_that_no_value_satisfies_is_refused(schema):

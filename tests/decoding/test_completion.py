@@ -102,7 +102,8 @@ def test_what_begins_no_text_of_the_grammar_cannot_be_completed():
 
 
 def test_a_document_without_a_finite_text_has_no_end():
-    node = {"properties": {"n": {"$ref": "#/$defs/n"}}, "required": ["n"]}
+    within = {"k": {"type": "boolean"}, "n": {"$ref": "#/$defs/n"}}
+    node = {"properties": within, "required": ["k", "n"]}
     endless = json_schema({"$defs": {"n": node}, "$ref": "#/$defs/n"})
     assert shortest_completion(endless, b" ") is None
 

@@ -11,6 +11,9 @@ from typing import Any
 from ...errors import SchemaNotSupported
 from .plain import plain_copy
 
+_ENDLESS = 1 << 15
+"""Bytes that a document may be forced to begin with."""
+
 
 @dataclass(frozen=True, slots=True)
 class JsonGrammar:
@@ -54,6 +57,8 @@ def _compiled(text: str) -> JsonGrammar:
     matcher.consume_token(ord(" "))
     if not any(matcher.compute_bitmask()) or matcher.is_error():
         raise _refused("Unsatisfiable schema")
+    if len(matcher.compute_ff_tokens()) > _ENDLESS:
+        raise _refused("Unsatisfiable schema: every value holds another one without end")
     unenforced, strings = frozenset(narrower.unenforced), tuple(narrower.strings)
     return JsonGrammar(lark, validator.read, unenforced, strings)
 
