@@ -6,14 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import cast
 
 from ..errors import BadOptions
 from .kinds import Choice, choices
 
 MOST_LEVELS = 64
-
-_Numbers: TypeAlias = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,9 @@ def _labelled(levels: object) -> dict[str, float]:
     if not isinstance(levels, Mapping):
         names = choices(cast("Sequence[str]", levels)).options  # as a dict it would lose doubles
         return {name: float(number) for number, (name, _) in enumerate(names, 1)}
-    return {name: _finite(name, number) for name, number in cast("_Numbers", levels).items()}
+    return {
+        name: _finite(name, number) for name, number in cast("Mapping[str, object]", levels).items()
+    }
 
 
 def _finite(name: object, number: object) -> float:

@@ -17,7 +17,6 @@ from .place import Place
 from .plain import refuse
 from .text import is_unsafe
 
-_CORRECT = "Correct the schema."
 _BASE = "https://schema.invalid/"
 _OLD: dict[type[Any], int] = {
     jsonschema_rs.Draft4Validator: jsonschema_rs.Draft4,
@@ -112,7 +111,9 @@ def _invalid(error: jsonschema_rs.ValidationError) -> SchemaNotSupported:
     if error.kind.name == "$ref":
         keyword = "$ref"
     place = "/".join(["#", *map(str, error.instance_path[:-1])])
-    return SchemaNotSupported(f'"{keyword}" at {place}: {error.message:.160}', _CORRECT, keyword)
+    return SchemaNotSupported(
+        f'"{keyword}" at {place}: {error.message:.160}', "Correct it.", keyword
+    )
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
