@@ -12,7 +12,6 @@ from typing import Any
 
 import jsonschema_rs
 
-from ...errors import SchemaNotSupported
 from .place import Place
 from .plain import refuse
 from .text import is_unsafe
@@ -85,15 +84,18 @@ def _validator(schema: Any) -> jsonschema_rs.Validator:
             dialects = (jsonschema_rs.validator_cls_for(schema),)
         except jsonschema_rs.ValidationError:  # no dialect that is known
             schema = {word: each for word, each in schema.items() if word != "$schema"}
-    problems: list[SchemaNotSupported] = []
+    problems: list[jsonschema_rs.ValidationError] = []
     for make in dialects:
         try:
             return make(schema, **_OPTIONS)
         except jsonschema_rs.ValidationError as error:
-            problems.append(_invalid(error))
+            problems.append(error)
         except (jsonschema_rs.ReferencingError, ValueError) as error:
             refuse("$ref", "#", f"cannot be followed ({error!s:.120})", "Refer to $defs inside.")
-    raise problems[0]
+    where, why = problems[0].instance_path, f"is not valid: {problems[0].message:.160}"
+    words = ["schema", *(step for step in where if isinstance(step, str))]
+    keyword = "$ref" if problems[0].kind.name == "$ref" else words[-1]
+    refuse(keyword, "/".join(["#", *map(str, where[:-1])]), why, "Correct it.")
 
 
 _OPTIONS: dict[str, Any] = {
@@ -102,18 +104,6 @@ _OPTIONS: dict[str, Any] = {
     "keywords": {"multipleOf": _MultipleOf},
     "pattern_options": jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000),
 }
-
-
-def _invalid(error: jsonschema_rs.ValidationError) -> SchemaNotSupported:
-    """The refusal of a schema that its dialect does not allow."""
-    words = [step for step in error.instance_path if isinstance(step, str)]
-    keyword = words[-1] if words else "schema"
-    if error.kind.name == "$ref":
-        keyword = "$ref"
-    place = "/".join(["#", *map(str, error.instance_path[:-1])])
-    return SchemaNotSupported(
-        f'"{keyword}" at {place}: {error.message:.160}', "Correct it.", keyword
-    )
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
