@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...errors import SchemaNotSupported
-from .plain import plain_copy
+from .plain import plain_copy, refuse
 
 _ENDLESS = 1 << 15
 """Bytes that a document may be forced to begin with."""
@@ -50,7 +50,11 @@ def _compiled(text: str) -> JsonGrammar:
 
     validator = Validator(json.loads(text))
     narrower = Narrower(validator.root, gridded='"multipleOf"' not in text)
-    lark = json_lark(narrower.document())
+    try:
+        lark = json_lark(narrower.document())
+    except (TypeError, ValueError, AttributeError) as error:
+        # The dialect's own check does not reach places that only a reference leads to.
+        refuse("$ref", "#", f"leads to what is not a schema ({error!s:.80})", "Correct it.")
     matcher = byte_matcher(lark)
     if matcher.is_error():
         raise _refused(matcher.get_error())

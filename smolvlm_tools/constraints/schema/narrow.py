@@ -30,7 +30,8 @@ _KINDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _UNENFORCED = frozenset(
     "not if dependencies dependentRequired dependentSchemas uniqueItems contains propertyNames "
-    "unevaluatedItems unevaluatedProperties oneOf $dynamicRef $recursiveRef".split()
+    "unevaluatedItems unevaluatedProperties oneOf $dynamicRef $recursiveRef contentEncoding "
+    "contentMediaType".split()
 )
 _MOST_FORCED, _MOST_ITEMS, _MOST_LISTED, _MOST_DEFINITIONS = 512, 1024, 5000, 2000
 

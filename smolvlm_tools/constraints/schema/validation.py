@@ -54,10 +54,13 @@ class Validator:
     """
 
     def __init__(self, schema: Any) -> None:
-        self._validator = _validator(schema)
-        draft = _OLD.get(type(self._validator), jsonschema_rs.Draft202012)
-        registry = jsonschema_rs.Registry([(_BASE, schema)], draft=draft)
-        self.root = Place.of(schema, "#", registry.resolver(_BASE), draft in _OLD.values())
+        try:
+            self._validator, schema = _validator(schema)
+            draft = _OLD.get(type(self._validator), jsonschema_rs.Draft202012)
+            registry = jsonschema_rs.Registry([(_BASE, schema)], draft=draft)
+            self.root = Place.of(schema, "#", registry.resolver(_BASE), draft in _OLD.values())
+        except (jsonschema_rs.ReferencingError, ValueError) as error:
+            refuse("$ref", "#", f"cannot be followed ({error!s:.120})", "Refer to $defs inside.")
 
     def read(self, text: str) -> Any:
         """The value of a JSON text.
@@ -77,7 +80,8 @@ class Validator:
         return value
 
 
-def _validator(schema: Any) -> jsonschema_rs.Validator:
+def _validator(schema: Any) -> tuple[jsonschema_rs.Validator, Any]:
+    """The validator of the dialect, and the schema without a name of a dialect that is unknown."""
     dialects: tuple[Any, ...] = _UNNAMED
     if isinstance(schema, dict) and "$schema" in schema:
         try:
@@ -87,11 +91,9 @@ def _validator(schema: Any) -> jsonschema_rs.Validator:
     problems: list[jsonschema_rs.ValidationError] = []
     for make in dialects:
         try:
-            return make(schema, **_OPTIONS)
+            return make(schema, **_OPTIONS), schema
         except jsonschema_rs.ValidationError as error:
             problems.append(error)
-        except (jsonschema_rs.ReferencingError, ValueError) as error:
-            refuse("$ref", "#", f"cannot be followed ({error!s:.120})", "Refer to $defs inside.")
     where, why = problems[0].instance_path, f"is not valid: {problems[0].message:.160}"
     words = ["schema", *(step for step in where if isinstance(step, str))]
     keyword = "$ref" if problems[0].kind.name == "$ref" else words[-1]
