@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from ..errors import BadOptions, BadPrompt, SchemaNotSupported
+from ..errors import BadOptions, BadPrompt, IncompleteAnswer, SchemaNotSupported
 from .request import RequestOptions
 
 
@@ -75,8 +75,8 @@ def parse_questions(questions: object) -> dict[str, Ask]:
 
 @contextmanager
 def naming(name: str) -> Generator[None]:
-    """Have errors that are a question's own fault say which one it was."""
+    """Have errors that are about one question say which one it was."""
     try:
         yield
-    except (BadPrompt, BadOptions, SchemaNotSupported) as error:
+    except (BadPrompt, BadOptions, SchemaNotSupported, IncompleteAnswer) as error:
         raise error.reworded(f"question {name!r}: {error.reason}", error.remedy) from error

@@ -18,6 +18,7 @@ from smolvlm_tools import (
     CacheLimits,
     Cancelled,
     ImageNotFound,
+    IncompleteAnswer,
     Progress,
     SchemaNotSupported,
     SmolVLM,
@@ -284,3 +285,10 @@ def test_many_threads_may_ask_at_once(embedded):
         for thread in threads:
             thread.join()
     assert found == [expected] * 3
+
+
+def test_an_answer_without_a_value_is_raised_by_name(vlm):
+    asked = {"a": Ask("What color is the circle?"), "b": Ask("How many?", int, min_confidence=1.0)}
+    with pytest.raises(IncompleteAnswer, match="question 'b': the answer is unsure") as caught:
+        vlm.ask_many(SHAPES, asked, on_incomplete="raise")
+    assert caught.value.result.incomplete == "unsure"
