@@ -33,6 +33,8 @@ _UNENFORCED = frozenset(
     "unevaluatedItems unevaluatedProperties oneOf $dynamicRef $recursiveRef contentEncoding "
     "contentMediaType".split()
 )
+_SPEAKING = _UNENFORCED.union({"type", "enum", "const"}, COMBINERS, *_KINDS.values())
+"""Keywords that are not mere annotations."""
 _MOST_FORCED, _MOST_ITEMS, _MOST_LISTED, _MOST_DEFINITIONS = 512, 1024, 5000, 2000
 
 
@@ -81,19 +83,12 @@ class Narrower:
             return False
         self.unenforced |= {word for word in _UNENFORCED & {*at.node} if _asks(at.node, word)}
         target = at.reference
-        if target and (at.old or not self._says_more(at)):
+        if target and (at.old or _SPEAKING.isdisjoint(at.node)):
             return self._reference(at, target, known)
-        joined = {keyword: [inner for _, inner in at.each(keyword)] for keyword in COMBINERS}
-        joined = {keyword: inner for keyword, inner in joined.items() if inner}
+        joined = {w: [inner for _, inner in at.each(w)] for w in COMBINERS if at.node.get(w)}
         if not joined and not target:
             return self._own(at, known)
         return self._joined(at, target, joined, known or frozenset())
-
-    @staticmethod
-    def _says_more(at: Place) -> bool:
-        """Whether anything but annotations stands beside `$ref`."""
-        speaking = {"type", "enum", "const", *COMBINERS, *_UNENFORCED}
-        return not speaking.union(*_KINDS.values()).isdisjoint(at.node)
 
     def _joined(
         self, at: Place, target: Place | None, joined: dict[str, list[Place]], known: frozenset[str]
