@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import typer
 
@@ -36,6 +36,16 @@ NOTES = {
 }
 
 
+class AnswerImage(Protocol):
+    """Answers about an image and shows the answer."""
+
+    def __call__(
+        self, engine: SmolVLM, source: str | bytes, name: str | None, answers: Answers, /
+    ) -> tuple[dict[str, Any], bool]:
+        """Return JSON data, and whether an answer has no value; `name` is there among several."""
+        ...
+
+
 def answer_images(
     images: list[str], task: ImageTask, choice: ModelChoice, options: AnswerOptions
 ) -> None:
@@ -48,26 +58,47 @@ def answer_images(
     if task.answer is not None:
         wanted["answer"] = task.answer
     task.messages("")  # a mistake in the wording must not cost loading a model
+
+    def answer(
+        engine: SmolVLM, source: str | bytes, name: str | None, answers: Answers
+    ) -> tuple[dict[str, Any], bool]:
+        result = _show(engine.stream(task.messages(source), **wanted), name, options, answers)
+        return result.model_dump(mode="json"), result.abstained
+
+    answer_each(images, choice, options, answer)
+
+
+def answer_each(
+    images: list[str], choice: ModelChoice, options: AnswerOptions, answer: AnswerImage
+) -> None:
+    """Load the model for the first image that is whole, and answer about each.
+
+    Raises:
+        typer.Exit: an image could not be used, an answer has no value, or the reader is gone.
+    """
     choice.check()
-    engine = cast("SmolVLM | None", None)  # cast, as pyright does not see `answer` set it
+    engine = cast("SmolVLM | None", None)  # cast, as pyright does not see `use` set it
+    abstained = False
     with reserve_stdout() as answers:
 
-        def answer(image: str, source: str | bytes) -> dict[str, Any]:
-            nonlocal engine
+        def use(image: str, source: str | bytes) -> dict[str, Any]:
+            nonlocal engine, abstained
             if engine is None:
                 load_image(source)  # a broken image must not cost a download
-                engine = load_engine(choice)
-            reply = engine.stream(task.messages(source), **wanted)
+                engine = _load(choice)
             name = clean(image) if len(images) > 1 else None
-            return _show(reply, name, options, answers).model_dump(mode="json")
+            entry, without_value = answer(engine, source, name, answers)
+            abstained |= without_value
+            return entry
 
-        entries = each_image(images, answer)
+        entries = each_image(images, use)
         if engine is not None:  # left open on Ctrl-C: closing waits for the token being computed
             engine.close()
-        finish(answers, entries, options.as_json, may_abstain=options.may_abstain)
+        incomplete = abstained and not options.may_abstain
+        finish(answers, entries, options.as_json, incomplete=incomplete)
 
 
-def load_engine(choice: ModelChoice) -> SmolVLM:
+def _load(choice: ModelChoice) -> SmolVLM:
     """Load the model; a budget that is too small for it ends the command."""
     try:
         return choice.load()
@@ -93,12 +124,12 @@ def _show(
     if streaming:
         answers.line(chunk.text)
     elif not options.as_json and (not result.abstained or options.may_abstain):
-        answers.line(_words(result))
+        answers.line(words(result))
     _tell(result, name, options)
     return result
 
 
-def _words(result: VisionResult) -> str:
+def words(result: VisionResult) -> str:
     """What is printed of a result: the model's words, unless a field has become null."""
     if result.abstained:
         return ""

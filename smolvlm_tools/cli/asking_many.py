@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadOptions
-from ..images import load_image
 from ..prompt.questions import Ask, naming, parse_questions
 from ..prompt.tasks import ask_messages
 from ..types import VisionResult
-from .asking import NOTES, load_engine
-from .console import Answers, clean, note, reserve_stdout, working
-from .images import each_image, finish
+from .asking import NOTES, answer_each, words
+from .console import Answers, clean, note, report, working
+from .incomplete import TOLD_BY_REASON, why_incomplete
 from .options import AnswerOptions, ModelChoice
 
 if TYPE_CHECKING:
@@ -38,43 +37,39 @@ def answer_questions(
     for name, asked in parse_questions(questions).items():  # must not cost loading a model
         with naming(name):
             ask_messages("", asked.question, asked.context or context)
-    choice.check()
-    engine = cast("SmolVLM | None", None)  # cast, as pyright does not see `answer` set it
-    with reserve_stdout() as answers:
 
-        def answer(image: str, source: str | bytes) -> dict[str, Any]:
-            nonlocal engine
-            if engine is None:
-                load_image(source)  # a broken image must not cost a download
-                engine = load_engine(choice)
-            with working("looking"):
-                results = engine.ask_many(source, questions, **wanted)
-            if not options.as_json:
-                heading = f"{clean(image)}:" if len(images) > 1 else None
-                _show(results, heading, answers)
-            return {name: result.model_dump(mode="json") for name, result in results.items()}
+    def answer(
+        engine: SmolVLM, source: str | bytes, name: str | None, answers: Answers
+    ) -> tuple[dict[str, Any], bool]:
+        with working("looking"):
+            results = engine.ask_many(source, questions, **wanted)
+        _show(results, name, options, answers)
+        entry = {name: result.model_dump(mode="json") for name, result in results.items()}
+        return entry, any(result.abstained for result in results.values())
 
-        entries = each_image(images, answer)
-        if engine is not None:  # left open on Ctrl-C: closing waits for the token being computed
-            engine.close()
-        finish(answers, entries, options.as_json)
+    answer_each(images, choice, options, answer)
 
 
-def _show(results: Mapping[str, VisionResult], heading: str | None, answers: Answers) -> None:
+def _show(
+    results: Mapping[str, VisionResult], image: str | None, options: AnswerOptions, answers: Answers
+) -> None:
     """Print a line for each answer, and on stderr how sure the model was."""
-    if heading:
-        answers.line(heading)
+    if image and not options.as_json:
+        answers.line(f"{image}:")
     for name, result in results.items():
-        answers.line(f"{clean(name)}: {_on_a_line(result)}".rstrip())
-        why = ", ".join(NOTES[flag] for flag in result.flags)
-        held = "abstained, " if result.abstained else ""
-        worth = f"{held}confidence {result.confidence:.2f}"
-        note(f"{clean(name)}: {worth}{f' ({why})' if why else ''}")
+        shown = clean(name)
+        if not options.as_json and (not result.abstained or options.may_abstain):
+            answers.line(f"{shown}: {_on_a_line(result)}".rstrip())
+        if result.abstained:
+            (note if options.may_abstain else report)(f"{shown}: {why_incomplete(result)}")
+        notes = [NOTES[f] for f in result.flags if not (result.abstained and f in TOLD_BY_REASON)]
+        notes += [f"unsure: {clean(field)}" for field in result.unsure_fields]
+        if notes or not options.as_json:
+            about = f" ({', '.join(notes)})" if notes else ""
+            note(f"{shown}: confidence {result.confidence:.2f}{about}")
 
 
 def _on_a_line(result: VisionResult) -> str:
-    if result.abstained:
-        return ""
     if isinstance(result.value, float) and result.probabilities:  # a rating
         return f"{result.value:.2f}"
-    return "; ".join(result.text.splitlines())
+    return "; ".join(words(result).splitlines())

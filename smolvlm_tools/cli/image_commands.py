@@ -16,17 +16,11 @@ from .options import (
     MaxNewTokens,
     ModelChoice,
     ResolutionOption,
+    SomeImages,
 )
 
 _OF_FIELDS = "min_field_confidence"
 
-SomeImages: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="IMAGE",
-        help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn.",
-    ),
-]
 Question: TypeAlias = Annotated[
     str | None,
     typer.Argument(

@@ -49,16 +49,16 @@ def each_image(
 
 
 def finish(
-    answers: Answers, entries: list[dict[str, Any]], as_json: bool, *, may_abstain: bool = False
+    answers: Answers, entries: list[dict[str, Any]], as_json: bool, *, incomplete: bool = False
 ) -> None:
     """Print the entries if JSON was asked for: one as an object, several as a list.
 
     Raises:
-        typer.Exit: an image could not be used, or an answer has no value and may not be without.
+        typer.Exit: an image could not be used, or else an answer is `incomplete`.
     """
     if as_json:
         answers.json(entries[0] if len(entries) == 1 else entries)
     if any("error" in entry and isinstance(entry.get("image"), str) for entry in entries):
         raise typer.Exit(BAD_INPUT)
-    if not may_abstain and any(entry.get("abstained") for entry in entries):
+    if incomplete:
         raise typer.Exit(INCOMPLETE)

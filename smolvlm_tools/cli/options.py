@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
     from ..types import Resolution
 
-Images: TypeAlias = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="IMAGE",
-        help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn.",
-    ),
-]
+_IMAGE = typer.Argument(
+    metavar="IMAGE",
+    help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn.",
+)
+Images: TypeAlias = Annotated[list[str], _IMAGE]
+SomeImages: TypeAlias = Annotated[list[str] | None, _IMAGE]
+"""For a command that says itself that one is missing."""
 Revision: TypeAlias = Annotated[
     str | None, typer.Option(metavar="REV", help="Branch, tag or commit on the hub.")
 ]

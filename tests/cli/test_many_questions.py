@@ -37,7 +37,7 @@ def ask(smolvlm, tmp_path):
 
 
 def test_every_answer_is_a_line_with_its_name_and_its_confidence_on_stderr(ask):
-    done = ask(QUESTIONS)
+    done = ask(QUESTIONS, "--on-incomplete", "abstain")
     assert done.code == 0, done.err
     lines = dict(line.partition(":")[::2] for line in done.out.splitlines())
     assert list(lines) == list(QUESTIONS)
@@ -46,8 +46,20 @@ def test_every_answer_is_a_line_with_its_name_and_its_confidence_on_stderr(ask):
     assert 1 <= float(lines["mood"]) <= 2 and 10 <= float(lines["worth"]) <= 20
     assert isinstance(json.loads(lines["fields"])["n"], int)
     assert lines["unsure"] == ""
-    assert "unsure: abstained, confidence 0." in done.err
-    assert all(f"{name}: " in done.err for name in QUESTIONS)
+    assert "unsure: the answer is withheld" in done.err
+    assert all(f"{name}: confidence " in done.err for name in QUESTIONS)
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_an_answer_without_a_value_ends_with_the_code_for_it(ask, more):
+    done = ask(QUESTIONS, *more)
+    assert done.code == 6
+    assert "error: unsure: the answer is withheld, because its confidence is only" in done.err
+    assert "color" in done.out and ("unsure" in done.out) == bool(more)
+    assert ask({"color": QUESTIONS["color"]}, *more).code == 0
+    assert ask({"cut": "What is drawn?"}, *more, "--max-new-tokens", "1").code == 0  # free text
+    cut = ask({"fields": QUESTIONS["fields"]}, *more, "--max-new-tokens", "1")
+    assert cut.code == 6 and "error: fields: the answer is cut" in cut.err
 
 
 def test_json_is_an_object_of_results_by_name(ask):
