@@ -145,7 +145,7 @@ class Calibration(Value):
                     file.write(self.model_dump_json(indent=2) + "\n")
                 os.chmod(name, 0o644)
                 os.replace(name, path)
-            except BaseException:
+            except BaseException:  # Ctrl-C too: nothing half-written stays behind
                 os.unlink(name)
                 raise
         except OSError as error:
