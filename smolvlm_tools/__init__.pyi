@@ -33,6 +33,7 @@ from .errors import ModelError as ModelError
 from .errors import ModelInvalid as ModelInvalid
 from .errors import ModelNotFound as ModelNotFound
 from .errors import OutOfMemoryBudget as OutOfMemoryBudget
+from .errors import PagesNeeded as PagesNeeded
 from .errors import PasswordRequired as PasswordRequired
 from .errors import PathNotAllowed as PathNotAllowed
 from .errors import SchemaNotSupported as SchemaNotSupported
@@ -58,6 +59,7 @@ from .types import GenerationOptions as GenerationOptions
 from .types import ImagePart as ImagePart
 from .types import ImagePlan as ImagePlan
 from .types import Message as Message
+from .types import PageRef as PageRef
 from .types import Progress as Progress
 from .types import RequestPlan as RequestPlan
 from .types import StageSeconds as StageSeconds

@@ -9,6 +9,7 @@
     │   ├── BadDimensions       a size or shape that no image has
     │   ├── BadEncoding         broken base64 or data URI
     │   ├── PasswordRequired    an encrypted document without its password
+    │   ├── PagesNeeded         a document of several pages where one image was wanted
     │   ├── PathNotAllowed      outside the allowed roots, or not a regular file
     │   ├── UrlNotAllowed       its scheme or the policy forbids fetching it
     │   ├── FetchFailed         the server answered with an error, or not completely
@@ -101,6 +102,20 @@ class BadEncoding(InputError):
 
 class PasswordRequired(InputError):
     code = "password_required"
+
+
+class PagesNeeded(InputError):
+    """A document of several pages where one image was wanted, and nothing says which.
+
+    Attributes:
+        pages: how many there are.
+    """
+
+    code = "pages_needed"
+
+    def __init__(self, reason: str, remedy: str = "", pages: int = 0) -> None:
+        super().__init__(reason, remedy)
+        self.pages = pages
 
 
 class PathNotAllowed(InputError):

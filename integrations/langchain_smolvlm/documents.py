@@ -154,7 +154,6 @@ def _document(blob: Blob, page: Page, results: Sequence[VisionResult]) -> Docume
         "total_pages": page.total,
         "width": page.width,
         "height": page.height,
-        "frames": page.frames,
         "image_sha256": page.sha256,
         "model": results[0].model,
         "confidence": min(result.confidence for result in results),

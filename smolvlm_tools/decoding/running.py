@@ -14,7 +14,7 @@ from ..machine.meter import Span
 from ..prompt.chat import Prompt
 from ..prompt.layout import RequestLayout
 from ..prompt.request import Request
-from ..types import Flag, Progress, Stage, StreamChunk, Usage
+from ..types import Flag, PageRef, Progress, Stage, StreamChunk, Usage
 from .clock import StageClock
 from .protocol import CheckCancelled, Deliver, Step
 from .spoken import Spoken
@@ -35,6 +35,7 @@ class RunningReply:
         layout: images and prompt; dropped with the pixels once they are encoded.
         prompt: of the layout.
         image_sha256: of each image.
+        sources: of each image.
         tiles: of all images.
         known: what earlier requests have left; dropped once the prompt is read.
         identity: of the prompt's positions; see `Known`.
@@ -56,6 +57,7 @@ class RunningReply:
     layout: RequestLayout = field(init=False)
     prompt: Prompt = field(init=False)
     image_sha256: tuple[str, ...] = ()
+    sources: tuple[PageRef, ...] = ()
     tiles: int = 0
     known: Known = field(init=False)
     identity: NDArray[np.int64] = field(init=False)
@@ -72,6 +74,7 @@ class RunningReply:
         self.layout = layout
         self.prompt = layout.prompt
         self.image_sha256 = tuple(image.sha256 for image in layout.images)
+        self.sources = tuple(image.ref for image in layout.images)
         self.tiles = layout.tiles
 
     def know(self, known: Known) -> None:

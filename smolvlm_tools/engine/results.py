@@ -68,6 +68,7 @@ class Results:
             calibrated=spoken.calibrated,
             flags=(*spoken.flags, *reply.flags, *verdict.flags),
             image_sha256=reply.image_sha256,
+            sources=reply.sources,
             model=checkpoint.id,
             revision=checkpoint.revision,
             backend=backend.name,

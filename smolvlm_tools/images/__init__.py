@@ -9,6 +9,7 @@ The Python API, the CLI and every integration go through `load_image`.
 from __future__ import annotations
 
 from .container import EncodedImage as EncodedImage
+from .container import count_pages as count_pages
 from .container import decode_image as decode_image
 from .load import ImageSource as ImageSource
 from .load import load_image as load_image

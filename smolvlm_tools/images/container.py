@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge
+from ..types import PageRef
 from .colour import check_size, orientation, picture_to_rgb
 from .formats import DAMAGED, FORMATS, identify
 from .loaded import ImageFacts, KnownImages, LoadedImage
@@ -46,6 +47,8 @@ class EncodedImage:
     """What errors call it."""
     mime: str | None = None
     """The type that the source claimed, if it claimed one."""
+    ref: PageRef = field(default_factory=PageRef)
+    """Where it came from."""
 
 
 def decode_image(
@@ -76,18 +79,38 @@ def decode_image(
         return picture_to_rgb(image, policy, name), reduced_from
 
     if facts is not None:  # it has passed all other checks before
-        return LoadedImage(lambda: decode(_open(data, kind, name))[0], digest, *facts)
+        later = LoadedImage(lambda: decode(_open(data, kind, name))[0], digest, *facts)
+        later.ref = encoded.ref
+        return later
+    image, frames = _open_checked(encoded, kind, policy)
+    pixels, reduced_from = decode(image)
+    size = reduced_from or pixels.size
+    loaded = LoadedImage(pixels, digest, size, kind, frames, ref=encoded.ref)
+    if known is not None:
+        known.put(digest, policy, ImageFacts(loaded.size, kind, frames, loaded.is_blank))
+    return loaded
+
+
+def count_pages(encoded: EncodedImage, policy: ImagePolicy) -> int:
+    """How many pages or frames of its own an image file shows; its pixels are not decoded.
+
+    1 for formats whose further images are no pages, such as the previews in a JPEG.
+    """
+    kind = identify(encoded.data, encoded.name)
+    return _open_checked(encoded, kind, policy)[1] if FORMATS[kind].has_pages else 1
+
+
+def _open_checked(
+    encoded: EncodedImage, kind: str, policy: ImagePolicy
+) -> tuple[ImageFile.ImageFile, int]:
+    """Parse the header of a file that keeps the policy's limits; also count its frames."""
+    data, name = encoded.data, encoded.name
     check = FORMATS[kind].check
     if check is not None:
         check(data, policy, name)
     image = _open(data, kind, name)
     check_size(image.size, policy, name)
-    frames = _count_frames(image, data, kind, policy, name)
-    pixels, reduced_from = decode(image)
-    loaded = LoadedImage(pixels, digest, reduced_from or pixels.size, kind, frames)
-    if known is not None:
-        known.put(digest, policy, ImageFacts(loaded.size, kind, frames, loaded.is_blank))
-    return loaded
+    return image, _count_frames(image, data, kind, policy, name)
 
 
 def _reduce(image: ImageFile.ImageFile, reduce_to: ReduceTo | None) -> Size | None:

@@ -41,7 +41,7 @@ class ImageFormat:
     count_frames: Callable[[bytes, int], int] | None = None
     """Counts up to a limit plus one; None where Pillow does it without reading every frame."""
     has_pages: bool = False
-    """Whether the frames are the pages of a document."""
+    """Whether its frames are shown one after the other: pages, or the frames of an animation."""
 
 
 FORMATS: dict[str, ImageFormat] = {
@@ -50,13 +50,18 @@ FORMATS: dict[str, ImageFormat] = {
         (b"\x89PNG\r\n\x1a\n",),
         ("image/png", "image/x-png", "image/apng"),
         check=check_png_chunks,
+        has_pages=True,
     ),
     "JPEG": ImageFormat(
         jpeg_factory, (b"\xff\xd8\xff",), ("image/jpeg", "image/jpg", "image/pjpeg")
     ),
-    "WEBP": ImageFormat(WebPImageFile, (b"RIFF",), ("image/webp",), riff=b"WEBP"),
+    "WEBP": ImageFormat(WebPImageFile, (b"RIFF",), ("image/webp",), riff=b"WEBP", has_pages=True),
     "GIF": ImageFormat(
-        GifImageFile, (b"GIF87a", b"GIF89a"), ("image/gif",), count_frames=count_gif_frames
+        GifImageFile,
+        (b"GIF87a", b"GIF89a"),
+        ("image/gif",),
+        count_frames=count_gif_frames,
+        has_pages=True,
     ),
     "BMP": ImageFormat(BmpImageFile, (b"BM",), ("image/bmp", "image/x-bmp", "image/x-ms-bmp")),
     "TIFF": ImageFormat(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import BadEncoding, CorruptImage, ImageNotFound, UnsupportedFormat, UrlNotAllowed
+from ..types import PageRef
 from .arrays import array_to_rgb
 from .colour import picture_to_rgb
 from .container import CheckPixels, EncodedImage, ReduceTo, decode_image
@@ -23,9 +24,17 @@ from .loaded import KnownImages, LoadedImage
 from .policy import ImagePolicy
 
 ImageSource = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryIO
+    | Image.Image
+    | NDArray[Any]
+    | EncodedImage
 )
-"""Everything `load_image` takes."""
+"""Everything `load_image` takes. An `EncodedImage` is what `read_image` or a page has made."""
 
 _ACCEPTED = (
     "Give a path, an http(s) URL, a data URI, base64 text, bytes, a binary file object, "
@@ -99,6 +108,8 @@ def _from_picture(pixels: Image.Image) -> LoadedImage:
 
 def read_image(source: ImageSource, policy: ImagePolicy) -> EncodedImage:
     """Read any source except PIL images and arrays, without decoding it; raises as `load_image`."""
+    if isinstance(source, EncodedImage):
+        return source
     if isinstance(source, str):
         return _read_text(source, policy)
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -108,7 +119,7 @@ def read_image(source: ImageSource, policy: ImagePolicy) -> EncodedImage:
         return EncodedImage(view.tobytes(), "the image")
     if isinstance(source, os.PathLike):
         path = os.fsdecode(source)
-        return EncodedImage(read_file(path, policy), _quote(path))
+        return EncodedImage(read_file(path, policy), _quote(path), ref=PageRef(source=path))
     if callable(getattr(source, "read", None)):
         return EncodedImage(_read_stream(cast("_Reader", source), policy), "the file object")
     raise UnsupportedFormat(f"a {type(source).__name__} is not an image source", _ACCEPTED)
@@ -122,9 +133,10 @@ def _read_text(text: str, policy: ImagePolicy) -> EncodedImage:
     if scheme in ("http", "https"):
         from .fetch import fetch_url  # loads the HTTP client
 
-        return EncodedImage(fetch_url(text, policy), _quote(text))
+        return EncodedImage(fetch_url(text, policy), _quote(text), ref=PageRef(source=text))
     if scheme == "file":
-        return EncodedImage(read_file(_file_url_path(text), policy), _quote(text))
+        data = read_file(_file_url_path(text), policy)
+        return EncodedImage(data, _quote(text), ref=PageRef(source=text))
     if scheme is not None:
         raise UrlNotAllowed(
             f"{abbreviate(text)!r} has the scheme {scheme!r}", "Only http and https are fetched."
@@ -134,7 +146,7 @@ def _read_text(text: str, policy: ImagePolicy) -> EncodedImage:
         return EncodedImage(decode_base64(text, policy, "the base64 text"), "the base64 text")
     if not text.strip() or not short:
         raise ImageNotFound(f"{abbreviate(text)!r} is not a path to an image", _ACCEPTED)
-    return EncodedImage(read_file(text, policy), _quote(text))
+    return EncodedImage(read_file(text, policy), _quote(text), ref=PageRef(source=text))
 
 
 def _quote(name: str) -> str:

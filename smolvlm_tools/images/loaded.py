@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 from PIL import Image
 
+from ..types import PageRef
 from .policy import ImagePolicy
 
 BLANK_LEVELS = 8
@@ -35,6 +36,8 @@ class LoadedImage:
         size: (width, height) in pixels of the source, upright; `pixels` may have fewer.
         format: one of `formats.FORMATS`; None for PIL and numpy sources.
         frames: frames or pages in the source, of which `pixels` is the first.
+        ref: where it came from.
+        follows: whether it is a further page of the source that the image before it came from.
     """
 
     _pixels: Image.Image | Callable[[], Image.Image]
@@ -43,6 +46,8 @@ class LoadedImage:
     format: str | None = None
     frames: int = 1
     _is_blank: bool | None = None
+    ref: PageRef = field(default_factory=PageRef)
+    follows: bool = False
 
     @property
     def pixels(self) -> Image.Image:

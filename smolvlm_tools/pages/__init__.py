@@ -1,8 +1,9 @@
 """Images, and the pages of PDF and TIFF files, one by one.
 
     opening   source -> read_image -> bytes -> one image, or a document -> Pages
-    picture   an image as a page, or the frames of a TIFF as pages
+    picture   an image as a page, or the frames of a TIFF file or animation as pages
     page      Page, an encoded image that `load_image` takes
+    selection which pages are meant: "1-3,7"
     pdf       pages of PDF documents, by pypdfium2 (the extra `pdf`), which the first one loads
 
 Sources are read by `smolvlm_tools.images`, under its policy.
@@ -10,7 +11,28 @@ Sources are read by `smolvlm_tools.images`, under its policy.
 
 from __future__ import annotations
 
-from .opening import LONGEST_EDGE, MAX_PAGES, open_pages, read_pages
+from .opening import (
+    LONGEST_EDGE,
+    MAX_PAGES,
+    choose_pages,
+    is_document,
+    open_as_images,
+    open_pages,
+    read_pages,
+)
 from .page import Page, Pages
+from .selection import PageSelection, parse_pages
 
-__all__ = ["LONGEST_EDGE", "MAX_PAGES", "Page", "Pages", "open_pages", "read_pages"]
+__all__ = [
+    "LONGEST_EDGE",
+    "MAX_PAGES",
+    "Page",
+    "PageSelection",
+    "Pages",
+    "choose_pages",
+    "is_document",
+    "open_as_images",
+    "open_pages",
+    "parse_pages",
+    "read_pages",
+]

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..errors import BadOptions, ImageTooLarge
-from ..images import EncodedImage, ImagePolicy, ImageSource, read_image
+import numpy as np
+from PIL import Image
+
+from ..errors import BadOptions, ImageTooLarge, PagesNeeded
+from ..images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
+from ..images.encodings import abbreviate
 from .page import Page, Pages
 from .pdf import is_pdf, pdf_pages
 from .picture import picture_pages
+from .selection import PageSelection
 
 LONGEST_EDGE = 2048
 """Pixels along the longer side of a rendered page: as many as SmolVLM's finest grid has."""
@@ -37,7 +42,7 @@ def open_pages(
     longest_edge: int = LONGEST_EDGE,
     max_pages: int = MAX_PAGES,
 ) -> Pages:
-    """Open an image, or a PDF or TIFF file with many pages.
+    """Open an image, or a PDF file, TIFF file or animation with many pages.
 
     Args:
         source: a path, URL, data URI, base64 text, bytes or a binary file object.
@@ -62,6 +67,7 @@ def open_pages(
             break
     else:
         pages = picture_pages(encoded, policy)
+    pages.source = encoded.ref.source
     if len(pages) > max_pages:
         pages.close()
         raise ImageTooLarge(
@@ -84,3 +90,50 @@ def read_pages(
         source, policy, password=password, longest_edge=longest_edge, max_pages=max_pages
     ) as pages:
         yield from pages
+
+
+def choose_pages(pages: Pages, chosen: PageSelection | None) -> list[int]:
+    """Numbers of the pages that are meant, where what takes them needs to be told.
+
+    Raises:
+        PagesNeeded: there are several, and none was chosen.
+        BadOptions: one that was chosen is not there.
+    """
+    name = "the document" if pages.source is None else repr(abbreviate(pages.source, 200))
+    if chosen is not None:
+        return chosen.numbers(len(pages), name)
+    if len(pages) == 1:
+        return [1]
+    raise PagesNeeded(
+        f"{name} has {len(pages)} pages, and one image is wanted",
+        f'Say which: pages="1", or pages="1-{min(3, len(pages))}" to show several together.',
+        len(pages),
+    )
+
+
+def open_as_images(
+    source: ImageSource, chosen: PageSelection | None, policy: ImagePolicy
+) -> list[ImageSource]:
+    """What a source stands for where images are wanted: itself, or chosen pages of a document.
+
+    Raises:
+        InputError: see `open_pages` and `choose_pages`.
+    """
+    if isinstance(source, (Image.Image, np.ndarray)):
+        if chosen is not None:
+            chosen.numbers(1, "the image")
+        return [source]
+    encoded = read_image(source, policy)
+    if not is_document(encoded, policy):
+        if chosen is not None:
+            chosen.numbers(1, encoded.name)
+        return [encoded]
+    with open_pages(encoded, policy) as pages:
+        return [pages.read(number).encoded for number in choose_pages(pages, chosen)]
+
+
+def is_document(encoded: EncodedImage, policy: ImagePolicy) -> bool:
+    """Whether a file is a document, or an image with several frames."""
+    if any(kind.recognises(encoded.data) for kind in SOURCES):
+        return True
+    return count_pages(encoded, policy) > 1

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 from PIL import Image
 
 from ..errors import BadOptions
+from ..images import EncodedImage
 from ..machine.closing import Closing
+from ..types import PageRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Page:
         mime: of `data`, such as "image/png".
         sha256: hex digest of `data`, as in `VisionResult.image_sha256`.
         width, height: in pixels, upright.
-        frames: of an animation, of which only the first is used; else 1.
+        source: the path or URL as the caller gave it; None for what had neither.
     """
 
     number: int
@@ -35,16 +37,36 @@ class Page:
     sha256: str
     width: int
     height: int
-    frames: int = 1
+    source: str | None = None
+
+    @property
+    def ref(self) -> PageRef:
+        """Where the page is."""
+        return PageRef(source=self.source, page=self.number, pages=self.total)
+
+    @property
+    def encoded(self) -> EncodedImage:
+        """The page as a source that still knows where it comes from."""
+        return EncodedImage(self.data, str(self.ref), self.mime, self.ref)
 
 
 class Pages(Closing):
-    """The pages of one source, from `open_pages`. A context manager. Thread-safe."""
+    """The pages of one source, from `open_pages`. A context manager. Thread-safe.
+
+    Attributes:
+        source: the path or URL as the caller gave it; None for what had neither.
+    """
 
     def __init__(
-        self, total: int, read: Callable[[int], Page], close: Callable[[], None] | None = None
+        self,
+        total: int,
+        read: Callable[[int], Page],
+        close: Callable[[], None] | None = None,
+        *,
+        source: str | None = None,
     ) -> None:
         self._total, self._read, self._close = total, read, close
+        self.source = source
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -59,7 +81,7 @@ class Pages(Closing):
         """
         if not 1 <= number <= self._total:
             raise BadOptions(f"there is no page {number}", f"Pages are 1 to {self._total}.")
-        return self._read(number)
+        return replace(self._read(number), source=self.source)
 
     def __iter__(self) -> Iterator[Page]:
         return (self.read(number) for number in range(1, self._total + 1))

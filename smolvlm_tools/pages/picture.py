@@ -1,31 +1,56 @@
-"""An image as a page, or as many where its frames are pages (TIFF)."""
+"""An image as a page, or as many where it has frames: a TIFF file, an animation."""
 
 from __future__ import annotations
 
+import threading
 from io import BytesIO
 
+from PIL.ImageFile import ImageFile
+
 from ..errors import CorruptImage
-from ..images import EncodedImage, ImagePolicy, decode_image
+from ..images import EncodedImage, ImagePolicy, count_pages, decode_image
 from ..images.colour import picture_to_rgb
-from ..images.formats import FORMATS
+from ..images.formats import FORMATS, ImageFormat, identify
 from .page import Page, Pages, as_page
 
 
 def picture_pages(encoded: EncodedImage, policy: ImagePolicy) -> Pages:
     """Open an image file; see `open_pages`."""
+    total = count_pages(encoded, policy)
+    if total > 1:
+        return Pages(total, _Frames(encoded, policy, total).read)
     image = decode_image(encoded, policy)
-    kind, total = FORMATS[str(image.format)], image.frames
-
-    def read(number: int) -> Page:
-        name = f"page {number} of {encoded.name}"
-        try:
-            file = kind.read(BytesIO(encoded.data))
-            file.seek(number - 1)
-        except Exception as error:  # Pillow's readers raise whatever the damage led to
-            raise CorruptImage(f"{name} is damaged ({error})", "Save the file again.") from error
-        return as_page(number, total, picture_to_rgb(file, policy, name))
-
-    if kind.has_pages and total > 1:
-        return Pages(total, read)
-    page = Page(1, 1, encoded.data, kind.mime[0], image.sha256, *image.size, total)
+    mime = FORMATS[str(image.format)].mime[0]
+    page = Page(1, 1, encoded.data, mime, image.sha256, *image.size)
     return Pages(1, lambda number: page)
+
+
+class _Frames:
+    """The frames of one file, composed as a viewer shows them.
+
+    Each builds on those before it, so a file stays open between reads that go forward.
+    """
+
+    def __init__(self, encoded: EncodedImage, policy: ImagePolicy, total: int) -> None:
+        self._encoded, self._policy, self._total = encoded, policy, total
+        self._kind: ImageFormat = FORMATS[identify(encoded.data, encoded.name)]
+        self._file: ImageFile | None = None
+        self._lock = threading.Lock()
+
+    def read(self, number: int) -> Page:
+        name = f"page {number} of {self._encoded.name}"
+        with self._lock:
+            try:
+                file = self._at(number - 1)
+            except Exception as error:  # Pillow's readers raise whatever the damage led to
+                self._file = None
+                raise CorruptImage(
+                    f"{name} is damaged ({error})", "Save the file again."
+                ) from error
+            return as_page(number, self._total, picture_to_rgb(file, self._policy, name))
+
+    def _at(self, index: int) -> ImageFile:
+        if self._file is None or self._file.tell() >= index:
+            self._file = self._kind.read(BytesIO(self._encoded.data))
+        self._file.seek(index)
+        return self._file

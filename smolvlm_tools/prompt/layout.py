@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,8 @@ from tokenizers import Tokenizer
 
 from ..checkpoint import Checkpoint
 from ..images import ImagePolicy, KnownImages, LoadedImage, open_image
-from ..types import ImagePart, ImagePlan, RequestPlan
+from ..pages import open_as_images, parse_pages
+from ..types import ImagePart, ImagePlan, Message, RequestPlan
 from .chat import ChatTemplate, Prompt
 from .request import Request
 from .resolution import Size, TileGrid, plan_grid, size_to_decode
@@ -78,7 +79,10 @@ class RequestLayouter:
     def open_images(
         self, request: Request, check_pixels: Callable[[Size], None] | None = None
     ) -> Iterator[Callable[[], LoadedImage]]:
-        """Read a request's images, one after the other; each is decoded where it is called."""
+        """Read a request's images, one after the other; each is decoded where it is called.
+
+        Pages of documents are rendered here.
+        """
         wanted = partial(
             size_to_decode,
             image=self.checkpoint.config.image,
@@ -89,7 +93,10 @@ class RequestLayouter:
         for message in request.messages:
             for part in message.content:
                 if isinstance(part, ImagePart):
-                    yield open_image(part.image, self.policy, wanted, check_pixels, self.known)
+                    sources = open_as_images(part.image, parse_pages(part.pages), self.policy)
+                    for place, source in enumerate(sources):
+                        decode = open_image(source, self.policy, wanted, check_pixels, self.known)
+                        yield partial(_decode_following, decode) if place else decode
 
     def coarser(self, request: Request, layout: RequestLayout) -> RequestLayout | None:
         """Cut the same images one step coarser; None if that is not allowed."""
@@ -120,7 +127,8 @@ class RequestLayouter:
     ) -> RequestLayout:
         """Lay out a request whose images are there, with at most `max_side` tiles under "auto"."""
         grids = self._cut_grids(request, images, max_side)
-        return RequestLayout(images, grids, self.chat.build(request.messages, grids), max_side)
+        messages = _with_pages(request.messages, images)
+        return RequestLayout(images, grids, self.chat.build(messages, grids), max_side)
 
     def _cut_grids(
         self, request: Request, images: tuple[LoadedImage, ...], max_side: int | None
@@ -155,3 +163,29 @@ class RequestLayouter:
             model=self.checkpoint.id,
             predicted_bytes=predicted_bytes,
         )
+
+
+def _decode_following(decode: Callable[[], LoadedImage]) -> LoadedImage:
+    image = decode()
+    image.follows = True
+    return image
+
+
+def _with_pages(messages: Sequence[Message], images: Sequence[LoadedImage]) -> list[Message]:
+    """The conversation with as many image parts for each document as it has pages there."""
+    if not any(image.follows for image in images):
+        return list(messages)
+    starts = [place for place, image in enumerate(images) if not image.follows]
+    counts = iter([b - a for a, b in zip(starts, [*starts[1:], len(images)], strict=True)])
+    return [
+        message.model_copy(
+            update={
+                "content": tuple(
+                    copy
+                    for part in message.content
+                    for copy in [part] * (next(counts) if isinstance(part, ImagePart) else 1)
+                )
+            }
+        )
+        for message in messages
+    ]

@@ -11,11 +11,14 @@ from pydantic import ValidationError
 
 from ..checkpoint.config import ImageConfig
 from ..errors import BadOptions, BadPrompt
+from ..pages import PageSelection, parse_pages
 from ..types import (
     GenerationOptions,
+    ImagePart,
     Message,
     MessageLike,
     OnIncomplete,
+    Part,
     Progress,
     Resolution,
     Task,
@@ -72,6 +75,8 @@ class RequestOptions(TypedDict, total=False):
     Attributes:
         resolution: "auto", "native" or N tiles; the engine's own by default.
         task: what the request is for; it may raise the resolution under "auto".
+        pages: which pages of every image that is a document: "1-3,7", "2-", "all" or a number.
+            Each becomes an image. Needed where there are several, unless each is read by itself.
         cancel: setting this event ends the request with `Cancelled`.
         answer: what the reply has to be: bool, int, float, str, datetime.date, Literal[...], an
             Enum, a `Rating`, list[str], a pydantic model or another type that pydantic knows, a
@@ -99,6 +104,7 @@ class RequestOptions(TypedDict, total=False):
     logprobs: bool
     resolution: Resolution | None
     task: Task | None
+    pages: str | int | None
     cancel: threading.Event | None
     answer: Any
     on_incomplete: OnIncomplete | None
@@ -186,6 +192,7 @@ def make_request(
     task = parse_task(rest.pop("task", None)) or task
     wanted = rest.pop("resolution", None)
     wished = rest.pop("answer", None)
+    pages = parse_pages(rest.pop("pages", None))
     policy = AnswerPolicy.taken_from(rest)
     report = parse_on_progress(rest.pop("on_progress", None))
     parsed = parse_options(rest)
@@ -193,7 +200,7 @@ def make_request(
     if answer is not None:
         _check_goes_with_answer(parsed)
     return Request(
-        messages=parse_messages(messages),
+        messages=_choosing(pages, parse_messages(messages)),
         options=parsed,
         resolution=check_resolution(resolution if wanted is None else wanted, image),
         task=task,
@@ -217,6 +224,32 @@ def each_options(
             "Give `each` one set for each conversation.",
         )
     return [{**common, **own} for own in each]
+
+
+def _choosing(pages: PageSelection | None, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The conversation, whose images that do not say which of their pages are meant get `pages`.
+
+    Raises:
+        BadOptions: an image says it in a form that means nothing.
+    """
+    for message in messages:
+        for part in message.content:
+            if isinstance(part, ImagePart):
+                parse_pages(part.pages)
+    if pages is None:
+        return messages
+    return tuple(
+        message.model_copy(
+            update={"content": tuple(_choose(pages, part) for part in message.content)}
+        )
+        for message in messages
+    )
+
+
+def _choose(pages: PageSelection, part: Part) -> Part:
+    if isinstance(part, ImagePart) and part.pages is None:
+        return part.model_copy(update={"pages": pages.text})
+    return part
 
 
 _MESSAGES_FORM = 'Pass [{"role": "user", "content": [...]}].'

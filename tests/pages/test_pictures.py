@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from smolvlm_tools import (
     BadOptions,
@@ -47,14 +47,13 @@ def test_a_damaged_page_of_a_tiff_is_a_corrupt_image():
             pages.read(2)
 
 
-def test_an_animation_is_one_page_that_tells_its_frames():
-    frames = [Image.new("P", (20, 20), i) for i in range(4)]
-    for i, frame in enumerate(frames):
-        ImageDraw.Draw(frame).point((i, i), 200)
+def test_every_frame_of_an_animation_is_a_page():
+    frames = [Image.new("RGB", (20, 20), (60 * i, 0, 0)) for i in range(4)]
     out = BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
-    [page] = read_pages(out.getvalue())
-    assert (page.total, page.frames) == (1, 4)
+    pages = list(read_pages(out.getvalue()))
+    assert [(page.number, page.total) for page in pages] == [(n, 4) for n in (1, 2, 3, 4)]
+    assert len({page.sha256 for page in pages}) == 4
 
 
 def test_a_source_that_is_no_image_is_refused_when_it_is_opened():

@@ -18,6 +18,7 @@ PUBLIC = """
     CorruptImage EngineSource FetchFailed FetchTimeout GenerationOptions GivenEngine IN_JSON
     ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge IncompleteAnswer InputError
     LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget
+    PageRef PagesNeeded
     PasswordRequired PathNotAllowed Progress Rating ReplyStream RequestOptions RequestPlan
     SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StreamChunk TextPart
     Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages

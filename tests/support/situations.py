@@ -23,7 +23,7 @@ from smolvlm_tools import (
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.pages import open_pages
 from smolvlm_tools.tools import Toolbox
-from tests.support.documents import encrypted
+from tests.support.documents import encrypted, tiff
 from tests.support.gated import GatedBackend
 from tests.support.requests import HELLO
 
@@ -239,6 +239,11 @@ def a_request_taken_back(here):
         vlm.generate(HELLO, cancel=cancel)
 
 
+def a_document_for_an_image(here):
+    with engine(here) as vlm:
+        vlm.describe(tiff("red", "blue"))
+
+
 def a_budget_of_a_megabyte(here):
     SmolVLM.load(here.model, backend="torch", memory_budget="1MB")
 
@@ -257,6 +262,7 @@ SITUATIONS = [
     (errors.BadDimensions, an_array_without_a_side),
     (errors.BadEncoding, broken_base64),
     (errors.PasswordRequired, a_document_without_its_password),
+    (errors.PagesNeeded, a_document_for_an_image),
     (errors.PathNotAllowed, a_folder_for_an_image),
     (errors.UrlNotAllowed, a_forbidden_url),
     (errors.FetchFailed, a_server_that_says_404),

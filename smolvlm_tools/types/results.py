@@ -1,112 +1,12 @@
-"""The frozen values that cross the package's surface."""
+"""Replies, what they cost, and how far they have come."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
-
-Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length", "repetition"]
-Flag = Literal[
-    "truncated",
-    "repetition",
-    "blank_image",
-    "reduced_resolution",
-    "halved_micro_batch",
-    "rejected",
-    "completed",
-]
-Calibrated = Literal["confidence", "field_confidence"]
-OnIncomplete = Literal["abstain", "raise", "complete"]
-Incomplete = Literal["cut", "unsure", "rejected"]
-"""Why there is no value: the reply ended before it was whole, the confidence is below
-`min_confidence`, or a rule of the type refuses what was written."""
-Task = Literal["describe", "ask", "transcribe"]
-Detail = Literal["brief", "normal", "detailed"]
-TextLayout = Literal["plain", "lines", "markdown"]
-Stage = Literal["preprocess", "vision", "prefill", "decode"]
-Resolution: TypeAlias = Literal["auto", "native"] | int
-"""How an image is cut: "auto", "native", or N for a longest edge of N tiles."""
-
-
-class Value(BaseModel):
-    """Base of the immutable values: unknown fields are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class TextPart(Value):
-    """A run of text inside a message."""
-
-    type: Literal["text"] = "text"
-    text: str
-
-
-class ImagePart(Value):
-    """An image inside a message.
-
-    Attributes:
-        image: any source `load_image` takes: path, URL, data URI, base64, bytes, file object,
-            PIL image or numpy array. The dict form may call it "url", "path" or "base64", as
-            transformers' chat templates do; the name changes nothing.
-    """
-
-    type: Literal["image"] = "image"
-    image: Annotated[Any, Field(validation_alias=AliasChoices("image", "url", "path", "base64"))]
-
-
-Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]
-
-
-def _as_parts(content: Any) -> Any:
-    return [TextPart(text=content)] if isinstance(content, str) else content
-
-
-class Message(Value):
-    """One turn of a conversation.
-
-    Attributes:
-        role: who speaks.
-        content: text and images in the order the model reads them; a plain string is one text.
-    """
-
-    role: Role
-    content: Annotated[tuple[Part, ...], BeforeValidator(_as_parts), Field(min_length=1)]
-
-
-MessageLike: TypeAlias = Message | Mapping[str, Any]
-"""A `Message`, or the dict form of transformers' chat templates."""
-
-
-class GenerationOptions(Value):
-    """How one reply is decoded. The defaults are greedy and deterministic.
-
-    Attributes:
-        max_new_tokens: most tokens to generate, the end-of-utterance token included.
-        temperature: 0 is greedy; above, logits are divided by it before sampling.
-        top_p: nucleus: sample from the smallest set of tokens with this probability together.
-        top_k: sample from the k likeliest tokens; 0 means all.
-        seed: of the sampler; None draws one from the system.
-        stop: texts that end the reply; they are not part of it.
-        repetition_guard: end a reply that has begun to loop (`finish_reason="repetition"`).
-        ignore_eos: decode on past the end-of-utterance token (for benchmarks).
-        logprobs: report every generated token with its log-probability.
-    """
-
-    max_new_tokens: int = Field(default=512, ge=1, le=1_000_000)
-    temperature: float = Field(default=0.0, ge=0.0, le=100.0, allow_inf_nan=False)
-    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
-    top_k: int = Field(default=0, ge=0)
-    seed: int | None = Field(default=None, ge=0)
-    stop: Annotated[
-        tuple[Annotated[str, Field(min_length=1)], ...],
-        BeforeValidator(lambda stop: (stop,) if isinstance(stop, str) else stop),
-    ] = ()
-    repetition_guard: bool = True
-    ignore_eos: bool = False
-    logprobs: bool = False
+from .messages import PageRef
+from .names import Calibrated, FinishReason, Flag, Incomplete, Stage
+from .value import Value
 
 
 class Token(Value):
@@ -186,10 +86,13 @@ class VisionResult(Value):
             model computed it: no calibration is loaded, or it says nothing of this kind of answer.
         flags: what a reader should know: "truncated" (max_new_tokens came first), "repetition",
             "completed" (a cut answer got an end that the model did not write), "blank_image",
+            "turned" (a page lay on its side or head and was turned upright to be read),
             "reduced_resolution" (images were cut coarser to keep to the memory budget),
             "halved_micro_batch" (memory ran out once, and fewer tiles at a time were encoded),
             "rejected" (a rule of the answer's type refused the value).
         image_sha256: of every image's encoded bytes, in prompt order.
+        sources: where every image came from, in prompt order.
+        pages: of a document that was read page after page, each page's own result; else empty.
         model: id of the checkpoint.
         revision: the hub commit it was loaded from; None for a folder.
         backend, device, precision: what computed the reply.
@@ -209,6 +112,8 @@ class VisionResult(Value):
     calibrated: tuple[Calibrated, ...] = ()
     flags: tuple[Flag, ...] = ()
     image_sha256: tuple[str, ...] = ()
+    sources: tuple[PageRef, ...] = ()
+    pages: tuple[VisionResult, ...] = ()
     model: str
     revision: str | None = None
     backend: str
@@ -238,52 +143,12 @@ class Progress(Value):
         stage: what has just been worked on.
         done, total: of its tiles ("vision") or tokens ("decode", where total is the most there may
             be); 0 of 1 and 1 of 1 where a stage is one piece.
+        page, pages: which of the pages of a document that is read page after page; 1 and 1 where
+            a request is one piece.
     """
 
     stage: Stage
     done: int
     total: int
-
-
-class ImagePlan(Value):
-    """How one image will be cut, before anything runs.
-
-    Attributes:
-        width, height: of the image as it will be seen (EXIF orientation applied), in pixels.
-        resized_width, resized_height: after resizing to whole tiles.
-        rows, cols: of the tile grid; 0 and 0 when the image is one single tile.
-        tiles: tiles to encode, the global one included.
-        tokens: prompt tokens the image takes, row and column markers included.
-        image_tokens: how many of them stand for image features.
-    """
-
-    width: int
-    height: int
-    resized_width: int
-    resized_height: int
-    rows: int
-    cols: int
-    tiles: int
-    tokens: int
-    image_tokens: int
-
-
-class RequestPlan(Value):
-    """What a request will cost, before anything runs.
-
-    Attributes:
-        images: of each image.
-        tiles, image_tokens, prompt_tokens: of the whole request.
-        context_length: most tokens of prompt and reply together.
-        model: id of the checkpoint.
-        predicted_bytes: the peak of memory that is expected with a reply of 512 tokens; see
-            `Usage`. None where no model is loaded.
-    """
-
-    images: tuple[ImagePlan, ...]
-    tiles: int
-    image_tokens: int
-    prompt_tokens: int
-    context_length: int
-    model: str
-    predicted_bytes: int | None = None
+    page: int = 1
+    pages: int = 1

@@ -1,0 +1,29 @@
+"""The closed sets of names that options and results use."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "repetition"]
+Flag = Literal[
+    "truncated",
+    "repetition",
+    "blank_image",
+    "turned",
+    "reduced_resolution",
+    "halved_micro_batch",
+    "rejected",
+    "completed",
+]
+Calibrated = Literal["confidence", "field_confidence"]
+OnIncomplete = Literal["abstain", "raise", "complete"]
+Incomplete = Literal["cut", "unsure", "rejected"]
+"""Why there is no value: the reply ended before it was whole, the confidence is below
+`min_confidence`, or a rule of the type refuses what was written."""
+Task = Literal["describe", "ask", "transcribe"]
+Detail = Literal["brief", "normal", "detailed"]
+TextLayout = Literal["plain", "lines", "markdown"]
+Stage = Literal["preprocess", "vision", "prefill", "decode"]
+Resolution: TypeAlias = Literal["auto", "native"] | int
+"""How an image is cut: "auto", "native", or N for a longest edge of N tiles."""
