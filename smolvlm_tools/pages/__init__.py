@@ -3,6 +3,7 @@
     opening   source -> read_image -> bytes -> one image, or a document -> Pages
     picture   an image as a page, or the frames of a TIFF file or animation as pages
     page      Page, an encoded image that `load_image` takes
+    content   TextLayer, Picture: what a document has besides the look of a page
     selection which pages are meant: "1-3,7"
     pdf       pages of PDF documents, by pypdfium2 (the extra `pdf`), which the first one loads
 
@@ -11,6 +12,7 @@ Sources are read by `smolvlm_tools.images`, under its policy.
 
 from __future__ import annotations
 
+from .content import BBox, LayerKind, Picture, TextLayer
 from .opening import (
     LONGEST_EDGE,
     MAX_PAGES,
@@ -26,9 +28,13 @@ from .selection import PageSelection, parse_pages
 __all__ = [
     "LONGEST_EDGE",
     "MAX_PAGES",
+    "BBox",
+    "LayerKind",
     "Page",
     "PageSelection",
     "Pages",
+    "Picture",
+    "TextLayer",
     "choose_pages",
     "is_document",
     "open_as_images",

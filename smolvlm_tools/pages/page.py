@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 
@@ -14,6 +14,7 @@ from ..errors import BadOptions
 from ..images import EncodedImage
 from ..machine.closing import Closing
 from ..types import PageRef
+from .content import Picture, TextLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,12 @@ class Pages(Closing):
         read: Callable[[int], Page],
         close: Callable[[], None] | None = None,
         *,
+        text: Callable[[int], TextLayer] | None = None,
+        pictures: Callable[[int], Sequence[Picture]] | None = None,
         source: str | None = None,
     ) -> None:
         self._total, self._read, self._close = total, read, close
+        self._text, self._pictures = text, pictures
         self.source = source
         self._lock = threading.Lock()
 
@@ -79,12 +83,35 @@ class Pages(Closing):
             CorruptImage, ImageTooLarge: this page cannot be rendered.
             BadOptions: there is no such page.
         """
-        if not 1 <= number <= self._total:
-            raise BadOptions(f"there is no page {number}", f"Pages are 1 to {self._total}.")
+        self._check(number)
         return replace(self._read(number), source=self.source)
+
+    def text(self, number: int) -> TextLayer | None:
+        """The text that the document itself has for a page; None for images, which have none.
+
+        Raises:
+            CorruptImage: this page cannot be read.
+            BadOptions: there is no such page.
+        """
+        self._check(number)
+        return self._text(number) if self._text else None
+
+    def pictures(self, number: int) -> Sequence[Picture]:
+        """The pictures that stand in a page; none where the page itself is an image.
+
+        Raises:
+            CorruptImage, ImageTooLarge: this page cannot be read.
+            BadOptions: there is no such page.
+        """
+        self._check(number)
+        return self._pictures(number) if self._pictures else ()
 
     def __iter__(self) -> Iterator[Page]:
         return (self.read(number) for number in range(1, self._total + 1))
+
+    def _check(self, number: int) -> None:
+        if not 1 <= number <= self._total:
+            raise BadOptions(f"there is no page {number}", f"Pages are 1 to {self._total}.")
 
     def close(self) -> None:
         """Free the document; pages that were read stay valid."""

@@ -1,0 +1,50 @@
+"""What a document holds besides the look of a page: its text layer and its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+LayerKind: TypeAlias = Literal["digital", "ocr", "garbage", "none"]
+"""digital: text that is drawn; ocr: invisible text, as OCR programs lay over a scan; garbage: its
+characters make no words, as with a broken encoding; none: there is no text."""
+
+BBox: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom as fractions 0 to 1 of the upright page, from its top left corner."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextLayer:
+    """The text that a document itself has for a page.
+
+    Attributes:
+        text: in PDFium's reading order, lines ended by a line feed.
+        kind: whether it can be trusted; only "digital" text is what a reader sees.
+        has_hidden: whether some of digital text is invisible: readers see less than there is.
+    """
+
+    text: str
+    kind: LayerKind
+    has_hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture in a page.
+
+    Attributes:
+        number: from 1, in the order in which the page draws them.
+        bbox: where it stands.
+        data: the picture, encoded.
+        mime: of `data`, such as "image/png".
+        sha256: hex digest of `data`.
+        width, height: in pixels.
+    """
+
+    number: int
+    bbox: BBox
+    data: bytes
+    mime: str
+    sha256: str
+    width: int
+    height: int
