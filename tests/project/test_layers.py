@@ -17,7 +17,7 @@ ORDER = """
 __main__
 __init__
 cli
-export quality tools
+export ingest quality tools
 engine
 vision
 decoding

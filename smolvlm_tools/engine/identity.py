@@ -1,0 +1,44 @@
+"""What an engine's replies depend on besides the request, known before its weights are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ..checkpoint import Checkpoint
+from ..checkpoint.fingerprint import fingerprint
+from ..decoding.calibration import Calibration
+from ..types.value import Value
+
+
+class EngineIdentity(Value):
+    """Two engines with the same identity give the same replies, but for the last bits.
+
+    Attributes:
+        model: id of the checkpoint, with the adapter's after a "+".
+        revision: the hub commit; None for a folder.
+        files: the commit, or a digest of a folder's files.
+        backend, precision: what computes.
+        calibration: digest of the confidences' calibration; None without one.
+    """
+
+    model: str
+    revision: str | None
+    files: str
+    backend: str
+    precision: str
+    calibration: str | None = None
+
+
+def identity_of(
+    checkpoint: Checkpoint, backend: str, precision: str, calibration: Calibration | None
+) -> EngineIdentity:
+    """Of an engine, loaded or not."""
+    scale = calibration.model_dump_json().encode() if calibration else None
+    return EngineIdentity(
+        model=checkpoint.id,
+        revision=checkpoint.revision,
+        files=fingerprint(checkpoint),
+        backend=backend,
+        precision=precision,
+        calibration=hashlib.sha256(scale).hexdigest()[:16] if scale else None,
+    )
