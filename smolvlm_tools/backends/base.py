@@ -87,6 +87,13 @@ class Backend(Protocol[Cache]):
         """Append what `read_cache` gave for the same positions of a sequence that began alike."""
         ...
 
+    def grow_cache(self, cache: Cache, capacity: int) -> Cache:
+        """The same tokens in a cache of more capacity; the old one is released.
+
+        For a moment both are there.
+        """
+        ...
+
     def truncate_cache(self, cache: Cache, length: int) -> None:
         """Forget all but the first `length` tokens of a cache."""
         ...
@@ -98,6 +105,24 @@ class Backend(Protocol[Cache]):
     def close(self) -> None:
         """Free the weights. The backend is unusable afterwards."""
         ...
+
+
+_COPIED_AT_ONCE = 256
+"""Positions whose keys and values are copied in one piece."""
+
+
+def copy_to_larger(backend: Backend[Cache], cache: Cache, capacity: int) -> Cache:
+    """`Backend.grow_cache` by the other methods."""
+    larger = backend.create_cache(capacity)
+    try:
+        for start in range(0, cache.length, _COPIED_AT_ONCE):
+            stop = min(start + _COPIED_AT_ONCE, cache.length)
+            backend.write_cache(larger, backend.read_cache(cache, start, stop))
+    except BaseException:
+        backend.release_cache(larger)
+        raise
+    backend.release_cache(cache)
+    return larger
 
 
 AnyBackend: TypeAlias = Backend[Any]

@@ -100,6 +100,10 @@ class FakeBackend:
     def truncate_cache(self, cache: FakeCache, length: int) -> None:
         cache.length = length
 
+    def grow_cache(self, cache: FakeCache, capacity: int) -> FakeCache:
+        cache.capacity = capacity
+        return cache
+
     def release_cache(self, cache: FakeCache) -> None:
         """Nothing to give back."""
 

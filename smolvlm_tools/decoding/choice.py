@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..arrays import Logits
-from ..backends.base import KVCache
 from ..constraints.options import OptionNode, OptionTree
 from .protocol import NextToken
 from .running import RunningReply
@@ -30,14 +29,16 @@ class Truncate(Protocol):
 
 
 def weigh_options(
-    tree: OptionTree, logits: Logits, cache: KVCache, truncate: Truncate, reply: RunningReply
+    tree: OptionTree, logits: Logits, truncate: Truncate, reply: RunningReply
 ) -> Generator[NextToken, Any, Chosen]:
     """Compute every option's probability.
 
     Args:
         logits: (vocab,) after the prompt.
-        cache: holds the prompt, and again when this is done; has room for `tree.depth` tokens.
+        reply: its cache holds the prompt, and again when this is done; has room for `tree.depth`
+            tokens.
     """
+    cache = reply.cache
     scores = np.full(len(tree.choice.options), -np.inf)
 
     def add(option: int, score: float) -> None:

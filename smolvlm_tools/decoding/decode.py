@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Collection, Generator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Generator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from ..arrays import Logits
-from ..backends.base import AnyBackend, KVCache
+from ..backends.base import AnyBackend
 from ..constraints.compiler import CompiledGrammar
 from ..constraints.options import OptionTree
 from ..types import FinishReason
@@ -21,6 +21,9 @@ from .repetition import RepetitionGuard
 from .running import RunningReply
 from .sampling import Pick, Sampler
 from .text_stream import TextStream
+
+Grow: TypeAlias = Callable[[RunningReply], bool]
+"""Makes room for a longer reply, if it may be longer and there is room."""
 
 CUT = ("length", "repetition")
 """Reasons for which a reply ends before it is whole."""
@@ -38,23 +41,24 @@ class DecodeLoop:
         self._backend, self._tokenizer, self._end_ids = backend, tokenizer, end_ids
 
     def say(
-        self, reply: RunningReply, logits: Logits, cache: KVCache
+        self, reply: RunningReply, logits: Logits, grow: Grow
     ) -> Generator[NextToken, Any, None]:
         """Make the reply; `reply` gets every `Step`, the last one with its `finish_reason`.
 
         Args:
             logits: (vocab,) after the prompt.
+            grow: makes room for a longer reply.
         """
         answer = reply.request.answer
         if isinstance(answer, OptionTree):
-            yield from self._choose(reply, answer, logits, cache)
+            yield from self._choose(reply, answer, logits)
         elif isinstance(answer, CompiledGrammar):
-            yield from self._fill_in(reply, answer, logits, cache)
+            yield from self._fill_in(reply, answer, logits, grow)
         else:
-            yield from self._decode(reply, logits, cache)
+            yield from self._decode(reply, logits, grow)
 
     def _fill_in(
-        self, reply: RunningReply, answer: CompiledGrammar, logits: Logits, cache: KVCache
+        self, reply: RunningReply, answer: CompiledGrammar, logits: Logits, grow: Grow
     ) -> Generator[NextToken, Any, None]:
         """Make a typed reply; once more where it breaks a rule that its grammar does not know."""
         from .matcher import Matcher  # llguidance, only where a grammar is wanted
@@ -62,30 +66,30 @@ class DecodeLoop:
         spoken, prompt = reply.spoken, len(reply.prompt.token_ids)
         spoken.matcher = Matcher(answer)
         reply.holds_back = bool(answer.grammar.unenforced)
-        yield from self._decode(reply, logits, cache)
+        yield from self._decode(reply, logits, grow)
         first = spoken.close_choice() if reply.holds_back and spoken.is_rejected else None
         if first is not None:
             avoid = spoken.steps[first].token_id
             spoken.take_back(first)
             said = [step.token_id for step in spoken.steps]
             spoken.matcher = Matcher(answer, said)
-            self._backend.truncate_cache(cache, prompt + max(0, first - 1))
+            self._backend.truncate_cache(reply.cache, prompt + max(0, first - 1))
             if said:
                 with reply.clock.stage("decode"):
                     last = np.array(said[-1:], dtype=np.int64)
-                    logits = self._backend.forward(last, cache)
-            yield from self._decode(reply, logits, cache, avoid)
+                    logits = self._backend.forward(last, reply.cache)
+            yield from self._decode(reply, logits, grow, avoid)
         reply.release()
 
     def _decode(
-        self, reply: RunningReply, logits: Logits, cache: KVCache, avoid: int | None = None
+        self, reply: RunningReply, logits: Logits, grow: Grow, avoid: int | None = None
     ) -> Generator[NextToken, Any, None]:
         """Say one token after the other, behind those there are already; the first not `avoid`."""
         options, matcher = reply.request.options, reply.spoken.matcher
         sampler = Sampler(options)
         guard = RepetitionGuard() if options.repetition_guard else None
         text = TextStream(self._tokenizer, options.stop)
-        most, position = reply.most_steps, len(reply.spoken.steps)
+        position = len(reply.spoken.steps)
         for said in reply.spoken.steps:
             text.push(said.token_id)
         while True:
@@ -106,7 +110,7 @@ class DecodeLoop:
                     reason = "stop"
                 elif guard and guard.loops_with(token_id):
                     reason = "repetition"
-                elif position == most:
+                elif position == reply.most_steps and not grow(reply):
                     reason = "length"
                 if matcher and reason in CUT and reply.request.policy.completes:
                     piece += "".join(map(text.push, matcher.complete()))
@@ -119,20 +123,20 @@ class DecodeLoop:
             # 4. Read the token: in a step with the other replies, or at once with those after it
             #    that the grammar leaves no choice about.
             with reply.clock.stage("decode"):
-                run = matcher.forced(most - position - 1) if matcher else ()
+                run = matcher.forced(reply.most_steps - position - 1) if matcher else ()
                 if not run:
-                    logits = yield NextToken(token_id, cache)
+                    logits = yield NextToken(token_id, reply.cache)
                     continue
-                logits = self._backend.forward(np.array([token_id, *run], dtype=np.int64), cache)
+                logits = self._backend.forward(np.array([token_id, *run]), reply.cache)
             for forced_id in run:
                 reply.emit(Step(forced_id, 0.0, text.push(forced_id), None, forced=True))
             position += len(run)
 
     def _choose(
-        self, reply: RunningReply, tree: OptionTree, logits: Logits, cache: KVCache
+        self, reply: RunningReply, tree: OptionTree, logits: Logits
     ) -> Generator[NextToken, Any, None]:
         """Weigh all options, and say the likeliest, by the calibration if there is one."""
-        weighed = yield from weigh_options(tree, logits, cache, self._backend.truncate_cache, reply)
+        weighed = yield from weigh_options(tree, logits, self._backend.truncate_cache, reply)
         option = reply.spoken.choose(tree, weighed).option
         text = tree.choice.options[option][0]
         # A token's log-probability stays the model's own, whatever a calibration makes of it.

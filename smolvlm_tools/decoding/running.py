@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Features
+from ..backends.base import KVCache
 from ..cache import Known, Look
 from ..machine.meter import Span
+from ..memory.predict import Working
 from ..prompt.chat import Prompt
 from ..prompt.layout import RequestLayout
 from ..prompt.request import Request
@@ -40,6 +42,8 @@ class RunningReply:
         known: what earlier requests have left; dropped once the prompt is read.
         identity: of the prompt's positions; see `Known`.
         max_new_tokens: longest reply that is made and has room in the cache.
+        own: what it takes of the memory.
+        cache: keys and values; there while it is read and said.
         predicted_bytes: expected peak.
         features: of the image tokens to be read; dropped once they are.
         cached_tiles, cached_tokens: what was not computed again.
@@ -62,6 +66,8 @@ class RunningReply:
     known: Known = field(init=False)
     identity: NDArray[np.int64] = field(init=False)
     max_new_tokens: int = 0
+    own: Working = field(init=False)
+    cache: KVCache = field(init=False)
     predicted_bytes: int | None = None
     features: Sequence[Features] = ()
     cached_tiles: int = 0
@@ -128,6 +134,8 @@ class RunningReply:
     @property
     def most_steps(self) -> int:
         """Most tokens of the reply; options that are weighed may need more room than that."""
+        if self.request.grows:
+            return self.max_new_tokens
         return min(self.request.options.max_new_tokens, self.max_new_tokens)
 
     def usage(self) -> Usage:

@@ -19,6 +19,10 @@ from ..memory.predict import Working
 from ..prompt.chat import token_budget
 from ..prompt.layout import RequestLayout, RequestLayouter
 from ..prompt.request import Request
+from ..prompt.workload import Workload
+
+LONGER_BY = 512
+"""Tokens by which a growing reply becomes longer at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Admission:
         others: Callable[[], int],
     ) -> None:
         self._layouter, self._guard, self._caches, self._others = layouter, guard, caches, others
-        self._running: list[Working] = []
+        self._running: list[RunningReply] = []
 
     def lay_out(self, request: Request, look: Look | None = None) -> tuple[RequestLayout, int]:
         """Load a request's images and cut them; also by how much that made the memory grow.
@@ -71,7 +75,7 @@ class Admission:
             layout = self._layouter.lay_out(request, self._guard.check_pixels)
         return layout, max(0, self._guard.meter.now() - before)
 
-    def admit(self, reply: RunningReply, grown: int) -> Generator[None, Any, Working]:
+    def admit(self, reply: RunningReply, grown: int) -> Generator[None, Any, None]:
         """Wait until a request fits beside the others; yields None while it waits.
 
         Raises:
@@ -102,16 +106,38 @@ class Admission:
             reply.look.max_side = reply.layout.max_side
         reply.know(found.known)
         reply.max_new_tokens, reply.predicted_bytes = found.max_new_tokens, found.predicted
-        return found.own
+        reply.own = found.own
 
     @contextmanager
-    def running(self, own: Working) -> Generator[None]:
+    def running(self, reply: RunningReply) -> Generator[None]:
         """Keep in mind what a request takes while it runs."""
-        self._running.append(own)
+        self._running.append(reply)
         try:
             yield
         finally:
-            self._running.remove(own)
+            self._running.remove(reply)
+
+    def lengthen(self, reply: RunningReply) -> bool:
+        """Let a running reply become longer by some tokens; False if there is no room for them."""
+        config, prompt = self._layouter.checkpoint.config.text, len(reply.prompt.token_ids)
+        longest = min(reply.max_new_tokens + LONGER_BY, config.context_length - prompt)
+        if longest == reply.max_new_tokens:
+            return False
+        own = self._guard.working(Workload((), prompt, longest), known_tokens=prompt)
+        for _ in range(2):
+            predicted = self._guard.total(own, self._guard.meter.now(), self._held())
+            if self._guard.fits(predicted):
+                reply.own, reply.max_new_tokens = own, longest
+                reply.predicted_bytes = max(reply.predicted_bytes or 0, predicted)
+                return True
+            self._caches.clear()
+            trim_heap()
+        return False
+
+    def _held(self) -> int:
+        """Bytes that caches and running requests have or may still take."""
+        held = self._caches.nbytes + self._caches.look_bytes + self._others()
+        return held + sum(reply.own.kv for reply in self._running)
 
     def _needs_alone(self, reply: RunningReply, grown: int) -> int:
         """Bytes that a request would take if nothing were shared with others."""
@@ -140,10 +166,8 @@ class Admission:
         )
         keeps = look is not None and look.will_keep
         own = self._guard.working(replace(load, images=unseen), known.tokens, keeps_prompt=keeps)
-        held = self._caches.nbytes + self._caches.look_bytes + self._others()
-        held += sum(other.kv for other in self._running)
         in_use = self._guard.meter.now() - grown
-        total = self._guard.total(own, in_use - freed, held - freed)
+        total = self._guard.total(own, in_use - freed, self._held() - freed)
         return MemoryForecast(known, new_tokens, own, total)
 
     def _known(self, layout: RequestLayout, look: Look | None) -> Known:

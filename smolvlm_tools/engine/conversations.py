@@ -24,9 +24,6 @@ from .task_methods import TaskMethods
 class Conversations(TaskMethods):
     """Generate, stream, batch. How a request is made and answered is the subclass's business."""
 
-    _at_once: int
-    """Most requests of one batch that are in the engine at a time, in an event loop."""
-
     @abstractmethod
     def _request(
         self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None

@@ -80,19 +80,19 @@ class Pipeline:
                 if _has_no_text(reply):
                     return self._results.nothing_to_read(reply)
                 # 2. Wait until the request fits into memory beside the others.
-                own = yield from self.admission.admit(reply, grown)
-                with self.admission.running(own):
+                yield from self.admission.admit(reply, grown)
+                with self.admission.running(reply):
                     # 3. Encode the tiles whose features are not kept.
                     yield from self._vision.encode(reply)
                     reply.drop_images()
                     if reply.cached_tiles < reply.tiles:
                         trim_heap()
-                    with self._cache(reply) as cache:
+                    with self._cache(reply):
                         # 4. Read the prompt, its known beginning by copying.
-                        logits = self._prefill(reply, cache)
+                        logits = self._prefill(reply, reply.cache)
                         # 5. Say the reply, token by token.
-                        yield from self._decoder.say(reply, logits, cache)
-                        self._remember(reply.said(), cache)
+                        yield from self._decoder.say(reply, logits, self._grow)
+                        self._remember(reply.said(), reply.cache)
                     # 6. Judge it, and count what it cost.
                     return self._results.last_chunk(reply)
         finally:
@@ -134,13 +134,21 @@ class Pipeline:
         return logits
 
     @contextmanager
-    def _cache(self, reply: RunningReply) -> Generator[KVCache]:
-        """Keys and values of one sequence, with room for its longest reply."""
-        cache = self.backend.create_cache(len(reply.prompt.token_ids) + reply.max_new_tokens)
+    def _cache(self, reply: RunningReply) -> Generator[None]:
+        """Give a reply keys and values, with room for its longest form so far."""
+        reply.cache = self.backend.create_cache(_capacity(reply))
         try:
-            yield cache
+            yield
         finally:
-            self.backend.release_cache(cache)
+            self.backend.release_cache(reply.cache)
+            del reply.cache
+
+    def _grow(self, reply: RunningReply) -> bool:
+        """Make room for a longer reply, if memory and context have it."""
+        if not (reply.request.grows and self.admission.lengthen(reply)):
+            return False
+        reply.cache = self.backend.grow_cache(reply.cache, _capacity(reply))
+        return True
 
     def _read(self, identity: NDArray[np.int64], cache: KVCache) -> list[KVBlock]:
         """The keys and values of a prompt, those that are kept without copying them."""
@@ -172,6 +180,11 @@ class Pipeline:
             if isinstance(error, OutOfMemoryBudget):
                 raise
             raise out_of_memory("answering", error) from error
+
+
+def _capacity(reply: RunningReply) -> int:
+    """Positions for a reply in its longest form so far."""
+    return len(reply.prompt.token_ids) + reply.max_new_tokens
 
 
 def _has_no_text(reply: RunningReply) -> bool:

@@ -185,6 +185,10 @@ class SmolVLM(Conversations, Closing):
         )
 
     @property
+    def _policy(self) -> ImagePolicy:
+        return self._pipeline.layouter.policy
+
+    @property
     def identity(self) -> EngineIdentity:
         """What its replies depend on besides the request."""
         backend = self._pipeline.backend

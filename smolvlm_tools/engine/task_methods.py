@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel
 from typing_extensions import Unpack
 
 from ..errors import BadOptions
+from ..images import ImagePolicy
 from ..prompt.request import RequestOptions
 from ..prompt.tasks import (
     Images,
@@ -19,6 +22,8 @@ from ..prompt.tasks import (
     transcribe_messages,
 )
 from ..types import Detail, MessageLike, Task, TextLayout, VisionResult
+from .batching import answer_all, answer_all_async
+from .page_by_page import Part, join_pages, open_parts, options_of_page
 from .reply import ReplyStream
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -33,6 +38,14 @@ class TaskMethods(ABC):
     such as a caption or the paragraph it stands in; the model reads it before the task. The other
     options are those of `RequestOptions`.
     """
+
+    _at_once: int
+    """Most requests of one call that are in the engine at a time, in an event loop."""
+
+    @property
+    @abstractmethod
+    def _policy(self) -> ImagePolicy:
+        """Which images are let in."""
 
     @abstractmethod
     def _start(
@@ -79,9 +92,11 @@ class TaskMethods(ABC):
         context: str | None = None,
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
-        """Read the text in an image.
+        """Read the text in an image or a document.
 
-        An image that is blank by its pixels has none: the model is not asked.
+        A document is read page after page, all of it or those of `pages`; the result has the
+        pages' texts one after the other, and each page's own result in `pages`. An image that is
+        blank by its pixels has no text: the model is not asked.
 
         Args:
             image: any source `load_image` takes, or several.
@@ -90,7 +105,18 @@ class TaskMethods(ABC):
             context: see the class.
             options: see the class.
         """
-        return self._start(*_transcribe(image, layout, context, options)).result()
+        with open_parts(image, options.get("pages"), self._policy) as parts:
+            if not parts.by_page:
+                images = [part() for part in parts.each]
+                return self._start(*_transcribe(images, layout, context, options)).result()
+
+            def start(number: int, part: Part) -> ReplyStream:
+                own = options_of_page(options, number, len(parts.each))
+                return self._start(*_transcribe(part(), layout, context, own))
+
+            starts = [partial(start, *each) for each in enumerate(parts.each, 1)]
+            results = answer_all(starts, return_exceptions=False)
+        return join_pages(cast("list[VisionResult]", results))
 
     def extract(
         self,
@@ -150,7 +176,22 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`transcribe` for an event loop."""
-        return await self._aanswer(*_transcribe(image, layout, context, options))
+        parts = await asyncio.to_thread(open_parts, image, options.get("pages"), self._policy)
+        try:
+            if not parts.by_page:
+                images = [part() for part in parts.each]
+                return await self._aanswer(*_transcribe(images, layout, context, options))
+
+            async def answer(number: int, part: Part) -> VisionResult:
+                own = options_of_page(options, number, len(parts.each))
+                page = await asyncio.to_thread(part)
+                return await self._aanswer(*_transcribe(page, layout, context, own))
+
+            starts = [partial(answer, *each) for each in enumerate(parts.each, 1)]
+            results = await answer_all_async(starts, at_once=self._at_once, return_exceptions=False)
+        finally:
+            await asyncio.to_thread(parts.close)
+        return join_pages(cast("list[VisionResult]", results))
 
     async def aextract(
         self,

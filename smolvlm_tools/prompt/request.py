@@ -46,6 +46,8 @@ class Request:
         text_value: whether the free text is the value that was asked for.
         policy: when its value is handed out.
         report: told how far the request has come.
+        grows: whether the reply may become as long as the context allows, as a page needs it;
+            `max_new_tokens` is then only what it begins with.
     """
 
     messages: tuple[Message, ...]
@@ -57,6 +59,7 @@ class Request:
     text_value: bool = False
     policy: AnswerPolicy = field(default_factory=AnswerPolicy)
     report: Callable[[Progress], None] | None = None
+    grows: bool = False
 
     @property
     def least_tokens(self) -> int:
@@ -209,6 +212,7 @@ def make_request(
         text_value=wished is str,
         policy=policy,
         report=report,
+        grows=task == "transcribe" and "max_new_tokens" not in rest,
     )
 
 

@@ -15,6 +15,7 @@ from ...checkpoint.config import ModelConfig
 from ...errors import Closed, ModelError, ModelInvalid
 from ...machine.cpu import this_cpu
 from ...machine.heap import give_back_large_blocks
+from ..base import copy_to_larger
 from ..precision import Precision
 from .cache import OnnxCache, check_room
 from .decoder import ELEMENTS, Decoder
@@ -138,6 +139,9 @@ class OnnxBackend:
     def truncate_cache(self, cache: OnnxCache, length: int) -> None:
         self._check_open()
         self.decoder.truncate_cache(cache, length)
+
+    def grow_cache(self, cache: OnnxCache, capacity: int) -> OnnxCache:
+        return copy_to_larger(self, cache, capacity)
 
     def release_cache(self, cache: OnnxCache) -> None:
         if not self._closed:

@@ -13,6 +13,7 @@ from ...arrays import Logits, Tiles, TokenIds
 from ...checkpoint import AdapterFiles, Checkpoint
 from ...errors import BackendUnavailable, Closed, ModelError
 from ...machine.heap import give_back_large_blocks, trim_heap
+from ..base import copy_to_larger
 from ..precision import Precision
 from .names import TILES_PER_BATCH, auto_kind
 from .saved import agreed_kinds, read_config, saved_kinds
@@ -171,6 +172,9 @@ class TorchBackend:
 
     def truncate_cache(self, cache: TorchCache, length: int) -> None:
         cache.length = length
+
+    def grow_cache(self, cache: TorchCache, capacity: int) -> TorchCache:
+        return copy_to_larger(self, cache, capacity)
 
     def release_cache(self, cache: TorchCache) -> None:
         if self._arena is not None:

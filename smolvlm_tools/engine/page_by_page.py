@@ -1,0 +1,141 @@
+"""Documents that are read page after page, each page in a request of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias, cast
+
+import numpy as np
+from PIL import Image
+
+from ..images import ImagePolicy, ImageSource, read_image
+from ..machine.closing import Closing
+from ..pages import Pages, is_document, open_pages, parse_pages
+from ..prompt.request import RequestOptions, parse_on_progress
+from ..prompt.tasks import Images
+from ..types import Progress, StageSeconds, Usage, VisionResult
+
+Part: TypeAlias = Callable[[], ImageSource]
+"""Gives an image; a page is rendered then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(Closing):
+    """The images and pages of a call.
+
+    Attributes:
+        each: one after the other.
+        by_page: whether there is a document of several pages, so that each is read by itself.
+    """
+
+    each: Sequence[Part]
+    by_page: bool
+    _open: ExitStack = field(repr=False)
+
+    def close(self) -> None:
+        """Free the documents; images that were given stay valid."""
+        self._open.close()
+
+
+def open_parts(images: Images, pages: object, policy: ImagePolicy) -> Parts:
+    """Read the sources of a call; without a selection of `pages`, all of a document's are meant.
+
+    Raises:
+        InputError: see `open_pages`; BadOptions for a page that is not there.
+    """
+    several = isinstance(images, (list, tuple))
+    sources = cast("Sequence[ImageSource]", images if several else [images])
+    chosen, each, by_page = parse_pages(pages), list[Part](), False
+    with ExitStack() as stack:
+        for source in sources:
+            if isinstance(source, (Image.Image, np.ndarray)):
+                numbers = chosen.numbers(1, "the image") if chosen else [1]
+                each += [partial(_same, source) for _ in numbers]
+                continue
+            encoded = read_image(source, policy)
+            if not is_document(encoded, policy):
+                numbers = chosen.numbers(1, encoded.name) if chosen else [1]
+                each += [partial(_same, encoded) for _ in numbers]
+                continue
+            document = stack.enter_context(open_pages(encoded, policy))
+            total = len(document)
+            numbers = chosen.numbers(total, encoded.name) if chosen else range(1, total + 1)
+            each += [partial(_page, document, number) for number in numbers]
+            by_page |= len(numbers) > 1
+        return Parts(each, by_page, stack.pop_all())
+
+
+def _same(source: ImageSource) -> ImageSource:
+    return source
+
+
+def _page(document: Pages, number: int) -> ImageSource:
+    return document.read(number).encoded
+
+
+def options_of_page(options: RequestOptions, page: int, pages: int) -> RequestOptions:
+    """The options of one page's request, whose progress says which page it is."""
+    report = parse_on_progress(options.get("on_progress"))
+    own: RequestOptions = {**options, "pages": None}
+    if report is not None:
+        tell = report  # pyright forgets the check inside the function
+
+        def tell_page(progress: Progress) -> None:
+            tell(progress.model_copy(update={"page": page, "pages": pages}))
+
+        own["on_progress"] = tell_page
+    return own
+
+
+def join_pages(pages: Sequence[VisionResult]) -> VisionResult:
+    """One result of several pages: their texts one after the other, the worst of their judgements.
+
+    The confidence is that of the page that was read least surely.
+    """
+    first = pages[0]
+    lists = all(isinstance(page.value, list) for page in pages)
+    ends = [page.finish_reason for page in pages if page.finish_reason != "stop"]
+    tokens = [token for page in pages for token in page.tokens or ()]
+    return first.model_copy(
+        update={
+            "text": "\n\n".join(page.text for page in pages),
+            "value": [line for page in pages for line in page.value] if lists else None,
+            "abstained": any(page.abstained for page in pages),
+            "incomplete": next((page.incomplete for page in pages if page.incomplete), None),
+            "finish_reason": ends[0] if ends else "stop",
+            "usage": _sum_of([page.usage for page in pages]),
+            "confidence": min(page.confidence for page in pages),
+            "flags": tuple(dict.fromkeys(flag for page in pages for flag in page.flags)),
+            "image_sha256": tuple(sha for page in pages for sha in page.image_sha256),
+            "sources": tuple(source for page in pages for source in page.sources),
+            "pages": tuple(pages),
+            "tokens": None if first.tokens is None else tuple(tokens),
+        }
+    )
+
+
+def _sum_of(usages: Sequence[Usage]) -> Usage:
+    def total(name: str) -> int:
+        return sum(getattr(usage, name) for usage in usages)
+
+    def most(name: str) -> int | None:
+        return max((getattr(usage, name) or 0 for usage in usages), default=0) or None
+
+    seconds = {
+        stage: sum(getattr(usage.seconds, stage) for usage in usages)
+        for stage in StageSeconds.model_fields
+    }
+    return Usage(
+        prompt_tokens=total("prompt_tokens"),
+        image_tokens=total("image_tokens"),
+        completion_tokens=total("completion_tokens"),
+        tiles=total("tiles"),
+        cached_tokens=total("cached_tokens"),
+        cached_tiles=total("cached_tiles"),
+        predicted_bytes=most("predicted_bytes"),
+        peak_bytes=most("peak_bytes"),
+        seconds=StageSeconds(**seconds),
+    )

@@ -1,0 +1,138 @@
+"""Documents as images of a request, and read page after page."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from smolvlm_tools import BadOptions, PageRef, PagesNeeded, SmolVLM
+from smolvlm_tools.backends.fake import FakeBackend
+from tests.support.documents import document, pdf_only, tiff
+from tests.support.paths import RECEIPT, SHAPES
+
+
+@pytest.fixture
+def three(tmp_path):
+    """A TIFF file of three pages."""
+    path = tmp_path / "three.tif"
+    path.write_bytes(tiff("red", "blue", "green"))
+    return path
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """Two pages with print and one without."""
+    pages = [Image.open(RECEIPT).convert("RGB"), Image.open(SHAPES).convert("RGB")]
+    pages.append(Image.new("RGB", (200, 100), "white"))
+    path = tmp_path / "scans.tif"
+    pages[0].save(path, "TIFF", save_all=True, append_images=pages[1:])
+    return path
+
+
+@pytest.mark.parametrize("ask", ["describe", "ask", "extract", "plan", "generate"])
+def test_one_image_is_wanted_and_a_document_has_several(vlm, three, ask):
+    calls = {
+        "describe": lambda: vlm.describe(three),
+        "ask": lambda: vlm.ask(three, "What is it?"),
+        "extract": lambda: vlm.extract(three, {"type": "object"}),
+        "plan": lambda: vlm.plan(three),
+        "generate": lambda: vlm.generate(
+            [{"role": "user", "content": [{"type": "image", "image": three}]}]
+        ),
+    }
+    with pytest.raises(PagesNeeded, match=r"has 3 pages, and one image is wanted.*pages=") as error:
+        calls[ask]()
+    assert error.value.pages == 3
+
+
+def test_chosen_pages_are_images_of_the_prompt_and_the_result_names_them(vlm, three):
+    result = vlm.describe(three, pages="3,1")
+    source = str(three)
+    assert result.sources == (
+        PageRef(source=source, page=3, pages=3),
+        PageRef(source=source, page=1, pages=3),
+    )
+    assert str(result.sources[0]) == f"{source}, page 3 of 3"
+    assert len(set(result.image_sha256)) == 2
+
+
+def test_pages_stand_where_their_document_stood(vlm, three):
+    """Between two images, in a conversation of two turns."""
+    content = [
+        {"type": "image", "image": SHAPES},
+        {"type": "image", "image": three, "pages": "2-"},
+        {"type": "image", "image": RECEIPT},
+        {"type": "text", "text": "What are these?"},
+    ]
+    messages = [
+        {"role": "user", "content": [{"type": "image", "image": SHAPES}]},
+        {"role": "assistant", "content": "Shapes."},
+        {"role": "user", "content": content},
+    ]
+    result = vlm.generate(messages)
+    names = [str(source) for source in result.sources]
+    assert names == [
+        *(str(SHAPES), str(SHAPES)),
+        *(f"{three}, page 2 of 3", f"{three}, page 3 of 3"),
+        str(RECEIPT),
+    ]
+
+
+def test_an_image_has_one_page(vlm):
+    assert vlm.describe(SHAPES, pages=1).sources == (PageRef(source=str(SHAPES)),)
+    assert vlm.describe(Image.new("RGB", (9, 9)), pages="all").sources == (PageRef(),)
+    for source in (SHAPES, Image.new("RGB", (9, 9))):
+        with pytest.raises(BadOptions, match="there is no page 2"):
+            vlm.describe(source, pages=2)
+    with pytest.raises(BadOptions, match="pages="):
+        vlm.describe(SHAPES, pages="first")
+
+
+def test_questions_share_one_look_at_the_pages(vlm, three):
+    results = vlm.ask_many(three, {"a": "One?", "b": "Two?"}, pages="1-2")
+    assert all(len(result.sources) == 2 for result in results.values())
+    assert results["a"].usage.cached_tiles == 0
+    assert results["b"].usage.cached_tiles == results["b"].usage.tiles > 0
+
+
+def test_a_document_is_read_page_after_page(embedded, scans):
+    with SmolVLM.load(embedded) as vlm:
+        seen = []
+        result = vlm.transcribe(scans, on_progress=seen.append)
+        alone = vlm.transcribe(RECEIPT)
+    first, _, last = result.pages
+    assert first.text == alone.text
+    assert last.text == "" and "blank_image" in last.flags
+    assert result.text == "\n\n".join(page.text for page in result.pages)
+    assert [source.page for source in result.sources] == [1, 2, 3]
+    assert result.usage.completion_tokens == sum(
+        page.usage.completion_tokens for page in result.pages
+    )
+    assert result.confidence == min(page.confidence for page in result.pages)
+    assert {(progress.page, progress.pages) for progress in seen} == {(1, 3), (2, 3), (3, 3)}
+
+
+async def test_an_event_loop_gets_the_same_pages(embedded, scans):
+    with SmolVLM.load(embedded) as vlm:
+        whole = vlm.transcribe(scans, pages="1,3", layout="lines")
+        result = await vlm.atranscribe(scans, pages="1,3", layout="lines")
+    assert result.text == whole.text
+    assert result.value == whole.value == whole.pages[0].value
+    assert [source.page for source in result.sources] == [1, 3]
+
+
+def test_a_document_of_one_page_is_an_image(vlm):
+    result = vlm.transcribe(tiff("red"), pages="all")
+    assert result.pages == ()
+    assert len(result.sources) == 1
+
+
+@pdf_only
+def test_a_pdf_is_a_document(checkpoint):
+    with SmolVLM(checkpoint, FakeBackend.saying(checkpoint, " a red circle")) as vlm:
+        data = document(2, content=b"1 0 0 rg 100 500 200 200 re f")
+        assert [page.text for page in vlm.transcribe(data).pages] == ["a red circle"] * 2
+        assert vlm.describe(data, pages=2).sources == (PageRef(page=2, pages=2),)
+        assert vlm.describe(BytesIO(document())).text == "a red circle"
