@@ -1,10 +1,36 @@
 """Folders of images and documents → records, durably: what is done once is never done again.
 
-ledger    Ledger: finished work by a key, on disk; also a cache of results
+    ingest      the whole of it, for one machine
+    wish        what to find out about every page
+    sources     files, folders, globs, URLs
+    run         threads, and what they hand on; reading: its first half
+    page_work   one page → its findings
+    record      the form of a record
+    units       a page's key in the ledger, and its records
+    ledger      Ledger: finished work by a key, on disk; also a cache of results
+    output      where records are written
 """
 
 from __future__ import annotations
 
+from .ingest import Reading, ingest
 from .ledger import Ledger, digest_of, result_key
+from .record import Answer, Cost, Fault, Record
+from .sources import find_sources
+from .summary import Summary
+from .wish import Wish
 
-__all__ = ["Ledger", "digest_of", "result_key"]
+__all__ = [
+    "Answer",
+    "Cost",
+    "Fault",
+    "Ledger",
+    "Reading",
+    "Record",
+    "Summary",
+    "Wish",
+    "digest_of",
+    "find_sources",
+    "ingest",
+    "result_key",
+]

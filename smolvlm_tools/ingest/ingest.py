@@ -1,0 +1,180 @@
+"""`ingest`: everything put together for one machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ..engine.shared import engine_source
+from ..engine.smolvlm import SmolVLM
+from ..errors import BadOptions, Busy
+from ..images import EncodedImage, ImagePolicy
+from ..pages import LONGEST_EDGE, MAX_PAGES, Pages
+from ..pages.worker import WorkerLimits, WorkerPool
+from .ledger import Ledger
+from .output import Output, full_disk, open_output
+from .reading import Reader
+from .run import OnProgress, Run
+from .sources import find_sources
+from .summary import Summary
+from .units import Keys
+from .wish import Wish
+
+MAX_BYTES = 200_000_000
+"""Of one file: scans of whole books are larger than the images that strangers send."""
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read.
+
+    Attributes:
+        policy: limits and permissions; None for `ImagePolicy` with files of up to 200 MB.
+        password: of encrypted PDF files.
+        longest_edge: pixels along the longer side of a rendered PDF page.
+        max_pages: documents with more are refused.
+        workers: child processes that read files ahead of the engine.
+        limits: of what a child may cost; see `WorkerLimits`.
+        storage_options: of fsspec's file systems, such as credentials.
+    """
+
+    policy: ImagePolicy | None = None
+    password: str | None = field(default=None, repr=False)
+    longest_edge: int = LONGEST_EDGE
+    max_pages: int = MAX_PAGES
+    workers: int = 2
+    limits: WorkerLimits | None = None
+    storage_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise BadOptions(f"workers={self.workers} reads nothing", "Use 1 or more.")
+
+    @property
+    def opening(self) -> tuple[int, ...]:
+        """All that decides what the pages of a content are, as numbers."""
+        digest = hashlib.sha256((self.password or "").encode("utf-8", "surrogatepass")).digest()
+        secret = int.from_bytes(digest[:8], "big") if self.password else 0
+        return self.longest_edge, self.max_pages, secret
+
+    @property
+    def rules(self) -> ImagePolicy:
+        """The policy that holds."""
+        return self.policy or ImagePolicy(max_bytes=MAX_BYTES)
+
+
+def ingest(
+    paths: Paths,
+    out: str | os.PathLike[str],
+    *,
+    model: str | Path = "256m",
+    wish: Wish | None = None,
+    reading: Reading | None = None,
+    ledger: str | os.PathLike[str] | None = None,
+    retry_errors: bool = False,
+    on_progress: OnProgress | None = None,
+    engine: SmolVLM | None = None,
+    load_options: Mapping[str, Any] | None = None,
+) -> Summary:
+    """Find out about every page of every file, and write a record for each.
+
+        >>> from smolvlm_tools.ingest import Wish, ingest
+        >>> wish = Wish(questions={"colour": "What color is the circle?"})
+        >>> summary = ingest("examples/images", "/tmp/records.jsonl", model="embedded", wish=wish)
+        >>> summary.pages, summary.errors
+        (2, 0)
+
+    Whatever ends it (Ctrl-C, a kill, a full disk), the same call goes on where it was: nothing is
+    lost, and nothing is done or written twice. Files that have changed are done again.
+
+    Args:
+        paths: files, folders, globs and URLs; see `find_sources`.
+        out: a file: .jsonl or .parquet; or a folder for records.jsonl and the ledger.
+        model: see `SmolVLM.load`; loaded when a page first needs it.
+        wish: what to find out; `Wish()` when None.
+        reading: how files are read; `Reading()` when None.
+        ledger: the file that remembers what is done; beside `out` when None. Runs may share one.
+        retry_errors: try again what failed before.
+        on_progress: told after every page, on the calling thread.
+        engine: a loaded engine to use instead of `model`.
+        load_options: other keywords of `SmolVLM.load`.
+
+    Raises:
+        BadOptions: something that was asked for makes no sense, or `out` holds something else.
+        StoreFull: the disk is full.
+        Busy: another run writes to `out`.
+        ModelError: the model cannot be had.
+    """
+    wish, reading = wish or Wish(), reading or Reading()
+    source = engine_source(engine, model, **(load_options or {}))
+    identity = source.identity() if wish.asks else None  # a typo must not cost an hour
+    with ExitStack() as stack:
+        output, book = _open_places(stack, out, ledger)
+        policy = reading.rules
+        pool = stack.enter_context(WorkerPool(reading.workers, policy, reading.limits))
+        stack.callback(source.release)
+
+        def open_pages(encoded: EncodedImage) -> Pages:
+            return pool.open(
+                encoded,
+                password=reading.password,
+                longest_edge=reading.longest_edge,
+                max_pages=reading.max_pages,
+            )
+
+        run = Run(
+            reader=Reader(
+                wish=wish,
+                keys=Keys(wish, identity, reading.opening),
+                ledger=book,
+                policy=policy,
+                open=open_pages,
+                retry_errors=retry_errors,
+            ),
+            ledger=book,
+            output=output,
+            engine=source.get,
+            openers=reading.workers,
+            lookers=_LOOKERS,
+            report=on_progress or (lambda summary: None),
+            interrupt=pool.close,
+        )
+        return run.run(find_sources(_listed(paths), reading.storage_options))
+
+
+_LOOKERS = 8
+"""As many as an engine decodes together."""
+
+
+def _open_places(
+    stack: ExitStack, out: str | os.PathLike[str], ledger: str | os.PathLike[str] | None
+) -> tuple[Output, Ledger]:
+    """The output and the ledger, locked against other runs."""
+    place = Path(out)
+    if not place.suffix or place.is_dir():
+        with full_disk(place):
+            place.mkdir(parents=True, exist_ok=True)
+        place = place / "records.jsonl"
+    lock = FileLock(f"{place}.lock", timeout=0)
+    try:
+        with full_disk(place):
+            stack.enter_context(lock)
+    except Timeout:
+        raise Busy(
+            f"another run is writing to {str(place)!r}", "Wait for it, or name another file."
+        ) from None
+    output = stack.enter_context(open_output(place))
+    return output, stack.enter_context(Ledger(ledger or f"{place}.ledger"))
+
+
+def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
+    return [paths] if isinstance(paths, (str, os.PathLike)) else paths

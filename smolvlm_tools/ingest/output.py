@@ -1,0 +1,152 @@
+"""Where records go: JSONL, a line as soon as it is known, or Parquet.
+
+A file is healed when it is opened: a line that a kill cut off is dropped, and of two lines with the
+same id the later one stays. Only one run may write to an output at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import BadOptions, StoreFull
+from ..machine.closing import Closing
+from .record import Record, as_json
+
+
+class Written(NamedTuple):
+    """A record that stands in an output."""
+
+    id: str
+    source: str
+    failed: bool
+
+
+class Output(Closing):
+    """Records in one place."""
+
+    @abstractmethod
+    def written(self) -> Iterator[Written]:
+        """What stands there already."""
+
+    @abstractmethod
+    def write(self, record: Record) -> None:
+        """Add a record; it is there when this returns.
+
+        Raises:
+            StoreFull: the disk is full.
+        """
+
+    @abstractmethod
+    def settle(self, is_stale: Callable[[Written], bool]) -> int:
+        """Drop records that are stale, and all but the last with the same id; returns how many."""
+
+
+class JsonLines(Output):
+    """A file with a record on each line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with full_disk(path):
+            self._file = path.open("ab", buffering=0)
+        self.settle(lambda about: False)
+
+    def written(self) -> Iterator[Written]:
+        for _, record in self._records():
+            yield _about(record)
+
+    def write(self, record: Record) -> None:
+        line = json.dumps(as_json(record), ensure_ascii=False) + "\n"
+        data = memoryview(line.encode("utf-8", "backslashreplace"))
+        end = self._file.seek(0, os.SEEK_END)
+        with full_disk(self.path):
+            try:
+                while data:
+                    data = data[self._file.write(data) :]
+            except OSError:
+                self._file.truncate(end)  # half a record is none
+                raise
+
+    def settle(self, is_stale: Callable[[Written], bool]) -> int:
+        last: dict[str, int] = {}
+        count = whole = 0
+        for count, (line, record) in enumerate(self._records(), 1):
+            whole += len(line)
+            about = _about(record)
+            last[about.id] = 0 if is_stale(about) else count
+        dropped = count - sum(place > 0 for place in last.values())
+        if dropped or whole < self.path.stat().st_size:
+            numbered = enumerate(self._records(), 1)
+            self._rewrite(line for place, (line, record) in numbered if last[record["id"]] == place)
+        return dropped
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    return  # cut off by a kill
+                try:
+                    record = json.loads(line)
+                    _about(record)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise BadOptions(
+                        f"line {number} of {str(self.path)!r} is no record of ours",
+                        "Name another file; this one would be written over.",
+                    ) from error
+                yield line, record
+
+    def _rewrite(self, lines: Iterator[bytes]) -> None:
+        part = self.path.with_name(self.path.name + ".part")
+        with full_disk(part):
+            with part.open("wb") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            self._file.close()
+            os.replace(part, self.path)
+            self._file = self.path.open("ab", buffering=0)
+
+
+def open_output(path: Path) -> Output:
+    """An output by the suffix of its name.
+
+    Raises:
+        BadOptions: the suffix means nothing here, or the file holds something else.
+    """
+    if path.suffix in (".jsonl", ".ndjson"):
+        return JsonLines(path)
+    raise BadOptions(f"{str(path)!r} is of no kind that is written", "Name a .jsonl file.")
+
+
+def _about(record: dict[str, Any]) -> Written:
+    return Written(record["id"], record["source"], record["error"] is not None)
+
+
+@contextlib.contextmanager
+def full_disk(path: Path) -> Generator[None]:
+    """Say what is wrong where something cannot be written.
+
+    Raises:
+        StoreFull: no room.
+        BadOptions: the place does not exist, or may not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise StoreFull(
+                f"{str(path)!r} cannot be written ({error.strerror})",
+                "Make room and run it again: it goes on.",
+            ) from error
+        raise BadOptions(
+            f"{str(path)!r} cannot be written ({error.strerror})", "Name another place."
+        ) from error

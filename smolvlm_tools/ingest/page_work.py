@@ -1,0 +1,200 @@
+"""One page → its records: what its document has, and what the model says.
+
+A page is read where it lies (in a worker's process), then looked at by the engine. The same
+functions serve a run on one machine, on a cluster, and with a remote engine.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..errors import Busy, InputError, OutOfMemoryBudget, SmolVLMError
+from ..images import EncodedImage, ImagePolicy, load_image
+from ..pages import Page, Pages, Picture, TextLayer
+from ..prompt.questions import Ask
+from ..prompt.request import RequestOptions
+from ..types import VisionResult
+from .record import DIGITS, Answer, Cost, Fault, Found, TextSource
+from .wish import FIELDS_NAME, Wish
+
+if TYPE_CHECKING:
+    from ..engine.smolvlm import SmolVLM
+
+ABOUT_ONE_PAGE = (InputError, OutOfMemoryBudget)
+"""Errors that leave the other pages alone."""
+
+GetEngine: TypeAlias = "Callable[[], SmolVLM]"
+"""Gives the engine; loads it where the first page needs it."""
+
+_CAPTION = "caption"
+_BLANK = "blank_image"
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """A page as its document has it.
+
+    Attributes:
+        layer: its text layer; None for images.
+        page: the page's picture, where the model is to see it.
+        pictures: those in it, where they are to be captioned.
+        is_blank: whether the page shows nothing; known where `page` is there.
+    """
+
+    layer: TextLayer | None = None
+    page: Page | None = None
+    pictures: Sequence[Picture] = ()
+    is_blank: bool = False
+
+
+def read_page(pages: Pages, number: int, wish: Wish, policy: ImagePolicy) -> PageContent:
+    """Read what is needed of one page.
+
+    Raises:
+        InputError: the page cannot be read.
+    """
+    layer = pages.text(number)
+    pictures = pages.pictures(number) if wish.wants_pictures(layer) else ()
+    if not wish.of_page(layer):
+        return PageContent(layer, pictures=pictures)
+    page = pages.read(number)
+    return PageContent(layer, page, pictures, load_image(page.encoded, policy).is_blank)
+
+
+def look_at_page(
+    content: PageContent, wish: Wish, engine: GetEngine, cancel: threading.Event | None = None
+) -> list[Found]:
+    """The findings about a page and the pictures in it.
+
+    Args:
+        cancel: setting it ends the engine's work with `Cancelled`.
+
+    Raises:
+        SmolVLMError: what is wrong is not this page's fault.
+    """
+    look = Look(wish, engine, cancel)
+    found = [look.at_page(content)]
+    found += [look.at_picture(picture) for picture in content.pictures]
+    return found
+
+
+def failed(error: SmolVLMError, wish: Wish) -> list[Found]:
+    """The finding about a page or file that cannot be read."""
+    return [Found(error=Fault.of(error), prompt_hash=wish.prompt_hash)]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Has the engine look at images."""
+
+    wish: Wish
+    engine: GetEngine
+    cancel: threading.Event | None
+
+    def at_page(self, content: PageContent) -> Found:
+        """What there is to say about a page."""
+        base = _of_layer(content.layer, self.wish)
+        asks = self.wish.of_page(content.layer)
+        page = content.page
+        if page is None or not asks:
+            return base
+        base = base.model_copy(update={"image_sha256": page.sha256})
+        if content.is_blank:
+            return base.model_copy(update={"flags": (*base.flags, _BLANK)})
+        return self._at_image(base, page.encoded, asks)
+
+    def at_picture(self, picture: Picture) -> Found:
+        """What there is to say about a picture in a page."""
+        base = Found(
+            picture=picture.number,
+            bbox=picture.bbox,
+            image_sha256=picture.sha256,
+            prompt_hash=self.wish.prompt_hash,
+        )
+        source = EncodedImage(picture.data, f"picture {picture.number}", picture.mime)
+        try:
+            if load_image(source).is_blank:
+                return base.model_copy(update={"flags": (_BLANK,)})
+        except InputError as error:
+            return base.model_copy(update={"error": Fault.of(error)})
+        return self._at_image(base, source, {_CAPTION: self.wish.caption})
+
+    def _at_image(self, base: Found, source: EncodedImage, asks: Mapping[str, Ask]) -> Found:
+        """All replies about one image, from one look; waits while the engine is busy."""
+        options: RequestOptions = {
+            **self.wish.options,
+            "task": "describe" if set(asks) == {_CAPTION} else "transcribe",
+            "cancel": self.cancel,
+        }
+        while True:
+            try:
+                return _with_replies(base, self.engine().ask_many(source, asks, **options))
+            except Busy as busy:
+                time.sleep(busy.retry_after)
+            except ABOUT_ONE_PAGE as error:
+                return base.model_copy(update={"error": Fault.of(error)})
+
+
+def _of_layer(layer: TextLayer | None, wish: Wish) -> Found:
+    """What the document itself says about a page."""
+    text: dict[str, str] = {}
+    flags: list[str] = []
+    if layer is not None:
+        if layer.kind in ("ocr", "garbage"):
+            flags.append(f"{layer.kind}_layer")
+        if layer.has_hidden:
+            flags.append("hidden_text")
+        if "transcription" in wish.tasks and layer.text.strip():
+            trusted = wish.trusts(layer) and wish.text != "both"
+            text["transcription" if trusted else "layer"] = layer.text
+    return Found(
+        text=text,
+        text_source="layer" if text else None,
+        flags=tuple(flags),
+        prompt_hash=wish.prompt_hash,
+    )
+
+
+def _with_replies(base: Found, results: Mapping[str, VisionResult]) -> Found:
+    """A finding with what the model said."""
+    text, confidence = dict(base.text), dict[str, float]()
+    answers: dict[str, Answer] = {}
+    fields = None
+    for name, result in results.items():
+        if name == FIELDS_NAME:
+            fields = Answer.of(result)
+        elif name.startswith("?"):
+            answers[name[1:]] = Answer.of(result)
+        else:
+            text[name] = result.text
+            confidence[name] = round(result.confidence, DIGITS)
+    first = next(iter(results.values()))
+    usages = [result.usage for result in results.values()]
+    said = any(name in results for name in ("caption", "transcription"))
+    source: TextSource | None = base.text_source
+    if said:
+        source = "both" if base.text_source == "layer" else "model"
+    flags = [*base.flags, *(flag for result in results.values() for flag in result.flags)]
+    return base.model_copy(
+        update={
+            "text": text,
+            "text_source": source,
+            "answers": answers,
+            "fields": fields,
+            "confidence": confidence,
+            "flags": tuple(dict.fromkeys(flags)),
+            "usage": Cost(
+                tiles=first.usage.tiles,
+                prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+                completion_tokens=sum(usage.completion_tokens for usage in usages),
+            ),
+            "model": first.model,
+            "revision": first.revision,
+            "backend": first.backend,
+            "precision": first.precision,
+        }
+    )

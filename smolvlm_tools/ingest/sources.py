@@ -1,0 +1,167 @@
+"""From what people name (files, folders, globs, URLs) to sources that can be read."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from ..errors import FetchFailed, ImageNotFound, InputError, PathNotAllowed, SmolVLMError
+from ..images import EncodedImage, ImagePolicy, read_image
+from ..images.encodings import url_scheme
+from ..pages.suffixes import SUFFIXES
+from ..types import PageRef
+
+_MAGIC = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file, unread.
+
+    Attributes:
+        name: what records call it.
+        read: gets its bytes; raises `InputError`.
+        stamp: changes whenever the content does, as far as its place can tell; None if it cannot.
+    """
+
+    name: str
+    read: Callable[[ImagePolicy], EncodedImage]
+    stamp: Callable[[], str | None]
+
+
+def find_sources(
+    paths: Iterable[str | os.PathLike[str]], options: Mapping[str, Any] | None = None
+) -> Iterator[Source]:
+    """All files that are meant, each once, folders in the order of their names.
+
+    Args:
+        paths: files, folders (searched recursively for files that are read, hidden ones left out),
+            glob patterns, http(s) URLs, and URLs that fsspec knows (s3://, gs://, memory://, …),
+            which may be folders and patterns, too.
+        options: of fsspec's file system, such as credentials.
+
+    A name behind which there is nothing becomes a source that raises when it is read.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        text = os.fspath(path)
+        scheme = url_scheme(text)
+        if scheme in ("http", "https"):
+            found = iter([_page_of_the_web(text)])
+        elif scheme and scheme != "data":
+            found = _remote(text, options or {})
+        else:
+            found = _local(text)
+        for source in found:
+            if source.name not in seen:
+                seen.add(source.name)
+                yield source
+
+
+def _local(text: str) -> Iterator[Source]:
+    if os.path.isdir(text):
+        for folder, folders, files in os.walk(text):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                if _is_read(name):
+                    yield _file(os.path.join(folder, name))
+    elif _MAGIC & set(text) and not os.path.exists(text):
+        matches = sorted(glob.glob(text, recursive=True))
+        for match in matches:
+            if os.path.isdir(match):
+                yield from _local(match)
+            else:
+                yield _file(match)
+        if not matches:
+            yield _nothing(text)
+    else:
+        yield _file(text)
+
+
+def _is_read(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
+def _file(path: str) -> Source:
+    def stamp() -> str | None:
+        try:
+            status = os.stat(path)
+        except (OSError, ValueError):
+            return None
+        times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
+        return f"{status.st_size} {times} {status.st_dev} {status.st_ino}"
+
+    return Source(path, lambda policy: read_image(Path(path), policy), stamp)
+
+
+def _page_of_the_web(url: str) -> Source:
+    return Source(url, lambda policy: read_image(url, policy), lambda: None)
+
+
+def _nothing(pattern: str) -> Source:
+    def read(policy: ImagePolicy) -> EncodedImage:
+        raise ImageNotFound(f"nothing matches {pattern!r}", "Check the pattern.")
+
+    return Source(pattern, read, lambda: None)
+
+
+def _remote(url: str, options: Mapping[str, Any]) -> Iterator[Source]:
+    """Files of a file system that fsspec opens."""
+    import fsspec
+
+    def failing(error: SmolVLMError) -> Source:
+        def read(policy: ImagePolicy) -> EncodedImage:
+            raise error
+
+        return Source(url, read, lambda: None)
+
+    try:
+        system, path = cast("Any", fsspec).core.url_to_fs(url, **options)
+        if _MAGIC & set(path):
+            paths = [name for name in system.glob(path) if not system.isdir(name)]
+        elif system.isdir(path):
+            paths = [name for name in system.find(path) if _is_read(name.rpartition("/")[2])]
+        else:
+            paths = [path]
+    except (ImportError, ValueError, OSError) as error:
+        remedy = "Check the URL, and that the package for its file system is installed."
+        yield failing(FetchFailed(f"{url!r} cannot be opened ({error})", remedy))
+        return
+    if not paths and _MAGIC & set(path):
+        yield _nothing(url)
+    for name in sorted(paths):
+        yield _remote_file(system, name)
+
+
+def _remote_file(system: Any, path: str) -> Source:
+    name: str = system.unstrip_protocol(path)
+
+    def read(policy: ImagePolicy) -> EncodedImage:
+        try:
+            with system.open(path, "rb") as file:
+                data: bytes = file.read(policy.max_bytes + 1)
+        except Exception as error:  # every file system has its own
+            raise _read_error(error, name) from error
+        if len(data) > policy.max_bytes:
+            raise policy.too_many_bytes(f"{name!r} is too long")
+        return EncodedImage(data, repr(name), ref=PageRef(source=name))
+
+    def stamp() -> str | None:
+        try:
+            return str(system.ukey(path))
+        except Exception:  # the place cannot tell: the file is read
+            return None
+
+    return Source(name, read, stamp)
+
+
+def _read_error(error: Exception, name: str) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return ImageNotFound(f"no file at {name!r}", "Check the path.")
+    if isinstance(error, PermissionError):
+        return PathNotAllowed(f"{name!r} cannot be opened ({error})", "Check permissions.")
+    return FetchFailed(f"{name!r} cannot be read ({error})", "Try again.")

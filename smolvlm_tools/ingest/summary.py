@@ -1,0 +1,72 @@
+"""How far a run has come, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .record import Record
+from .units import Unit
+
+
+@dataclass
+class Summary:
+    """Counts of a run; while it lasts, of its progress.
+
+    Attributes:
+        files, total_files: done, and found so far; None while they are not counted yet.
+        pages: done in this run or before it.
+        records: of all of them; `written` of them in this run, the others stood there.
+        errors: records of what went wrong.
+        known: pages that an earlier run had done.
+        duplicates: pages of files whose content another file had before them.
+        blank: pages and pictures that show nothing, and cost no model time.
+        layer, model: pages whose text came from their text layer, and that the model looked at.
+        completion_tokens: that the model wrote in this run.
+        dropped: records of an earlier run that were taken out: their file has changed, or was
+            ingested in another way.
+        seconds: of the run.
+    """
+
+    files: int = 0
+    total_files: int | None = None
+    pages: int = 0
+    records: int = 0
+    written: int = 0
+    errors: int = 0
+    known: int = 0
+    duplicates: int = 0
+    blank: int = 0
+    layer: int = 0
+    model: int = 0
+    completion_tokens: int = 0
+    dropped: int = 0
+    seconds: float = 0.0
+    _began: float = field(default_factory=time.monotonic, repr=False)
+
+    def count(self, unit: Unit, records: Sequence[Record], written: int) -> None:
+        """Take in a finished unit."""
+        self.pages += unit.page is not None
+        self.known += not unit.is_new and unit.duplicate_of is None
+        self.duplicates += unit.duplicate_of is not None
+        self.records += len(records)
+        self.written += written
+        for record in records:
+            self.errors += record.error is not None
+            self.blank += "blank_image" in record.flags
+            if record.picture is None:
+                self.layer += record.text_source in ("layer", "both")
+                self.model += record.model is not None
+            if unit.is_new:
+                self.completion_tokens += record.usage.completion_tokens
+        self.tick()
+
+    def tick(self) -> None:
+        """Take the time."""
+        self.seconds = time.monotonic() - self._began
+
+    def as_json(self) -> dict[str, int | float | None]:
+        """For people and programs who follow the run."""
+        shown = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return shown | {"seconds": round(self.seconds, 3)}

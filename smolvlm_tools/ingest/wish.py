@@ -1,0 +1,152 @@
+"""What to find out about every page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, cast
+
+from pydantic import BaseModel
+
+from ..errors import BadOptions
+from ..pages import TextLayer
+from ..prompt.questions import Ask, Questions, parse_questions
+from ..prompt.request import RequestOptions, check_options
+from ..prompt.tasks import ask_messages, describe_messages, extract_messages, transcribe_messages
+from ..types import Detail, Message, TextPart
+from .ledger import digest_of
+
+TASKS = ("transcription", "caption", "pictures")
+TEXTS = ("auto", "layer", "model", "both")
+TextChoice: TypeAlias = Literal["auto", "layer", "model", "both"]
+FIELDS_NAME = "\0fields"
+"""The schema's name among the questions; no question is called so."""
+
+_CAPTION_TOKENS = 512
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to find out about every page.
+
+    Attributes:
+        tasks: "transcription", "caption" of the page, "pictures": captions of those in it.
+        look: also look at pages whose text comes from their text layer: caption them and their
+            pictures. Without it the model sees only pages that have no text layer it can trust.
+        text: where a transcription comes from: "auto": from the text layer where it can be trusted,
+            else from the model; "layer": never from the model; "model": always; "both": from
+            both, where there is a layer, which then stands under "layer".
+        questions: asked about every page.
+        schema: a JSON schema or pydantic class, filled in from every page.
+        detail: of captions: "brief", "normal" or "detailed".
+        layout: of transcriptions by the model: "plain" or "markdown".
+        options: of the requests; see `RequestOptions`.
+
+    Raises:
+        BadOptions, BadPrompt, SchemaNotSupported: something of it makes no sense.
+    """
+
+    tasks: tuple[str, ...] = TASKS
+    look: bool = False
+    text: TextChoice = "auto"
+    questions: Questions = field(default_factory=dict[str, Ask | str])
+    schema: Any = None
+    detail: Detail = "normal"
+    layout: Literal["plain", "markdown"] = "plain"
+    options: RequestOptions = field(default_factory=RequestOptions)
+
+    def __post_init__(self) -> None:
+        unknown = [task for task in self.tasks if task not in TASKS]
+        if unknown:
+            raise BadOptions(f"unknown task {unknown[0]!r}", f"Use some of {', '.join(TASKS)}.")
+        if self.text not in TEXTS:
+            raise BadOptions(f"unknown text {self.text!r}", f"Use one of {', '.join(TEXTS)}.")
+        if self.questions:
+            parse_questions(self.questions)
+        checked = ("resolution", "task", "cancel", "on_progress", "pages", "answer")
+        check_options({k: v for k, v in self.options.items() if k not in checked})
+        wrong = [name for name in checked[1:] if name in self.options]
+        if wrong:
+            raise BadOptions(f"option {wrong[0]!r} is ingestion's own", "Leave it out.")
+        _ = self.asks  # the wordings are checked where they are made
+
+    @cached_property
+    def asks(self) -> dict[str, Ask]:
+        """Everything that may be asked about a page, by name."""
+        found: dict[str, Ask] = {}
+        if "caption" in self.tasks:
+            found["caption"] = self.caption
+        if "transcription" in self.tasks and self.text != "layer":
+            found["transcription"] = Ask(_words(transcribe_messages(b"", self.layout)))
+        if self.questions:
+            for name, asked in parse_questions(self.questions).items():
+                ask_messages(b"", asked.question, asked.context)
+                tokens = asked.max_new_tokens or self._tokens
+                found[f"?{name}"] = Ask(
+                    asked.question, asked.answer, asked.context, asked.min_confidence, tokens
+                )
+        if self.schema is not None:
+            fields = _words(extract_messages(b"", _schema_of(self.schema)))
+            found[FIELDS_NAME] = Ask(fields, self.schema, max_new_tokens=self._tokens)
+        return found
+
+    @property
+    def caption(self) -> Ask:
+        """What is asked for a caption."""
+        words = _words(describe_messages(b"", self.detail))
+        return Ask(words, max_new_tokens=self._tokens)
+
+    @property
+    def _tokens(self) -> int:
+        return self.options.get("max_new_tokens", _CAPTION_TOKENS)
+
+    @cached_property
+    def prompt_hash(self) -> str:
+        """Digest of all that is asked, and how; 16 hex digits."""
+        return digest_of(
+            {
+                "asks": {
+                    name: [ask.question, ask.context, ask.options]
+                    for name, ask in self.asks.items()
+                },
+                "tasks": sorted(self.tasks),
+                "look": self.look,
+                "text": self.text,
+                "options": dict(self.options),
+            }
+        )[:16]
+
+    def trusts(self, layer: TextLayer | None) -> bool:
+        """Whether the page's transcription is its text layer."""
+        if layer is None or "transcription" not in self.tasks:
+            return False
+        return self.text == "layer" or (self.text in ("auto", "both") and layer.kind == "digital")
+
+    def of_page(self, layer: TextLayer | None) -> dict[str, Ask]:
+        """What to ask about a page with this text layer."""
+        asks = dict(self.asks)
+        if self.trusts(layer) and self.text != "both":
+            asks.pop("transcription", None)
+            if not self.look:
+                asks.pop("caption", None)
+        return asks
+
+    def wants_pictures(self, layer: TextLayer | None) -> bool:
+        """Whether to caption the pictures in a page: one that is looked at, if it has others."""
+        return "pictures" in self.tasks and layer is not None and self.look
+
+
+def _words(messages: tuple[Message, ...]) -> str:
+    last = messages[0].content[-1]
+    return cast("TextPart", last).text
+
+
+def _schema_of(schema: object) -> Mapping[str, Any]:
+    if isinstance(schema, Mapping):
+        return cast("Mapping[str, Any]", schema)
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return schema.model_json_schema()
+    raise BadOptions(
+        f"schema={schema!r} is not one", "Pass a JSON-schema dict or a pydantic model class."
+    )

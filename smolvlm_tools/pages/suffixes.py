@@ -1,0 +1,9 @@
+"""Names of files that are read, where a folder is searched for them."""
+
+from __future__ import annotations
+
+SUFFIXES = (
+    *(".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pdf", ".png", ".apng"),
+    *(".tif", ".tiff", ".webp"),
+)
+"""In lower case. What a file is, its first bytes tell; a file that is named is always tried."""
