@@ -26,9 +26,8 @@ from smolvlm_tools.pages import open_pages
 from smolvlm_tools.tools import Toolbox
 from tests.support.documents import encrypted, tiff
 from tests.support.gated import GatedBackend
-from tests.support.hostile_documents import self_drawing_form
 from tests.support.requests import HELLO
-from tests.support.workers import read_confined
+from tests.support.workers import read_form_without_end
 
 
 @contextmanager
@@ -97,7 +96,7 @@ def a_document_without_its_password(here):
 
 def a_document_without_end(here):
     pytest.importorskip("pypdfium2", reason="the extra `pdf` is not installed")
-    read_confined(self_drawing_form())
+    read_form_without_end()
 
 
 def a_folder_for_an_image(here):

@@ -13,6 +13,7 @@ import psutil
 
 from smolvlm_tools.images import EncodedImage
 from smolvlm_tools.pages.worker import DocumentWorker, WorkerLimits
+from tests.support.hostile_documents import self_drawing_form
 from tests.support.paths import ROOT
 
 LONG = 60
@@ -23,10 +24,10 @@ def encoded(data: bytes, name: str = "paper.pdf", mime: str | None = None) -> En
     return EncodedImage(data, name, mime)
 
 
-def read_confined(data: bytes) -> None:
-    """Read the first page in a child that has little memory."""
+def read_form_without_end() -> None:
+    """Read a page in a child that has little memory, and needs more."""
     with DocumentWorker(limits=WorkerLimits(memory_bytes=200_000_000)) as worker:
-        worker.open(encoded(data)).read(1)
+        worker.open(encoded(self_drawing_form())).read(1)
 
 
 def wait_until(happened) -> None:

@@ -64,7 +64,7 @@ def test_the_other_pages_can_be_read_after_one_that_cannot():
     with DocumentWorker(limits=WorkerLimits(seconds=2)) as worker:
         pages = worker.open(encoded(slow_page(before=1, after=1)))
         assert len(pages) == 3
-        with pytest.raises(DocumentTooCostly, match="^page 2 of .* took longer"):
+        with pytest.raises(DocumentTooCostly, match=r"^page 2 of .* took longer"):
             pages.read(2)
         assert [pages.read(number).number for number in (3, 1)] == [3, 1]
 
