@@ -13,7 +13,8 @@
     pool      WorkerPool: several workers, shared by threads; the one of the whole process
     child     what runs in the child
 
-The parent reads files and fetches URLs; the child is sent bytes. Where a limit is enforced:
+The parent reads files and fetches URLs; the child is sent bytes, and opens nothing itself but its
+libraries and the fonts of the system, which PDFium looks for. Where a limit is enforced:
 
     wall time, resident memory           by the parent, which kills the child; on every system
     memory asked for, processor time,    by the kernel, through setrlimit: Linux; macOS enforces

@@ -13,7 +13,7 @@ IDLE = 75
 """Exit code of a child that ended because nobody asked it anything."""
 
 _LEAST_BYTES = 200_000_000
-"""The child holds about 50 MB before it has a document, and counts 110 MB against its limit."""
+"""The child holds about 55 MB before it has a document; 75 MB count against its limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def test_a_child_that_ends_while_it_is_being_asked_is_replaced(monkeypatch):
 
 def test_closing_the_pages_while_one_is_read():
     with DocumentWorker(limits=PATIENT) as worker:
-        pages = worker.open(encoded(slow_page(fills=10)))
+        pages = worker.open(encoded(slow_page(fills=20)))
         thread, outcome = read_in_thread(pages)
         wait_until_busy(worker.pid)
         pages.close()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from smolvlm_tools.pages.worker.messages import BrokenMessage, receive, send
+from tests.support.paths import ROOT
+from tests.support.workers import LONG
 
 
 @pytest.fixture
@@ -55,3 +59,31 @@ def test_a_pipe_that_ends_in_the_middle(pipe):
     os.close(pipe[1])
     with pytest.raises(EOFError):
         receive(pipe[0], 1000)
+
+
+NOISY = """
+import os, sys
+from smolvlm_tools.pages.worker.child import _take_pipes
+from smolvlm_tools.pages.worker.messages import receive, send
+requests, replies = _take_pipes()
+print("from Python", flush=True)
+os.write(1, b"from C")
+send(replies, receive(requests, 100))
+assert sys.stdin.read() == "", "what libraries ask for is not the parent's next request"
+"""
+
+
+def test_what_libraries_print_does_not_get_among_the_messages():
+    child = subprocess.Popen(
+        [sys.executable, "-c", NOISY],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        bufsize=0,
+    )
+    send(child.stdin.fileno(), ({"a": 1}, [b"data"]))
+    assert receive(child.stdout.fileno(), 100) == ({"a": 1}, [b"data"])
+    out, err = child.communicate(timeout=LONG)
+    assert (out, err) == (b"", b"from Python\nfrom C")
+    assert child.returncode == 0
