@@ -23,6 +23,7 @@ from .errors import Busy as Busy
 from .errors import Cancelled as Cancelled
 from .errors import Closed as Closed
 from .errors import CorruptImage as CorruptImage
+from .errors import DocumentTooCostly as DocumentTooCostly
 from .errors import FetchFailed as FetchFailed
 from .errors import FetchTimeout as FetchTimeout
 from .errors import ImageNotFound as ImageNotFound

@@ -9,6 +9,7 @@
     │   ├── BadDimensions       a size or shape that no image has
     │   ├── BadEncoding         broken base64 or data URI
     │   ├── PasswordRequired    an encrypted document without its password
+    │   ├── DocumentTooCostly   takes too much time or memory to read, or crashes what reads it
     │   ├── PagesNeeded         a document of several pages where one image was wanted
     │   ├── PathNotAllowed      outside the allowed roots, or not a regular file
     │   ├── UrlNotAllowed       its scheme or the policy forbids fetching it
@@ -103,6 +104,10 @@ class BadEncoding(InputError):
 
 class PasswordRequired(InputError):
     code = "password_required"
+
+
+class DocumentTooCostly(InputError):
+    code = "document_too_costly"
 
 
 class PagesNeeded(InputError):

@@ -23,6 +23,8 @@ class ImagePolicy(BaseModel):
             must not reach what only this machine can.
         allowed_roots: folders that paths must lie in once symbolic links are followed; None
             allows every regular file.
+        isolate: whether documents are opened in a child process with limits on time and memory, so
+            that a hostile one harms nobody else. Turn it on where strangers send documents.
         url_timeout: seconds for the whole fetch, redirects included.
         max_redirects: redirects followed for one URL.
     """
@@ -36,6 +38,7 @@ class ImagePolicy(BaseModel):
     allow_urls: bool = True
     public_addresses_only: bool = False
     allowed_roots: tuple[Path, ...] | None = None
+    isolate: bool = False
     url_timeout: float = Field(default=10.0, gt=0)
     max_redirects: int = Field(default=5, ge=0)
 

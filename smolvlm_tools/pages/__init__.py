@@ -5,6 +5,7 @@
     page      Page, an encoded image that `load_image` takes
     content   TextLayer, Picture: what a document has besides the look of a page
     selection which pages are meant: "1-3,7"
+    worker    the same pages, read in a child process with limits on time and memory
     pdf       pages of PDF documents, by pypdfium2 (the extra `pdf`), which the first one loads
 
 Sources are read by `smolvlm_tools.images`, under its policy.
@@ -14,15 +15,13 @@ from __future__ import annotations
 
 from .content import BBox, LayerKind, Picture, TextLayer
 from .opening import (
-    LONGEST_EDGE,
-    MAX_PAGES,
     choose_pages,
     is_document,
     open_as_images,
     open_pages,
     read_pages,
 )
-from .page import Page, Pages
+from .page import LONGEST_EDGE, MAX_PAGES, Page, Pages
 from .selection import PageSelection, parse_pages
 
 __all__ = [

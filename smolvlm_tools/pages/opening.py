@@ -11,15 +11,11 @@ from PIL import Image
 from ..errors import BadOptions, ImageTooLarge, PagesNeeded
 from ..images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
 from ..images.encodings import abbreviate
-from .page import Page, Pages
+from .page import LONGEST_EDGE, MAX_PAGES, Page, Pages
 from .pdf import is_pdf, pdf_pages
 from .picture import picture_pages
 from .selection import PageSelection
-
-LONGEST_EDGE = 2048
-"""Pixels along the longer side of a rendered page: as many as SmolVLM's finest grid has."""
-
-MAX_PAGES = 1_000
+from .worker.pool import SHARED
 
 
 class PageSource(NamedTuple):
@@ -54,13 +50,18 @@ def open_pages(
 
     Raises:
         InputError: see `load_image`; CorruptImage for a damaged document, ImageTooLarge for one
-            with too many pages or parts that inflate to too much, PasswordRequired.
+            with too many pages or parts that inflate to too much, PasswordRequired,
+            DocumentTooCostly where the policy isolates.
         BackendUnavailable: pypdfium2 is not installed.
     """
     policy = policy or ImagePolicy()
     if not 1 <= longest_edge <= 16_384:
         raise BadOptions(f"longest_edge={longest_edge} is out of range", "Use 1 to 16384 pixels.")
     encoded = read_image(source, policy)
+    if policy.isolate and is_document(encoded, policy):
+        return SHARED.open(
+            encoded, policy, password=password, longest_edge=longest_edge, max_pages=max_pages
+        )
     for kind in SOURCES:
         if kind.recognises(encoded.data):
             pages = kind.open(encoded, policy, password, longest_edge)

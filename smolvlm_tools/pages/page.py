@@ -16,6 +16,12 @@ from ..machine.closing import Closing
 from ..types import PageRef
 from .content import Picture, TextLayer
 
+LONGEST_EDGE = 2048
+"""Pixels along the longer side of a rendered page: as many as SmolVLM's finest grid has."""
+
+MAX_PAGES = 1_000
+"""Of a document."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -64,7 +70,7 @@ class Pages(Closing):
         read: Callable[[int], Page],
         close: Callable[[], None] | None = None,
         *,
-        text: Callable[[int], TextLayer] | None = None,
+        text: Callable[[int], TextLayer | None] | None = None,
         pictures: Callable[[int], Sequence[Picture]] | None = None,
         source: str | None = None,
     ) -> None:

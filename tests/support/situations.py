@@ -27,6 +27,7 @@ from smolvlm_tools.tools import Toolbox
 from tests.support.documents import encrypted, tiff
 from tests.support.gated import GatedBackend
 from tests.support.requests import HELLO
+from tests.support.workers import read_form_without_end
 
 
 @contextmanager
@@ -91,6 +92,11 @@ def broken_base64(here):
 def a_document_without_its_password(here):
     pytest.importorskip("pypdfium2", reason="the extra `pdf` is not installed")
     open_pages(encrypted(b"secret"))
+
+
+def a_document_without_end(here):
+    pytest.importorskip("pypdfium2", reason="the extra `pdf` is not installed")
+    read_form_without_end()
 
 
 def a_folder_for_an_image(here):
@@ -269,6 +275,7 @@ SITUATIONS = [
     (errors.BadDimensions, an_array_without_a_side),
     (errors.BadEncoding, broken_base64),
     (errors.PasswordRequired, a_document_without_its_password),
+    (errors.DocumentTooCostly, a_document_without_end),
     (errors.PagesNeeded, a_document_for_an_image),
     (errors.StoreFull, a_full_disk),
     (errors.PathNotAllowed, a_folder_for_an_image),
