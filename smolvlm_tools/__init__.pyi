@@ -38,7 +38,6 @@ from .errors import PasswordRequired as PasswordRequired
 from .errors import PathNotAllowed as PathNotAllowed
 from .errors import SchemaNotSupported as SchemaNotSupported
 from .errors import SmolVLMError as SmolVLMError
-from .errors import StoreFull as StoreFull
 from .errors import UnknownTool as UnknownTool
 from .errors import UnsupportedFormat as UnsupportedFormat
 from .errors import UrlNotAllowed as UrlNotAllowed

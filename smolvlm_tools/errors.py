@@ -25,7 +25,6 @@
     │   ├── BackendUnavailable  the runtime is not installed or lacks the device
     │   └── OutOfMemoryBudget   the memory budget, or the memory itself, is too small
     ├── IncompleteAnswer        a typed answer is cut, unsure or not valid (CLI exit code 6)
-    ├── StoreFull               the disk is full; what was written before is kept
     ├── Busy                    the request queue is full
     ├── Cancelled               the caller cancelled the request
     └── Closed                  the engine was closed
@@ -215,10 +214,6 @@ class IncompleteAnswer(SmolVLMError):
     @property
     def text(self) -> str:
         return "" if self.result is None else self.result.text
-
-
-class StoreFull(SmolVLMError):
-    code = "store_full"
 
 
 class Busy(SmolVLMError):

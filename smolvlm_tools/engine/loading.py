@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from typing_extensions import Unpack
 
@@ -21,7 +19,6 @@ from ..machine.heap import trim_heap
 from ..machine.meter import Meter, resident
 from ..memory.guard import MemoryGuard
 from ..memory.plan import LoadPlan
-from .identity import EngineIdentity, identity_of
 from .planner import LoadOptions, Planner
 
 
@@ -36,19 +33,6 @@ def plan_model(name: str | Path = "256m", **options: Unpack[LoadOptions]) -> Loa
         ModelNotFound, ModelInvalid, BadOptions: see `SmolVLM.load`.
     """
     return Planner.open(name, **options).load_plan
-
-
-OF_THE_ENGINE = ("max_queue", "batch_size", "threads", "calibration")
-"""Keywords of `SmolVLM.load` that no plan depends on."""
-
-
-def plan_identity(name: str | Path, options: Mapping[str, Any]) -> EngineIdentity:
-    """The identity that `SmolVLM.load` with these options would have; loads no weights."""
-    planned = {key: value for key, value in options.items() if key not in OF_THE_ENGINE}
-    planner = Planner.open(name, **planned)
-    plan, calibration = planner.load_plan, read_calibration(options.get("calibration"))
-    checkpoint = planner.layouter.checkpoint
-    return identity_of(checkpoint, plan.backend, plan.precision_name, calibration)
 
 
 def load_weights(planner: Planner, threads: int | None) -> AnyBackend:

@@ -20,7 +20,6 @@ from ..errors import BadOptions
 from .lazy import LazyEngine
 
 if TYPE_CHECKING:
-    from .identity import EngineIdentity
     from .smolvlm import SmolVLM
 
 _Key: TypeAlias = tuple[tuple[str, Any], ...]
@@ -72,17 +71,6 @@ class SharedEngine:
 
     async def aget(self) -> SmolVLM:
         return await self._claim().aget()
-
-    def identity(self) -> EngineIdentity:
-        """What replies depend on besides the request; no weights are loaded for it.
-
-        Raises:
-            BadOptions, ModelError: what loading would raise, as far as it is known by then.
-        """
-        from .loading import plan_identity
-
-        loaded = self.loaded
-        return loaded.identity if loaded else plan_identity(self._name, self._options)
 
     def release(self) -> None:
         """Give the claim up; the last one closes the engine. It may be taken up again by `get`."""
@@ -141,10 +129,6 @@ class GivenEngine:
 
     async def aget(self) -> SmolVLM:
         return self.loaded
-
-    def identity(self) -> EngineIdentity:
-        """See `SharedEngine.identity`."""
-        return self.loaded.identity
 
     def release(self) -> None:
         """Whoever loaded it closes it."""

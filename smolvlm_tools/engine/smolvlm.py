@@ -21,7 +21,6 @@ from ..prompt.resolution import check_resolution
 from ..prompt.tasks import Images, task_messages
 from ..types import MessageLike, RequestPlan, Resolution, Task
 from .conversations import Conversations
-from .identity import EngineIdentity, identity_of
 from .loading import engine_of, guard_for, load_weights, read_calibration
 from .pipeline import Pipeline
 from .planner import LoadOptions, Planner, open_layouter
@@ -183,13 +182,6 @@ class SmolVLM(Conversations, Closing):
             planner=planner,
             calibration=calibration,
         )
-
-    @property
-    def identity(self) -> EngineIdentity:
-        """What its replies depend on besides the request."""
-        backend = self._pipeline.backend
-        checkpoint = self._pipeline.layouter.checkpoint
-        return identity_of(checkpoint, backend.name, backend.precision, self.calibration)
 
     def plan(
         self,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.lazy import LazyEngine
-from ..engine.loading import OF_THE_ENGINE
 from ..types import GenerationOptions, RequestPlan, Task
 from .image_store import StoredImage
 from .speed import Forecast, Speed
@@ -20,6 +19,9 @@ from .speed import Forecast, Speed
 if TYPE_CHECKING:
     from ..engine.planner import Planner
     from ..engine.smolvlm import SmolVLM
+
+_OF_THE_ENGINE = ("max_queue", "batch_size", "threads", "calibration")
+"""Keywords of `SmolVLM.load` that no plan depends on."""
 
 _NOT_YET = "Unknown until a call has run the model on this machine."
 
@@ -38,8 +40,8 @@ class LazyPlanner:
 
     def __init__(self, name: str | Path, options: Mapping[str, Any]) -> None:
         self._name = name
-        self._engine = {key: options[key] for key in OF_THE_ENGINE if key in options}
-        self._options = {key: options[key] for key in options if key not in OF_THE_ENGINE}
+        self._engine = {key: options[key] for key in _OF_THE_ENGINE if key in options}
+        self._options = {key: options[key] for key in options if key not in _OF_THE_ENGINE}
         self._planner: Planner | None = None
         self._lock = threading.Lock()
 

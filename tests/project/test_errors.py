@@ -58,7 +58,7 @@ def test_the_tree_has_two_branches_for_the_two_exit_codes():
     inputs = {name for name, kind in TREE.items() if issubclass(kind, InputError)}
     models = {name for name, kind in TREE.items() if issubclass(kind, ModelError)}
     assert not inputs & models
-    others = {"SmolVLMError", "IncompleteAnswer", "StoreFull", "Busy", "Cancelled", "Closed"}
+    others = {"SmolVLMError", "IncompleteAnswer", "Busy", "Cancelled", "Closed"}
     assert set(TREE) - inputs - models == others
 
 

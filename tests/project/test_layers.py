@@ -17,7 +17,7 @@ ORDER = """
 __main__
 __init__
 cli
-export ingest quality tools
+export quality tools
 engine
 vision
 decoding

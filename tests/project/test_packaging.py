@@ -20,7 +20,7 @@ PUBLIC = """
     LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget
     PageRef PagesNeeded
     PasswordRequired PathNotAllowed Progress Rating ReplyStream RequestOptions RequestPlan
-    SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StoreFull StreamChunk TextPart
+    SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StreamChunk TextPart
     Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
     check_options check_url describe_messages engine_source incomplete_answer load_image
     open_checkpoint parse_bytes plan_model transcribe_messages url_scheme

@@ -21,7 +21,6 @@ from smolvlm_tools import (
     open_checkpoint,
 )
 from smolvlm_tools.backends.fake import FakeBackend
-from smolvlm_tools.ingest import Ledger
 from smolvlm_tools.pages import open_pages
 from smolvlm_tools.tools import Toolbox
 from tests.support.documents import encrypted, tiff
@@ -245,12 +244,6 @@ def a_document_for_an_image(here):
         vlm.describe(tiff("red", "blue"))
 
 
-def a_full_disk(here):
-    with Ledger(here.folder / "ledger") as ledger:
-        ledger._database.execute("PRAGMA max_page_count = 4")  # SQLite's own full disk
-        ledger.put("key", "x" * 100_000)
-
-
 def a_budget_of_a_megabyte(here):
     SmolVLM.load(here.model, backend="torch", memory_budget="1MB")
 
@@ -270,7 +263,6 @@ SITUATIONS = [
     (errors.BadEncoding, broken_base64),
     (errors.PasswordRequired, a_document_without_its_password),
     (errors.PagesNeeded, a_document_for_an_image),
-    (errors.StoreFull, a_full_disk),
     (errors.PathNotAllowed, a_folder_for_an_image),
     (errors.UrlNotAllowed, a_forbidden_url),
     (errors.FetchFailed, a_server_that_says_404),
