@@ -30,15 +30,21 @@ class PageImage:
         at: where the first of them comes in the drawing order.
         box: the visible part, in points.
         density: stored pixels a point, by area.
-        pixels: width times height of the largest of them.
         is_opaque: whether none lets what is beneath shine through, as far as PDFium says.
     """
 
     at: int
     box: Box
     density: float
-    pixels: int
     is_opaque: bool
+
+    def join(self, other: PageImage) -> PageImage:
+        return PageImage(
+            min(self.at, other.at),
+            self.box.join(other.box),
+            max(self.density, other.density),
+            self.is_opaque and other.is_opaque,
+        )
 
 
 def find_images(objects: Iterable[Drawn], frame: Frame) -> list[PageImage]:
@@ -63,7 +69,7 @@ def _image(object_: Drawn, frame: Frame) -> PageImage | None:
     width, height = pixel_size(object_.handle)
     see_through = pdfium.FPDFPageObj_HasTransparency(object_.handle)
     density = math.sqrt(width * height / area)
-    return PageImage(object_.at, box, density, width * height, not see_through)
+    return PageImage(object_.at, box, density, not see_through)
 
 
 def pixel_size(handle: Any) -> tuple[int, int]:
@@ -93,13 +99,7 @@ def _stack(
     for image in ordered:
         last = joined[-1] if joined else None
         if last is not None and _continue_each_other(edges(last.box), edges(image.box)):
-            joined[-1] = PageImage(
-                min(last.at, image.at),
-                last.box.join(image.box),
-                max(last.density, image.density),
-                max(last.pixels, image.pixels),
-                last.is_opaque and image.is_opaque,
-            )
+            joined[-1] = last.join(image)
         else:
             joined.append(image)
     return joined

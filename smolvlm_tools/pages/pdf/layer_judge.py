@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from .letter_pairs import frequent_share
 
-_WRONG_SHARE = 0.03
+WRONG_SHARE = 0.03
 """Of visible characters that are none: more errors than a page read by a model has."""
 
 _LEAST_SHARES = ((400, 0.50), (200, 0.48), (100, 0.44), (60, 0.38))
@@ -38,7 +38,7 @@ _BROKEN_SHARE = 0.2
 _CID = re.compile(r"\(cid:\d+\)")
 _SYMBOLS = re.compile(r"(?<!\S)[!-/:-@\[-`{-~]{3,}(?!\S)")
 _LONG_RUN = re.compile(r"[^\W\d_]{40,}")
-_LATIN = re.compile("[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]")
+_LATIN = re.compile("[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]+")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _OTHER_ALPHABET = re.compile("[\u0370-\u06ff]")
 
@@ -53,7 +53,7 @@ def is_garbage(text: str, unmapped: int = 0) -> bool:
     visible = count_visible(text)
     if not visible:
         return False
-    if unmapped + _wrong(text) > _WRONG_SHARE * visible or _is_broken(text):
+    if unmapped + _wrong(text) > WRONG_SHARE * visible or _is_broken(text):
         return True
     parts = list(_parts(text))
     broken = sum(count_visible(part) for part in parts if _is_broken(part))
@@ -103,7 +103,7 @@ def _has_infrequent_pairs(text: str) -> bool:
     least = next((least for enough, least in _LEAST_SHARES if count >= enough), 0.0)
     if share >= least:
         return False
-    letters = _LATIN.findall(text)
+    letters = _latin(text)
     if sum(map(str.islower, letters)) > 0.2 * len(letters):
         return True
     return any(_shifted_share(text, shift) >= share + _EXPLAINED for shift in _SHIFTS)
@@ -116,21 +116,28 @@ def _shifted_share(text: str, shift: int) -> float:
 
 def _is_accented_noise(text: str) -> bool:
     """Whether most Latin letters have accents, as Cyrillic or Greek bytes read as Latin-1 do."""
-    letters = _LATIN.findall(text)
+    if text.isascii():
+        return False
+    letters = _latin(text)
     return len(letters) >= 30 and sum(not char.isascii() for char in letters) > 0.6 * len(letters)
 
 
 def _runs_together(text: str) -> bool:
     """Whether most Latin letters stand in runs without a space that no language has."""
-    letters = len(_LATIN.findall(text))
     runs = [run for run in _LONG_RUN.findall(text) if _LATIN.match(run) and not run.isupper()]
+    letters = len(_latin(text)) if runs else 0
     return letters >= 200 and sum(map(len, runs)) > 0.5 * letters
 
 
 def _mixes_alphabets(text: str) -> bool:
-    words = _WORD.findall(text)
+    words = _WORD.findall(text) if _OTHER_ALPHABET.search(text) else []
     mixed = sum(bool(_LATIN.search(word) and _OTHER_ALPHABET.search(word)) for word in words)
     return mixed >= 10 and mixed > 0.2 * len(words)
+
+
+def _latin(text: str) -> str:
+    """Its Latin letters."""
+    return "".join(_LATIN.findall(text))
 
 
 def _parts(text: str) -> Iterator[str]:

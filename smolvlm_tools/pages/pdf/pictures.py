@@ -27,8 +27,11 @@ SMALLEST_SIDE = 32
 SMALLEST_SHARE = 0.01
 """Of the page: a square of 2.5 cm on A4. Icons take less."""
 
-_INSIDE = 0.9
-"""Share of an image within another from which on both are one picture."""
+_OVERLAP = 0.25
+"""Share of the smaller of two images from which on they are one picture: a drawing with shadows."""
+
+_CONSIDERED = 256
+"""Images, the largest, among which pictures are looked for."""
 
 
 def pictures_of(page: Any, policy: ImagePolicy, longest_edge: int, name: str) -> Sequence[Picture]:
@@ -53,16 +56,36 @@ def pictures_of(page: Any, policy: ImagePolicy, longest_edge: int, name: str) ->
 
 def _choose(images: list[PageImage], frame: Frame) -> list[PageImage]:
     """The pictures among images, in drawing order."""
-    kept: list[PageImage] = []
-    for image in sorted(images, key=lambda image: -image.box.area):
-        if not _is_picture(image, frame):
+    found = sorted((image for image in images if _is_picture(image, frame)), key=_by_area)
+    whole = [image for image in _overlapping(found[:_CONSIDERED]) if _is_picture(image, frame)]
+    return sorted(sorted(whole, key=_by_area)[:MOST_PICTURES], key=lambda image: image.at)
+
+
+def _by_area(image: PageImage) -> float:
+    return -image.box.area
+
+
+def _overlapping(images: list[PageImage]) -> list[PageImage]:
+    """Images joined where they overlap, also where they do so only once others are joined."""
+    left, done = list(images), list[PageImage]()
+    while left:
+        image = left.pop(0)
+        others = [other for other in left if _overlap(image, other)]
+        if not others:
+            done.append(image)
             continue
-        inside = (other.box.cut(image.box).area >= _INSIDE * image.box.area for other in kept)
-        if not any(inside):
-            kept.append(image)
-        if len(kept) == MOST_PICTURES:
-            break
-    return sorted(kept, key=lambda image: image.at)
+        left = [other for other in left if other not in others]
+        for other in others:
+            image = image.join(other)
+        left += [other for other in done if _overlap(image, other)]
+        done = [other for other in done if not _overlap(image, other)]
+        left.append(image)
+    return done
+
+
+def _overlap(one: PageImage, other: PageImage) -> bool:
+    smaller = min(one.box.area, other.box.area)
+    return one.box.cut(other.box).area >= _OVERLAP * smaller
 
 
 def _is_picture(image: PageImage, frame: Frame) -> bool:

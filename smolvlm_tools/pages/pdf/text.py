@@ -11,7 +11,7 @@ from ...unsafe import UNSAFE
 from ..content import LayerKind, TextLayer
 from .frame import Frame
 from .images import COVERS_MOST, PageImage, find_images
-from .layer_judge import count_visible, is_garbage
+from .layer_judge import WRONG_SHARE, count_visible, is_garbage
 from .library import raw
 from .objects import Drawn, drawn
 from .visibility import hidden_texts
@@ -49,10 +49,13 @@ def read_layer(page: Any) -> TextLayer:
         objects, frame = list(drawn(page)), Frame.of(page)
         images = find_images(objects, frame)
         visible = count_visible(text)
-        hidden = _count_hidden(characters, *hidden_texts(objects, images, frame))
+        unseen, texts = hidden_texts(objects, images, frame)
+        hidden = visible if len(unseen) == texts else _count_hidden(characters, unseen)
         judged = given.replace(_LINE_HYPHEN, "")
         kind: LayerKind = "digital"
-        if is_garbage(judged, _count_unmapped(characters)):
+        beyond = sum(not char.isascii() for char in judged)
+        unmapped = _count_unmapped(characters) if beyond > WRONG_SHARE * visible else 0
+        if is_garbage(judged, unmapped):
             kind = "garbage"
         elif hidden > visible / 2:
             kind = "ocr"
@@ -69,7 +72,7 @@ def _least(objects: list[Drawn], images: list[PageImage], frame: Frame) -> int:
     return LITTLE_AMONG_PATHS if paths > MANY_PATHS else 1
 
 
-def _count_hidden(characters: Any, hidden: list[Drawn], texts: int) -> int:
+def _count_hidden(characters: Any, hidden: list[Drawn]) -> int:
     """Characters other than white space that hidden objects have."""
     if not hidden:
         return 0
