@@ -21,14 +21,15 @@ from .letter_pairs import frequent_share
 WRONG_SHARE = 0.03
 """Of visible characters that are none: more errors than a page read by a model has."""
 
-_LEAST_SHARES = ((400, 0.50), (200, 0.48), (100, 0.44), (60, 0.38))
+_LEAST_SHARES = ((400, 0.50), (200, 0.48), (100, 0.44), (60, 0.38), (25, 0.34))
 """Pairs of letters, and the least share of frequent ones that is still believed: of 18,700 pieces
 of 200 pairs in 55 languages the lowest has 0.53, and 95 of 100 with exchanged letters are below
-0.38. Fewer than 60 pairs say nothing."""
+0.38."""
 
-_EXPLAINED = 0.25
-"""By how much undoing a shift must raise the share of a text in capitals: codes, protein sequences
-and ticker symbols have infrequent pairs, too, but no shift turns them into words."""
+_ENOUGH, _EXPLAINED = 60, 0.6
+"""Fewer pairs, or pairs of capitals, count as wrong only where undoing a shift makes words of them,
+as the share then shows: codes, protein sequences and ticker symbols have infrequent pairs, too, but
+no shift turns those into words."""
 
 _SHIFTS = (29, 31, 3, 1, -1, -3, 28, 30, 13, -29, -31)
 _PART = 400
@@ -36,8 +37,11 @@ _BROKEN_SHARE = 0.2
 """Of a page in parts of 400 characters, by themselves garbage: one font of many is broken."""
 
 _CID = re.compile(r"\(cid:\d+\)")
-_SYMBOLS = re.compile(r"(?<!\S)[!-/:-@\[-`{-~]{3,}(?!\S)")
+_SYMBOL = re.compile(r"[!-/:-@\[-`{-~]")
 _LONG_RUN = re.compile(r"[^\W\d_]{40,}")
+_RUNS_ENOUGH = 200
+"""Letters: two of the longest German words, at 79 and 63, are not yet a broken page."""
+
 _LATIN = re.compile("[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]+")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _OTHER_ALPHABET = re.compile("[\u0370-\u06ff]")
@@ -67,9 +71,10 @@ def count_visible(text: str) -> int:
 
 def _is_broken(text: str) -> bool:
     visible = count_visible(text)
+    cids = _CID.findall(text)
     return (
-        sum(map(len, _CID.findall(text))) > 0.1 * visible
-        or _symbols(text) > 0.25 * visible
+        (len(cids) >= 5 and sum(map(len, cids)) > 0.1 * visible)
+        or (_symbols(text) > 0.25 * visible and not _has_words(text))
         or _has_infrequent_pairs(text)
         or _is_accented_noise(text)
         or _runs_together(text)
@@ -94,8 +99,23 @@ def _wrong(text: str) -> int:
 
 
 def _symbols(text: str) -> int:
-    """Characters in words of three different ASCII symbols or more, such as #$%!&."""
-    return sum(len(word) for word in _SYMBOLS.findall(text) if len(set(word)) >= 3)
+    """Characters in words that are ASCII symbols, such as #$%!&."""
+    return sum(len(word) for word in text.split() if _is_of_symbols(word))
+
+
+def _is_of_symbols(word: str) -> bool:
+    """Whether a word is symbols, mostly and different ones; or long and without a space."""
+    symbols = _SYMBOL.findall(word) if len(word) >= 3 else []
+    kinds = len(set(symbols))
+    if len(symbols) == len(word):
+        return kinds >= 3
+    return (kinds >= 4 and len(symbols) > 0.6 * len(word)) or (kinds >= 8 and len(word) >= 40)
+
+
+def _has_words(text: str) -> bool:
+    """Whether there are words among the symbols, as in code."""
+    count, share = frequent_share(text)
+    return count >= 40 and share >= 0.55
 
 
 def _has_infrequent_pairs(text: str) -> bool:
@@ -104,9 +124,9 @@ def _has_infrequent_pairs(text: str) -> bool:
     if share >= least:
         return False
     letters = _latin(text)
-    if sum(map(str.islower, letters)) > 0.2 * len(letters):
+    if count >= _ENOUGH and sum(map(str.islower, letters)) > 0.2 * len(letters):
         return True
-    return any(_shifted_share(text, shift) >= share + _EXPLAINED for shift in _SHIFTS)
+    return any(_shifted_share(text, shift) >= _EXPLAINED for shift in _SHIFTS)
 
 
 def _shifted_share(text: str, shift: int) -> float:
@@ -125,8 +145,9 @@ def _is_accented_noise(text: str) -> bool:
 def _runs_together(text: str) -> bool:
     """Whether most Latin letters stand in runs without a space that no language has."""
     runs = [run for run in _LONG_RUN.findall(text) if _LATIN.match(run) and not run.isupper()]
-    letters = len(_latin(text)) if runs else 0
-    return letters >= 200 and sum(map(len, runs)) > 0.5 * letters
+    if sum(map(len, runs)) < _RUNS_ENOUGH:
+        return False
+    return sum(map(len, runs)) > 0.5 * len(_latin(text))
 
 
 def _mixes_alphabets(text: str) -> bool:
