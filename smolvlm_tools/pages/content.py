@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 LayerKind: TypeAlias = Literal["digital", "ocr", "garbage", "none"]
-"""digital: text that is drawn; ocr: invisible text, as OCR programs lay over a scan; garbage: its
-characters make no words, as with a broken encoding; none: there is no text."""
+"""digital: text that is drawn; ocr: most of it is invisible, as what OCR programs lay over a scan;
+garbage: its characters make no words, as with a broken encoding; none: there is no text, or only a
+stamp or page number on a page whose print is an image or drawing."""
 
 BBox: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom as fractions 0 to 1 of the upright page, from its top left corner."""
@@ -18,19 +19,25 @@ class TextLayer:
     """The text that a document itself has for a page.
 
     Attributes:
-        text: in PDFium's reading order, lines ended by a line feed.
+        text: in PDFium's reading order, lines ended by a line feed. Words that were divided at a
+            line's end are whole, and characters that steer a terminal or hide text are left out.
         kind: whether it can be trusted; only "digital" text is what a reader sees.
-        has_hidden: whether some of digital text is invisible: readers see less than there is.
+        has_hidden: whether some of it is invisible: readers see less than there is.
     """
 
     text: str
     kind: LayerKind
     has_hidden: bool = False
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can stand for the page's text."""
+        return self.kind == "digital"
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture in a page.
+    """A picture in a page, as the page shows it: clipped, and with what is drawn over it.
 
     Attributes:
         number: from 1, in the order in which the page draws them.

@@ -105,6 +105,11 @@ class Pages(Closing):
     def pictures(self, number: int) -> Sequence[Picture]:
         """The pictures that stand in a page; none where the page itself is an image.
 
+        Of a PDF page, its embedded images, the 32 largest if there are more. Left out are those of
+        less than 32 pixels or a hundredth of the page (bullets, rules, icons) and those that cover
+        four fifths of it (scans, backgrounds). Charts drawn as lines have no image, so there is no
+        picture of them; `read` shows them.
+
         Raises:
             CorruptImage, ImageTooLarge: this page cannot be read.
             BadOptions: there is no such page.

@@ -64,17 +64,17 @@ def test_a_pdf_comes_from_every_kind_of_source(kind, tmp_path):
 
 @pdf_only
 def test_pages_are_rendered_only_when_they_are_asked_for(monkeypatch):
-    from smolvlm_tools.pages import pdf as pages
+    from smolvlm_tools.pages.pdf import document as pages
 
     rendered: list[int] = []
-    render = pages._render
+    render = pages.render_page
     monkeypatch.setattr(
-        pages, "_render", lambda doc, index, edge: rendered.append(index) or render(doc, index, 64)
+        pages, "render_page", lambda page, edge: rendered.append(edge) or render(page, 64)
     )
     walk = read_pages(document(50))
     assert next(walk).number == 1
     assert next(walk).total == 50
-    assert rendered == [0, 1]
+    assert len(rendered) == 2
     walk.close()
 
 
