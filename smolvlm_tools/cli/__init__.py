@@ -7,6 +7,7 @@
     plugins                 commands of other packages
     asking, image_task      describe, ask, transcribe, extract
     planning                plan
+    ingesting               ingest
     converting              export, quantize
     calibrating             calibrate
     quality, machine        quality; models, doctor

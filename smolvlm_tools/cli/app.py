@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .image_commands import ask, describe, extract, plan, transcribe
+from .ingest_command import ingest
 from .model_commands import calibrate, doctor, export, models, quality, quantize, tools
 from .plugins import SETTINGS, Commands
 
@@ -44,6 +45,7 @@ def smolvlm(
 
 for _each in (
     *(describe, ask, transcribe, extract, plan),
+    ingest,
     *(tools, export, quantize, quality, calibrate, models, doctor),
 ):
     app.command(epilog=_each.epilog)(_each.run)

@@ -136,6 +136,31 @@ def progress(text: str, total: int) -> Generator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
+@contextlib.contextmanager
+def progress_bar(
+    text: str,
+) -> Generator[Callable[[int, int | None, str], None]]:
+    """A bar on stderr, if that is a terminal; yields what shows done, total and further words."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda done, total, words: None
+        return
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (
+        TextColumn(text),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[words]}"),
+    )
+    with Progress(*columns, Remaining(), console=_console(sys.stderr), transient=True) as bar:
+        task = bar.add_task(text, total=None, words="")
+        yield lambda done, total, words: bar.update(
+            task, completed=done, total=total, words=escape(words)
+        )
+
+
 def _console(file: TextIO, width: int | None = None) -> Console:
     from rich.console import Console
 

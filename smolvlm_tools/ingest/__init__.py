@@ -9,6 +9,8 @@
     units       a page's key in the ledger, and its records
     ledger      Ledger: finished work by a key, on disk; also a cache of results
     output      where records are written
+
+docs/ingest.md is the guide.
 """
 
 from __future__ import annotations

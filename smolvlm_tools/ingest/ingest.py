@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -148,7 +149,10 @@ def ingest(
             report=on_progress or (lambda summary: None),
             interrupt=pool.close,
         )
-        return run.run(find_sources(_listed(paths), reading.storage_options))
+        named = list(_listed(paths))
+        if on_progress:
+            threading.Thread(target=_count, args=(run.summary, named, reading), daemon=True).start()
+        return run.run(find_sources(named, reading.storage_options))
 
 
 _LOOKERS = 8
@@ -174,6 +178,11 @@ def _open_places(
         ) from None
     output = stack.enter_context(open_output(place))
     return output, stack.enter_context(Ledger(ledger or f"{place}.ledger"))
+
+
+def _count(summary: Summary, paths: Paths, reading: Reading) -> None:
+    """Say how many files there are; takes as long as listing them all."""
+    summary.total_files = sum(1 for _ in find_sources(_listed(paths), reading.storage_options))
 
 
 def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
