@@ -178,8 +178,7 @@ def _pieces(rows: Floats, changes: Floats, width: int, scale: float) -> Lines:
 def _bands(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Window, first row and row after the last of what may be the x-height of a line."""
     height = rows.shape[1]
-    padded = np.pad(rows, ((0, 0), (1, 1)))
-    smooth = (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3
+    smooth = _smoothed(_smoothed(rows))
     highest = _highest_near(smooth, 16)
     inside = np.pad((smooth > 0.5 * highest) & (highest > 0.05), ((0, 0), (1, 1)))
     edges = np.diff(inside.astype(np.int8))
@@ -189,6 +188,12 @@ def _bands(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np
     fits = (tall >= _X_HEIGHTS[0]) & (tall <= _X_HEIGHTS[-1])
     fits &= (top >= 2 * tall) & (bottom + 2 * tall <= height)
     return window[fits], top[fits], bottom[fits]
+
+
+def _smoothed(rows: Floats) -> Floats:
+    """Each row's mean with its two neighbours."""
+    padded = np.pad(rows, ((0, 0), (1, 1)))
+    return (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3
 
 
 def _lowest(

@@ -17,7 +17,7 @@ from PIL import Image
 
 from ..errors import BackendUnavailable, BadEncoding, CorruptImage, ImageTooLarge, PasswordRequired
 from ..images import EncodedImage, ImagePolicy
-from ..images.formats import magic_numbers
+from ..images.formats import is_image
 from .page import Page, Pages, as_page
 
 _PDF_HEADER = b"%PDF-"
@@ -31,7 +31,7 @@ _PDFIUM = threading.RLock()
 
 def is_pdf(data: bytes) -> bool:
     """Whether a file is a PDF document, and not an image with one inside."""
-    return _PDF_HEADER in data[:_HEADER_WITHIN] and not data.startswith(magic_numbers())
+    return _PDF_HEADER in data[:_HEADER_WITHIN] and not is_image(data)
 
 
 def pdf_pages(

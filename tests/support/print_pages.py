@@ -141,10 +141,13 @@ def _write_column(
 
 
 def text_page(
-    rng: random.Random, words: list[str] | None = None, font: str | None = None
+    rng: random.Random,
+    words: list[str] | None = None,
+    font: str | None = None,
+    resolutions: tuple[int, ...] = (75, 100, 150, 200, 300),
 ) -> Image.Image:
-    """A page of running text at 75 to 300 dpi, in one or two columns, perhaps with a picture."""
-    dpi = rng.choice((75, 100, 150, 200, 300))
+    """A page of running text in one or two columns, perhaps with a picture, at some dpi."""
+    dpi = rng.choice(resolutions)
     width, height = int(8.27 * dpi), int(rng.choice((11.7, 11.7, 6.0)) * dpi)
     points = rng.choice((10, 11, 12, 14)) if dpi <= 100 else rng.choice((8, 9, 10, 11, 12, 14))
     face = _font(font or rng.choice(fonts()), max(9, round(points * dpi / 72)))
