@@ -36,7 +36,7 @@ class ImageFormat:
     mime: tuple[str, ...]
     """Accepted in a data URI; the first is the registered name."""
     brands: tuple[bytes, ...] = (b"",)
-    """What may stand from byte 8 on: the form type of a RIFF file, the major brand of an ISO one."""
+    """What may stand from byte 8 on: a RIFF file's form type, an ISO file's major brand."""
     offset: int = 0
     """Where the magic number stands."""
     check: Callable[[bytes, ImagePolicy, str], None] | None = None
@@ -48,7 +48,7 @@ class ImageFormat:
 
     def holds(self, data: bytes) -> bool:
         """Whether a file is of this format, by its first bytes."""
-        return data.startswith(self.magic, self.offset) and data.startswith(self.brands, 8)
+        return data.startswith(self.magic, self.offset) and data[8:].startswith(self.brands)
 
     def may_begin(self, data: bytes) -> bool:
         """Whether a file that ends within its magic number may have been of this format."""
@@ -67,7 +67,9 @@ FORMATS: dict[str, ImageFormat] = {
     "JPEG": ImageFormat(
         jpeg_factory, (b"\xff\xd8\xff",), ("image/jpeg", "image/jpg", "image/pjpeg")
     ),
-    "WEBP": ImageFormat(WebPImageFile, (b"RIFF",), ("image/webp",), brands=(b"WEBP",), has_pages=True),
+    "WEBP": ImageFormat(
+        WebPImageFile, (b"RIFF",), ("image/webp",), brands=(b"WEBP",), has_pages=True
+    ),
     "HEIF": ImageFormat(
         read_heif,
         (b"ftyp",),
@@ -101,7 +103,7 @@ def is_image(data: bytes) -> bool:
 
 
 def base64_starts() -> tuple[str, ...]:
-    """How files begin in base64: those characters that a magic number at the very start determines."""
+    """How files begin in base64: the characters that a magic number at their start determines."""
     starts = [magic for known in FORMATS.values() if not known.offset for magic in known.magic]
     return tuple(b64encode(magic)[: len(magic) * 4 // 3].decode() for magic in starts)
 

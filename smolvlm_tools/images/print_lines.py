@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
 Floats = NDArray[np.floating[Any]]
+Rows = NDArray[np.intp]
+
+LOOKS = 2
+"""How often each line is seen: by windows that overlap by half."""
 
 _STRIP = 16  # pixels
 _PER_WINDOW = 6  # strips, where the x-height is about 7 pixels
@@ -23,6 +27,7 @@ _SCALES = (1.0, 1.41, 2.0, 2.83, 4.0, 5.66)
 _X_HEIGHTS = range(5, 15)
 _SKEWS = tuple(range(-4, 5))  # degrees
 _NEAR, _DEEP = 0.1, 0.3  # x-heights
+_ENOUGH = 0.45  # of the area at the best scale; coarse ones fuse the x-height with what is above
 _LEAST_CONTRAST = 24  # of 255 levels
 
 
@@ -70,7 +75,7 @@ def _levels(grey: Image.Image, shares: tuple[float, ...]) -> list[int]:
 
 
 def find_lines(ink: Image.Image) -> Lines:
-    """The lines that run from left to right, at the size of print that covers most."""
+    """The lines that run from left to right, at the finest scale at which most are found."""
     strips = _strips(ink)
     changes = _strips(ImageChops.difference(ink, ImageChops.offset(ink, 1, 0)))
     skew = _find_skew(strips)
@@ -79,14 +84,24 @@ def find_lines(ink: Image.Image) -> Lines:
         if ink.height < scale * 3 * _X_HEIGHTS[-1]:
             break
         per_window = round(_PER_WINDOW * scale)
-        rows = _shrink(_merge(strips, per_window, skew), scale)
-        changing = _shrink(_merge(changes, per_window, skew), scale)
+        rows = _windows(strips, per_window, skew, scale)
+        changing = _windows(changes, per_window, skew, scale)
         found.append(_pieces(rows, changing, per_window * _STRIP, scale))
     most = max((lines.area for lines in found), default=0.0)
-    finest = next((lines for lines in found if lines.area > 0.45 * most), None)
+    finest = next((lines for lines in found if lines.area > _ENOUGH * most), None)
     if finest is None:
         return Lines(0.0, 0.0, *(np.zeros(0) for _ in range(3)))
     return replace(finest, area=most)
+
+
+def _windows(strips: Floats, per_window: int, skew: float, scale: float) -> Floats:
+    """[windows, rows / scale] the ink of windows, and of as many moved by half a window.
+
+    So no letter lies across the edge of a window in both.
+    """
+    moved = np.pad(strips, ((per_window // 2, 0), (0, 0)))
+    both = [_merge(each, per_window, skew) for each in (strips, moved)]
+    return _shrink(np.concatenate(both), scale)
 
 
 def _strips(ink: Image.Image) -> Floats:
@@ -165,9 +180,9 @@ def _pieces(rows: Floats, changes: Floats, width: int, scale: float) -> Lines:
         _lowest(rows, window, top - 1, tall, -1), _lowest(rows, window, bottom, tall, 1)
     )
     letters = (gap < 0.15 * ink) & (ink > 0.1) & (ink < 0.7) & (change * tall * scale > 1)
-    letters &= (above < 0.55) & (below < 0.55)
+    letters &= (above < 0.8) & (below < 0.8)
     return Lines(
-        float(tall[letters].sum()) * width * scale,
+        float(tall[letters].sum()) * width * scale / LOOKS,
         float((ink * tall)[letters].sum() / max(rows.sum(), 1e-6)),
         above[letters],
         below[letters],
@@ -175,10 +190,10 @@ def _pieces(rows: Floats, changes: Floats, width: int, scale: float) -> Lines:
     )
 
 
-def _bands(rows: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+def _bands(rows: Floats) -> tuple[Rows, Rows, Rows]:
     """Window, first row and row after the last of what may be the x-height of a line."""
     height = rows.shape[1]
-    smooth = _smoothed(_smoothed(rows))
+    smooth = _smoothed(rows)
     highest = _highest_near(smooth, 16)
     inside = np.pad((smooth > 0.5 * highest) & (highest > 0.05), ((0, 0), (1, 1)))
     edges = np.diff(inside.astype(np.int8))
@@ -196,9 +211,7 @@ def _smoothed(rows: Floats) -> Floats:
     return (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3
 
 
-def _lowest(
-    rows: Floats, window: NDArray[np.intp], start: NDArray[np.intp], tall: NDArray[np.intp], way: int
-) -> Floats:
+def _lowest(rows: Floats, window: Rows, start: Rows, tall: Rows, way: int) -> Floats:
     """The least ink of the rows from `start` on, within 1.5 x-heights: 0 between two lines."""
     least = rows[window, start]
     for step in range(1, int(1.5 * _X_HEIGHTS[-1])):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from .print_lines import Lines, find_ink, find_lines
+from .print_lines import LOOKS, Lines, find_ink, find_lines
 
 _LONGEST = 1600  # pixels; print of 8 points on a page of A4 has an x-height of 6 then
 _SMALLEST = 64  # pixels
@@ -39,7 +39,7 @@ class _Certainty(NamedTuple):
     """Of the strokes of the x-height, those that rise above it: few in figures with commas."""
 
 
-_ON_ITS_SIDE = (_Certainty(1.8, 2, 0.75, 0.055), _Certainty(2.5, 1.35, 0.62, 0.055))
+_ON_ITS_SIDE = (_Certainty(1.6, 2, 0.75, 0.055), _Certainty(2.5, 1.35, 0.62, 0.055))
 """Such a page is unreadable as it is, so a wrong turn costs little. Either set is enough."""
 
 _ON_ITS_HEAD = (_Certainty(4.5, 1.5, 0.68, 0.06),)
@@ -79,10 +79,10 @@ def quarter_turns(pixels: Image.Image) -> int:
 
 def _is_print(lines: Lines, across: Lines) -> bool:
     """Whether the lines are clear, and not a few labels of a chart or a scene."""
-    pieces = len(lines.above)
+    pieces = len(lines.above) / LOOKS
     if pieces < 6 or lines.share < (0.15 if pieces >= 60 else 0.4):
         return False
-    few_across = len(across.above) <= 0.2 * pieces  # large ones, as in pictures on the page
+    few_across = len(across.above) / LOOKS <= 0.2 * pieces  # large ones, as in pictures on the page
     return few_across or across.area <= _LINES_ACROSS * lines.area
 
 
@@ -92,8 +92,8 @@ def _overturned(lines: Lines) -> Lines:
 
 def _stands_on_its_head(lines: Lines, enough: tuple[_Certainty, ...]) -> bool:
     """Whether what should be above the x-height is below."""
-    rising = float((lines.below * lines.strokes).sum())
-    hanging = float((lines.above * lines.strokes).sum())
+    rising = float((lines.below * lines.strokes).sum()) / LOOKS
+    hanging = float((lines.above * lines.strokes).sum()) / LOOKS
     excess = lines.below - lines.above
     clear = excess[np.abs(excess) > _DIFFERS]
     if not len(clear):
@@ -102,11 +102,11 @@ def _stands_on_its_head(lines: Lines, enough: tuple[_Certainty, ...]) -> bool:
     found = _Certainty(
         min(
             (rising - hanging) / (rising + hanging + 1) ** 0.5,  # counts vary by their root
-            (2 * pieces - 1) * len(clear) ** 0.5,
+            (2 * pieces - 1) * (len(clear) / LOOKS) ** 0.5,
         ),
         rising / (hanging + 0.01),
         pieces,
-        rising / float(lines.strokes.sum()),
+        rising * LOOKS / float(lines.strokes.sum()),
     )
     return any(
         all(have > need for have, need in zip(found, needed, strict=True)) for needed in enough

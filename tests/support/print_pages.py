@@ -21,16 +21,16 @@ LATIN = (
     "right school public large group problem service possible important question business national "
     "different although remember together anything morning usually quickly paragraph photograph",
     "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an "
-    "werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über einen so zum war "
-    "haben nur oder aber vor zur bis mehr durch man sein wurde sei prozent hatte kann gegen vom "
+    "werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über einen so zum "
+    "war haben nur oder aber vor zur bis mehr durch man sein wurde sei prozent hatte kann gegen vom "
     "können schon wenn habe seine mark ihre dann unter wir soll ich eines jahr zwei jahren diese "
     "dieser wieder keine uhr seiner worden will zwischen immer millionen was sagte Gesellschaft",
     "de la le et les des en un du une que est pour qui dans par pas au plus sur ne se ce il sont "
-    "avec être aux cette ou ont été mais comme deux même ses tout nous fait sans après années leurs "
-    "peut entre faire dont encore aussi toujours premier grande jour monde politique gouvernement "
+    "avec être aux cette ou ont été mais comme deux même ses tout nous fait sans après années "
+    "leurs peut entre faire dont encore aussi toujours premier grande jour monde politique gouvernement "
     "quelques pendant développement plusieurs moins depuis chaque question pays jamais temps",
-    "che di la il un a per in una mi sono ho non ma lo ha le si ti con cosa se io come da ci questo "
-    "qui hai sei del tu solo al mio era bene tutto te della gli anche perché quando sempre dove "
+    "che di la il un a per in una mi sono ho non ma lo ha le si ti con cosa se io come da ci "
+    "questo qui hai sei del tu solo al mio era bene tutto te della gli anche perché quando sempre dove "
     "grazie tempo casa quello essere fatto stato vita uomo anni prima parte governo popolo paese",
 )
 """Frequent words of English, German, French and Italian."""
@@ -53,6 +53,7 @@ OTHER_SCRIPTS = {
     "Հայաստանի տարի մարդ կարող ժամանակ բոլոր մինչև մեծ",
 }
 """Frequent words of scripts that DejaVu Sans holds."""
+
 
 def fonts() -> list[str]:
     """Paths of the fonts of matplotlib: sans, serif, mono, bold, italic, Times-like, Computer."""
