@@ -18,7 +18,7 @@ from typing import TypeAlias
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge
+from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge, SmolVLMError
 from ..types import PageRef
 from .colour import check_size, orientation, picture_to_rgb
 from .formats import DAMAGED, FORMATS, identify
@@ -134,6 +134,8 @@ def _open(data: bytes, kind: str, name: str) -> ImageFile.ImageFile:
     """Parse the header; no pixel is decoded yet."""
     try:
         return FORMATS[kind].read(BytesIO(data))
+    except SmolVLMError:
+        raise  # the reader's library is not installed
     except (MemoryError, Image.DecompressionBombError) as error:
         raise ImageTooLarge(f"{name} needs too much memory ({kind})", DAMAGED) from error
     except Exception as error:  # Pillow's readers raise whatever the damage led to

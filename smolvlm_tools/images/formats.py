@@ -17,6 +17,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from ..errors import CorruptImage, UnsupportedFormat
 from .frames import check_png_chunks, count_gif_frames, count_tiff_pages
+from .heif import BRANDS, read_heif
 from .policy import ImagePolicy
 
 DAMAGED = "Save the image again, or send another one."
@@ -31,17 +32,28 @@ class ImageFormat:
     read: Reader
     """Parses the header; the image decodes its pixels later."""
     magic: tuple[bytes, ...]
-    """How its files begin."""
+    """How its files begin, from `offset` on."""
     mime: tuple[str, ...]
     """Accepted in a data URI; the first is the registered name."""
-    riff: bytes = b""
-    """The form type of a RIFF file, its bytes from 8 on."""
+    brands: tuple[bytes, ...] = (b"",)
+    """What may stand from byte 8 on: a RIFF file's form type, an ISO file's major brand."""
+    offset: int = 0
+    """Where the magic number stands."""
     check: Callable[[bytes, ImagePolicy, str], None] | None = None
     """Called with a file and its name before the header is parsed; raises if that costs much."""
     count_frames: Callable[[bytes, int], int] | None = None
     """Counts up to a limit plus one; None where Pillow does it without reading every frame."""
     has_pages: bool = False
     """Whether its frames are shown one after the other: pages, or the frames of an animation."""
+
+    def holds(self, data: bytes) -> bool:
+        """Whether a file is of this format, by its first bytes."""
+        return data.startswith(self.magic, self.offset) and data[8:].startswith(self.brands)
+
+    def may_begin(self, data: bytes) -> bool:
+        """Whether a file that ends within its magic number may have been of this format."""
+        start = data[self.offset :]
+        return bool(start) and any(magic.startswith(start) for magic in self.magic)
 
 
 FORMATS: dict[str, ImageFormat] = {
@@ -55,7 +67,17 @@ FORMATS: dict[str, ImageFormat] = {
     "JPEG": ImageFormat(
         jpeg_factory, (b"\xff\xd8\xff",), ("image/jpeg", "image/jpg", "image/pjpeg")
     ),
-    "WEBP": ImageFormat(WebPImageFile, (b"RIFF",), ("image/webp",), riff=b"WEBP", has_pages=True),
+    "WEBP": ImageFormat(
+        WebPImageFile, (b"RIFF",), ("image/webp",), brands=(b"WEBP",), has_pages=True
+    ),
+    "HEIF": ImageFormat(
+        read_heif,
+        (b"ftyp",),
+        ("image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence"),
+        brands=BRANDS,
+        offset=4,
+        has_pages=True,
+    ),
     "GIF": ImageFormat(
         GifImageFile,
         (b"GIF87a", b"GIF89a"),
@@ -75,14 +97,15 @@ FORMATS: dict[str, ImageFormat] = {
 """By the name in `LoadedImage.format`."""
 
 
-def magic_numbers() -> tuple[bytes, ...]:
-    """How the files of any format begin."""
-    return tuple(magic for known in FORMATS.values() for magic in known.magic)
+def is_image(data: bytes) -> bool:
+    """Whether a file is of a known format, by its first bytes."""
+    return any(known.holds(data) for known in FORMATS.values())
 
 
 def base64_starts() -> tuple[str, ...]:
-    """How files begin in base64: those characters that the magic numbers determine."""
-    return tuple(b64encode(magic)[: len(magic) * 4 // 3].decode() for magic in magic_numbers())
+    """How files begin in base64: the characters that a magic number at their start determines."""
+    starts = [magic for known in FORMATS.values() if not known.offset for magic in known.magic]
+    return tuple(b64encode(magic)[: len(magic) * 4 // 3].decode() for magic in starts)
 
 
 def identify(data: bytes, name: str) -> str:
@@ -90,9 +113,9 @@ def identify(data: bytes, name: str) -> str:
     if not data:
         raise CorruptImage(f"{name} is empty", DAMAGED)
     for kind, known in FORMATS.items():
-        if data.startswith(known.magic) and data[8:].startswith(known.riff):
+        if known.holds(data):
             return kind
-    if any(magic.startswith(data) for magic in magic_numbers()):
+    if any(known.may_begin(data) for known in FORMATS.values()):
         raise CorruptImage(f"{name} ends after {len(data)} bytes", DAMAGED)
     *most, last = FORMATS
     raise UnsupportedFormat(

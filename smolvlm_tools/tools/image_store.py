@@ -62,7 +62,7 @@ class StoredImage:
         data: the encoded file.
         sha256: hex digest of `data`.
         size: (width, height) in pixels, upright.
-        format: PNG, JPEG, WEBP, GIF, BMP or TIFF.
+        format: PNG, JPEG, WEBP, HEIF, GIF, BMP or TIFF.
         frames: number of frames or pages; only the first is looked at.
         is_blank: whether it shows nothing; see `LoadedImage.is_blank`.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import BadEncoding, BadOptions, CorruptImage, PasswordRequired
 from ...images import EncodedImage, ImagePolicy
-from ...images.formats import magic_numbers
+from ...images.formats import is_image
 from ..content import Picture, TextLayer
 from ..page import Page, Pages, as_page
 from .inflation import check_inflated
@@ -24,7 +24,7 @@ _PASSWORD_NEEDED = 4  # FPDF_ERR_PASSWORD
 
 def is_pdf(data: bytes) -> bool:
     """Whether a file is a PDF document, and not an image with one inside."""
-    return _PDF_HEADER in data[:_HEADER_WITHIN] and not data.startswith(magic_numbers())
+    return _PDF_HEADER in data[:_HEADER_WITHIN] and not is_image(data)
 
 
 def pdf_pages(

@@ -30,7 +30,7 @@ class LoadImage(ToolInput):
 class LoadedImageRef(ImageRef):
     """Result of `load_image`."""
 
-    format: str = Field(description="PNG, JPEG, WEBP, GIF, BMP or TIFF.")
+    format: str = Field(description="PNG, JPEG, WEBP, HEIF, GIF, BMP or TIFF.")
     frames: int = Field(description="Frames or pages in the file; only the first is looked at.")
     is_blank: bool = Field(description="Whether it shows nothing: do not ask about it then.")
     tiles: int | None = Field(default=None, description="Pieces that it will be cut into.")

@@ -25,7 +25,8 @@ from .engine import or_missing
 from .looks import LookSettings, Said
 
 IMAGE_SUFFIXES = (
-    ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pdf", ".png", ".tif", ".tiff", ".webp",
+    ".bmp", ".gif", ".heic", ".heics", ".heif", ".heifs", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg",
+    ".pdf", ".png", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 """What `SmolVLMImageReader.file_extractor` reads, as `SimpleDirectoryReader` writes suffixes."""
 
