@@ -40,8 +40,8 @@ def check_inflated(encoded: EncodedImage, policy: ImagePolicy) -> None:
             )
         if budget < 0:
             raise ImageTooLarge(
-                f"{encoded.name} has deflated parts that overlap: together they are more than "
-                f"{_READINGS} times as long as the file",
+                f"{encoded.name} has deflated parts that overlap or are damaged: read one by "
+                f"one they take more than {_READINGS} times the length of the file",
                 "Save the document again.",
             )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 
 from .letter_pairs import frequent_share
@@ -32,6 +33,9 @@ as the share then shows: codes, protein sequences and ticker symbols have infreq
 no shift turns those into words."""
 
 _SHIFTS = (29, 31, 3, 1, -1, -3, 28, 30, 13, -29, -31)
+_SHIFTED = 20_000
+"""Characters of which shifts are undone: enough to see whether words come out."""
+
 _PART = 400
 _BROKEN_SHARE = 0.2
 """Of a page in parts of 400 characters, by themselves garbage: one font of many is broken."""
@@ -87,15 +91,13 @@ def _wrong(text: str) -> int:
 
     A private character by itself is a bullet or tick of a symbol font.
     """
-    kinds = {char: unicodedata.category(char) for char in set(text) if char not in "\t\n\r"}
-    private = [char for char, kind in kinds.items() if kind == "Co"]
-    wrong = [char for char, kind in kinds.items() if kind in ("Cc", "Cn", "Cs") or char == "\ufffd"]
-    count = sum(map(text.count, wrong))
-    if private:
-        some = "".join(map(re.escape, private))
-        words = re.findall(rf"\S*[{some}]\S*", text)
-        count += sum(len(re.findall(f"[{some}]", word)) for word in words if len(word) > 1)
-    return count
+    counts = Counter(text)
+    kinds = {char: unicodedata.category(char) for char in counts if char not in "\t\n\r"}
+    private = {char for char, kind in kinds.items() if kind == "Co"}
+    wrong = {char for char, kind in kinds.items() if kind in ("Cc", "Cn", "Cs") or char == "\ufffd"}
+    words = [word for word in text.split() if len(word) > 1] if private else []
+    inside = sum(char in private for word in words for char in word)
+    return inside + sum(counts[char] for char in wrong)
 
 
 def _symbols(text: str) -> int:
@@ -126,6 +128,7 @@ def _has_infrequent_pairs(text: str) -> bool:
     letters = _latin(text)
     if count >= _ENOUGH and sum(map(str.islower, letters)) > 0.2 * len(letters):
         return True
+    text = text[:_SHIFTED]
     return any(_shifted_share(text, shift) >= _EXPLAINED for shift in _SHIFTS)
 
 

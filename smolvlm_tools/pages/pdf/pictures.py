@@ -70,16 +70,12 @@ def _overlapping(images: list[PageImage]) -> list[PageImage]:
     left, done = list(images), list[PageImage]()
     while left:
         image = left.pop(0)
-        others = [other for other in left if _overlap(image, other)]
-        if not others:
-            done.append(image)
-            continue
-        left = [other for other in left if other not in others]
-        for other in others:
-            image = image.join(other)
-        left += [other for other in done if _overlap(image, other)]
+        touching = [other for other in left + done if _overlap(image, other)]
+        left = [other for other in left if not _overlap(image, other)]
         done = [other for other in done if not _overlap(image, other)]
-        left.append(image)
+        for other in touching:
+            image = image.join(other)
+        (left if touching else done).append(image)
     return done
 
 

@@ -4,14 +4,15 @@ Recognised: invisible by render mode (3, and 7, which only clips), a fully trans
 letters where nothing was painted beneath, letters under one point, text off the page, and text
 under an opaque image that covers most of the page. Not recognised: text under a smaller image or
 a painted box (a redaction that hides without removing), text in the colour of what is painted
-beneath it, text that a clip cuts away, layers (optional content) that are switched off.
+beneath it, text that a clip cuts away, layers (optional content) that are switched off. Taken for
+hidden though seen: letters through which a picture or gradient is painted (mode 7), and text under
+an image over most of the page that is opaque but for its own mask, which PDFium does not tell.
 """
 
 from __future__ import annotations
 
 import ctypes
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 from .frame import Box, Frame
@@ -24,16 +25,11 @@ _WHITE = 250
 _LEGIBLE = 1.0
 """Points."""
 
-_PAINT = 2_000
-"""Boxes looked through for each white text; where more are painted, it counts as seen."""
+_COMPARISONS = 1_000_000
+"""Of white texts with what is painted; after those, white text counts as unseen."""
 
-
-@dataclass(slots=True)
-class _Painted:
-    boxes: list[Box] = field(default_factory=list[Box])
-
-    def is_beneath(self, x: float, y: float) -> bool:
-        return len(self.boxes) > _PAINT or any(box.holds(x, y) for box in self.boxes)
+_COVERS = 16
+"""Images over most of the page that are looked at, the topmost."""
 
 
 def hidden_texts(
@@ -54,11 +50,8 @@ def hidden_texts(
 
 
 def _covers(images: list[PageImage], frame: Frame) -> list[PageImage]:
-    return [
-        image
-        for image in images
-        if image.is_opaque and image.box.area >= COVERS_MOST * frame.box.area
-    ]
+    least = COVERS_MOST * frame.box.area
+    return [image for image in images if image.is_opaque and image.box.area >= least][-_COVERS:]
 
 
 def _is_invisible(
@@ -98,17 +91,21 @@ def _letter_height(object_: Drawn) -> float:
 
 def _unpainted(white: list[Drawn], objects: list[Drawn]) -> list[Drawn]:
     """Of white texts, those where nothing was painted before: the page itself is white."""
-    text, painted, found = raw().FPDF_PAGEOBJ_TEXT, _Painted(), list[Drawn]()
-    wanted = {object_.at for object_ in white}
+    text, painted, found = raw().FPDF_PAGEOBJ_TEXT, list[Box](), list[Drawn]()
+    wanted, left = {object_.at for object_ in white}, _COMPARISONS
     for object_ in objects:
         wants = object_.at in wanted if object_.kind == text else _paints(object_)
         box = object_.box() if wants else None
         if box is None:
             continue
         if object_.kind != text:
-            painted.boxes.append(box)
-        elif not painted.is_beneath((box.left + box.right) / 2, (box.bottom + box.top) / 2):
-            found.append(object_)
+            painted.append(box)
+            continue
+        x, y = (box.left + box.right) / 2, (box.bottom + box.top) / 2
+        if left > 0 and any(other.holds(x, y) for other in painted):
+            continue
+        left -= len(painted)
+        found.append(object_)
     return found
 
 
