@@ -9,21 +9,23 @@ import asyncio
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..engine.lazy import LazyEngine
 from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
 from ..machine.closing import Closing
-from ..types import Progress, Stage, VisionResult
+from ..types import VisionResult
 from .arguments import check_arguments
 from .image_store import ImageStore, StoredImage
 from .outlook import LazyPlanner, Outlook
+from .page_reading import join_pages
+from .progress import OnProgress, ToolProgress
 from .redact import redact
 from .registry import find_tool
 from .replies import judgement, model_reply, whole_usage
+from .requests import engine_requests
 from .schema import ToolInput, ToolOutput
 from .speed import Speed
 from .tool import ImageTool, ModelTool
@@ -32,20 +34,6 @@ if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
-_COMMON_OPTIONS = ("context", "min_confidence", "min_field_confidence", "max_new_tokens")
-
-
-@dataclass(frozen=True, slots=True)
-class ToolProgress:
-    """How far a call has come; "load" is loading the model, the rest as in `Progress`."""
-
-    stage: Literal["load"] | Stage
-    done: int
-    total: int
-
-
-OnProgress: TypeAlias = Callable[[ToolProgress], None]
-"""Called with progress, on the engine's thread or the caller's; must be quick and not raise."""
 
 
 class Toolbox(Closing):
@@ -144,9 +132,11 @@ class Toolbox(Closing):
                 return tool.look(self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = self._engine.get()
-            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
-            result = getattr(engine, method)(*given, **options)
-            return self._report(tool, images, result)
+            results = [
+                getattr(engine, request.method)(*request.arguments, **request.options)
+                for request in engine_requests(tool, checked, images, on_progress, cancel)
+            ]
+            return self._report(tool, images, results)
 
     async def acall(
         self,
@@ -163,9 +153,11 @@ class Toolbox(Closing):
                 return await asyncio.to_thread(tool.look, self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = await self._engine.aget()
-            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
-            result = await getattr(engine, f"a{method}")(*given, **options)
-            return self._report(tool, images, result)
+            results = [
+                await getattr(engine, f"a{request.method}")(*request.arguments, **request.options)
+                for request in engine_requests(tool, checked, images, on_progress, cancel)
+            ]
+            return self._report(tool, images, results)
 
     def close(self) -> None:
         """Forget the images, and close the engine if the toolbox loaded it."""
@@ -180,18 +172,27 @@ class Toolbox(Closing):
         tool = find_tool(name)
         checked = check_arguments(tool, arguments)
         sent.extend(checked.sources)
-        return tool, checked, [self.store.load(source) for source in checked.sources]
+        return tool, checked, self.store.load_all(checked.sources, checked.page_choice)
 
     def _report(
         self,
         tool: ModelTool,
         images: list[StoredImage],
-        result: VisionResult | dict[str, VisionResult],
+        returned: list[VisionResult] | list[dict[str, VisionResult]],
     ) -> ToolOutput:
-        results = [result] if isinstance(result, VisionResult) else list(result.values())
-        worth = judgement(result) if isinstance(result, VisionResult) else {}
+        """The output from what the engine returned: one thing, or a result for each page."""
+        result = returned[0]
+        if isinstance(result, VisionResult):
+            pages = cast("list[VisionResult]", returned)
+            joined = join_pages(pages) if len(pages) > 1 else result
+            for page in pages:
+                self.speed.observe(page.usage)
+            return tool.output(
+                **tool.report(joined), **judgement(joined), **model_reply([joined], images)
+            )
+        results = list(result.values())
         self.speed.observe(whole_usage(results))
-        return tool.output(**tool.report(result), **worth, **model_reply(results, images))
+        return tool.output(**tool.report(result), **model_reply(results, images))
 
     @contextmanager
     def _report_loading(self, on_progress: OnProgress | None) -> Generator[None]:
@@ -215,25 +216,3 @@ def _redacted_errors() -> Generator[list[str]]:
         if redacted is error:
             raise
         raise redacted from error
-
-
-def _engine_call(
-    tool: ModelTool,
-    arguments: ToolInput,
-    images: list[StoredImage],
-    on_progress: OnProgress | None,
-    cancel: threading.Event | None,
-) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    """Name, arguments and keywords of the engine's method."""
-    asked = tool.ask(arguments)
-    common = {name: getattr(arguments, name, None) for name in _COMMON_OPTIONS}
-    common["cancel"] = cancel
-    if on_progress is not None:
-        report = on_progress  # pyright forgets the check inside the function
-
-        def pass_on(progress: Progress) -> None:
-            report(ToolProgress(progress.stage, progress.done, progress.total))
-
-        common["on_progress"] = pass_on
-    options = {**asked.options, **{k: value for k, value in common.items() if value is not None}}
-    return asked.method, ([image.data for image in images], *asked.arguments), options
