@@ -28,7 +28,7 @@ PagesArgument: TypeAlias = Annotated[
     str | None,
     Field(
         max_length=200,
-        description=f"Which pages of a document, {PAGES_FORM}; needed where it has several.",
+        description=f"Which pages of each document, {PAGES_FORM}; needed where it has several.",
     ),
 ]
 Context: TypeAlias = Annotated[

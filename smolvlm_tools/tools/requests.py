@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import SmolVLMError
 from ..types import Progress
 from .image_store import StoredImage
 from .page_reading import one_by_one
@@ -24,6 +26,17 @@ class EngineRequest:
     method: str
     arguments: tuple[Any, ...]
     options: Mapping[str, Any]
+    page: str | None = None  # "page 2 of 5", where pages are read one by one
+
+    @contextmanager
+    def naming_page(self) -> Generator[None]:
+        """Have errors say which page could not be read."""
+        try:
+            yield
+        except SmolVLMError as error:
+            if self.page is None:
+                raise
+            raise error.reworded(f"{self.page}: {error.reason}", error.remedy) from error
 
 
 def engine_requests(
@@ -38,12 +51,14 @@ def engine_requests(
     common = {name: getattr(arguments, name, None) for name in _COMMON_OPTIONS}
     common["cancel"] = cancel
     options = {**asked.options, **{k: value for k, value in common.items() if value is not None}}
-    together = [[image] for image in images] if asked.by_page and one_by_one(images) else [images]
+    by_page = asked.by_page and one_by_one(images)
+    together = [[image] for image in images] if by_page else [images]
     return [
         EngineRequest(
             asked.method,
             ([image.encoded for image in group], *asked.arguments),
             {**options, **_reporting(on_progress, place, len(together))},
+            f"page {group[0].page} of {group[0].pages}" if by_page else None,
         )
         for place, group in enumerate(together, 1)
     ]

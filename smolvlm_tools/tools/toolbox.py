@@ -132,10 +132,11 @@ class Toolbox(Closing):
                 return tool.look(self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = self._engine.get()
-            results = [
-                getattr(engine, request.method)(*request.arguments, **request.options)
-                for request in engine_requests(tool, checked, images, on_progress, cancel)
-            ]
+            results: list[Any] = []
+            for request in engine_requests(tool, checked, images, on_progress, cancel):
+                method = getattr(engine, request.method)
+                with request.naming_page():
+                    results.append(method(*request.arguments, **request.options))
             return self._report(tool, images, results)
 
     async def acall(
@@ -153,10 +154,11 @@ class Toolbox(Closing):
                 return await asyncio.to_thread(tool.look, self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = await self._engine.aget()
-            results = [
-                await getattr(engine, f"a{request.method}")(*request.arguments, **request.options)
-                for request in engine_requests(tool, checked, images, on_progress, cancel)
-            ]
+            results: list[Any] = []
+            for request in engine_requests(tool, checked, images, on_progress, cancel):
+                method = getattr(engine, f"a{request.method}")
+                with request.naming_page():
+                    results.append(await method(*request.arguments, **request.options))
             return self._report(tool, images, results)
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from smolvlm_tools import (
     BadArguments,
     BadOptions,
     Cancelled,
+    OutOfMemoryBudget,
     PagesNeeded,
 )
 from smolvlm_tools.tools import TOOLS, Toolbox
@@ -219,6 +220,33 @@ def test_progress_names_the_page_and_a_call_can_end_between_pages(checkpoint, fo
             toolbox.call(
                 "transcribe_image", {"image": "book.tif"}, on_progress=stop_at_page_2, cancel=cancel
             )
+
+
+class _FailsAtPage2:
+    """An engine that cannot read the second page of a call."""
+
+    def __init__(self):
+        self.read = 0
+
+    def transcribe(self, images, **options):
+        self.read += 1
+        if self.read == 1:
+            return None
+        raise OutOfMemoryBudget("it takes 2 GB", "Raise the budget.")
+
+    async def atranscribe(self, images, **options):
+        return self.transcribe(images, **options)
+
+
+@pytest.mark.parametrize("way", ["call", "acall"])
+def test_an_error_says_at_which_page_it_came(folder, way):
+    toolbox = Toolbox(lambda: _FailsAtPage2())
+    arguments = {"image": "book.tif", "pages": "1,3"}
+    with pytest.raises(OutOfMemoryBudget, match=r"^page 3 of 3: it takes 2 GB\. Raise"):
+        if way == "call":
+            toolbox.call("transcribe_image", arguments)
+        else:
+            anyio.run(toolbox.acall, "transcribe_image", arguments)
 
 
 def test_a_loop_gets_the_same_pages(toolbox):

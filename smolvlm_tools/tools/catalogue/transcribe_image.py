@@ -20,7 +20,7 @@ class TranscribeImage(ImagesInput):
     pages: str | None = Field(
         default=None,
         max_length=200,
-        description=f"Which pages of a document, {PAGES_FORM}; needed where it has more than "
+        description=f"Which pages of each document, {PAGES_FORM}; needed where it has more than "
         f"{MAX_IMAGES}.",
     )
     layout: TextLayout = Field(
