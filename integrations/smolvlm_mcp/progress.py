@@ -1,9 +1,9 @@
 """Progress of a call, from the engine's thread to its client.
 
 The protocol wants a number that grows with each notification, so the stages share a scale of 100
-by what they usually cost, and where pages are read one by one, all of them share what follows
-loading; the message has the exact counts. Progress that comes faster than a client can take is
-merged: the newest count of a stage replaces the one before, and no stage is left out.
+by what they usually cost; pages that are read side by side share what follows loading. The message
+has the exact counts. Progress that comes faster than a client can take is merged: the newest count
+of a stage replaces the one before, and no stage is left out.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Reporter:
         self._loop = asyncio.get_running_loop()
         self._pending: dict[tuple[int, str], ToolProgress] = {}
         self._news = asyncio.Event()
+        self._read: dict[int, float] = {}
         self._sent = -1.0
 
     def on_progress(self, progress: ToolProgress) -> None:
@@ -67,19 +68,19 @@ class Reporter:
         self._news.clear()
         while self._pending:
             news = self._pending.pop(next(iter(self._pending)))
-            reached = _reached(news)
+            reached = self._reached(news)
             if reached > self._sent:
                 self._sent = reached
                 page = f"page {news.page} of {news.pages}: " if news.pages > 1 else ""
                 said = _SHARES[news.stage][2].format(done=news.done, total=news.total)
                 await self._send(reached, TOTAL, page + said)
 
-
-def _reached(news: ToolProgress) -> float:
-    """Where a call is on the scale."""
-    start, end, _ = _SHARES[news.stage]
-    reached = start + (end - start) * min(1.0, news.done / max(1, news.total))
-    loaded = _SHARES["load"][1]
-    if news.stage == "load" or news.pages == 1:
-        return reached
-    return loaded + ((TOTAL - loaded) * (news.page - 1) + reached - loaded) / news.pages
+    def _reached(self, news: ToolProgress) -> float:
+        """Where the call is on the scale."""
+        start, end, _ = _SHARES[news.stage]
+        reached = start + (end - start) * min(1.0, news.done / max(1, news.total))
+        if news.stage == "load":
+            return reached
+        loaded = _SHARES["load"][1]
+        self._read[news.page] = max(self._read.get(news.page, 0.0), reached - loaded)
+        return loaded + sum(self._read.values()) / news.pages

@@ -6,9 +6,8 @@ question     a typed question and its answer
 inputs, replies   fields that several tools share     schema     models -> plain JSON schemas
 arguments    what was sent -> a checked input model   formats    the schemas for each protocol
 image_store  images and pages by handle               outlook    cost before anything runs
-page_choice  which pages of documents are meant       requests   the engine's calls of one call
+page_choice  which pages of documents are meant       progress   how far a call has come
 toolbox      runs tools on an engine that is loaded when first needed
-progress     how far a call has come                  page_reading   results of pages -> one
 redact       errors without paths of this machine     speed      rates of earlier requests
 """
 

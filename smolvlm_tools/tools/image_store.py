@@ -92,6 +92,11 @@ class StoredImage:
         return EncodedImage(self.data, str(ref), ref=ref)
 
 
+def one_by_one(images: Sequence[StoredImage]) -> bool:
+    """Whether an engine reads the print of each by itself: pages of documents beside others."""
+    return len(images) > 1 and any(image.pages > 1 for image in images)
+
+
 class ImageStore:
     """The images used last, by their digests; safe to share between threads.
 

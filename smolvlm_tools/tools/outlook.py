@@ -15,8 +15,7 @@ from ..engine.lazy import LazyEngine
 from ..engine.loading import OF_THE_ENGINE
 from ..images import EncodedImage
 from ..types import GenerationOptions, RequestPlan, Task
-from .image_store import StoredImage
-from .page_reading import one_by_one
+from .image_store import StoredImage, one_by_one
 from .speed import Forecast, Speed
 
 if TYPE_CHECKING:

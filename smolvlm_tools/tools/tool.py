@@ -19,7 +19,6 @@ class EngineCall:
     method: Literal["describe", "ask", "ask_many", "transcribe", "extract"]
     arguments: tuple[Any, ...] = ()  # those after the images
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    by_page: bool = False  # pages of documents are asked about one by one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,22 +10,20 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..engine.lazy import LazyEngine
 from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
 from ..machine.closing import Closing
-from ..types import VisionResult
+from ..types import Progress, VisionResult
 from .arguments import check_arguments
 from .image_store import ImageStore, StoredImage
 from .outlook import LazyPlanner, Outlook
-from .page_reading import join_pages
 from .progress import OnProgress, ToolProgress
 from .redact import redact
 from .registry import find_tool
 from .replies import judgement, model_reply, whole_usage
-from .requests import engine_requests
 from .schema import ToolInput, ToolOutput
 from .speed import Speed
 from .tool import ImageTool, ModelTool
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
+_COMMON_OPTIONS = ("context", "min_confidence", "min_field_confidence", "max_new_tokens")
 
 
 class Toolbox(Closing):
@@ -132,12 +131,9 @@ class Toolbox(Closing):
                 return tool.look(self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = self._engine.get()
-            results: list[Any] = []
-            for request in engine_requests(tool, checked, images, on_progress, cancel):
-                method = getattr(engine, request.method)
-                with request.naming_page():
-                    results.append(method(*request.arguments, **request.options))
-            return self._report(tool, images, results)
+            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
+            result = getattr(engine, method)(*given, **options)
+            return self._report(tool, images, result)
 
     async def acall(
         self,
@@ -154,12 +150,9 @@ class Toolbox(Closing):
                 return await asyncio.to_thread(tool.look, self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = await self._engine.aget()
-            results: list[Any] = []
-            for request in engine_requests(tool, checked, images, on_progress, cancel):
-                method = getattr(engine, f"a{request.method}")
-                with request.naming_page():
-                    results.append(await method(*request.arguments, **request.options))
-            return self._report(tool, images, results)
+            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
+            result = await getattr(engine, f"a{method}")(*given, **options)
+            return self._report(tool, images, result)
 
     def close(self) -> None:
         """Forget the images, and close the engine if the toolbox loaded it."""
@@ -180,21 +173,13 @@ class Toolbox(Closing):
         self,
         tool: ModelTool,
         images: list[StoredImage],
-        returned: list[VisionResult] | list[dict[str, VisionResult]],
+        result: VisionResult | dict[str, VisionResult],
     ) -> ToolOutput:
-        """The output from what the engine returned: one thing, or a result for each page."""
-        result = returned[0]
-        if isinstance(result, VisionResult):
-            pages = cast("list[VisionResult]", returned)
-            joined = join_pages(pages) if len(pages) > 1 else result
-            for page in pages:
-                self.speed.observe(page.usage)
-            return tool.output(
-                **tool.report(joined), **judgement(joined), **model_reply([joined], images)
-            )
-        results = list(result.values())
-        self.speed.observe(whole_usage(results))
-        return tool.output(**tool.report(result), **model_reply(results, images))
+        results = [result] if isinstance(result, VisionResult) else list(result.values())
+        worth = judgement(result) if isinstance(result, VisionResult) else {}
+        for usage in [page.usage for page in results[0].pages] or [whole_usage(results)]:
+            self.speed.observe(usage)
+        return tool.output(**tool.report(result), **worth, **model_reply(results, images))
 
     @contextmanager
     def _report_loading(self, on_progress: OnProgress | None) -> Generator[None]:
@@ -218,3 +203,25 @@ def _redacted_errors() -> Generator[list[str]]:
         if redacted is error:
             raise
         raise redacted from error
+
+
+def _engine_call(
+    tool: ModelTool,
+    arguments: ToolInput,
+    images: list[StoredImage],
+    on_progress: OnProgress | None,
+    cancel: threading.Event | None,
+) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """Name, arguments and keywords of the engine's method."""
+    asked = tool.ask(arguments)
+    common = {name: getattr(arguments, name, None) for name in _COMMON_OPTIONS}
+    common["cancel"] = cancel
+    if on_progress is not None:
+        report = on_progress  # pyright forgets the check inside the function
+
+        def pass_on(told: Progress) -> None:
+            report(ToolProgress(told.stage, told.done, told.total, told.page, told.pages))
+
+        common["on_progress"] = pass_on
+    options = {**asked.options, **{k: value for k, value in common.items() if value is not None}}
+    return asked.method, ([image.encoded for image in images], *asked.arguments), options

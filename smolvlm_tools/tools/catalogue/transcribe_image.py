@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from ...types import Flag, TextLayout, VisionResult
-from ..inputs import PAGES_FORM, Context, ImagesInput, MaxNewTokens, MinConfidence
+from ..inputs import PAGES_FORM, Context, ImagesInput, MinConfidence
 from ..page_choice import MAX_IMAGES, PageChoice
 from ..replies import UNTRUSTED, Reply, Words, words_of
 from ..schema import ToolOutput
@@ -30,7 +30,12 @@ class TranscribeImage(ImagesInput):
     )
     context: Context = None
     min_confidence: MinConfidence = None
-    max_new_tokens: MaxNewTokens = None
+    max_new_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="Longest reply for a page in tokens; as long as the page if left out.",
+    )
 
     @property
     def page_choice(self) -> PageChoice:
@@ -55,8 +60,9 @@ class _Lines(Words):
     )
     pages: list[PageText] | None = Field(
         default=None,
-        description="Each page by itself, in the order of images, where several were read. The "
-        "result's confidence is the lowest of theirs, its flags are all of theirs.",
+        description="Each page by itself, in the order of images, where several were read. text "
+        "has those that are not held back, abstained is true if one is; the confidence is the "
+        "lowest of theirs, the flags are all of theirs.",
     )
 
 
@@ -65,7 +71,7 @@ class TranscribeReply(Reply, _Lines):
 
 
 def _ask(arguments: TranscribeImage) -> EngineCall:
-    return EngineCall("transcribe", options={"layout": arguments.layout}, by_page=True)
+    return EngineCall("transcribe", options={"layout": arguments.layout})
 
 
 def _report(result: VisionResult) -> dict[str, Any]:
@@ -80,7 +86,8 @@ def _report(result: VisionResult) -> dict[str, Any]:
         )
         for page in result.pages
     ]
-    return {"text": words_of(result), "value": lines, "pages": pages or None}
+    read = "\n\n".join(page.text for page in pages if page.text)
+    return {"text": read or words_of(result), "value": lines, "pages": pages or None}
 
 
 TOOL = ModelTool(

@@ -85,7 +85,7 @@ def test_a_pdf_as_a_data_uri_is_an_image(tmp_path):
     assert (image["page"], image["pages"]) == (2, 2) and "blank_image" not in seen.content[0].text
 
 
-def test_progress_over_pages_grows_after_loading():
+def test_progress_over_pages_side_by_side_grows_after_loading():
     sent: list[tuple[float, str]] = []
 
     async def send(progress: float, total: float, message: str) -> None:
@@ -94,8 +94,8 @@ def test_progress_over_pages_grows_after_loading():
     async def run() -> None:
         reporter = Reporter(send)
         reporter.on_progress(ToolProgress("load", 1, 1))
-        for page in (1, 2):
-            for stage in ("preprocess", "vision", "prefill", "decode"):
+        for stage in ("preprocess", "vision", "prefill", "decode"):
+            for page in (2, 1):
                 reporter.on_progress(ToolProgress(stage, 1, 1, page, 2))
         await reporter.flush()
 
@@ -103,7 +103,7 @@ def test_progress_over_pages_grows_after_loading():
     progress = [reached for reached, _ in sent]
     assert progress == sorted(set(progress)) and progress[-1] == 100
     assert len(sent) == 1 + 2 * 4
-    assert sent[4] == (55, "page 1 of 2: writing: 1 tokens of at most 1")
+    assert sent[3] == (10 + (40 + 5) / 2, "page 2 of 2: looking: 1 of 1 tiles")
 
 
 def test_a_page_that_is_held_back_says_so_in_words():
