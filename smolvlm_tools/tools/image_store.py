@@ -17,13 +17,14 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import BadOptions, ImageNotFound
 from ..images import EncodedImage, ImagePolicy, KnownImages, decode_image, read_image
 from ..images.encodings import abbreviate
-from ..pages import is_document, open_pages
+from ..pages import Pages, is_document, open_pages
 from ..types import PageRef
 from .page_choice import PageChoice
 
@@ -168,13 +169,12 @@ class ImageStore:
             choice.numbers(1, image.handle)
             return [image]
         encoded = read_image(text, self.policy)
-        with self._decoding:
-            if not is_document(encoded, self.policy):
-                choice.numbers(1, encoded.name)
-                return [self._decode(encoded)]
-            with open_pages(encoded, self.policy) as document:
-                numbers = choice.numbers(len(document), encoded.name)
-                return [self._decode(document.read(number).encoded) for number in numbers]
+        if not is_document(encoded, self.policy):
+            choice.numbers(1, encoded.name)
+            return [self._decode(encoded)]
+        with open_pages(encoded, self.policy) as document:
+            numbers = choice.numbers(len(document), encoded.name)
+            return [self._decode(self._render(document, number)) for number in numbers]
 
     def load_all(self, texts: Sequence[str], pages: PageChoice) -> list[StoredImage]:
         """The images and pages of one call in order; see `load_pages`."""
@@ -197,9 +197,16 @@ class ImageStore:
             self._images.clear()
             self._held = 0
 
+    def _render(self, document: Pages, number: int) -> EncodedImage:
+        """A page as an image; a child process that renders has limits of its own."""
+        with nullcontext() if self.policy.isolate else self._decoding:
+            return document.read(number).encoded
+
     def _decode(self, encoded: EncodedImage) -> StoredImage:
-        """Decode an image once, and keep it; needs the lock of decoding."""
-        image = decode_image(encoded, self.policy, known=self._known)
+        """Decode an image once, and keep it."""
+        with self._decoding:
+            image = decode_image(encoded, self.policy, known=self._known)
+            blank = image.is_blank
         at = encoded.ref
         return self._keep(
             StoredImage(
@@ -207,7 +214,7 @@ class ImageStore:
                 image.sha256,
                 image.size,
                 image.format or "",
-                image.is_blank,
+                blank,
                 at.page,
                 at.pages,
             )

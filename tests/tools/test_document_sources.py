@@ -35,10 +35,11 @@ def as_data_uri(data, mime="application/pdf"):
 
 
 @pdf_only
-def test_every_form_of_a_pdf_leads_to_the_same_pages(folder):
+@pytest.mark.parametrize("isolate", [True, False])
+def test_every_form_of_a_pdf_leads_to_the_same_pages(folder, isolate):
     data = document(3, content=RED_SQUARE)
     (folder / "a.pdf").write_bytes(data)
-    store = ImageStore()
+    store = ImageStore(agent_policy().model_copy(update={"isolate": isolate}))
     first = store.load_pages("a.pdf", "2-3")
     assert [(page.page, page.pages, page.format) for page in first] == [
         (2, 3, "PNG"),
@@ -93,8 +94,9 @@ def test_a_document_keeps_to_the_policy(folder, tmp_path_factory):
 def test_without_pdfium_the_extra_is_named(folder, vlm, monkeypatch):
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
     (folder / "a.pdf").write_bytes(document(2))
+    here = agent_policy().model_copy(update={"isolate": False})  # where the patch is
     with pytest.raises(BackendUnavailable, match=r"smolvlm-tools\[pdf\]"):
-        Toolbox(vlm).call("load_image", {"image": "a.pdf", "pages": "1"})
+        Toolbox(vlm, policy=here).call("load_image", {"image": "a.pdf", "pages": "1"})
 
 
 def test_a_damaged_page_is_named_and_the_others_can_be_read(folder, vlm):
