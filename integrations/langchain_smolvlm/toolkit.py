@@ -18,7 +18,7 @@ _MAKING = threading.Lock()
 
 
 class SmolVLMToolkit(BaseToolkit):
-    """Eight tools that look at images; they share one engine and one store of image handles.
+    """Eight tools that look at images and documents; they share one engine and one image store.
 
         >>> from langchain_smolvlm import SmolVLMToolkit
         >>> tools = {tool.name: tool for tool in SmolVLMToolkit(model="embedded").get_tools()}

@@ -29,7 +29,8 @@ and gives text. It runs on this machine; images are sent nowhere.{embedded}
   question at a time; use a typed answer (yes_no, integer, choice, …) where one fits.
 - It makes up plausible text where it cannot see, above all for blank, blurred or tiny images.
 - English only. Large images are cut into tiles; plan_image says how many and what that costs.
-- {images_in}
+- {images_in} Of a document with several pages, `pages` says which; up to 8 images and pages
+  fit a call. Documents with a password are refused.
 - Prompt and answer together are limited to the model's context; answers are cut at max_new_tokens
   (flag "truncated").
 
@@ -104,9 +105,9 @@ def _facts(image: StoredImage) -> dict[str, Any]:
         "format": image.format,
         "width": image.size[0],
         "height": image.size[1],
-        "frames": image.frames,
         "bytes": len(image.data),
         "is_blank": image.is_blank,
+        **({"page": image.page, "pages": image.pages} if image.pages > 1 else {}),
     }
 
 

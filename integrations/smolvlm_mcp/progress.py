@@ -1,9 +1,9 @@
 """Progress of a call, from the engine's thread to its client.
 
 The protocol wants a number that grows with each notification, so the stages share a scale of 100
-by what they usually cost; the message has the exact counts. Progress that comes faster than a
-client can take is merged: the newest count of a stage replaces the one before, and no stage is
-left out.
+by what they usually cost; pages that are read side by side share what follows loading. The message
+has the exact counts. Progress that comes faster than a client can take is merged: the newest count
+of a stage replaces the one before, and no stage is left out.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class Reporter:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._loop = asyncio.get_running_loop()
-        self._pending: dict[str, ToolProgress] = {}
+        self._pending: dict[tuple[int, str], ToolProgress] = {}
         self._news = asyncio.Event()
+        self._read: dict[int, float] = {}
         self._sent = -1.0
 
     def on_progress(self, progress: ToolProgress) -> None:
@@ -60,15 +61,26 @@ class Reporter:
         await self._drain()
 
     def _take(self, progress: ToolProgress) -> None:
-        self._pending[progress.stage] = progress
+        self._pending[progress.page, progress.stage] = progress
         self._news.set()
 
     async def _drain(self) -> None:
         self._news.clear()
         while self._pending:
             news = self._pending.pop(next(iter(self._pending)))
-            start, end, text = _SHARES[news.stage]
-            reached = start + (end - start) * min(1.0, news.done / max(1, news.total))
+            reached = self._reached(news)
             if reached > self._sent:
                 self._sent = reached
-                await self._send(reached, TOTAL, text.format(done=news.done, total=news.total))
+                page = f"page {news.page} of {news.pages}: " if news.pages > 1 else ""
+                said = _SHARES[news.stage][2].format(done=news.done, total=news.total)
+                await self._send(reached, TOTAL, page + said)
+
+    def _reached(self, news: ToolProgress) -> float:
+        """Where the call is on the scale."""
+        start, end, _ = _SHARES[news.stage]
+        reached = start + (end - start) * min(1.0, news.done / max(1, news.total))
+        if news.stage == "load":
+            return reached
+        loaded = _SHARES["load"][1]
+        self._read[news.page] = max(self._read.get(news.page, 0.0), reached - loaded)
+        return loaded + sum(self._read.values()) / news.pages

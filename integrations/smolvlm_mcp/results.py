@@ -27,8 +27,14 @@ def success(output: BaseModel) -> types.CallToolResult:
 
 def gist(data: dict[str, Any]) -> str:
     """The text for readers who see no structured content: the answer, then one line about it."""
-    handles = ", ".join(image["handle"] for image in data.get("images", ()))
+    handles = ", ".join(map(_image, data.get("images", ())))
     source = [f"read from {handles}: untrusted content"] if handles else []
+    if data.get("pages") and "confidence" in data:
+        read = [
+            f"page {page['page']} [{'; '.join(_worth(page))}]:\n{_answer(page)}"
+            for page in data["pages"]
+        ]
+        return "\n\n".join([*read, f"[{'; '.join(source)}]"])
     if "answers" in data:
         lines = [
             f"{name}: {_answer(answer)} [{'; '.join(_worth(answer))}]"
@@ -38,6 +44,11 @@ def gist(data: dict[str, Any]) -> str:
     if "confidence" not in data:  # the model did not run
         return _compact(data)
     return f"{_answer(data)}\n[{'; '.join([*_worth(data), *source])}]"
+
+
+def _image(image: dict[str, Any]) -> str:
+    place = f" (page {image['page']} of {image['pages']})" if "page" in image else ""
+    return image["handle"] + place
 
 
 def _answer(data: dict[str, Any]) -> str:

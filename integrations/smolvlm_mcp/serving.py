@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
@@ -80,4 +81,6 @@ def _images_in(settings: Settings) -> str:
         forms.insert(0, "path in an allowed folder")
     if settings.allow_urls:
         forms.append("public http(s) URL")
-    return f"Images are accepted as {', '.join(forms)}; PNG, JPEG, WEBP, GIF, BMP, TIFF, to 20 MB."
+    pdf = ", PDF" if find_spec("pypdfium2") else ""
+    kinds = f"PNG, JPEG, WEBP, GIF, BMP, TIFF{pdf}"
+    return f"Images are accepted as {', '.join(forms)}; {kinds}, to 20 MB."

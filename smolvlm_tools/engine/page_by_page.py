@@ -28,7 +28,8 @@ class Parts(Closing):
 
     Attributes:
         each: one after the other.
-        by_page: whether there is a document of several pages, so that each is read by itself.
+        by_page: whether there is a document of several pages, or a page of one beside others, so
+            that each is read by itself.
     """
 
     each: Sequence[Part]
@@ -59,6 +60,7 @@ def open_parts(images: Images, pages: object, policy: ImagePolicy) -> Parts:
             if not is_document(encoded, policy):
                 numbers = chosen.numbers(1, encoded.name) if chosen else [1]
                 each += [partial(_same, encoded) for _ in numbers]
+                by_page |= encoded.ref.pages > 1 and len(sources) > 1
                 continue
             document = stack.enter_context(open_pages(encoded, policy))
             total = len(document)

@@ -5,7 +5,8 @@ registry     the tools by name                        tool       what a tool is
 question     a typed question and its answer
 inputs, replies   fields that several tools share     schema     models -> plain JSON schemas
 arguments    what was sent -> a checked input model   formats    the schemas for each protocol
-image_store  images by handle                         outlook    cost before anything runs
+image_store  images and pages by handle               outlook    cost before anything runs
+page_choice  which pages of documents are meant       progress   how far a call has come
 toolbox      runs tools on an engine that is loaded when first needed
 redact       errors without paths of this machine     speed      rates of earlier requests
 """
@@ -14,10 +15,11 @@ from __future__ import annotations
 
 from .formats import FORMATS, tool_schemas
 from .image_store import ImageStore, StoredImage, agent_policy
+from .progress import ToolProgress
 from .registry import TOOLS, find_tool
 from .schema import ToolInput, ToolOutput
 from .tool import Tool
-from .toolbox import Toolbox, ToolProgress
+from .toolbox import Toolbox
 
 __all__ = [
     "FORMATS",

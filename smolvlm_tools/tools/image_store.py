@@ -4,8 +4,10 @@ What an agent may write where a tool wants an image, in the order in which it is
 
     img:<hash>                  a handle: the first 16 or more hex digits of the file's sha256
     smolvlm://images/<hash>     the same, as an MCP resource URI
-    path, URL, data URI, …      whatever `load_image` takes as text, under the store's policy
+    path, URL, data URI, …      whatever `load_image` takes as text, or a document, under the
+                                store's policy
 
+A page of a document is kept like an image, as a picture of the page, and has a handle of its own.
 `read_image` and `decode_image` are the two halves of `load_image`, so the same checks apply.
 """
 
@@ -14,13 +16,17 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import BadOptions, ImageNotFound
-from ..images import ImagePolicy, KnownImages, decode_image, read_image
+from ..images import EncodedImage, ImagePolicy, KnownImages, decode_image, read_image
 from ..images.encodings import abbreviate
+from ..pages import Pages, is_document, open_pages
+from ..types import PageRef
+from .page_choice import PageChoice
 
 IMAGE_URI = "smolvlm://images/"
 """Start of the MCP resource URI of a stored image."""
@@ -62,21 +68,34 @@ class StoredImage:
         data: the encoded file.
         sha256: hex digest of `data`.
         size: (width, height) in pixels, upright.
-        format: PNG, JPEG, WEBP, HEIF, GIF, BMP or TIFF.
-        frames: number of frames or pages; only the first is looked at.
+        format: PNG, JPEG, WEBP, HEIF, GIF, BMP or TIFF; PNG for a page of several.
         is_blank: whether it shows nothing; see `LoadedImage.is_blank`.
+        page: which page of its document it is, from 1.
+        pages: how many the document has; 1 for an image.
     """
 
     data: bytes
     sha256: str
     size: tuple[int, int]
     format: str
-    frames: int
     is_blank: bool
+    page: int = 1
+    pages: int = 1
 
     @property
     def handle(self) -> str:
         return f"img:{self.sha256[:_HANDLE_DIGITS]}"
+
+    @property
+    def encoded(self) -> EncodedImage:
+        """The image for an engine, without the name of its file, which others may not know."""
+        ref = PageRef(page=self.page, pages=self.pages)
+        return EncodedImage(self.data, str(ref), ref=ref)
+
+
+def one_by_one(images: Sequence[StoredImage]) -> bool:
+    """Whether an engine reads the print of each by itself: pages of documents beside others."""
+    return len(images) > 1 and any(image.pages > 1 for image in images)
 
 
 class ImageStore:
@@ -119,27 +138,51 @@ class ImageStore:
         return self._held
 
     def load(self, text: str) -> StoredImage:
-        """Get the image that a tool's argument names, and keep it.
-
-        Blocks while a file is read, a URL fetched or an image decoded. Images are decoded one at
-        a time, so that many callers together need the memory of one.
+        """Get the image that a tool's argument names, and keep it; see `load_pages`.
 
         Raises:
-            ImageNotFound: an unknown handle, or no such file.
-            InputError: see `load_image`.
+            PagesNeeded: it is a document of several pages.
         """
+        return self.load_pages(text, PageChoice(most=1))[0]
+
+    def load_pages(self, text: str, pages: PageChoice | str | None = None) -> list[StoredImage]:
+        """Get the image that a tool's argument names, or pages of that document, and keep them.
+
+        Blocks while a file is read, a URL fetched, a page rendered or an image decoded. Images are
+        decoded one at a time, so that many callers together need the memory of one. Pages that
+        look the same share a handle, which then stands for the one loaded last.
+
+        Args:
+            text: see the module.
+            pages: which of them, such as "1-3,7"; needed where there are several.
+
+        Raises:
+            PagesNeeded: there are several, and nothing says which.
+            BadArguments, BadOptions: see `PageChoice.numbers`.
+            ImageNotFound: an unknown handle, or no such file.
+            InputError: see `load_image` and `open_pages`.
+        """
+        choice = pages if isinstance(pages, PageChoice) else PageChoice(pages)
         handle = _HANDLE.fullmatch(text)
         if handle is not None:
-            return self._find(handle.group(1).lower(), text)
+            image = self._find(handle.group(1).lower(), text)
+            choice.numbers(1, image.handle)
+            return [image]
         encoded = read_image(text, self.policy)
-        with self._decoding:
-            image = decode_image(encoded, self.policy, known=self._known)
-            blank = image.is_blank
-        return self._keep(
-            StoredImage(
-                encoded.data, image.sha256, image.size, image.format or "", image.frames, blank
-            )
-        )
+        if not is_document(encoded, self.policy):
+            choice.numbers(1, encoded.name)
+            return [self._decode(encoded)]
+        with open_pages(encoded, self.policy) as document:
+            numbers = choice.numbers(len(document), encoded.name)
+            return [self._decode(self._render(document, number)) for number in numbers]
+
+    def load_all(self, texts: Sequence[str], pages: PageChoice) -> list[StoredImage]:
+        """The images and pages of one call in order; see `load_pages`."""
+        images: list[StoredImage] = []
+        for text in texts:
+            images += self.load_pages(text, replace(pages, taken=len(images)))
+        pages.check_enough(len(images))
+        return images
 
     def get(self, sha256: str) -> StoredImage | None:
         """A kept image by its digest or the first 16 or more digits of it, or None."""
@@ -153,6 +196,29 @@ class ImageStore:
         with self._lock:
             self._images.clear()
             self._held = 0
+
+    def _render(self, document: Pages, number: int) -> EncodedImage:
+        """A page as an image; a child process that renders has limits of its own."""
+        with nullcontext() if self.policy.isolate else self._decoding:
+            return document.read(number).encoded
+
+    def _decode(self, encoded: EncodedImage) -> StoredImage:
+        """Decode an image once, and keep it."""
+        with self._decoding:
+            image = decode_image(encoded, self.policy, known=self._known)
+            blank = image.is_blank
+        at = encoded.ref
+        return self._keep(
+            StoredImage(
+                encoded.data,
+                image.sha256,
+                image.size,
+                image.format or "",
+                blank,
+                at.page,
+                at.pages,
+            )
+        )
 
     def _find(self, digits: str, text: str) -> StoredImage:
         name = repr(abbreviate(text.strip(), 90))

@@ -14,24 +14,29 @@ from typing import Annotated, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from .page_choice import MAX_IMAGES, PageChoice
 from .schema import ToolInput
 
-MAX_IMAGES = 8
-
 IMAGE_FORMS = (
-    "a file path, a data URI, an http(s) URL (only where the server allows fetching), or a handle "
-    "like img:0123456789abcdef from an earlier result, which resends nothing"
+    "path, data URI or (where allowed) URL of an image, PDF or TIFF, or a handle like "
+    "img:0123456789abcdef from an earlier result"
 )
 ImageText: TypeAlias = Annotated[str, Field(min_length=1)]
-ImageArgument: TypeAlias = Annotated[
-    str, Field(min_length=1, description=f"The image: {IMAGE_FORMS}.")
+ImageArgument: TypeAlias = Annotated[str, Field(min_length=1, description=f"A {IMAGE_FORMS}.")]
+PAGES_FORM = "such as 2 or 1-3,7 or 2-"
+PagesArgument: TypeAlias = Annotated[
+    str | None,
+    Field(
+        max_length=200,
+        description=f"Which pages of each document, {PAGES_FORM}; needed where it has several.",
+    ),
 ]
 Context: TypeAlias = Annotated[
     str | None,
     Field(
         max_length=20_000,
-        description="Text that surrounds the image or says what it is about, such as a caption or "
-        "the paragraph before it. It helps the model to read names and numbers right.",
+        description="Text around the image or about it, such as a caption; helps to read names "
+        "and numbers right.",
     ),
 ]
 MaxNewTokens: TypeAlias = Annotated[
@@ -39,7 +44,7 @@ MaxNewTokens: TypeAlias = Annotated[
     Field(
         ge=1,
         le=4096,
-        description="Longest reply in tokens (about four characters each); 512 if left out.",
+        description="Longest reply in tokens; 512 if left out.",
     ),
 ]
 MinConfidence: TypeAlias = Annotated[
@@ -69,9 +74,9 @@ class ImagesInput(ToolInput):
         default=None,
         min_length=1,
         max_length=MAX_IMAGES,
-        description="Several images that are to be looked at together, in this order; instead of "
-        "image. Each as image takes it.",
+        description="Instead of image: several to be looked at together, in this order.",
     )
+    pages: PagesArgument = None
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> ImagesInput:
@@ -85,3 +90,7 @@ class ImagesInput(ToolInput):
     @property
     def sources(self) -> list[str]:
         return self.images if self.image is None else [self.image]  # pyright: ignore[reportReturnType]
+
+    @property
+    def page_choice(self) -> PageChoice:
+        return PageChoice(self.pages)

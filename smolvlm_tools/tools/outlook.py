@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.lazy import LazyEngine
 from ..engine.loading import OF_THE_ENGINE
+from ..images import EncodedImage
 from ..types import GenerationOptions, RequestPlan, Task
-from .image_store import StoredImage
+from .image_store import StoredImage, one_by_one
 from .speed import Forecast, Speed
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class LazyPlanner:
         self._planner: Planner | None = None
         self._lock = threading.Lock()
 
-    def plan(self, sources: Sequence[bytes], task: Task) -> RequestPlan:
+    def plan(self, sources: Sequence[EncodedImage], task: Task) -> RequestPlan:
         """As `SmolVLM.plan`; raises what that and `SmolVLM.load` raise."""
         from ..prompt.request import Request
         from ..prompt.tasks import task_messages
@@ -85,19 +86,50 @@ class Outlook:
             OutOfMemoryBudget: they do not fit the budget.
             ModelError: see `SmolVLM.load`.
         """
-        sources = [image.data for image in images]
-        if self.planner is not None and self.engine.loaded is None:
-            plan = self.planner.plan(sources, task)
-        else:
-            plan = self.engine.get().plan(sources, task=task)
-        forecast = self.speed.expect(plan.tiles, plan.prompt_tokens)
+        apart = task == "transcribe" and one_by_one(images)
+        requests = [self._plan([image], task) for image in images] if apart else []
+        plan = _join_plans(requests) if apart else self._plan(images, task)
+        read = "Each page is read by itself, in a request of its own. " if apart else ""
+        forecast = self._forecast(requests or [plan])
         if forecast is None:
-            return CallPlan(plan, None, _NOT_YET)
+            return CallPlan(plan, None, f"{read}{_NOT_YET}")
         calls = "1 earlier call" if forecast.requests == 1 else f"{forecast.requests} earlier calls"
         return CallPlan(
             plan,
             forecast,
-            f"Learnt from {calls} on this machine, for a reply of "
+            f"{read}Learnt from {calls} on this machine, for a reply of "
             f"{forecast.new_tokens} tokens, {forecast.first_token:.3g} s of it before the first; "
             "no waiting for other calls counted.",
         )
+
+    def _plan(self, images: Sequence[StoredImage], task: Task) -> RequestPlan:
+        sources = [image.encoded for image in images]
+        if self.planner is not None and self.engine.loaded is None:
+            return self.planner.plan(sources, task)
+        return self.engine.get().plan(sources, task=task)
+
+    def _forecast(self, requests: Sequence[RequestPlan]) -> Forecast | None:
+        """What requests take one after the other; None before a comparable one has run."""
+        each = [self.speed.expect(plan.tiles, plan.prompt_tokens) for plan in requests]
+        known = [forecast for forecast in each if forecast is not None]
+        if len(known) < len(each):
+            return None
+        return replace(
+            known[0],
+            seconds=sum(forecast.seconds for forecast in known),
+            new_tokens=sum(forecast.new_tokens for forecast in known),
+        )
+
+
+def _join_plans(plans: Sequence[RequestPlan]) -> RequestPlan:
+    """What requests come to that run one after the other."""
+    predicted = [plan.predicted_bytes for plan in plans if plan.predicted_bytes is not None]
+    return plans[0].model_copy(
+        update={
+            "images": tuple(image for plan in plans for image in plan.images),
+            "tiles": sum(plan.tiles for plan in plans),
+            "image_tokens": sum(plan.image_tokens for plan in plans),
+            "prompt_tokens": sum(plan.prompt_tokens for plan in plans),
+            "predicted_bytes": max(predicted, default=None),
+        }
+    )

@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from .page_choice import PageChoice
+
 
 class Arguments(BaseModel):
     """Arguments, or a part of them: unknown names are refused, and values are not converted."""
@@ -42,6 +44,11 @@ class ToolInput(Arguments):
     @abstractmethod
     def sources(self) -> list[str]:
         """The image arguments in order."""
+
+    @property
+    def page_choice(self) -> PageChoice:
+        """Which pages of documents are meant, and how many images the tool takes."""
+        return PageChoice()
 
 
 class ToolOutput(BaseModel):

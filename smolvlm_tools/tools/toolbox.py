@@ -9,18 +9,18 @@ import asyncio
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..engine.lazy import LazyEngine
 from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
 from ..machine.closing import Closing
-from ..types import Progress, Stage, VisionResult
+from ..types import Progress, VisionResult
 from .arguments import check_arguments
 from .image_store import ImageStore, StoredImage
 from .outlook import LazyPlanner, Outlook
+from .progress import OnProgress, ToolProgress
 from .redact import redact
 from .registry import find_tool
 from .replies import judgement, model_reply, whole_usage
@@ -33,19 +33,6 @@ if TYPE_CHECKING:
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
 _COMMON_OPTIONS = ("context", "min_confidence", "min_field_confidence", "max_new_tokens")
-
-
-@dataclass(frozen=True, slots=True)
-class ToolProgress:
-    """How far a call has come; "load" is loading the model, the rest as in `Progress`."""
-
-    stage: Literal["load"] | Stage
-    done: int
-    total: int
-
-
-OnProgress: TypeAlias = Callable[[ToolProgress], None]
-"""Called with progress, on the engine's thread or the caller's; must be quick and not raise."""
 
 
 class Toolbox(Closing):
@@ -180,7 +167,7 @@ class Toolbox(Closing):
         tool = find_tool(name)
         checked = check_arguments(tool, arguments)
         sent.extend(checked.sources)
-        return tool, checked, [self.store.load(source) for source in checked.sources]
+        return tool, checked, self.store.load_all(checked.sources, checked.page_choice)
 
     def _report(
         self,
@@ -190,7 +177,8 @@ class Toolbox(Closing):
     ) -> ToolOutput:
         results = [result] if isinstance(result, VisionResult) else list(result.values())
         worth = judgement(result) if isinstance(result, VisionResult) else {}
-        self.speed.observe(whole_usage(results))
+        for usage in [page.usage for page in results[0].pages] or [whole_usage(results)]:
+            self.speed.observe(usage)
         return tool.output(**tool.report(result), **worth, **model_reply(results, images))
 
     @contextmanager
@@ -231,9 +219,9 @@ def _engine_call(
     if on_progress is not None:
         report = on_progress  # pyright forgets the check inside the function
 
-        def pass_on(progress: Progress) -> None:
-            report(ToolProgress(progress.stage, progress.done, progress.total))
+        def pass_on(told: Progress) -> None:
+            report(ToolProgress(told.stage, told.done, told.total, told.page, told.pages))
 
         common["on_progress"] = pass_on
     options = {**asked.options, **{k: value for k, value in common.items() if value is not None}}
-    return asked.method, ([image.data for image in images], *asked.arguments), options
+    return asked.method, ([image.encoded for image in images], *asked.arguments), options

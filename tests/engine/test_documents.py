@@ -9,6 +9,7 @@ from PIL import Image
 
 from smolvlm_tools import BadOptions, PageRef, PagesNeeded, SmolVLM
 from smolvlm_tools.backends.fake import FakeBackend
+from smolvlm_tools.pages import open_pages
 from tests.support.documents import document, pdf_only, tiff
 from tests.support.paths import RECEIPT, SHAPES
 
@@ -112,6 +113,18 @@ def test_a_document_is_read_page_after_page(embedded, scans):
     )
     assert result.confidence == min(page.confidence for page in result.pages)
     assert {(progress.page, progress.pages) for progress in seen} == {(1, 3), (2, 3), (3, 3)}
+
+
+def test_pages_that_were_read_from_a_document_before_are_read_one_by_one_too(checkpoint, scans):
+    with open_pages(scans) as document:
+        pages = [document.read(number).encoded for number in (1, 2)]
+    with SmolVLM(checkpoint, FakeBackend.saying(checkpoint, " a word")) as vlm:
+        assert [str(page.sources[0]) for page in vlm.transcribe(pages).pages] == [
+            f"{scans}, page 1 of 3",
+            f"{scans}, page 2 of 3",
+        ]
+        assert len(vlm.transcribe([pages[0], SHAPES]).pages) == 2
+        assert vlm.transcribe(pages[0]).pages == vlm.transcribe([SHAPES, RECEIPT]).pages == ()
 
 
 async def test_an_event_loop_gets_the_same_pages(embedded, scans):

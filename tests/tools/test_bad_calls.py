@@ -83,7 +83,7 @@ A = {"name": "a", "question": "What is this?"}
             {"image": "a", "questions": [A | {"colour": "red"}]},
             "unknown argument 'questions.0.colour'",
         ),
-        ("compare_images", {"images": ["a"]}, "at least 2 items"),
+        ("compare_images", {"images": ["a"]}, "give two or more images"),
         ("extract_fields", {"image": "a"}, "'schema' is missing"),
         ("extract_fields", {"image": "a", "schema": "{"}, "'schema'.*not JSON"),
         ("extract_fields", {"image": "a", "schema": [1]}, "'schema'.*an array of 1"),

@@ -42,7 +42,7 @@ def test_every_form_of_an_image_leads_to_the_same_handle(folder):
     store = ImageStore()
     first = store.load("a.png")
     assert first.handle == f"img:{first.sha256[:16]}" and first.data == data
-    assert (first.size, first.format, first.frames) == ((30, 20), "PNG", 1)
+    assert (first.size, first.format, first.pages) == ((30, 20), "PNG", 1)
     for form in (
         str(folder / "a.png"),
         (folder / "a.png").as_uri(),

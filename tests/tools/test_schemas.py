@@ -128,7 +128,7 @@ def test_arguments_have_the_agreed_names(tool):
     names = set(tool.input_schema()["properties"])
     assert names & {"image", "images"}
     agreed = {"image", "images", "question", "schema", "context", "detail", "layout", "task"}
-    agreed |= {"answer_type", "choices", "levels", "max_new_tokens", "questions"}
+    agreed |= {"pages", "answer_type", "choices", "levels", "max_new_tokens", "questions"}
     assert names <= agreed | {"min_confidence", "min_field_confidence"}
 
 
@@ -193,7 +193,7 @@ def test_the_schema_and_the_check_of_arguments_agree(tool):
     """But for rules between arguments, which no client's schema dialect can say."""
     schema = tool.input_schema()
     validator = Draft202012Validator(schema)
-    between = re.compile(r"image or images|choices|levels|rating|is blank|same name")
+    between = re.compile(r"image or images|choices|levels|rating|is blank|same name|two or more")
 
     @AGREE
     @given(fitting(schema))

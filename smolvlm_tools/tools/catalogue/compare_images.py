@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from ..inputs import IMAGE_FORMS, MAX_IMAGES, Context, ImageText, MaxNewTokens, MinConfidence
+from ..inputs import (
+    IMAGE_FORMS,
+    Context,
+    ImageText,
+    MaxNewTokens,
+    MinConfidence,
+    PagesArgument,
+)
+from ..page_choice import MAX_IMAGES, PageChoice
 from ..replies import UNTRUSTED, TextReply
 from ..schema import ToolInput
 from ..tool import EngineCall, ModelTool
@@ -16,10 +25,12 @@ class CompareImages(ToolInput):
     """Arguments of `compare_images`."""
 
     images: list[ImageText] = Field(
-        min_length=2,
+        min_length=1,
         max_length=MAX_IMAGES,
-        description=f"The images to compare, in order: each {IMAGE_FORMS}.",
+        description=f"The images to compare, in order; one where pages are compared. Each is a "
+        f"{IMAGE_FORMS}.",
     )
+    pages: PagesArgument = None
     question: str | None = Field(
         default=None,
         min_length=1,
@@ -30,9 +41,21 @@ class CompareImages(ToolInput):
     min_confidence: MinConfidence = None
     max_new_tokens: MaxNewTokens = None
 
+    @model_validator(mode="after")
+    def _several(self) -> CompareImages:
+        if len(self.images) == 1 and self.pages is None:
+            raise PydanticCustomError(
+                "one_image", "give two or more images, or one document and its pages to compare"
+            )
+        return self
+
     @property
     def sources(self) -> list[str]:
         return self.images
+
+    @property
+    def page_choice(self) -> PageChoice:
+        return PageChoice(self.pages, least=2)
 
 
 def _ask(arguments: CompareImages) -> EngineCall:

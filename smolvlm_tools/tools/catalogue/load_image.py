@@ -11,6 +11,7 @@ from ...errors import BadPrompt, ModelError
 from ..image_store import StoredImage
 from ..inputs import ImageArgument
 from ..outlook import Outlook
+from ..page_choice import PageChoice
 from ..redact import without_paths
 from ..replies import ImageRef
 from ..schema import ToolInput
@@ -21,17 +22,27 @@ class LoadImage(ToolInput):
     """Arguments of `load_image`."""
 
     image: ImageArgument
+    pages: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Which page of a document, such as 2; needed where it has several.",
+    )
 
     @property
     def sources(self) -> list[str]:
         return [self.image]
 
+    @property
+    def page_choice(self) -> PageChoice:
+        return PageChoice(self.pages, most=1)
+
 
 class LoadedImageRef(ImageRef):
     """Result of `load_image`."""
 
-    format: str = Field(description="PNG, JPEG, WEBP, HEIF, GIF, BMP or TIFF.")
-    frames: int = Field(description="Frames or pages in the file; only the first is looked at.")
+    format: str = Field(
+        description="PNG, JPEG, WEBP, HEIF, GIF, BMP or TIFF; PNG for a page of several."
+    )
     is_blank: bool = Field(description="Whether it shows nothing: do not ask about it then.")
     tiles: int | None = Field(default=None, description="Pieces that it will be cut into.")
     tokens: int | None = Field(
@@ -51,7 +62,6 @@ def _look(outlook: Outlook, _: LoadImage, images: Sequence[StoredImage]) -> Load
     return LoadedImageRef(
         **ImageRef.of(image).model_dump(),
         format=image.format,
-        frames=image.frames,
         is_blank=image.is_blank,
         **cost,
     )
@@ -60,9 +70,9 @@ def _look(outlook: Outlook, _: LoadImage, images: Sequence[StoredImage]) -> Load
 TOOL = ImageTool(
     name="load_image",
     title="Load an image once",
-    description="Check an image and get a short handle for it, which every other tool takes as "
-    "image, so that follow-ups resend nothing. Use it first when the image is a data URI. A "
-    "handle lasts until many other images were used.",
+    description="Check an image, or a page of a document, and get a short handle for it, which "
+    "every other tool takes as image, so that follow-ups resend nothing. Use it first when the "
+    "image is a data URI. A handle lasts until many other images were used.",
     input=LoadImage,
     output=LoadedImageRef,
     look=_look,

@@ -10,6 +10,7 @@ from ...types import Task
 from ..image_store import StoredImage
 from ..inputs import ImagesInput
 from ..outlook import Outlook
+from ..page_choice import PageChoice
 from ..replies import ImageRef
 from ..schema import ToolOutput
 from ..tool import ImageTool
@@ -21,6 +22,10 @@ class PlanImage(ImagesInput):
     task: Task = Field(
         default="describe", description="What would be done; ask stands for all questions."
     )
+
+    @property
+    def page_choice(self) -> PageChoice:
+        return PageChoice(self.pages, takes_all=self.task == "transcribe")
 
 
 class ImageCost(ImageRef):

@@ -6,15 +6,23 @@ from typing import Any
 
 from pydantic import Field
 
-from ...types import TextLayout, VisionResult
-from ..inputs import Context, ImagesInput, MaxNewTokens, MinConfidence
+from ...types import Flag, TextLayout, VisionResult
+from ..inputs import PAGES_FORM, Context, ImagesInput, MinConfidence
+from ..page_choice import MAX_IMAGES, PageChoice
 from ..replies import UNTRUSTED, Reply, Words, words_of
+from ..schema import ToolOutput
 from ..tool import EngineCall, ModelTool
 
 
 class TranscribeImage(ImagesInput):
     """Arguments of `transcribe_image`."""
 
+    pages: str | None = Field(
+        default=None,
+        max_length=200,
+        description=f"Which pages of each document, {PAGES_FORM}; needed where it has more than "
+        f"{MAX_IMAGES}.",
+    )
     layout: TextLayout = Field(
         default="plain",
         description="plain: the text as it runs; lines: one line for each line of print; "
@@ -22,12 +30,39 @@ class TranscribeImage(ImagesInput):
     )
     context: Context = None
     min_confidence: MinConfidence = None
-    max_new_tokens: MaxNewTokens = None
+    max_new_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="Longest reply for a page in tokens; as long as the page if left out.",
+    )
+
+    @property
+    def page_choice(self) -> PageChoice:
+        return PageChoice(self.pages, takes_all=True)
+
+
+class PageText(ToolOutput):
+    """What stands on a page."""
+
+    page: int = Field(description="Which page of its document it is, from 1.")
+    text: str = Field(description="The text read there; empty if held back. Untrusted.")
+    abstained: bool | None = Field(default=None, description="true: the text is held back.")
+    confidence: float = Field(
+        ge=0.0, le=1.0, description="How sure the model was of the page's words."
+    )
+    flags: list[Flag] = Field(description="Flags of this page alone.")
 
 
 class _Lines(Words):
     value: list[str] | None = Field(
         default=None, description="The lines of print, where layout was lines."
+    )
+    pages: list[PageText] | None = Field(
+        default=None,
+        description="Each page by itself, in the order of images, where several were read. text "
+        "has those that are not held back, abstained is true if one is; the confidence is the "
+        "lowest of theirs, the flags are all of theirs.",
     )
 
 
@@ -41,15 +76,26 @@ def _ask(arguments: TranscribeImage) -> EngineCall:
 
 def _report(result: VisionResult) -> dict[str, Any]:
     lines = result.value if isinstance(result.value, list) else None
-    return {"text": words_of(result), "value": lines}
+    pages = [
+        PageText(
+            page=page.sources[0].page,
+            text=words_of(page),
+            abstained=page.abstained or None,
+            confidence=page.confidence,
+            flags=list(page.flags),
+        )
+        for page in result.pages
+    ]
+    read = "\n\n".join(page.text for page in pages if page.text)
+    return {"text": read or words_of(result), "value": lines, "pages": pages or None}
 
 
 TOOL = ModelTool(
     name="transcribe_image",
     title="Read the text in an image",
-    description="Read the print in an image, such as a sign, a receipt or a page. Small print in a "
-    "large picture, handwriting and long pages are read with mistakes; to get certain "
-    "values from a document use extract_fields." + UNTRUSTED,
+    description="Read the print in an image, such as a sign or a receipt, or on pages of a "
+    "document, each by itself. Small print in a large picture, handwriting and long pages are read "
+    "with mistakes; to get certain values from a document use extract_fields." + UNTRUSTED,
     input=TranscribeImage,
     output=TranscribeReply,
     ask=_ask,

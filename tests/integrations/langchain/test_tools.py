@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.support.paths import ROOT
+from tests.support.picture_books import book
 
 pytest.importorskip("langchain_core", reason="the extra `langchain` is not installed")
 
@@ -72,6 +73,18 @@ def test_many_questions_are_one_call(toolkit):
     assert message.artifact["answers"]["red"]["value"] is True
     assert 1 <= message.artifact["answers"]["size"]["value"] <= 5
     assert json.loads(message.content) == message.artifact
+
+
+def test_pages_of_a_document_are_read_and_named(toolkit, tmp_path):
+    tool = named(toolkit, "transcribe_image")
+    arguments = {"image": str(book(tmp_path / "book.tif")), "pages": "2-3"}
+    message = tool.invoke(call(tool.name, arguments))
+    assert [page["page"] for page in message.artifact["pages"]] == [2, 3]
+    assert message.artifact["pages"][0]["text"] in message.artifact["text"]
+    refused = named(toolkit, "describe_image").invoke(
+        call("describe_image", {"image": arguments["image"]})
+    )
+    assert refused.status == "error" and refused.content.startswith("pages_needed: ")
 
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])

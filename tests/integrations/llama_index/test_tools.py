@@ -13,10 +13,11 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.tools.calling import acall_tool, call_tool
 from llama_index.tools.smolvlm import SmolVLMToolSpec
 
-from smolvlm_tools import BadArguments, BadOptions, PathNotAllowed, UnknownTool
+from smolvlm_tools import BadArguments, BadOptions, PagesNeeded, PathNotAllowed, UnknownTool
 from smolvlm_tools.tools import TOOLS, ImageStore, agent_policy
 from tests.support.gated import check_cancelling_frees_the_engine
 from tests.support.paths import SHAPES
+from tests.support.picture_books import book
 from tests.support.tool_calls import CALLS
 
 ASK = {"image": str(SHAPES), "question": "What color is the circle?"}
@@ -71,6 +72,17 @@ def test_many_questions_are_one_call(tools):
     answers = output.raw_output.answers
     assert answers["red"].value is True and 1 <= answers["size"].value <= 5
     assert output.raw_output.usage.tiles == 5
+
+
+def test_pages_of_a_document_are_read_and_named(embedded, tmp_path):
+    image = str(book(tmp_path / "book.tif"))
+    with SmolVLMToolSpec(embedded, policy=agent_policy([tmp_path])) as spec:
+        transcribe, describe = spec.to_tool_list(["transcribe_image", "describe_image"])
+        output = transcribe.call(image=image, pages="2-3").raw_output
+        assert [page.page for page in output.pages] == [2, 3]
+        assert [(seen.page, seen.pages) for seen in output.images] == [(2, 3), (3, 3)]
+        with pytest.raises(PagesNeeded, match="has 3 pages"):
+            describe.call(image=image)
 
 
 def test_a_handle_stands_for_an_image_of_an_earlier_call(tools):
