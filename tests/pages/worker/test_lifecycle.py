@@ -62,7 +62,7 @@ def test_a_child_that_is_killed_while_nobody_asks_it_is_not_missed():
 
 
 def test_a_child_that_nobody_asks_ends_and_another_takes_its_place():
-    with DocumentWorker(limits=WorkerLimits(idle_seconds=0.3)) as worker:
+    with DocumentWorker(limits=WorkerLimits(idle_seconds=1.0)) as worker:
         pages = worker.open(encoded(document(2)))
         pid = worker.pid
         wait_until(lambda: worker.pid is None)

@@ -13,6 +13,7 @@ from smolvlm_tools.pages import Pages, Picture, TextLayer, open_pages
 from smolvlm_tools.pages.worker import DocumentWorker
 from smolvlm_tools.pages.worker.calls import CALLS
 from smolvlm_tools.pages.worker.coding import decode_error, encode_error
+from smolvlm_tools.pages.worker.document import Document, open_with
 from smolvlm_tools.types import PageRef
 from tests.support.documents import RED_SQUARE, document, encrypted, pdf_only, png, tiff
 from tests.support.workers import encoded
@@ -139,3 +140,14 @@ def test_an_isolated_page_is_the_same_page():
     data = document(2, content=RED_SQUARE)
     with open_pages(data, ImagePolicy(isolate=True)) as there, open_pages(data) as here:
         assert [*there] == [*here]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [({}, []), ({"number": 1}, [b"x"]), ({"error": "SystemExit"}, []), ({"error": "os"}, [])],
+)
+def test_a_child_that_answers_nonsense_is_an_error_too(answer):
+    given = [({"pages": 1}, []), answer]
+    pages = open_with(lambda *call: given.pop(0), Document(encoded(b""), ImagePolicy(), None, 1, 1))
+    with pytest.raises(errors.DocumentTooCostly, match="nonsense"):
+        pages.read(1)
