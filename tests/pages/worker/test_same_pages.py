@@ -16,6 +16,7 @@ from smolvlm_tools.pages.worker.coding import decode_error, encode_error
 from smolvlm_tools.pages.worker.document import Document, open_with
 from smolvlm_tools.types import PageRef
 from tests.support.documents import RED_SQUARE, document, encrypted, pdf_only, png, tiff
+from tests.support.pdf_pages import draw, image, lines, page
 from tests.support.workers import encoded
 
 pytestmark = pdf_only
@@ -27,7 +28,12 @@ def worker():
         yield worker
 
 
+TEXT = "The quick brown fox jumps over the lazy dog and reads on.\n" * 6
+WRITTEN = page(
+    lines(TEXT) + draw(b"X0", 100, 200, 300, 200), xobjects=[image(60, 40, b"\x20\x80\xf0")]
+)
 GOOD = {
+    "written": (WRITTEN, {}),
     "pdf": (document(3, content=RED_SQUARE), {}),
     "small": (document(2, content=RED_SQUARE), {"longest_edge": 100}),
     "encrypted": (encrypted(b"secret"), {"password": "secret"}),
@@ -47,6 +53,11 @@ def test_pages_are_equal_in_everything(worker, name):
             assert there.read(number) == here.read(number)
             assert there.text(number) == here.text(number)
             assert tuple(there.pictures(number)) == tuple(here.pictures(number))
+
+
+def test_text_and_pictures_are_there_to_be_compared():
+    with open_pages(WRITTEN) as pages:
+        assert pages.text(1).is_sound and len(pages.pictures(1)) == 1
 
 
 BAD = {
