@@ -74,7 +74,7 @@ def peak_memory(worker):
 
 
 SCRIPT = """
-import os, signal, sys, threading
+import os, psutil, sys, threading
 sys.path[:0] = {path!r}
 from smolvlm_tools.pages.worker import DocumentWorker, WorkerLimits, WorkerPool
 from tests.support.documents import document

@@ -157,6 +157,8 @@ class ChildProcess:
             return self._why
         if code == IDLE:
             return "idle"
+        if sys.platform != "win32" and code in (-signal.SIGKILL, -signal.SIGTERM):
+            return "crash"  # from outside
         if sys.platform != "win32" and code == -signal.SIGXCPU:
             return "cpu"
         # PDFium aborts when it is refused memory.
@@ -168,7 +170,8 @@ class ChildProcess:
             return ""
         with suppress(BlockingIOError):
             words = os.read(self._popen.stderr.fileno(), 1 << 16).decode("utf-8", "replace").strip()
-            return words.rpartition("\n")[2][:_LAST_WORDS]
+            line = words.rpartition("\n")[2][:_LAST_WORDS]
+            return "".join(character for character in line if character.isprintable())
         return ""
 
 

@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 from .limits import WorkerLimits
 
-_SAMPLE_SECONDS = 0.05
+_SAMPLE_SECONDS = 0.02
 
 
 class Watch:

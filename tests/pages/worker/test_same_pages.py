@@ -13,8 +13,10 @@ from smolvlm_tools.pages import Pages, Picture, TextLayer, open_pages
 from smolvlm_tools.pages.worker import DocumentWorker
 from smolvlm_tools.pages.worker.calls import CALLS
 from smolvlm_tools.pages.worker.coding import decode_error, encode_error
+from smolvlm_tools.pages.worker.document import Document, open_with
 from smolvlm_tools.types import PageRef
 from tests.support.documents import RED_SQUARE, document, encrypted, pdf_only, png, tiff
+from tests.support.pdf_pages import draw, image, lines, page
 from tests.support.workers import encoded
 
 pytestmark = pdf_only
@@ -26,7 +28,12 @@ def worker():
         yield worker
 
 
+TEXT = "The quick brown fox jumps over the lazy dog and reads on.\n" * 6
+WRITTEN = page(
+    lines(TEXT) + draw(b"X0", 100, 200, 300, 200), xobjects=[image(60, 40, b"\x20\x80\xf0")]
+)
 GOOD = {
+    "written": (WRITTEN, {}),
     "pdf": (document(3, content=RED_SQUARE), {}),
     "small": (document(2, content=RED_SQUARE), {"longest_edge": 100}),
     "encrypted": (encrypted(b"secret"), {"password": "secret"}),
@@ -46,6 +53,11 @@ def test_pages_are_equal_in_everything(worker, name):
             assert there.read(number) == here.read(number)
             assert there.text(number) == here.text(number)
             assert tuple(there.pictures(number)) == tuple(here.pictures(number))
+
+
+def test_text_and_pictures_are_there_to_be_compared():
+    with open_pages(WRITTEN) as pages:
+        assert pages.text(1).is_sound and len(pages.pictures(1)) == 1
 
 
 BAD = {
@@ -139,3 +151,14 @@ def test_an_isolated_page_is_the_same_page():
     data = document(2, content=RED_SQUARE)
     with open_pages(data, ImagePolicy(isolate=True)) as there, open_pages(data) as here:
         assert [*there] == [*here]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [({}, []), ({"number": 1}, [b"x"]), ({"error": "SystemExit"}, []), ({"error": "os"}, [])],
+)
+def test_a_child_that_answers_nonsense_is_an_error_too(answer):
+    given = [({"pages": 1}, []), answer]
+    pages = open_with(lambda *call: given.pop(0), Document(encoded(b""), ImagePolicy(), None, 1, 1))
+    with pytest.raises(errors.DocumentTooCostly, match="nonsense"):
+        pages.read(1)
