@@ -116,6 +116,8 @@ class Pipeline:
         reply.see(layout)
         if any(image.is_blank for image in layout.images):
             reply.flags.append("blank_image")
+        if any(image.turned for image in layout.images):
+            reply.flags.append("turned")
         reply.report("preprocess", 1, 1)
         return grown
 
