@@ -12,7 +12,7 @@ class Course:
     """Told by the engine of its progress, on the engine's thread; read by the progress line."""
 
     def __init__(self, place: Place) -> None:
-        self._position = place.position
+        self._place = place
         self._last: Progress | None = None
         self._began: float | None = None
 
@@ -26,8 +26,7 @@ class Course:
         """Such as "image 2 of 20: looking: 7 of 13 tiles, 4 s"."""
         stage = "looking" if self._last is None else _stage(self._last)
         seconds = 0 if self._began is None else int(time.monotonic() - self._began)
-        parts = [self._position, f"{stage}, {seconds} s" if seconds else stage]
-        return ": ".join(part for part in parts if part)
+        return self._place.working(f"{stage}, {seconds} s" if seconds else stage)
 
 
 def _stage(progress: Progress) -> str:

@@ -53,13 +53,12 @@ class Place:
         image = self.image if len(self.image) <= _LONGEST_NAME else abbreviate(self.image)
         return clean(str(PageRef(source=image, page=self.page or 1, pages=self.pages or 1)))
 
-    @property
-    def position(self) -> str:
-        """Such as "image 2 of 20, page 3 of 5"; empty for a single image."""
+    def working(self, stage: str) -> str:
+        """Such as "image 2 of 20, page 3 of 5: looking"; the stage only for a single image."""
         parts = [f"image {self.number} of {self.images}"] if self.images > 1 else []
         if (self.pages or 1) > 1:
             parts.append(f"page {self.page} of {self.pages}")
-        return ", ".join(parts)
+        return f"{', '.join(parts)}: {stage}" if parts else stage
 
     def entry(self, data: dict[str, Any]) -> dict[str, Any]:
         """JSON data that names the place first."""
@@ -117,7 +116,7 @@ def _each_of(pages: Pages, place: Place, options: PageOptions) -> Iterator[tuple
 
 
 def _render(pages: Pages, number: int, place: Place) -> Found:
-    with working(f"{place.position}: rendering"):
+    with working(place.working("rendering")):
         try:
             return pages.read(number).encoded
         except SmolVLMError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from base64 import b64encode
 from types import SimpleNamespace
 
@@ -177,6 +178,16 @@ def test_an_encrypted_document_is_opened_with_the_password(smolvlm, fake, tmp_pa
     assert smolvlm("describe", path, "--password", "open sesame").code == 0
     monkeypatch.setenv("SMOLVLM_PDF_PASSWORD", "open sesame")
     assert smolvlm("describe", path).code == 0
+
+
+def test_without_pypdfium2_the_images_are_answered(smolvlm, fake, picture, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    path = picture.with_name("page.pdf")
+    path.write_bytes(document())
+    answer = smolvlm("describe", path, picture, "--json")
+    refused, answered = json.loads(answer.out)
+    assert answer.code == 3 and "pip install 'smolvlm-tools[pdf]'" in only_line(answer.err)
+    assert refused["error"]["code"] == "backend_unavailable" and answered["text"] == REPLY.strip()
 
 
 def test_a_file_that_is_neither_is_told_what_there_is(smolvlm, fake, tmp_path):
