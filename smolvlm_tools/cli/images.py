@@ -86,7 +86,7 @@ def each_page(images: Sequence[str], options: PageOptions) -> Iterator[tuple[Pla
 
 
 def _each_page(images: Sequence[str], options: PageOptions) -> Iterator[tuple[Place, Found]]:
-    policy = ImagePolicy()
+    policy = ImagePolicy(isolate=True)  # a page that crashes its reader must not lose the others
     for number, image in enumerate(images, 1):
         place = Place(image, number, len(images), alone=len(images) == 1)
         try:

@@ -1,14 +1,14 @@
 """Folders of images and documents → records, durably: what is done once is never done again.
 
-    ingest      the whole of it, for one machine
-    wish        what to find out about every page
-    sources     files, folders, globs, URLs
-    run         threads, and what they hand on; reading: its first half
-    page_work   one page → its findings
-    record      the form of a record
-    units       a page's key in the ledger, and its records
-    ledger      Ledger: finished work by a key, on disk; also a cache of results
-    output      where records are written
+ingest      the whole of it, for one machine
+wish        what to find out about every page
+sources     files, folders, globs, URLs
+run         threads, and what they hand on; reading: its first half
+page_work   one page → its findings
+record      the form of a record
+units       a page's key in the ledger, and its records
+ledger      Ledger: finished work by a key, on disk; also a cache of results
+output      where records are written
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from base64 import b64encode
 from types import SimpleNamespace
 
@@ -15,6 +14,7 @@ from smolvlm_tools.pages import Pages
 from tests.support.cli import REPLY, only_line
 from tests.support.documents import RED_SQUARE, document, encrypted, pdf_only, tiff
 from tests.support.paths import SHAPES
+from tests.support.processes import run
 
 EMBEDDED = ("--model", "embedded")
 WIDTHS = [40, 50, 60, 70, 80]
@@ -180,14 +180,15 @@ def test_an_encrypted_document_is_opened_with_the_password(smolvlm, fake, tmp_pa
     assert smolvlm("describe", path).code == 0
 
 
-def test_without_pypdfium2_the_images_are_answered(smolvlm, fake, picture, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+def test_without_pypdfium2_the_images_are_answered(picture):
     path = picture.with_name("page.pdf")
     path.write_bytes(document())
-    answer = smolvlm("describe", path, picture, "--json")
-    refused, answered = json.loads(answer.out)
-    assert answer.code == 3 and "pip install 'smolvlm-tools[pdf]'" in only_line(answer.err)
-    assert refused["error"]["code"] == "backend_unavailable" and answered["text"] == REPLY.strip()
+    picture.with_name("pypdfium2.py").write_text("raise ImportError")
+    hide = f"sys.path.insert(0, {str(picture.parent)!r})\n"
+    code, out, err = run("plan", path, picture, "--json", *EMBEDDED, before=hide)
+    refused, planned = json.loads(out)
+    assert code == 3 and "pip install 'smolvlm-tools[pdf]'" in only_line(err)
+    assert refused["error"]["code"] == "backend_unavailable" and planned["tiles"] == 1
 
 
 def test_a_file_that_is_neither_is_told_what_there_is(smolvlm, fake, tmp_path):

@@ -109,6 +109,19 @@ def test_ctrl_c_before_anything_is_imported_exits_with_130():
     assert run("--help", before=early) == (130, "", "interrupted\n")
 
 
+def test_ctrl_c_that_an_import_makes_another_error_of_exits_with_130():
+    early = (
+        "import importlib.abc, os\n"
+        "class Interrupt(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name != 'typer': return None\n"
+        "        try: os.kill(os.getpid(), signal.SIGINT)\n"
+        "        except KeyboardInterrupt as error: raise ValueError('bad schema') from error\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+    )
+    assert run("--help", before=early) == (130, "", "interrupted\n")
+
+
 def test_a_second_ctrl_c_does_not_wait_for_the_first(picture, tiny_a):
     slow = (
         "import os, time\n"
