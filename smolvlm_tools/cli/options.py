@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _IMAGE = typer.Argument(
     metavar="IMAGE",
-    help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn.",
+    help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn, and "
+    "so are the pages of a document (PDF, TIFF, animation).",
 )
 Images: TypeAlias = Annotated[list[str], _IMAGE]
 SomeImages: TypeAlias = Annotated[list[str] | None, _IMAGE]
@@ -44,7 +45,11 @@ ResolutionOption: TypeAlias = Annotated[
     ),
 ]
 MaxNewTokens: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="N", help=r"Longest reply, in tokens.  \[default: 512]")
+    int | None,
+    typer.Option(
+        metavar="N",
+        help=r"Longest reply, in tokens.  \[default: 512; transcribe: as long as the page]",
+    ),
 ]
 Context: TypeAlias = Annotated[
     str | None,
@@ -56,7 +61,14 @@ Context: TypeAlias = Annotated[
 Json: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--json", help="Print JSON and nothing else: an object, or a list for several images."
+        "--json",
+        help="Print JSON and nothing else: an object, or a list for several images or pages.",
+    ),
+]
+Jsonl: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--jsonl", help="Print a line of JSON for each image or page, as soon as it is done."
     ),
 ]
 Offline: TypeAlias = Annotated[
@@ -180,6 +192,7 @@ class AnswerOptions:
         ),
     ] = "raise"
     as_json: Json = False
+    as_jsonl: Jsonl = False
     stream: Annotated[
         bool | None,
         typer.Option(
@@ -199,11 +212,16 @@ class AnswerOptions:
         """Whether an answer without a value counts as a success."""
         return self.on_incomplete == "abstain"
 
+    @property
+    def in_json(self) -> bool:
+        """Whether stdout is for programs."""
+        return self.as_json or self.as_jsonl
+
     def streams(self, is_terminal: bool) -> bool:
         """Whether words are printed as they come."""
         if self.stream is not None:
             return self.stream
-        return is_terminal and not self.as_json and not self.withholds
+        return is_terminal and not self.in_json and not self.withholds
 
     def for_engine(self) -> dict[str, Any]:
         """The engine's options, checked as far as possible without a model.
@@ -213,8 +231,9 @@ class AnswerOptions:
         """
         from ..prompt.request import check_options
 
-        if self.as_json and self.stream:
-            raise BadOptions("--json and --stream exclude each other", "Leave one of them out.")
+        if self.in_json and self.stream:
+            form = "--json" if self.as_json else "--jsonl"
+            raise BadOptions(f"{form} and --stream exclude each other", "Leave one of them out.")
         if self.withholds and self.stream:
             raise BadOptions("--stream would show words that are withheld later", "Leave it out.")
         options: dict[str, Any] = {
