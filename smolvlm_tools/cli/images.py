@@ -17,6 +17,7 @@ from ..errors import (
 from ..images import EncodedImage, ImagePolicy, read_image
 from ..images.encodings import abbreviate
 from ..images.formats import FORMATS
+from ..images.policy import LARGE_FILE
 from ..pages import Pages, is_document, open_pages
 from ..types import PageRef
 from .console import clean, working
@@ -86,7 +87,8 @@ def each_page(images: Sequence[str], options: PageOptions) -> Iterator[tuple[Pla
 
 
 def _each_page(images: Sequence[str], options: PageOptions) -> Iterator[tuple[Place, Found]]:
-    policy = ImagePolicy(isolate=True)  # a page that crashes its reader must not lose the others
+    # A page that crashes its reader must not lose the others.
+    policy = ImagePolicy(isolate=True, max_bytes=LARGE_FILE)
     for number, image in enumerate(images, 1):
         place = Place(image, number, len(images), alone=len(images) == 1)
         try:

@@ -64,12 +64,7 @@ def decode_image(
     digest = hashlib.sha256(data).hexdigest()
     facts = known.get(digest, policy) if known is not None else None
     kind = facts.format if facts else identify(data, name)
-    mimes = FORMATS[kind].mime
-    if encoded.mime is not None and encoded.mime not in mimes:
-        raise BadEncoding(
-            f"{name} claims to be {encoded.mime[:60]!r} but holds a {kind} image",
-            f"Declare it as {mimes[0]}.",
-        )
+    _check_mime(encoded, kind)
 
     def decode(image: ImageFile.ImageFile) -> tuple[Image.Image, Size | None]:
         """The pixels, and the image's full size if it was reduced."""
@@ -97,7 +92,18 @@ def count_pages(encoded: EncodedImage, policy: ImagePolicy) -> int:
     1 for formats whose further images are no pages, such as the previews in a JPEG.
     """
     kind = identify(encoded.data, encoded.name)
+    _check_mime(encoded, kind)
     return _open_checked(encoded, kind, policy)[1] if FORMATS[kind].has_pages else 1
+
+
+def _check_mime(encoded: EncodedImage, kind: str) -> None:
+    """Refuse a source that claims to be something else than it is."""
+    mimes = FORMATS[kind].mime
+    if encoded.mime is not None and encoded.mime not in mimes:
+        raise BadEncoding(
+            f"{encoded.name} claims to be {encoded.mime[:60]!r} but holds a {kind} image",
+            f"Declare it as {mimes[0]}.",
+        )
 
 
 def _open_checked(

@@ -19,6 +19,7 @@ COMMANDS = [
     "transcribe",
     "extract",
     "plan",
+    "ingest",
     "tools",
     "export",
     "quantize",
