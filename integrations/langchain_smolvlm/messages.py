@@ -5,8 +5,9 @@
     {"type": "image_url" | "input_image", "image_url": {"url": …} | …}     OpenAI
     {"type": "image", "source": {"type": "base64" | "url", …}}             Anthropic
     {"type": …, "inline_data": {"mime_type": …, "data": …}}                Gemini
-    {"type": "file", …} of an image MIME type                              v1, v0, OpenAI
+    {"type": "file", …} of an image MIME type or a PDF document            v1, v0, OpenAI
 
+A block of a document with several pages says by the key "pages" which are shown: "1-3,7".
 A block that is not understood is an error, never left out. Whether an image may be read, fetched or
 decoded is for the engine's `ImagePolicy` to say.
 """
