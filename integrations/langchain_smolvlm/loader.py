@@ -54,3 +54,7 @@ class SmolVLMLoader(BaseLoader):
                 continue
             async for document in self._parser.alazy_parse(Blob.from_path(path)):
                 yield document
+
+    def close(self) -> None:
+        """Give the shared engine up; its last user frees the weights."""
+        self._parser.close()
