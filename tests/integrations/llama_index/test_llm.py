@@ -28,6 +28,7 @@ from llama_index.readers.smolvlm import EngineMissing
 from smolvlm_tools import (
     BadOptions,
     BadPrompt,
+    CorruptImage,
     ImagePolicy,
     PathNotAllowed,
     SmolVLM,
