@@ -14,6 +14,9 @@ from smolvlm_tools.ingest import OwnText
 from smolvlm_tools.pages import Page
 from smolvlm_tools.types import VisionResult
 
+_DIGITS = 4
+"""Of confidences: their last bits depend on what else is decoded at the same time."""
+
 
 class Place(NamedTuple):
     """A file, or a page of it.
@@ -90,6 +93,6 @@ def _of_model(results: Sequence[VisionResult]) -> dict[str, Any]:
         "model": first.model,
         "revision": first.revision,
         "precision": first.precision,
-        "confidence": min(result.confidence for result in results),
+        "confidence": round(min(result.confidence for result in results), _DIGITS),
     }
     return {name: value for name, value in about.items() if value is not None}
