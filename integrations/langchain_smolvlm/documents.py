@@ -24,12 +24,13 @@ from smolvlm_tools import (
     transcribe_messages,
 )
 from smolvlm_tools.errors import BadOptions, InputError, OutOfMemoryBudget, SmolVLMError
+from smolvlm_tools.images import ImageSource
 from smolvlm_tools.ingest import (
     Answers,
     ImageRequest,
     Outcome,
     OwnText,
-    TextChoice,
+    TextFrom,
     read_own_text,
 )
 from smolvlm_tools.pages import (
@@ -47,6 +48,9 @@ from .records import Place, document, failure
 Mode: TypeAlias = Literal["caption", "transcription", "both"]
 OnError: TypeAlias = Literal["raise", "skip", "record"]
 Look: TypeAlias = Literal["caption", "transcription", "answer"]
+Read: TypeAlias = Callable[[ImagePolicy], ImageSource]
+"""Gives a file."""
+
 T = TypeVar("T")
 
 _LOOKS: Mapping[str, tuple[Look, ...]] = {
@@ -101,9 +105,9 @@ class SmolVLMBlobParser(BaseBlobParser):
             image, or "both" with an empty line between.
         question: ask this instead.
         text: where a transcription comes from. "auto": from the text layer of a PDF page where it
-            is sound, else from the model; "layer": never from the model, so that other pages have
-            no text; "model": always from it. `text_source` and `text_layer` of the metadata say
-            what it was.
+            is sound, else from the model; "layer": whatever the layer says, never from
+            the model; "model": always from it. `text_source` of the metadata says what it was,
+            `flags` what is wrong with a layer.
         pages: which pages of every document: "1-3,7", "2-" or a number; None for all.
         on_error: what to do with a file or page that cannot be read: "raise", "skip" with a warning
             in the log, or "record" it as a document without text, with `error` (a code) and
@@ -120,7 +124,7 @@ class SmolVLMBlobParser(BaseBlobParser):
     model: str = "256m"
     mode: Mode = "transcription"
     question: str | None = None
-    text: TextChoice = "auto"
+    text: TextFrom = "auto"
     pages: str | int | None = None
     on_error: OnError = "raise"
     cache: str | PathLike[str] | None = None
@@ -150,10 +154,19 @@ class SmolVLMBlobParser(BaseBlobParser):
         Raises:
             InputError: the blob, or a page of it, cannot be read.
         """
-        whole = Place.of(blob)
-        opened = self._attempt(self._open, blob, whole.source)
+        yield from self.lazy_read(Place.of(blob), lambda policy: _data_of(blob))
+
+    async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
+        """`lazy_parse` for an event loop; cancelling the task stops the engine."""
+        whole = await asyncio.to_thread(Place.of, blob)
+        async for each in self.alazy_read(whole, lambda policy: _data_of(blob)):
+            yield each
+
+    def lazy_read(self, whole: Place, read: Read) -> Iterator[Document]:
+        """`lazy_parse` for what a loader has found."""
+        opened = self._attempt(self._open, whole, read)
         if isinstance(opened, SmolVLMError):
-            yield from self.failed(whole, opened)
+            yield from self._failed(whole, opened)
             return
         pages, numbers = opened
         with pages:
@@ -163,12 +176,11 @@ class SmolVLMBlobParser(BaseBlobParser):
                 outcomes = self._answers.answer(self._requests(seen))
                 yield from self._tell(place, seen, outcomes)
 
-    async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
-        """`lazy_parse` for an event loop; cancelling the task stops the engine."""
-        whole = await asyncio.to_thread(Place.of, blob)
-        opened = await asyncio.to_thread(self._attempt, self._open, blob, whole.source)
+    async def alazy_read(self, whole: Place, read: Read) -> AsyncIterator[Document]:
+        """`lazy_read` for an event loop."""
+        opened = await asyncio.to_thread(self._attempt, self._open, whole, read)
         if isinstance(opened, SmolVLMError):
-            for each in self.failed(whole, opened):
+            for each in self._failed(whole, opened):
                 yield each
             return
         pages, numbers = opened
@@ -184,7 +196,7 @@ class SmolVLMBlobParser(BaseBlobParser):
         """Give the shared engine up; its last user frees the weights."""
         self._source.release()
 
-    def failed(self, place: Place, error: SmolVLMError) -> list[Document]:
+    def _failed(self, place: Place, error: SmolVLMError) -> list[Document]:
         """What `on_error` makes of a file, or of a page of it."""
         if self.on_error == "raise" or not _is_of_one(error):
             raise error
@@ -193,11 +205,11 @@ class SmolVLMBlobParser(BaseBlobParser):
         _LOG.warning("left out %s: %s", place, error)
         return []
 
-    def _open(self, blob: Blob, name: str) -> tuple[Pages, Sequence[int]]:
-        source = blob.path if blob.data is None and blob.path is not None else blob.as_bytes()
+    def _open(self, whole: Place, read: Read) -> tuple[Pages, Sequence[int]]:
+        policy = self.policy or ImagePolicy()
         pages = open_pages(
-            source,
-            self.policy,
+            read(policy),
+            policy,
             password=self.password,
             longest_edge=self.longest_edge,
             max_pages=self.max_pages,
@@ -206,7 +218,7 @@ class SmolVLMBlobParser(BaseBlobParser):
         if chosen is None:
             return pages, range(1, len(pages) + 1)
         try:
-            return pages, chosen.numbers(len(pages), name)
+            return pages, chosen.numbers(len(pages), whole.source)
         except BadOptions:
             pages.close()
             raise
@@ -250,10 +262,10 @@ class SmolVLMBlobParser(BaseBlobParser):
         self, place: Place, seen: _Seen | SmolVLMError, outcomes: Sequence[Outcome]
     ) -> list[Document]:
         if isinstance(seen, SmolVLMError):
-            return self.failed(place, seen)
+            return self._failed(place, seen)
         for outcome in outcomes:
             if isinstance(outcome, SmolVLMError):
-                return self.failed(place, outcome)
+                return self._failed(place, outcome)
         said = [outcome for outcome in outcomes if isinstance(outcome, VisionResult)]
         return [document(place, seen.page, seen.own, said)]
 
@@ -265,6 +277,10 @@ class SmolVLMBlobParser(BaseBlobParser):
             if self.on_error == "raise" or not _is_of_one(error):
                 raise
             return error
+
+
+def _data_of(blob: Blob) -> ImageSource:
+    return blob.path if blob.data is None and blob.path is not None else blob.as_bytes()
 
 
 def _is_of_one(error: SmolVLMError) -> bool:

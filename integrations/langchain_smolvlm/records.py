@@ -60,19 +60,16 @@ def document(
         own: the page's own text, if somebody asked for it.
         said: what the model said.
     """
-    layer = own.text if own and own.is_used else ""
-    flags = {flag for result in said for flag in result.flags}
-    if layer and own and own.layer.has_hidden:
-        flags |= {"hidden_text"}
+    layer, flags = (own.text, own.flags) if own else ("", ())
     metadata = {
         **place.as_metadata(),
         **(_of_image(page) if page else {}),
         **(_of_model(said) if said else {}),
-        "flags": sorted(flags),
+        "flags": sorted({*flags, *(flag for result in said for flag in result.flags)}),
         "finish_reason": [result.finish_reason for result in said],
-        "text_source": ("both" if layer else "model") if said else "layer",
-        **({"text_layer": own.layer.kind} if own else {}),
     }
+    if said or layer:
+        metadata["text_source"] = ("both" if layer else "model") if said else "layer"
     texts = [*(result.text for result in said), layer]
     return Document(page_content="\n\n".join(filter(None, texts)), metadata=metadata)
 

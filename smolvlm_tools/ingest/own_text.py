@@ -34,7 +34,7 @@ class OwnText(NamedTuple):
 
 
 def flags_of(layer: TextLayer | None) -> tuple[str, ...]:
-    """ "ocr_layer", "garbage_layer" of one that is not sound; "hidden_text"."""
+    """What a reader should know of a layer; see `Record.flags`."""
     if layer is None:
         return ()
     unsound = [f"{layer.kind}_layer"] if layer.kind in ("ocr", "garbage") else []

@@ -55,7 +55,7 @@ def test_sound_text_is_taken_and_the_model_reads_the_other_pages(scripted, scan,
     assert backend.prefills == 2
     assert found[0].page_content == "Born digital."
     assert [d.metadata["text_source"] for d in found] == ["layer", "model", "model"]
-    assert [d.metadata["text_layer"] for d in found] == ["digital", "garbage", "ocr"]
+    assert [d.metadata["flags"] for d in found] == [[], ["garbage_layer"], ["ocr_layer"]]
     about = found[0].metadata
     assert about["flags"] == about["finish_reason"] == []
     assert "model" not in about and "image_sha256" not in about
@@ -80,9 +80,9 @@ def test_where_the_text_comes_from_can_be_said(scripted, scan, monkeypatch):
     assert backend.prefills == 3
     assert all(d.metadata["text_source"] == "model" for d in by_model)
     by_layer = parse(scan, text="layer", model="no model at all")
-    assert [d.page_content for d in by_layer] == ["Born digital.", "", ""]
-    assert [d.metadata["text_layer"] for d in by_layer] == ["digital", "ocr", "none"]
-    assert all(d.metadata["text_source"] == "layer" for d in by_layer)
+    assert [d.page_content for d in by_layer] == ["Born digital.", "0CR", ""]
+    assert [d.metadata["flags"] for d in by_layer] == [[], ["ocr_layer"], []]
+    assert [d.metadata.get("text_source") for d in by_layer] == ["layer", "layer", None]
     answered = parse(scan, engine=vlm, text="layer", question="What is it?", pages=1)
     assert answered[0].metadata["text_source"] == "model"
     with pytest.raises(BadOptions, match="unknown text"):

@@ -66,7 +66,8 @@ def test_sound_text_is_taken_and_the_model_reads_the_other_pages(counting, scan,
     assert backend.prefills == 2
     assert [d.text for d in found] == ["Born digital.", "a shape", "a shape"]
     assert [d.metadata["text_source"] for d in found] == ["layer", "model", "model"]
-    assert [d.metadata["text_layer"] for d in found] == ["digital", "garbage", "ocr"]
+    flags = [d.metadata.get("transcription_flags") for d in found]
+    assert flags == [None, "garbage_layer", "ocr_layer"]
     assert "smolvlm_model" not in found[0].metadata and found[0].image_resource.data
     there = asyncio.run(reader.aload_data(scan))
     assert [(d.text, d.metadata) for d in there] == [(d.text, d.metadata) for d in found]
@@ -92,9 +93,9 @@ def test_where_the_text_comes_from_can_be_said(counting, scan, monkeypatch):
         model="no model at all", mode="transcription", text="layer", keep_image=False
     )
     found = by_layer.load_data(scan)
-    assert [d.text for d in found] == ["Born digital.", "", ""]
-    assert [d.metadata["text_layer"] for d in found] == ["digital", "ocr", "none"]
-    assert {d.metadata["text_source"] for d in found} == {"layer"}
+    assert [d.text for d in found] == ["Born digital.", "0CR", ""]
+    assert found[1].metadata["transcription_flags"] == "ocr_layer"
+    assert [d.metadata.get("text_source") for d in found] == ["layer", "layer", None]
     assert all("image_sha256" not in d.metadata and d.image_resource is None for d in found)
     with pytest.raises(ValueError, match="text"):
         SmolVLMImageReader(text="ocr")

@@ -27,6 +27,7 @@ FILE = "file_path"
 ERROR = "smolvlm_error"
 _FOR_THE_LLM = (FILE, PAGE, ERROR)
 _DIGITS = 4
+TRANSCRIBED = "transcription_flags"
 
 
 def of_place(number: int, total: int) -> dict[str, Any]:
@@ -71,9 +72,12 @@ def of_error(error: SmolVLMError) -> dict[str, Any]:
 
 
 def of_outcomes(
-    said: Said, tolerate: Callable[[SmolVLMError], SmolVLMError]
+    said: Said, tolerate: Callable[[SmolVLMError], SmolVLMError], own: OwnText | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """The texts of all looks, and their metadata; `tolerate` raises what is not to be recorded."""
+    """The texts of all looks, and their metadata; `tolerate` raises what is not to be recorded.
+
+    `own` is the page's own text, whether it is used or not.
+    """
     if isinstance(said, SmolVLMError):
         return "", of_error(said)
     texts: list[str] = []
@@ -84,13 +88,14 @@ def of_outcomes(
             metadata |= of_error(tolerate(outcome))
         elif isinstance(outcome, OwnText):
             texts.append(outcome.text)
-            sources += ["layer"] if outcome.text or len(said) == 1 else []
-            if outcome.text and outcome.layer.has_hidden:
-                metadata[f"{look}_flags"] = "hidden_text"
+            sources += ["layer"] if outcome.text else []
         else:
             texts.append(outcome.text.strip())
             sources.append("model")
             metadata |= of_result(look, outcome)
+    flags = [*(own.flags if own else ()), *(f for f in [metadata.get(TRANSCRIBED)] if f)]
+    if flags:
+        metadata[TRANSCRIBED] = ", ".join(flags)
     if sources:
         metadata["text_source"] = "both" if len(set(sources)) == 2 else sources[0]
     return "\n\n".join(text for text in texts if text), metadata

@@ -32,7 +32,7 @@ from smolvlm_tools.errors import (
     SmolVLMError,
 )
 from smolvlm_tools.images import ImagePolicy
-from smolvlm_tools.ingest import TextChoice, read_own_text
+from smolvlm_tools.ingest import TextFrom, read_own_text
 from smolvlm_tools.pages import LONGEST_EDGE, SUFFIXES, Page, Pages, open_pages, parse_pages
 
 from . import held_images, metadata
@@ -89,9 +89,9 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
 
     Attributes:
         text: where a transcription comes from. "auto": from the text layer of a PDF page where it
-            is sound, else from the model; "layer": never from the model, so that other pages have
-            no text; "model": always from it. `text_source` and `text_layer` of the metadata say
-            what it was.
+            is sound, else from the model; "layer": whatever the layer says, never from
+            the model; "model": always from it. `text_source` of the metadata says what it was,
+            `transcription_flags` what is wrong with a layer.
         pages: which pages of every document: "1-3,7", "2-" or a number; None for all.
         keep_image: whether documents hold their image: the path of a local image file, else the
             bytes.
@@ -99,7 +99,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         longest_edge: pixels along the longer side of a rendered PDF page.
     """
 
-    text: TextChoice = "auto"
+    text: TextFrom = "auto"
     pages: Annotated[str | int | None, AfterValidator(_check_pages)] = None
     keep_image: bool = True
     password: str | None = Field(default=None, exclude=True, repr=False)
@@ -219,12 +219,11 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         wrong = first_error(said)
         if wrong is not None and self.on_error == "skip":
             return self._failed(place, self._tolerate(wrong), of_place)
-        text, about = metadata.of_outcomes(said, self._tolerate)
-        own, page = seen.sight.own, seen.page
-        of_layer = {"text_layer": own.layer.kind} if own else {}
+        text, about = metadata.of_outcomes(said, self._tolerate, seen.sight.own)
+        page = seen.page
         of_image = metadata.of_image(page) if page else {}
         image = place.image(page) if page and self.keep_image else None
-        return [_document(place, {**of_place, **of_image, **of_layer, **about}, text, image)]
+        return [_document(place, {**of_place, **of_image, **about}, text, image)]
 
     def _failed(
         self, place: _Place, error: SmolVLMError, of_place: Mapping[str, Any] | None = None
