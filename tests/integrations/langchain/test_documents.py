@@ -114,6 +114,12 @@ def test_pages_without_a_name_have_their_documents_digest(scripted, tmp_path):
     assert len(sources) == 1 and sources.pop().startswith("sha256:")
 
 
+def test_a_parser_is_eager_where_langchain_says_so(scripted, scan):
+    vlm, _ = scripted
+    found = SmolVLMBlobParser(engine=vlm, mode="caption").parse(scan)
+    assert [d.metadata["page"] for d in found] == [0, 1, 2]
+
+
 def test_replies_are_kept_and_the_model_is_not_loaded_for_them(embedded, scan, tmp_path):
     options = {
         "model": embedded, "mode": "both", "cache": tmp_path / "kept",
