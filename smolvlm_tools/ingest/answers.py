@@ -66,21 +66,21 @@ class Answers:
             ModelError: the model cannot be loaded.
             BadOptions, StoreFull: the ledger cannot be used.
         """
-        keys = self._keys(requests)
-        found: list[Outcome | None] = [*self._find(requests, keys)]
+        found: list[Outcome | None] = [*self._find(requests)]
         while missing := _missing(found):
-            outcomes = _batch(self._source.get(), [requests[n] for n in missing])
-            self._put(keys, missing, outcomes)
+            asked = [requests[n] for n in missing]
+            outcomes = _batch(self._source.get(), asked)
+            self._put(asked, outcomes)
             time.sleep(_settle(found, missing, outcomes))
         return [outcome for outcome in found if outcome is not None]
 
     async def aanswer(self, requests: Sequence[ImageRequest]) -> list[Outcome]:
         """`answer` for an event loop; cancelling the task stops the engine."""
-        keys = await asyncio.to_thread(self._keys, requests)
-        found: list[Outcome | None] = [*await asyncio.to_thread(self._find, requests, keys)]
+        found: list[Outcome | None] = [*await asyncio.to_thread(self._find, requests)]
         while missing := _missing(found):
-            outcomes = await _abatch(await self._source.aget(), [requests[n] for n in missing])
-            await asyncio.to_thread(self._put, keys, missing, outcomes)
+            asked = [requests[n] for n in missing]
+            outcomes = await _abatch(await self._source.aget(), asked)
+            await asyncio.to_thread(self._put, asked, outcomes)
             await asyncio.sleep(_settle(found, missing, outcomes))
         return [outcome for outcome in found if outcome is not None]
 
@@ -98,9 +98,8 @@ class Answers:
             self._planned = self._source.identity()
         return self._planned
 
-    def _find(
-        self, requests: Sequence[ImageRequest], keys: Sequence[str | None]
-    ) -> list[VisionResult | None]:
+    def _find(self, requests: Sequence[ImageRequest]) -> list[VisionResult | None]:
+        keys = self._keys(requests)
         known = [key for key in keys if key is not None]
         if self._cache is None or not known:
             return [None] * len(keys)
@@ -111,13 +110,12 @@ class Answers:
             for request, key in zip(requests, keys, strict=True)
         ]
 
-    def _put(
-        self, keys: Sequence[str | None], places: Sequence[int], outcomes: Sequence[Outcome]
-    ) -> None:
+    def _put(self, requests: Sequence[ImageRequest], outcomes: Sequence[Outcome]) -> None:
+        """Keep the results under keys of the engine that gave them, planned or not."""
         kept = {
             key: outcome
-            for place, outcome in zip(places, outcomes, strict=True)
-            if isinstance(outcome, VisionResult) and (key := keys[place]) is not None
+            for key, outcome in zip(self._keys(requests), outcomes, strict=True)
+            if key is not None and isinstance(outcome, VisionResult)
         }
         if self._cache is None or not kept:
             return

@@ -156,6 +156,22 @@ def test_weights_are_not_loaded_where_everything_is_known(embedded, tmp_path):
     assert Answers(source).answer([]) == [] and source.loaded is None
 
 
+def test_replies_are_kept_for_the_engine_that_gave_them(embedded, tmp_path, monkeypatch):
+    source = SharedEngine(embedded, max_queue=27)
+    planned = source.identity().model_copy(update={"precision": "as planned"})
+    identity = SharedEngine.identity
+
+    def says(self):
+        return identity(self) if self.loaded else planned
+
+    monkeypatch.setattr(SharedEngine, "identity", says)
+    (first,) = Answers(source, tmp_path / "kept").answer([ABOUT])
+    found = Answers(source, tmp_path / "kept")
+    assert [each and each.text for each in found._find([ABOUT])] == [first.text]
+    source.release()
+    assert Answers(source, tmp_path / "kept")._find([ABOUT]) == [None]
+
+
 def test_the_loop_shares_the_ledger(counting, tmp_path):
     backend, vlm = counting
     there = asyncio.run(answers(vlm, tmp_path / "kept").aanswer([ABOUT]))

@@ -8,9 +8,12 @@ import pickle
 import pytest
 
 pytest.importorskip("llama_index.core", reason="llama-index-core, the extra, is not installed")
-from llama_index.readers.smolvlm import SmolVLMImageReader, SmolVLMTransform
+from llama_index.readers.smolvlm import CacheUnusable, SmolVLMImageReader, SmolVLMTransform
 
+from smolvlm_tools import StoreFull
+from smolvlm_tools.ingest import Ledger
 from tests.support.interrupted import PIPELINE, READER, check_goes_on
+from tests.support.llama_index_folders import of_folder
 from tests.support.llama_index_scenes import drawn, paged, picture
 
 
@@ -68,6 +71,25 @@ def test_the_weights_are_not_loaded_where_everything_is_known(embedded, scan, tm
         assert [d.text for d in again.load_data(scan)] == first
         assert again._source.loaded is None
     assert SmolVLMImageReader.from_dict(reader.to_dict()).cache == str(tmp_path / "kept")
+
+
+def test_a_cache_that_cannot_be_used_skips_no_folder(counting, tmp_path, monkeypatch):
+    _, vlm = counting
+    picture(tmp_path / "scans" / "a.png")
+    (tmp_path / "kept").write_text("something else, and quite long at that " * 50)
+    reader = SmolVLMImageReader(engine=vlm, mode="caption", cache=tmp_path / "kept")
+    with pytest.raises(ImportError, match="ledger"):
+        of_folder(tmp_path / "scans", reader).load_data()
+    with pytest.raises(CacheUnusable, match="ledger"):
+        reader.load_data(tmp_path / "scans" / "a.png")
+
+    def full(*args, **options):
+        raise StoreFull("the disk is full", "Make room.")
+
+    reader = SmolVLMImageReader(engine=vlm, mode="caption", cache=tmp_path / "other")
+    monkeypatch.setattr(Ledger, "put", full)
+    with pytest.raises(ImportError, match="disk is full"):
+        of_folder(tmp_path / "scans", reader).load_data()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from smolvlm_tools.images import ImageSource
 from smolvlm_tools.ingest import Answers, ImageRequest, Outcome, OwnText
 from smolvlm_tools.types import Detail, Message, Task
 
-from .engine import EngineSettings, or_missing
+from .engine import EngineSettings, check_cache, or_missing
 
 Mode: TypeAlias = Literal["caption", "transcription", "both", "question", "none"]
 Look: TypeAlias = Literal["caption", "transcription", "answer"]
@@ -163,6 +163,7 @@ class LookSettings(EngineSettings):
 
     def _answering(self) -> Answers:
         if self._answers is None:
+            check_cache(self.cache)
             self._answers = Answers(self._shared(), self.cache)
         return self._answers
 
