@@ -166,7 +166,7 @@ def test_a_folder_that_may_not_be_listed_is_not_taken_for_an_empty_one(folder, m
 
 def test_urls_of_other_file_systems_are_loaded(load):
     fs = fsspec.filesystem("memory")
-    fs.pipe("/scans/deep/a.png", SHAPES.read_bytes())
-    (found,) = load("memory://scans")
-    assert found.metadata["source"] == "memory:///scans/deep/a.png"
+    fs.pipe("/for-the-loader/deep/a.png", SHAPES.read_bytes())
+    (found,) = load("memory://for-the-loader")
+    assert found.metadata["source"] == "memory:///for-the-loader/deep/a.png"
     assert "circle" in found.page_content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from importlib.util import find_spec
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.support.broken_pages import with_a_broken_page
 from tests.support.llama_index_folders import of_folder
 from tests.support.llama_index_scenes import paged, picture
 from tests.support.own_texts import DIGITAL, GARBAGE, HIDDEN, OCR, give_layers
-from tests.support.paths import SHAPES
+from tests.support.paths import REAL, SHAPES, real_only
 
 
 @pytest.fixture
@@ -124,15 +125,27 @@ def test_frames_of_an_animation_are_pages(tmp_path, counting):
     assert labels(found) == ["1", "2"] and {d.metadata["pages"] for d in found} == {2}
 
 
-def test_photos_of_telephones_are_never_read_as_text(tmp_path, counting, capsys):
+def test_photos_of_telephones_are_never_read_as_text(tmp_path, counting):
     _, vlm = counting
     for name in ("a.heic", "b.HEIF"):
         (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic no more of it")
     reader = SmolVLMImageReader(engine=vlm, mode="caption", on_error="record")
+    assert {".heic", ".heif"} <= set(IMAGE_SUFFIXES)
+    if find_spec("pillow_heif") is None:
+        with pytest.raises(ImportError, match="pillow-heif"):
+            of_folder(tmp_path, reader).load_data()
+        return
     found = of_folder(tmp_path, reader).load_data()
     assert [d.text for d in found] == ["", ""]
-    assert all(d.metadata["smolvlm_error"] for d in found)
-    assert {".heic", ".heif"} <= set(IMAGE_SUFFIXES)
+    assert {d.metadata["smolvlm_error"] for d in found} == {"corrupt_image"}
+
+
+@real_only
+@pytest.mark.skipif(find_spec("pillow_heif") is None, reason="the extra `heic` is not installed")
+def test_a_photo_of_a_telephone_is_an_image(counting):
+    _, vlm = counting
+    (found,) = SmolVLMImageReader(engine=vlm, mode="caption").load_data(REAL / "DA-1p.heic")
+    assert found.text == "a shape" and found.metadata["image_type"] == "image/heic"
 
 
 def test_what_is_wrong_is_left_out_with_a_warning(tmp_path, counting, caplog):
