@@ -124,10 +124,6 @@ class SmolVLMBlobParser(BaseBlobParser):
     model: str = "256m"
     mode: Mode = "transcription"
     question: str | None = None
-    text: TextFrom = "auto"
-    pages: str | int | None = None
-    on_error: OnError = "raise"
-    cache: str | PathLike[str] | None = None
     policy: ImagePolicy | None = None
     password: str | None = field(default=None, repr=False)
     longest_edge: int = LONGEST_EDGE
@@ -135,6 +131,10 @@ class SmolVLMBlobParser(BaseBlobParser):
     load_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     options: RequestOptions = field(default_factory=RequestOptions)
     engine: SmolVLM | None = field(default=None, repr=False)
+    text: TextFrom = "auto"
+    pages: str | int | None = None
+    on_error: OnError = "raise"
+    cache: str | PathLike[str] | None = None
     _source: EngineSource = field(init=False, repr=False, compare=False)
     _answers: Answers = field(init=False, repr=False, compare=False)
 
