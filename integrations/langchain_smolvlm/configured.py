@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from inspect import signature
 from typing import Any, cast
 
@@ -47,7 +48,7 @@ _PROFILE: Mapping[str, Any] = {
     "image_inputs": True,
     "image_url_inputs": True,
     "image_tool_message": True,
-    "pdf_inputs": False,
+    "pdf_inputs": find_spec("pypdfium2") is not None,
     "audio_inputs": False,
     "video_inputs": False,
     "text_outputs": True,

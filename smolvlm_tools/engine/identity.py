@@ -7,7 +7,7 @@ import hashlib
 from ..checkpoint import Checkpoint
 from ..checkpoint.fingerprint import fingerprint
 from ..decoding.calibration import Calibration
-from ..types.value import Value
+from ..types import Resolution, Value
 
 
 class EngineIdentity(Value):
@@ -18,6 +18,8 @@ class EngineIdentity(Value):
         revision: the hub commit; None for a folder.
         files: the commit, or a digest of a folder's files.
         backend, precision: what computes.
+        resolution: how images are cut where a request does not say.
+        max_side: most tiles along an edge; None where no memory budget lowered it.
         calibration: digest of the confidences' calibration; None without one.
     """
 
@@ -26,11 +28,19 @@ class EngineIdentity(Value):
     files: str
     backend: str
     precision: str
+    resolution: Resolution = "auto"
+    max_side: int | None = None
     calibration: str | None = None
 
 
 def identity_of(
-    checkpoint: Checkpoint, backend: str, precision: str, calibration: Calibration | None
+    checkpoint: Checkpoint,
+    backend: str,
+    precision: str,
+    *,
+    resolution: Resolution,
+    max_side: int | None,
+    calibration: Calibration | None,
 ) -> EngineIdentity:
     """Of an engine, loaded or not."""
     scale = calibration.model_dump_json().encode() if calibration else None
@@ -40,5 +50,7 @@ def identity_of(
         files=fingerprint(checkpoint),
         backend=backend,
         precision=precision,
+        resolution=resolution,
+        max_side=max_side,
         calibration=hashlib.sha256(scale).hexdigest()[:16] if scale else None,
     )

@@ -46,9 +46,15 @@ def plan_identity(name: str | Path, options: Mapping[str, Any]) -> EngineIdentit
     """The identity that `SmolVLM.load` with these options would have; loads no weights."""
     planned = {key: value for key, value in options.items() if key not in OF_THE_ENGINE}
     planner = Planner.open(name, **planned)
-    plan, calibration = planner.load_plan, read_calibration(options.get("calibration"))
-    checkpoint = planner.layouter.checkpoint
-    return identity_of(checkpoint, plan.backend, plan.precision_name, calibration)
+    plan = planner.load_plan
+    return identity_of(
+        planner.layouter.checkpoint,
+        plan.backend,
+        plan.precision_name,
+        resolution=planner.resolution,
+        max_side=plan.max_side,
+        calibration=read_calibration(options.get("calibration")),
+    )
 
 
 def load_weights(planner: Planner, threads: int | None) -> AnyBackend:

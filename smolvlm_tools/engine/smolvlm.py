@@ -191,9 +191,15 @@ class SmolVLM(Conversations, Closing):
     @property
     def identity(self) -> EngineIdentity:
         """What its replies depend on besides the request."""
-        backend = self._pipeline.backend
-        checkpoint = self._pipeline.layouter.checkpoint
-        return identity_of(checkpoint, backend.name, backend.precision, self.calibration)
+        backend, layouter = self._pipeline.backend, self._pipeline.layouter
+        return identity_of(
+            layouter.checkpoint,
+            backend.name,
+            backend.precision,
+            resolution=self._resolution,
+            max_side=layouter.max_side,
+            calibration=self.calibration,
+        )
 
     def plan(
         self,

@@ -64,11 +64,13 @@ def find_sources(
 
 def _local(text: str) -> Iterator[Source]:
     if os.path.isdir(text):
-        for folder, folders, files in os.walk(text):
+        closed: list[OSError] = []
+        for folder, folders, files in os.walk(text, onerror=closed.append):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 if _is_read(name):
                     yield _file(os.path.join(folder, name))
+        yield from map(_closed_folder, closed)
     elif _MAGIC & set(text) and not os.path.exists(text):
         matches = sorted(glob.glob(text, recursive=True))
         for match in matches:
@@ -96,6 +98,17 @@ def _file(path: str) -> Source:
         return f"{status.st_size} {times} {status.st_dev} {status.st_ino}"
 
     return Source(path, lambda policy: read_image(Path(path), policy), stamp)
+
+
+def _closed_folder(error: OSError) -> Source:
+    name = os.fspath(error.filename)
+
+    def read(policy: ImagePolicy) -> EncodedImage:
+        raise PathNotAllowed(
+            f"the folder {name!r} cannot be listed ({error.strerror})", "Check permissions."
+        )
+
+    return Source(name, read, lambda: None)
 
 
 def _page_of_the_web(url: str) -> Source:

@@ -10,7 +10,9 @@ import pytest
 import smolvlm_tools
 from tests.support.paths import ROOT
 
-PACKAGES = ("tools", "images", "pages", "constraints", "errors", "types", "checkpoint")
+PACKAGES = (
+    "tools", "images", "pages", "ingest", "constraints", "errors", "types", "checkpoint",
+)  # fmt: skip
 """The public packages: what their `__all__` lists, or without one every name that does not begin
 with an underscore."""
 
