@@ -120,7 +120,7 @@ def _each_of(pages: Pages, place: Place, options: PageOptions) -> Iterator[tuple
 def _render(pages: Pages, number: int, place: Place) -> Found:
     with working(place.working("rendering")):
         try:
-            return pages.read(number).encoded
+            return pages.encoded(number)
         except SmolVLMError as error:
             return error
 

@@ -77,7 +77,7 @@ def _same(source: ImageSource) -> ImageSource:
 
 
 def _page(document: Pages, number: int) -> ImageSource:
-    return document.read(number).encoded
+    return document.encoded(number)
 
 
 def options_of_page(options: RequestOptions, page: int, pages: int) -> RequestOptions:

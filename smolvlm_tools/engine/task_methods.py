@@ -231,6 +231,8 @@ def _transcribe(
     image: Images, layout: TextLayout, context: str | None, options: RequestOptions
 ) -> _Job:
     messages = transcribe_messages(image, layout, context)
+    if layout == "markdown":  # a text layer has no headings and tables
+        options = {"text": "model", **options}
     if layout == "lines":
         from ..constraints import lines
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 from PIL import Image
 
-from ..types import PageRef
+from ..types import Flag, PageRef
 from .policy import ImagePolicy
 
 _TURNS = {
@@ -42,6 +42,7 @@ class LoadedImage:
         format: one of `formats.FORMATS`; None for PIL and numpy sources.
         frames: frames or pages in the source, of which `pixels` is the first.
         ref: where it came from.
+        own_text, layer_flags: see `EncodedImage`.
         turned: by how many quarter turns clockwise it was turned to be read.
         follows: whether it is a further page of the source that the image before it came from.
     """
@@ -53,6 +54,8 @@ class LoadedImage:
     frames: int = 1
     _is_blank: bool | None = None
     ref: PageRef = field(default_factory=PageRef)
+    own_text: str | None = None
+    layer_flags: tuple[Flag, ...] = ()
     turned: int = 0
     follows: bool = False
 

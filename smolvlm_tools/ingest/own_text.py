@@ -35,10 +35,7 @@ class OwnText(NamedTuple):
 
 def flags_of(layer: TextLayer | None) -> tuple[str, ...]:
     """What a reader should know of a layer; see `Record.flags`."""
-    if layer is None:
-        return ()
-    unsound = [f"{layer.kind}_layer"] if layer.kind in ("ocr", "garbage") else []
-    return (*unsound, *(["hidden_text"] if layer.has_hidden else []))
+    return () if layer is None else layer.flags
 
 
 def read_own_text(pages: Pages, number: int, choice: TextFrom) -> OwnText | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict, cast
+from typing import Any, Literal, Protocol, TypedDict, cast
 
 from pydantic import ValidationError
 
@@ -37,6 +37,9 @@ class Answer(Protocol):
         ...
 
 
+TEXT_FROM = ("auto", "model")
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A checked request.
@@ -46,6 +49,7 @@ class Request:
         text_value: whether the free text is the value that was asked for.
         policy: when its value is handed out.
         report: told how far the request has come.
+        own_text: whether the text that a document has for a page stands for its transcription.
         grows: whether the reply may become as long as the context allows, as a page needs it;
             `max_new_tokens` is then only what it begins with.
     """
@@ -59,6 +63,7 @@ class Request:
     text_value: bool = False
     policy: AnswerPolicy = field(default_factory=AnswerPolicy)
     report: Callable[[Progress], None] | None = None
+    own_text: bool = True
     grows: bool = False
 
     @property
@@ -80,6 +85,8 @@ class RequestOptions(TypedDict, total=False):
         task: what the request is for; it may raise the resolution under "auto".
         pages: which pages of every image that is a document: "1-3,7", "2-", "all" or a number.
             Each becomes an image. Needed where there are several, unless each is read by itself.
+        text: of transcriptions: "auto" (the default: the text layer of a PDF page where it can be
+            trusted, else the model) or "model" (always).
         cancel: setting this event ends the request with `Cancelled`.
         answer: what the reply has to be: bool, int, float, str, datetime.date, Literal[...], an
             Enum, a `Rating`, list[str], a pydantic model or another type that pydantic knows, a
@@ -108,6 +115,7 @@ class RequestOptions(TypedDict, total=False):
     resolution: Resolution | None
     task: Task | None
     pages: str | int | None
+    text: Literal["auto", "model"] | None
     cancel: threading.Event | None
     answer: Any
     on_incomplete: OnIncomplete | None
@@ -196,6 +204,7 @@ def make_request(
     wanted = rest.pop("resolution", None)
     wished = rest.pop("answer", None)
     pages = parse_pages(rest.pop("pages", None))
+    own_text = _parse_text(rest.pop("text", None)) != "model"
     policy = AnswerPolicy.taken_from(rest)
     report = parse_on_progress(rest.pop("on_progress", None))
     parsed = parse_options(rest)
@@ -212,6 +221,7 @@ def make_request(
         text_value=wished is str,
         policy=policy,
         report=report,
+        own_text=own_text,
         grows=task == "transcribe" and "max_new_tokens" not in rest,
     )
 
@@ -228,6 +238,13 @@ def each_options(
             "Give `each` one set for each conversation.",
         )
     return [{**common, **own} for own in each]
+
+
+def _parse_text(text: object) -> str:
+    """Where transcriptions come from."""
+    if text not in (None, *TEXT_FROM):
+        raise BadOptions(f"unknown text={text!r}", f"Use one of {', '.join(TEXT_FROM)}.")
+    return str(text or "auto")
 
 
 def _choosing(pages: PageSelection | None, messages: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .messages import PageRef
-from .names import Calibrated, FinishReason, Flag, Incomplete, Stage
+from .names import Calibrated, FinishReason, Flag, Incomplete, Stage, TextSource
 from .value import Value
 
 
@@ -87,11 +87,15 @@ class VisionResult(Value):
         flags: what a reader should know: "truncated" (max_new_tokens came first), "repetition",
             "completed" (a cut answer got an end that the model did not write), "blank_image",
             "turned" (a page lay on its side or head and was turned upright to be read),
+            "ocr_layer", "garbage_layer" (its document has a text layer for it that was not
+            trusted), "hidden_text" (the layer has text that is not seen on the page),
             "reduced_resolution" (images were cut coarser to keep to the memory budget),
             "halved_micro_batch" (memory ran out once, and fewer tiles at a time were encoded),
             "rejected" (a rule of the answer's type refused the value).
         image_sha256: of every image's encoded bytes, in prompt order.
         sources: where every image came from, in prompt order.
+        text_source: "layer" where a transcription is the text that the document itself has for its
+            page, exactly; the model was not asked then.
         pages: of a document that was read page after page, each page's own result; else empty.
         model: id of the checkpoint.
         revision: the hub commit it was loaded from; None for a folder.
@@ -113,6 +117,7 @@ class VisionResult(Value):
     flags: tuple[Flag, ...] = ()
     image_sha256: tuple[str, ...] = ()
     sources: tuple[PageRef, ...] = ()
+    text_source: TextSource = "model"
     pages: tuple[VisionResult, ...] = ()
     model: str
     revision: str | None = None

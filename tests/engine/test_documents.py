@@ -12,6 +12,7 @@ from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.pages import open_pages
 from tests.support.documents import document, pdf_only, tiff
 from tests.support.paths import RECEIPT, SHAPES
+from tests.support.pdf_pages import lines, page
 
 
 @pytest.fixture
@@ -170,3 +171,36 @@ async def test_a_busy_engine_delays_the_pages_of_a_call(checkpoint):
         vlm._at_once = 16  # more than the queue takes
         result = await vlm.atranscribe(many)
     assert [page.text for page in result.pages] == ["a red circle"] * 16
+
+
+SENTENCE = "The quick brown fox jumps over the lazy dog and runs away into the woods."
+
+
+@pytest.fixture
+def born_digital():
+    """A PDF page of text."""
+    text = "\n".join(f"{SENTENCE} {n}" for n in range(8))
+    one = page(lines(text))
+    return one
+
+
+@pdf_only
+@pytest.mark.parametrize("layout", ["plain", "lines"])
+def test_the_text_of_a_born_digital_page_is_its_own(vlm, born_digital, layout):
+    result = vlm.transcribe(born_digital, layout=layout)
+    assert result.text_source == "layer"
+    own = [f"{SENTENCE} {n}" for n in range(8)]
+    assert result.text.split("\n") == own
+    assert result.usage.completion_tokens == result.usage.prompt_tokens == 0
+    assert result.value == (own if layout == "lines" else None)
+    assert result.confidence == 1.0
+
+
+@pdf_only
+def test_the_model_reads_what_it_is_told_to(vlm, born_digital):
+    asked = vlm.transcribe(born_digital, text="model")
+    assert (asked.text, asked.text_source) == ("a red circle", "model")
+    assert vlm.transcribe(born_digital, layout="markdown").text == "a red circle"
+    assert vlm.describe(born_digital).text == "a red circle"
+    with pytest.raises(BadOptions, match="text='layered'"):
+        vlm.transcribe(born_digital, text="layered")
