@@ -31,7 +31,11 @@ Revision: TypeAlias = Annotated[
 ]
 Backend: TypeAlias = Annotated[
     str,
-    typer.Option(metavar="NAME", help="onnx, openvino, torch, or auto: torch on a GPU, else onnx."),
+    typer.Option(
+        metavar="NAME",
+        help="onnx, openvino, torch, or auto: torch on a GPU, else onnx. remote: a server, see "
+        "--base-url.",
+    ),
 ]
 Device: TypeAlias = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]
 ResolutionOption: TypeAlias = Annotated[
@@ -125,6 +129,14 @@ class ModelChoice:
             metavar="FILE", help="What `smolvlm calibrate` wrote; every confidence goes through it."
         ),
     ] = None
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Of an OpenAI-compatible server that runs the model, with --backend remote, such "
+            "as http://127.0.0.1:8080/v1; else $SMOLVLM_BASE_URL. Its key: $SMOLVLM_API_KEY.",
+        ),
+    ] = None
     offline: Offline = False
 
     def check(self) -> None:
@@ -132,14 +144,30 @@ class ModelChoice:
 
         Raises:
             BadOptions: an unknown backend, precision, device or amount of memory, an adapter for a
-                backend other than torch, or a file that is not a calibration.
+                backend other than torch, or a file that is not a calibration; what is said about a
+            server that is not asked, or about weights that it has.
         """
         from ..decoding.calibration import Calibration
         from ..engine.planner import LoadWish
+        from ..engine.remote.settings import (
+            RemoteSettings,
+            refuse_local_options,
+            refuse_remote_options,
+        )
 
+        if self.is_remote:
+            refuse_local_options({**self.keywords, "calibration": self.calibration})
+            RemoteSettings.of(self.model, self.base_url)
+            return
+        refuse_remote_options({"base_url": self.base_url})
         LoadWish.of(self.keywords)
         if self.calibration is not None:
             Calibration.read(self.calibration)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a server runs the model."""
+        return self.backend == "remote"
 
     @property
     def keywords(self) -> LoadOptions:
@@ -159,9 +187,11 @@ class ModelChoice:
         from ..engine.smolvlm import SmolVLM
 
         # The hub's client shows progress bars, which a spinner would hide.
-        local = self.model == "embedded" or os.path.isdir(self.model)
+        local = self.is_remote or self.model == "embedded" or os.path.isdir(self.model)
         with working(f"loading {self.model}") if local else nullcontext():
-            return SmolVLM.load(self.model, **self.keywords, calibration=self.calibration)
+            return SmolVLM.load(
+                self.model, **self.keywords, calibration=self.calibration, base_url=self.base_url
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,27 +277,6 @@ class AnswerOptions:
         if self.on_incomplete == "raise":  # the command does: an engine would keep the result
             del options["on_incomplete"]
         return {"resolution": parse_resolution(self.resolution), **options}
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The checkpoint to convert, and the adapter to merge into it first."""
-
-    checkpoint: Annotated[
-        str,
-        typer.Argument(
-            metavar="CHECKPOINT", help="Alias, hub id or folder with safetensors weights."
-        ),
-    ]
-    adapter: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="LoRA adapter to merge into the weights first: a folder or a hub id.",
-        ),
-    ] = None
-    revision: Revision = None
-    offline: Offline = False
 
 
 def parse_resolution(text: str) -> Resolution:

@@ -29,6 +29,8 @@ NOTES = {
     "halved_micro_batch": "memory ran out once; tiles were then encoded in smaller batches",
     "rejected": "the answer broke a rule of its type",
     "completed": "the end of the value was made up to fit its type; the model did not write it",
+    "no_logprobs": "the server gives no log-probabilities: the confidence is not known",
+    "not_enforced": "the server did not hold the answer to its type; it was checked all the same",
 }
 
 

@@ -8,6 +8,7 @@ from ..checkpoint import Checkpoint
 from ..checkpoint.fingerprint import fingerprint
 from ..decoding.calibration import Calibration
 from ..types import Resolution, Value
+from .remote.settings import BACKEND, RemoteSettings
 
 
 class EngineIdentity(Value):
@@ -16,7 +17,7 @@ class EngineIdentity(Value):
     Attributes:
         model: id of the checkpoint, with the adapter's after a "+".
         revision: the hub commit; None for a folder.
-        files: the commit, or a digest of a folder's files.
+        files: the commit, or a digest of a folder's files; the address of a server.
         backend, precision: what computes.
         resolution: how images are cut where a request does not say.
         max_side: most tiles along an edge; None where no memory budget lowered it.
@@ -53,4 +54,17 @@ def identity_of(
         resolution=resolution,
         max_side=max_side,
         calibration=hashlib.sha256(scale).hexdigest()[:16] if scale else None,
+    )
+
+
+def remote_identity(settings: RemoteSettings) -> EngineIdentity:
+    """Of a model on a server, as far as it can be known: what runs behind a name may change."""
+    return EngineIdentity(
+        model=settings.model,
+        revision=None,
+        files=settings.base_url,
+        backend=BACKEND,
+        precision="unknown",
+        resolution="auto",
+        max_side=None,
     )

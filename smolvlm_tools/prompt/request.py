@@ -184,7 +184,7 @@ def make_request(
     options: RequestOptions,
     task: Task | None,
     resolution: Resolution,
-    image: ImageConfig,
+    image: ImageConfig | None,
     compile_answer: Callable[[object], Answer | None],
 ) -> Request:
     """Check all of a request that can be checked without its images.
@@ -192,6 +192,7 @@ def make_request(
     Args:
         task: what the method is for; an option of that name wins.
         resolution: where the options have none.
+        image: how the model looks at images; None where a server cuts them.
         compile_answer: makes the wished type of answer ready; None where any text will do.
 
     Raises:

@@ -18,6 +18,8 @@ Flag = Literal[
     "halved_micro_batch",
     "rejected",
     "completed",
+    "no_logprobs",
+    "not_enforced",
 ]
 Calibrated = Literal["confidence", "field_confidence"]
 OnIncomplete = Literal["abstain", "raise", "complete"]

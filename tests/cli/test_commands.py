@@ -95,6 +95,7 @@ def test_options_reach_the_model(smolvlm, fake, picture, monkeypatch):
             "adapter": "mine",
             "memory_budget": "900MB",
             "calibration": None,
+            "base_url": None,
         }
     ]
     ((messages, options),) = asked
