@@ -8,9 +8,10 @@ Everything runs on this machine, offline. The folder, and scans that are made of
 ingested into records; the records' words go into an index in memory, whose vectors are WordLlama's
 (16 MB, in its wheel). An answer is the passage that comes closest.
 
-Born-digital pages are exact, because their text is in the file. Scans are read by the model, and the
-one inside the package reads short, large print only: its words about scans of small print are
-mostly wrong. `--model 500m` reads them. The records say which is which (`text_source`, `confidence`).
+Born-digital pages are exact, because their text is in the file. Scans are read by the model, and
+the one inside the package reads short, large print only: what it says of scans of small print is
+mostly wrong. Take a real checkpoint for those, such as `--model 500m`. The records say which is
+which (`text_source`, `confidence`).
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from documents import QUESTIONS, make_documents
+from PIL import Image
 
 from smolvlm_tools import PageRef
 from smolvlm_tools.ingest import Record, Wish, ingest
