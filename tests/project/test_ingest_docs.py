@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from smolvlm_tools.images import ImagePolicy
-from smolvlm_tools.ingest import Answer, Cost, Fault, Reading, Record, Wish
+from smolvlm_tools.ingest import Answer, Cost, Fault, Ledger, Reading, Record, Wish
 from smolvlm_tools.ingest.record import FIELDS, VERSION
 from smolvlm_tools.ingest.wish import TASKS, TEXTS
 from smolvlm_tools.pages import LONGEST_EDGE, MAX_PAGES
@@ -98,6 +98,16 @@ def test_the_first_commands_print_what_the_guide_shows(embedded, folder):
 def test_the_python_example_prints_what_the_guide_shows(embedded, folder):
     found = run(the_block(GUIDE, "python", "Wish("), folder)
     assert found == the_block(GUIDE, "text", "1 page")
+
+
+def test_the_cache_of_replies_is_a_ledger(embedded, folder):
+    pytest.importorskip("langchain_core", reason="langchain-core, the extra, is not installed")
+    code = the_block(GUIDE, "python", "SmolVLMLoader")
+    shown = the_block(GUIDE, "text", "printed text th")
+    assert run(code, folder) == shown
+    with Ledger(folder / "kept.ledger"):  # it is one
+        pass
+    assert run(code, folder) == shown
 
 
 def test_the_tables_of_choices_have_every_choice():
