@@ -17,8 +17,12 @@ which (`text_source`, `confidence`).
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import itertools
+import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,23 +31,28 @@ import numpy as np
 from documents import QUESTIONS, make_documents
 from PIL import Image
 
-from smolvlm_tools import PageRef
+from smolvlm_tools import ImagePolicy, InputError, PageRef
 from smolvlm_tools.ingest import Record, Wish, ingest
-from smolvlm_tools.pages import read_pages
+from smolvlm_tools.pages import Page, read_pages
 
 WORDS = 60
 """Of a passage. Each shares half of them with the next one, so that no sentence is torn in all."""
 
-SCANS = 6
-"""Pages of which a scan is made."""
+SCANS = 4
+"""Pages of which scans are made."""
 
 
 @dataclass(frozen=True)
 class Passage:
-    """Some words of a page, or of a picture in it."""
+    """Some words of a page.
+
+    Attributes:
+        confidence: the model's; None of words that stand in the file.
+    """
 
     text: str
     record: Record
+    confidence: float | None
 
     @property
     def citation(self) -> str:
@@ -55,10 +64,9 @@ class Passage:
     @property
     def origin(self) -> str:
         """Who says so: the file itself, or the model, and how sure it was of its words."""
-        if self.record.text_source == "layer":
+        if self.confidence is None:
             return "text of the file"
-        sure = min(self.record.confidence.values(), default=0.0)
-        return f"read by the model, confidence {sure:.2f}"
+        return f"read by the model, confidence {self.confidence:.2f}"
 
 
 class Index:
@@ -81,31 +89,34 @@ class Index:
 def make_scans(folder: Path, out: Path) -> None:
     """Scans of the first pages of a folder's PDF files: grey, noisy, crooked, as JPEG."""
     noise = np.random.default_rng(0)
-    made = 0
+    for made, (file, page) in enumerate(itertools.islice(pages_of(folder), SCANS)):
+        with Image.open(io.BytesIO(page.data)) as picture:
+            paper = picture.convert("L").rotate(1.5, expand=True, fillcolor="white")
+        if made % 2:  # laid on its side
+            paper = paper.transpose(Image.Transpose.ROTATE_90)
+        ink = np.asarray(paper) + noise.normal(0, 12, (paper.height, paper.width))
+        scan = Image.fromarray(ink.clip(0, 255).astype(np.uint8))
+        scan.save(out / f"scan of {file.stem}, page {page.number}.jpg", quality=50)
+
+
+def pages_of(folder: Path) -> Iterator[tuple[Path, Page]]:
+    """The pages of a folder's PDF files that can be read; of others, ingestion says why not."""
     for file in sorted(folder.rglob("*.pdf")):
-        for page in read_pages(file):
-            if made == SCANS:
-                return
-            with Image.open(io.BytesIO(page.data)) as picture:
-                paper = picture.convert("L").rotate(1.5, expand=True, fillcolor="white")
-            if made % 2:  # laid on its side
-                paper = paper.transpose(Image.Transpose.ROTATE_90)
-            ink = np.asarray(paper) + noise.normal(0, 12, (paper.height, paper.width))
-            scan = Image.fromarray(ink.clip(0, 255).astype(np.uint8))
-            scan.save(out / f"scan of {file.stem}, page {page.number}.jpg", quality=50)
-            made += 1
+        with contextlib.suppress(InputError):
+            for page in read_pages(file, ImagePolicy(isolate=True)):
+                yield file, page
 
 
 def passages_of(records: list[Record]) -> list[Passage]:
     """All that is said of the pages, in pieces."""
     found: list[Passage] = []
     for record in records:
-        for text in record.text.values():
-            words = text.split()
+        for task in ("transcription", "caption"):
+            words = record.text.get(task, "").split()
             for start in range(0, max(1, len(words) - WORDS // 2), WORDS // 2):
                 piece = " ".join(words[start : start + WORDS])
                 if piece:
-                    found.append(Passage(piece, record))
+                    found.append(Passage(piece, record, record.confidence.get(task)))
     return found
 
 
@@ -141,13 +152,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         folder: Path = given.folder or make_documents(work / "documents")
-        index = Index(passages_of(read_folder(folder, work, given.model)))
+        passages = passages_of(read_folder(folder, work, given.model))
+        if not passages:
+            sys.exit(f"there are no words in {folder}")
+        index = Index(passages)
         for question in given.ask or QUESTIONS:
             print(f"\n{question}")
             best = index.find(question)
             for passage in best:
                 print(f"  [{passage.citation}; {passage.origin}] {passage.text}")
-            if not given.ask:
+            if not (given.ask or given.folder):
                 assert best[0].citation == QUESTIONS[question], best[0].citation
 
 

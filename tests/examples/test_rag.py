@@ -52,7 +52,7 @@ def best_citations(printed: str) -> dict[str, str]:
 
 def test_its_own_documents_are_cited_by_file_and_page(embedded):
     printed = run()  # asserts its five citations itself
-    assert "9 files, 12 pages: 5 with text of their own, 7 read by the model" in printed
+    assert "8 files, 11 pages: 5 with text of their own, 6 read by the model" in printed
     found = best_citations(printed)
     assert found["How much is the monthly rent?"] == "lease.pdf, page 2 of 3"
     assert found["Which picture shows a large blue square?"] == "shapes.png"
@@ -65,6 +65,20 @@ def test_real_documents_are_cited_by_file_and_page(embedded):
     printed = run(real_document("."), *questions)
     assert "0 errors" in printed
     assert best_citations(printed) == ASKED
+
+
+def test_files_that_cannot_be_read_are_named(embedded, tmp_path):
+    (tmp_path / "torn.pdf").write_bytes(b"%PDF-1.4 and no more")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(tmp_path), "--ask", "What is torn?"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "torn.pdf" in done.stdout and "1 errors" in done.stdout
+    assert done.returncode == 1 and "no words" in done.stderr
 
 
 def test_a_folder_without_a_question_is_refused(embedded, tmp_path):
