@@ -167,13 +167,13 @@ def _open_places(
             place.mkdir(parents=True, exist_ok=True)
         place = place / "records.jsonl"
     lock = FileLock(f"{place}.lock", timeout=0)
-    try:
-        with full_disk(place):
+    with full_disk(place):
+        try:
             stack.enter_context(lock)
-    except Timeout:
-        raise Busy(
-            f"another run is writing to {str(place)!r}", "Wait for it, or name another file."
-        ) from None
+        except Timeout:  # an OSError, too
+            raise Busy(
+                f"another run is writing to {str(place)!r}", "Wait for it, or name another file."
+            ) from None
     output = stack.enter_context(open_output(place))
     return output, stack.enter_context(Ledger(ledger or f"{place}.ledger"))
 
