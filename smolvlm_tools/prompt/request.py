@@ -10,19 +10,18 @@ from typing import Any, Literal, Protocol, TypedDict, cast
 from pydantic import ValidationError
 
 from ..checkpoint.config import ImageConfig
-from ..errors import BadOptions, BadPrompt
-from ..pages import PageSelection, parse_pages
+from ..errors import BadOptions
+from ..pages import parse_pages
 from ..types import (
     GenerationOptions,
-    ImagePart,
     Message,
     MessageLike,
     OnIncomplete,
-    Part,
     Progress,
     Resolution,
     Task,
 )
+from .messages import choosing, parse_messages
 from .policy import AnswerPolicy
 from .resolution import check_resolution
 from .tasks import parse_task
@@ -213,7 +212,7 @@ def make_request(
     if answer is not None:
         _check_goes_with_answer(parsed)
     return Request(
-        messages=_choosing(pages, parse_messages(messages)),
+        messages=choosing(pages, parse_messages(messages)),
         options=parsed,
         resolution=check_resolution(resolution if wanted is None else wanted, image),
         task=task,
@@ -246,64 +245,3 @@ def _parse_text(text: object) -> str:
     if text not in (None, *TEXT_FROM):
         raise BadOptions(f"unknown text={text!r}", f"Use one of {', '.join(TEXT_FROM)}.")
     return str(text or "auto")
-
-
-def _choosing(pages: PageSelection | None, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The conversation, whose images that do not say which of their pages are meant get `pages`.
-
-    Raises:
-        BadOptions: an image says it in a form that means nothing.
-    """
-    for message in messages:
-        for part in message.content:
-            if isinstance(part, ImagePart):
-                parse_pages(part.pages)
-    if pages is None:
-        return messages
-    return tuple(
-        message.model_copy(
-            update={"content": tuple(_choose(pages, part) for part in message.content)}
-        )
-        for message in messages
-    )
-
-
-def _choose(pages: PageSelection, part: Part) -> Part:
-    if isinstance(part, ImagePart) and part.pages is None:
-        return part.model_copy(update={"pages": pages.text})
-    return part
-
-
-_MESSAGES_FORM = 'Pass [{"role": "user", "content": [...]}].'
-
-
-def parse_messages(messages: Sequence[MessageLike]) -> tuple[Message, ...]:
-    """Check a conversation given as typed messages or as transformers-style dicts.
-
-    Raises:
-        BadPrompt: no message, an unknown role or content type, a part without its content.
-    """
-    if isinstance(messages, (str, bytes, Mapping, Message)):
-        raise BadPrompt(
-            f"messages must be a list, not a single {type(messages).__name__}", _MESSAGES_FORM
-        )
-    try:
-        turns = list(messages)
-    except TypeError:
-        what = type(messages).__name__
-        raise BadPrompt(f"messages must be a list, not {what}", _MESSAGES_FORM) from None
-    if not turns:
-        raise BadPrompt("the conversation is empty", "Pass at least one message.")
-    try:
-        return tuple(Message.model_validate(turn) for turn in turns)
-    except ValidationError as error:
-        raise BadPrompt(
-            f"a message is malformed: {_first_problem(error)}",
-            'Content parts are {"type": "text", "text": …} and {"type": "image", "image": SOURCE}.',
-        ) from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(step) for step in problem["loc"])
-    return f"{place}: {problem['msg']}" if place else problem["msg"]
