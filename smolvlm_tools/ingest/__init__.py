@@ -8,7 +8,8 @@
     record      the form of a record
     units       a page's key in the ledger, and its records
     ledger      Ledger: finished work by a key, on disk; also a cache of results
-    output      where records are written
+    output      where records are written; parquet: the same in columns
+    places      opens both, and locks them
     answers     requests answered from a ledger, else by an engine
     own_text    the text layer of a page in place of a transcription
 
@@ -21,6 +22,7 @@ from .answers import Answers, ImageRequest, Outcome
 from .ingest import Reading, ingest
 from .ledger import Ledger, digest_of, result_key
 from .own_text import OwnText, TextFrom, read_own_text
+from .parquet import read_parquet
 from .record import Answer, Cost, Fault, Record
 from .sources import Source, find_sources
 from .summary import Summary
@@ -45,5 +47,6 @@ __all__ = [
     "find_sources",
     "ingest",
     "read_own_text",
+    "read_parquet",
     "result_key",
 ]
