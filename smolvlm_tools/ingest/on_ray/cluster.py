@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Generator, Mapping
+import threading
+import time
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -87,11 +89,13 @@ class Cluster:
                 f"Ray at {address or 'this machine'} cannot be used ({error})",
                 "Check the address, and `ray status`.",
             ) from error
+        threads = set(threading.enumerate())
         try:
             if not address:
                 self._check_room(ray.cluster_resources())
             yield ray
         finally:
+            _let_end(set(threading.enumerate()) - threads)
             ray.shutdown()
 
     def _check_room(self, there: Mapping[str, float]) -> None:
@@ -101,6 +105,22 @@ class Cluster:
                     f"a worker is to have {wanted:g} {name}; this machine has {has:g}",
                     f"Ask for less, or name a cluster with more {name}s.",
                 )
+
+
+_PATIENCE = 10.0
+"""Seconds that all threads of Ray Data get to end."""
+
+
+def _let_end(threads: Iterable[threading.Thread]) -> None:
+    """Wait for threads of Ray Data that still fetch something.
+
+    Ray ends the whole process, without a word, if one of them asks it for something when it is shut
+    down. Its prefetcher sleeps by then, for good.
+    """
+    end = time.monotonic() + _PATIENCE
+    for thread in threads:
+        if thread.name != "Prefetcher":
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def import_ray() -> Any:
