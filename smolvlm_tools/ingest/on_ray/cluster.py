@@ -20,8 +20,9 @@ class Cluster:
     """A Ray cluster, and the workers in it.
 
     Attributes:
-        address: of a running cluster, as `ray.init` takes it. None: the one that the program is
-            connected to, else that of RAY_ADDRESS; else one is started here and stopped at the end.
+        address: of a running cluster, as `ray.init` takes it: "auto" on one of its nodes. "local"
+            starts one on this machine, which is stopped at the end. None: that of RAY_ADDRESS, else
+            "local". A program that is connected stays with its cluster.
         workers: fewest and most engines; they come and go as there is work and room. A most of
             None is what the cluster has room for.
         num_cpus: of a worker; it is also the engine's threads, unless `load_options` says others.
@@ -79,19 +80,19 @@ class Cluster:
             return
         # A library that works offline does not report how it is used.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        address = self.address or os.environ.get("RAY_ADDRESS")
-        settings = {} if address else {"include_dashboard": False}
+        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        settings = {"include_dashboard": False} if address == "local" else {}
         settings |= {"log_to_driver": False, "logging_level": logging.ERROR, **self.init}
         try:
             ray.init(address=address, **settings)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise BackendUnavailable(
-                f"Ray at {address or 'this machine'} cannot be used ({error})",
+                f"Ray at {address!r} cannot be used ({error})",
                 "Check the address, and `ray status`.",
             ) from error
         threads = set(threading.enumerate())
         try:
-            if not address:
+            if address == "local":
                 self._check_room(ray.cluster_resources())
             yield ray
         finally:
