@@ -121,13 +121,8 @@ def _file(path: str) -> Source:
 
 def _closed_folder(error: OSError) -> Source:
     name = os.fspath(error.filename)
-
-    def read(policy: ImagePolicy) -> EncodedImage:
-        raise PathNotAllowed(
-            f"the folder {name!r} cannot be listed ({error.strerror})", "Check permissions."
-        )
-
-    return Source(name, read, lambda: None)
+    reason = f"the folder {name!r} cannot be listed ({error.strerror})"
+    return _missing(name, PathNotAllowed(reason, "Check permissions."))
 
 
 def _page_of_the_web(url: str) -> Source:
