@@ -2,13 +2,16 @@
 
     ingest      the whole of it, for one machine
     wish        what to find out about every page
-    sources     files, folders, globs, URLs
-    run         threads, and what they hand on; reading: its first half
+    sources     files, folders, globs, URLs; known: what the ledger has of them
+    pipeline    threads, and what they hand on; reading: its first half
+    keeping     finished work into ledger and output
     page_work   one page → its findings
     record      the form of a record
     units       a page's key in the ledger, and its records
     ledger      Ledger: finished work by a key, on disk; also a cache of results
-    output      where records are written
+    output      where records are written; parquet: the same in columns
+    places      opens both, and locks them
+    on_ray      the same on a Ray cluster
     answers     requests answered from a ledger, else by an engine
     own_text    the text layer of a page in place of a transcription
 
@@ -21,6 +24,7 @@ from .answers import Answers, ImageRequest, Outcome
 from .ingest import Reading, ingest
 from .ledger import Ledger, digest_of, result_key
 from .own_text import OwnText, TextFrom, read_own_text
+from .parquet import read_parquet
 from .record import Answer, Cost, Fault, Record
 from .sources import Source, find_sources
 from .summary import Summary
@@ -45,5 +49,6 @@ __all__ = [
     "find_sources",
     "ingest",
     "read_own_text",
+    "read_parquet",
     "result_key",
 ]
