@@ -11,16 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ..engine.shared import engine_source
 from ..engine.smolvlm import SmolVLM
-from ..errors import BadOptions, Busy
+from ..errors import BadOptions
 from ..images import EncodedImage, ImagePolicy
 from ..pages import LONGEST_EDGE, MAX_PAGES, Pages
 from ..pages.worker import WorkerLimits, WorkerPool
-from .ledger import Ledger
-from .output import Output, full_disk, open_output
+from .places import open_places
 from .reading import Reader
 from .run import OnProgress, Run
 from .sources import find_sources
@@ -99,7 +96,8 @@ def ingest(
 
     Args:
         paths: files, folders, globs and URLs; see `find_sources`.
-        out: a file: .jsonl or .parquet; or a folder for records.jsonl and the ledger.
+        out: a file: .jsonl or .parquet; or a folder: for records.jsonl and the ledger; where its
+            name ends in `.parquet/`, for parts in Parquet.
         model: see `SmolVLM.load`; loaded when a page first needs it.
         wish: what to find out; `Wish()` when None.
         reading: how files are read; `Reading()` when None.
@@ -119,7 +117,7 @@ def ingest(
     source = engine_source(engine, model, **(load_options or {}))
     identity = source.identity() if wish.asks else None  # a typo must not cost an hour
     with ExitStack() as stack:
-        output, book = _open_places(stack, out, ledger)
+        output, book = open_places(stack, out, ledger)
         policy = reading.rules
         pool = stack.enter_context(WorkerPool(reading.workers, policy, reading.limits))
         stack.callback(source.release)
@@ -157,27 +155,6 @@ def ingest(
 
 _LOOKERS = 8
 """As many as an engine decodes together."""
-
-
-def _open_places(
-    stack: ExitStack, out: str | os.PathLike[str], ledger: str | os.PathLike[str] | None
-) -> tuple[Output, Ledger]:
-    """The output and the ledger, locked against other runs."""
-    place = Path(out)
-    if not place.suffix or place.is_dir():
-        with full_disk(place):
-            place.mkdir(parents=True, exist_ok=True)
-        place = place / "records.jsonl"
-    lock = FileLock(f"{place}.lock", timeout=0)
-    try:
-        with full_disk(place):
-            stack.enter_context(lock)
-    except Timeout:
-        raise Busy(
-            f"another run is writing to {str(place)!r}", "Wait for it, or name another file."
-        ) from None
-    output = stack.enter_context(open_output(place))
-    return output, stack.enter_context(Ledger(ledger or f"{place}.ledger"))
 
 
 def _count(summary: Summary, paths: Paths, reading: Reading) -> None:
