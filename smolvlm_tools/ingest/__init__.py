@@ -3,7 +3,8 @@
     ingest      the whole of it, for one machine
     wish        what to find out about every page
     sources     files, folders, globs, URLs
-    run         threads, and what they hand on; reading: its first half
+    pipeline    threads, and what they hand on; reading: its first half
+    keeping     finished work into ledger and output
     page_work   one page → its findings
     record      the form of a record
     units       a page's key in the ledger, and its records

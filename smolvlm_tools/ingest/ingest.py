@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from ..errors import BadOptions
 from ..images import EncodedImage, ImagePolicy
 from ..pages import LONGEST_EDGE, MAX_PAGES, Pages
 from ..pages.worker import WorkerLimits, WorkerPool
+from .keeping import Keeper, OnProgress
+from .pipeline import Pipeline
 from .places import open_places
 from .reading import Reader
-from .run import OnProgress, Run
 from .sources import find_sources
 from .summary import Summary
 from .units import Keys
@@ -63,6 +65,15 @@ class Reading:
         digest = hashlib.sha256((self.password or "").encode("utf-8", "surrogatepass")).digest()
         secret = int.from_bytes(digest[:8], "big") if self.password else 0
         return self.longest_edge, self.max_pages, secret
+
+    def opener(self, pool: WorkerPool) -> Callable[[EncodedImage], Pages]:
+        """Opens files as it is said here."""
+        return partial(
+            pool.open,
+            password=self.password,
+            longest_edge=self.longest_edge,
+            max_pages=self.max_pages,
+        )
 
     @property
     def rules(self) -> ImagePolicy:
@@ -122,45 +133,44 @@ def ingest(
         pool = stack.enter_context(WorkerPool(reading.workers, policy, reading.limits))
         stack.callback(source.release)
 
-        def open_pages(encoded: EncodedImage) -> Pages:
-            return pool.open(
-                encoded,
-                password=reading.password,
-                longest_edge=reading.longest_edge,
-                max_pages=reading.max_pages,
-            )
-
-        run = Run(
-            reader=Reader(
-                wish=wish,
-                keys=Keys(wish, identity, reading.opening),
-                ledger=book,
-                policy=policy,
-                open=open_pages,
-                retry_errors=retry_errors,
-            ),
+        reader = Reader(
+            wish=wish,
+            keys=Keys(wish, identity, reading.opening),
             ledger=book,
-            output=output,
-            engine=source.get,
-            openers=reading.workers,
-            lookers=_LOOKERS,
-            report=on_progress or (lambda summary: None),
-            interrupt=pool.close,
+            policy=policy,
+            open=reading.opener(pool),
+            retry_errors=retry_errors,
         )
-        named = list(_listed(paths))
+        pipeline = Pipeline(reader, source.get, reading.workers, LOOKERS, interrupt=pool.close)
+        keeper = Keeper(book, output, retry_errors, on_progress or (lambda summary: None))
+        named = list(listed(paths))
         if on_progress:
-            threading.Thread(target=_count, args=(run.summary, named, reading), daemon=True).start()
-        return run.run(find_sources(named, reading.storage_options))
+            count_files(keeper.summary, named, reading)
+        units = pipeline.units(find_sources(named, reading.storage_options))
+        with closing(units):
+            for unit in units:
+                keeper.finish(unit)
+        for duplicate, sha256, first in reader.duplicates:
+            for unit in reader.known_units(duplicate.name, sha256, first):
+                keeper.finish(unit)
+        return keeper.settle()
 
 
-_LOOKERS = 8
+LOOKERS = 8
 """As many as an engine decodes together."""
 
 
-def _count(summary: Summary, paths: Paths, reading: Reading) -> None:
-    """Say how many files there are; takes as long as listing them all."""
-    summary.total_files = sum(1 for _ in find_sources(_listed(paths), reading.storage_options))
+def count_files(
+    summary: Summary, paths: Iterable[str | os.PathLike[str]], reading: Reading
+) -> None:
+    """Say how many files there are, when a thread has listed them all."""
+
+    def count() -> None:
+        summary.total_files = sum(1 for _ in find_sources(paths, reading.storage_options))
+
+    threading.Thread(target=count, daemon=True).start()
 
 
-def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
+def listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
+    """The paths, also where there is only one."""
     return [paths] if isinstance(paths, (str, os.PathLike)) else paths
