@@ -3,12 +3,14 @@
     ingest      the whole of it, for one machine
     wish        what to find out about every page
     sources     files, folders, globs, URLs
-    run         threads, and what they hand on; reading: its first half
+    pipeline    threads, and what they hand on; reading: its first half
+    keeping     finished work into ledger and output
     page_work   one page → its findings
     record      the form of a record
     units       a page's key in the ledger, and its records
     ledger      Ledger: finished work by a key, on disk; also a cache of results
-    output      where records are written
+    output      where records are written; parquet: the same in columns
+    places      opens both, and locks them
 
 docs/ingest.md is the guide.
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from .ingest import Reading, ingest
 from .ledger import Ledger, digest_of, result_key
+from .parquet import read_parquet
 from .record import Answer, Cost, Fault, Record
 from .sources import find_sources
 from .summary import Summary
@@ -34,5 +37,6 @@ __all__ = [
     "digest_of",
     "find_sources",
     "ingest",
+    "read_parquet",
     "result_key",
 ]

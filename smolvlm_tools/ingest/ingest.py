@@ -5,24 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ..engine.shared import engine_source
 from ..engine.smolvlm import SmolVLM
-from ..errors import BadOptions, Busy
+from ..errors import BadOptions
 from ..images import EncodedImage, ImagePolicy
 from ..pages import LONGEST_EDGE, MAX_PAGES, Pages
 from ..pages.worker import WorkerLimits, WorkerPool
-from .ledger import Ledger
-from .output import Output, full_disk, open_output
+from .keeping import Keeper, OnProgress
+from .pipeline import Pipeline
+from .places import open_places
 from .reading import Reader
-from .run import OnProgress, Run
 from .sources import find_sources
 from .summary import Summary
 from .units import Keys
@@ -67,6 +66,15 @@ class Reading:
         secret = int.from_bytes(digest[:8], "big") if self.password else 0
         return self.longest_edge, self.max_pages, secret
 
+    def opener(self, pool: WorkerPool) -> Callable[[EncodedImage], Pages]:
+        """Opens files as it is said here."""
+        return partial(
+            pool.open,
+            password=self.password,
+            longest_edge=self.longest_edge,
+            max_pages=self.max_pages,
+        )
+
     @property
     def rules(self) -> ImagePolicy:
         """The policy that holds."""
@@ -99,7 +107,8 @@ def ingest(
 
     Args:
         paths: files, folders, globs and URLs; see `find_sources`.
-        out: a file: .jsonl or .parquet; or a folder for records.jsonl and the ledger.
+        out: a file: .jsonl or .parquet; or a folder: for records.jsonl and the ledger; where its
+            name ends in `.parquet/`, for parts in Parquet.
         model: see `SmolVLM.load`; loaded when a page first needs it.
         wish: what to find out; `Wish()` when None.
         reading: how files are read; `Reading()` when None.
@@ -119,71 +128,49 @@ def ingest(
     source = engine_source(engine, model, **(load_options or {}))
     identity = source.identity() if wish.asks else None  # a typo must not cost an hour
     with ExitStack() as stack:
-        output, book = _open_places(stack, out, ledger)
+        output, book = open_places(stack, out, ledger)
         policy = reading.rules
         pool = stack.enter_context(WorkerPool(reading.workers, policy, reading.limits))
         stack.callback(source.release)
 
-        def open_pages(encoded: EncodedImage) -> Pages:
-            return pool.open(
-                encoded,
-                password=reading.password,
-                longest_edge=reading.longest_edge,
-                max_pages=reading.max_pages,
-            )
-
-        run = Run(
-            reader=Reader(
-                wish=wish,
-                keys=Keys(wish, identity, reading.opening),
-                ledger=book,
-                policy=policy,
-                open=open_pages,
-                retry_errors=retry_errors,
-            ),
+        reader = Reader(
+            wish=wish,
+            keys=Keys(wish, identity, reading.opening),
             ledger=book,
-            output=output,
-            engine=source.get,
-            openers=reading.workers,
-            lookers=_LOOKERS,
-            report=on_progress or (lambda summary: None),
-            interrupt=pool.close,
+            policy=policy,
+            open=reading.opener(pool),
+            retry_errors=retry_errors,
         )
-        named = list(_listed(paths))
+        pipeline = Pipeline(reader, source.get, reading.workers, LOOKERS, interrupt=pool.close)
+        keeper = Keeper(book, output, retry_errors, on_progress or (lambda summary: None))
+        named = list(listed(paths))
         if on_progress:
-            threading.Thread(target=_count, args=(run.summary, named, reading), daemon=True).start()
-        return run.run(find_sources(named, reading.storage_options))
+            count_files(keeper.summary, named, reading)
+        units = pipeline.units(find_sources(named, reading.storage_options))
+        with closing(units):
+            for unit in units:
+                keeper.finish(unit)
+        for duplicate, sha256, first in reader.duplicates:
+            for unit in reader.known_units(duplicate.name, sha256, first):
+                keeper.finish(unit)
+        return keeper.settle()
 
 
-_LOOKERS = 8
+LOOKERS = 8
 """As many as an engine decodes together."""
 
 
-def _open_places(
-    stack: ExitStack, out: str | os.PathLike[str], ledger: str | os.PathLike[str] | None
-) -> tuple[Output, Ledger]:
-    """The output and the ledger, locked against other runs."""
-    place = Path(out)
-    if not place.suffix or place.is_dir():
-        with full_disk(place):
-            place.mkdir(parents=True, exist_ok=True)
-        place = place / "records.jsonl"
-    lock = FileLock(f"{place}.lock", timeout=0)
-    try:
-        with full_disk(place):
-            stack.enter_context(lock)
-    except Timeout:
-        raise Busy(
-            f"another run is writing to {str(place)!r}", "Wait for it, or name another file."
-        ) from None
-    output = stack.enter_context(open_output(place))
-    return output, stack.enter_context(Ledger(ledger or f"{place}.ledger"))
+def count_files(
+    summary: Summary, paths: Iterable[str | os.PathLike[str]], reading: Reading
+) -> None:
+    """Say how many files there are, when a thread has listed them all."""
+
+    def count() -> None:
+        summary.total_files = sum(1 for _ in find_sources(paths, reading.storage_options))
+
+    threading.Thread(target=count, daemon=True).start()
 
 
-def _count(summary: Summary, paths: Paths, reading: Reading) -> None:
-    """Say how many files there are; takes as long as listing them all."""
-    summary.total_files = sum(1 for _ in find_sources(_listed(paths), reading.storage_options))
-
-
-def _listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
+def listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:
+    """The paths, also where there is only one."""
     return [paths] if isinstance(paths, (str, os.PathLike)) else paths

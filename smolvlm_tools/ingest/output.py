@@ -1,4 +1,4 @@
-"""Where records go: JSONL, a line as soon as it is known, or Parquet.
+"""Where records go, and the first of such places: JSONL, a line as soon as it is known.
 
 A file is healed when it is opened: a line that a kill cut off is dropped, and of two lines with the
 same id the later one stays. Only one run may write to an output at a time.
@@ -37,7 +37,7 @@ class Output(Closing):
 
     @abstractmethod
     def write(self, record: Record) -> None:
-        """Add a record; it is there when this returns.
+        """Add a record. When this returns, it is there, or waits for others until `close`.
 
         Raises:
             StoreFull: the disk is full.
@@ -114,17 +114,6 @@ class JsonLines(Output):
             self._file.close()
             os.replace(part, self.path)
             self._file = self.path.open("ab", buffering=0)
-
-
-def open_output(path: Path) -> Output:
-    """An output by the suffix of its name.
-
-    Raises:
-        BadOptions: the suffix means nothing here, or the file holds something else.
-    """
-    if path.suffix in (".jsonl", ".ndjson"):
-        return JsonLines(path)
-    raise BadOptions(f"{str(path)!r} is of no kind that is written", "Name a .jsonl file.")
 
 
 def _about(record: dict[str, Any]) -> Written:

@@ -1,0 +1,60 @@
+"""Where a run writes: an output and a ledger, locked against other runs."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..errors import BadOptions, Busy
+from .ledger import Ledger
+from .output import JsonLines, Output, full_disk
+from .parquet import ParquetFile, ParquetFolder
+
+_LINES = (".jsonl", ".ndjson")
+_PARQUET = ".parquet"
+
+
+def open_places(
+    stack: ExitStack, out: str | os.PathLike[str], ledger: str | os.PathLike[str] | None
+) -> tuple[Output, Ledger]:
+    """The output and the ledger, which the stack closes.
+
+    Args:
+        out: a .jsonl or .parquet file; a folder for records.jsonl; or a folder of Parquet parts,
+            whose name ends in `.parquet/`.
+        ledger: the ledger's file; beside the output when None.
+
+    Raises:
+        BadOptions: they cannot be written, or hold something else.
+        StoreFull: the disk is full.
+        Busy: another run writes to `out`.
+    """
+    place = Path(out)
+    is_folder = place.is_dir() or os.fspath(out).endswith(("/", os.sep))
+    if (is_folder and place.suffix != _PARQUET) or not place.suffix:
+        with full_disk(place):
+            place.mkdir(parents=True, exist_ok=True)
+        place, is_folder = place / "records.jsonl", False
+    lock = FileLock(f"{place}.lock", timeout=0)
+    try:
+        with full_disk(place):
+            stack.enter_context(lock)
+    except Timeout:
+        raise Busy(
+            f"another run is writing to {str(place)!r}", "Wait for it, or name another file."
+        ) from None
+    output = stack.enter_context(_open_output(place, is_folder))
+    return output, stack.enter_context(Ledger(ledger or f"{place}.ledger"))
+
+
+def _open_output(path: Path, is_folder: bool) -> Output:
+    if path.suffix in _LINES:
+        return JsonLines(path)
+    if path.suffix == _PARQUET:
+        return ParquetFolder(path) if is_folder else ParquetFile(path)
+    raise BadOptions(
+        f"{str(path)!r} is of no kind that is written", "Name a .jsonl or .parquet file."
+    )
