@@ -14,9 +14,9 @@ from typing import Any
 
 from ..engine.shared import engine_source
 from ..engine.smolvlm import SmolVLM
-from ..errors import BadOptions
+from ..errors import BadOptions, StoreFull
 from ..images import EncodedImage, ImagePolicy
-from ..pages import LONGEST_EDGE, MAX_PAGES, Pages
+from ..pages import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Pages
 from ..pages.worker import WorkerLimits, WorkerPool
 from .keeping import Keeper, OnProgress
 from .pipeline import Pipeline
@@ -56,8 +56,14 @@ class Reading:
     storage_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise BadOptions(f"workers={self.workers} reads nothing", "Use 1 or more.")
+        for name in ("workers", "max_pages", "longest_edge"):
+            if getattr(self, name) < 1:
+                raise BadOptions(f"{name}={getattr(self, name)} reads nothing", "Use 1 or more.")
+        if self.longest_edge > LONGEST_RENDERED:
+            raise BadOptions(
+                f"longest_edge={self.longest_edge} is out of range",
+                f"Use 1 to {LONGEST_RENDERED} pixels.",
+            )
 
     @property
     def opening(self) -> tuple[int, ...]:
@@ -126,7 +132,7 @@ def ingest(
     """
     wish, reading = wish or Wish(), reading or Reading()
     source = engine_source(engine, model, **(load_options or {}))
-    identity = source.identity() if wish.asks else None  # a typo must not cost an hour
+    identity = source.identity() if wish.needs_model else None  # a typo must not cost an hour
     with ExitStack() as stack:
         output, book = open_places(stack, out, ledger)
         policy = reading.rules
@@ -147,17 +153,24 @@ def ingest(
         if on_progress:
             count_files(keeper.summary, named, reading)
         units = pipeline.units(find_sources(named, reading.storage_options))
-        with closing(units):
-            for unit in units:
+        try:
+            with closing(units):
+                for unit in units:
+                    keeper.finish(unit)
+        except StoreFull:
+            raise
+        except BaseException:  # such as Ctrl-C: what is finished is kept
+            for unit in pipeline.rest():
                 keeper.finish(unit)
+            raise
         for duplicate, sha256, first in reader.duplicates:
             for unit in reader.known_units(duplicate.name, sha256, first):
                 keeper.finish(unit)
         return keeper.settle()
 
 
-LOOKERS = 8
-"""As many as an engine decodes together."""
+LOOKERS = 16
+"""Twice as many as an engine decodes together, so that it never waits for the next page."""
 
 
 def count_files(

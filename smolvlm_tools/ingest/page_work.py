@@ -7,13 +7,19 @@ functions serve a run on one machine, on a cluster, and with a remote engine.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..errors import Busy, InputError, OutOfMemoryBudget, SmolVLMError
-from ..images import EncodedImage, ImagePolicy, load_image
+from ..errors import (
+    BadOptions,
+    Busy,
+    InputError,
+    OutOfMemoryBudget,
+    SchemaNotSupported,
+    SmolVLMError,
+)
+from ..images import EncodedImage
 from ..pages import Page, Pages, Picture, TextLayer
 from ..prompt.questions import Ask
 from ..prompt.request import RequestOptions
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
 
 ABOUT_ONE_PAGE = (InputError, OutOfMemoryBudget)
 """Errors that leave the other pages alone."""
+
+ABOUT_ALL_PAGES = (BadOptions, SchemaNotSupported)
+"""Errors of what is asked, which every page would meet."""
 
 GetEngine: TypeAlias = "Callable[[], SmolVLM]"
 """Gives the engine; loads it where the first page needs it."""
@@ -42,16 +51,14 @@ class PageContent:
         layer: its text layer; None for images.
         page: the page's picture, where the model is to see it.
         pictures: those in it, where they are to be captioned.
-        is_blank: whether the page shows nothing; known where `page` is there.
     """
 
     layer: TextLayer | None = None
     page: Page | None = None
     pictures: Sequence[Picture] = ()
-    is_blank: bool = False
 
 
-def read_page(pages: Pages, number: int, wish: Wish, policy: ImagePolicy) -> PageContent:
+def read_page(pages: Pages, number: int, wish: Wish) -> PageContent:
     """Read what is needed of one page.
 
     Raises:
@@ -61,8 +68,7 @@ def read_page(pages: Pages, number: int, wish: Wish, policy: ImagePolicy) -> Pag
     pictures = pages.pictures(number) if wish.wants_pictures(layer) else ()
     if not wish.of_page(layer):
         return PageContent(layer, pictures=pictures)
-    page = pages.read(number)
-    return PageContent(layer, page, pictures, load_image(page.encoded, policy).is_blank)
+    return PageContent(layer, pages.read(number), pictures)
 
 
 def look_at_page(
@@ -103,7 +109,7 @@ class Look:
         if page is None or not asks:
             return base
         base = base.model_copy(update={"image_sha256": page.sha256})
-        if content.is_blank:
+        if page.is_blank:
             return base.model_copy(update={"flags": (*base.flags, _BLANK)})
         return self._at_image(base, page.encoded, asks)
 
@@ -115,12 +121,9 @@ class Look:
             image_sha256=picture.sha256,
             prompt_hash=self.wish.prompt_hash,
         )
+        if picture.is_blank:
+            return base.model_copy(update={"flags": (_BLANK,)})
         source = EncodedImage(picture.data, f"picture {picture.number}", picture.mime)
-        try:
-            if load_image(source).is_blank:
-                return base.model_copy(update={"flags": (_BLANK,)})
-        except InputError as error:
-            return base.model_copy(update={"error": Fault.of(error)})
         return self._at_image(base, source, {_CAPTION: self.wish.caption})
 
     def _at_image(self, base: Found, source: EncodedImage, asks: Mapping[str, Ask]) -> Found:
@@ -134,7 +137,9 @@ class Look:
             try:
                 return _with_replies(base, self.engine().ask_many(source, asks, **options))
             except Busy as busy:
-                time.sleep(busy.retry_after)
+                (self.cancel or threading.Event()).wait(busy.retry_after)
+            except ABOUT_ALL_PAGES:
+                raise
             except ABOUT_ONE_PAGE as error:
                 return base.model_copy(update={"error": Fault.of(error)})
 

@@ -32,20 +32,20 @@ def open_places(
         StoreFull: the disk is full.
         Busy: another run writes to `out`.
     """
-    place = Path(out)
+    place = Path(os.path.realpath(out))  # what is replaced is the file, not a link to it
     is_folder = place.is_dir() or os.fspath(out).endswith(("/", os.sep))
     if (is_folder and place.suffix != _PARQUET) or not place.suffix:
         with full_disk(place):
             place.mkdir(parents=True, exist_ok=True)
         place, is_folder = place / "records.jsonl", False
     lock = FileLock(f"{place}.lock", timeout=0)
-    try:
-        with full_disk(place):
+    with full_disk(place):
+        try:
             stack.enter_context(lock)
-    except Timeout:
-        raise Busy(
-            f"another run is writing to {str(place)!r}", "Wait for it, or name another file."
-        ) from None
+        except Timeout:  # an OSError, too
+            raise Busy(
+                f"another run is writing to {str(place)!r}", "Wait for it, or name another file."
+            ) from None
     output = stack.enter_context(_open_output(place, is_folder))
     return output, stack.enter_context(Ledger(ledger or f"{place}.ledger"))
 

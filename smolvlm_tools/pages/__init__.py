@@ -21,11 +21,12 @@ from .opening import (
     open_pages,
     read_pages,
 )
-from .page import LONGEST_EDGE, MAX_PAGES, Page, Pages
+from .page import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Page, Pages
 from .selection import PageSelection, parse_pages
 
 __all__ = [
     "LONGEST_EDGE",
+    "LONGEST_RENDERED",
     "MAX_PAGES",
     "BBox",
     "LayerKind",
