@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from ...errors import BackendUnavailable
 from ...images.encodings import url_scheme
 from ..ingest import Paths, Reading, count_files, listed
 from ..keeping import Keeper, OnProgress
+from ..known import Known
 from ..places import open_places
 from ..sources import find_sources
 from ..summary import Summary
@@ -21,7 +25,7 @@ from ..wish import Wish
 from .cluster import Cluster, answer, quiet_data
 from .desk import open_desk
 from .driver import Driver
-from .worker import Plan, identity_here
+from .worker import PageWorker, Plan, identity_here
 
 
 def ingest_on_ray(
@@ -73,19 +77,36 @@ def ingest_on_ray(
             task = ray.remote(identity_here).options(**cluster.slot)
             identity = answer(ray, task.remote(model, options, folder))
         keys = Keys(wish, identity, reading.opening)
+        plan = Plan(model, options, keys, reading, retry_errors, cluster.retries, folder)
         desk = open_desk(ray, os.path.abspath(book.path))
         stack.callback(ray.kill, desk)
-        driver = Driver(
-            ray=ray,
-            cluster=cluster,
-            plan=Plan(model, options, keys, reading, retry_errors, cluster.retries, folder),
-            desk=desk,
-            ledger=book,
-            keeper=Keeper(None, output, retry_errors, on_progress or (lambda summary: None)),
-        )
+        keeper = Keeper(None, output, retry_errors, on_progress or (lambda summary: None))
         if on_progress:
-            count_files(driver.keeper.summary, named, reading)
+            count_files(keeper.summary, named, reading)
+        ask = partial(ask_workers, ray, cluster, plan, desk)
+        driver = Driver(ask, Known(keys, book, retry_errors), keeper)
         return driver.run(find_sources(named, reading.storage_options))
+
+
+def ask_workers(
+    ray: Any, cluster: Cluster, plan: Plan, desk: Any, names: Mapping[int, str]
+) -> Iterator[str]:
+    """Have files done by Ray Data, in a block for each batch; gives the reports."""
+    table = import_module("pyarrow").table(
+        {"number": list(names), "name": [json.dumps(name) for name in names.values()]}
+    )
+    starts = range(0, table.num_rows, cluster.batch)
+    blocks = [table.slice(start, cluster.batch) for start in starts]
+    fewest, most = cluster.workers
+    reports = ray.data.from_arrow(blocks).map_batches(
+        PageWorker,
+        fn_constructor_kwargs={"plan": plan, "desk": desk},
+        batch_size=cluster.batch,
+        compute=ray.data.ActorPoolStrategy(min_size=fewest, max_size=most),
+        **cluster.slot,
+    )
+    for row in reports.iter_rows():
+        yield row["report"]
 
 
 def _is_relative(path: str | os.PathLike[str]) -> bool:
