@@ -2,7 +2,7 @@
 
     ingest      the whole of it, for one machine
     wish        what to find out about every page
-    sources     files, folders, globs, URLs
+    sources     files, folders, globs, URLs; known: what the ledger has of them
     pipeline    threads, and what they hand on; reading: its first half
     keeping     finished work into ledger and output
     page_work   one page → its findings
@@ -11,6 +11,7 @@
     ledger      Ledger: finished work by a key, on disk; also a cache of results
     output      where records are written; parquet: the same in columns
     places      opens both, and locks them
+    on_ray      the same on a Ray cluster
 
 docs/ingest.md is the guide.
 """

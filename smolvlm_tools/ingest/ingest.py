@@ -19,6 +19,7 @@ from ..images import EncodedImage, ImagePolicy
 from ..pages import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Pages
 from ..pages.worker import WorkerLimits, WorkerPool
 from .keeping import Keeper, OnProgress
+from .known import Known
 from .pipeline import Pipeline
 from .places import open_places
 from .reading import Reader
@@ -139,14 +140,8 @@ def ingest(
         pool = stack.enter_context(WorkerPool(reading.workers, policy, reading.limits))
         stack.callback(source.release)
 
-        reader = Reader(
-            wish=wish,
-            keys=Keys(wish, identity, reading.opening),
-            ledger=book,
-            policy=policy,
-            open=reading.opener(pool),
-            retry_errors=retry_errors,
-        )
+        known = Known(Keys(wish, identity, reading.opening), book, retry_errors)
+        reader = Reader(wish, known, policy, reading.opener(pool))
         pipeline = Pipeline(reader, source.get, reading.workers, LOOKERS, interrupt=pool.close)
         keeper = Keeper(book, output, retry_errors, on_progress or (lambda summary: None))
         named = list(listed(paths))
@@ -164,7 +159,7 @@ def ingest(
                 keeper.finish(unit)
             raise
         for duplicate, sha256, first in reader.duplicates:
-            for unit in reader.known_units(duplicate.name, sha256, first):
+            for unit in known.units(duplicate.name, sha256, first):
                 keeper.finish(unit)
         return keeper.settle()
 

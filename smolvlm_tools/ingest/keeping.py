@@ -19,11 +19,12 @@ class Keeper:
     """Keeps units, and sees to it that the output has each record once.
 
     Attributes:
+        ledger: None where the units come from it.
         retry_errors: records of failures that stand in the output are written again.
         report: told after every unit.
     """
 
-    ledger: Ledger
+    ledger: Ledger | None
     output: Output
     retry_errors: bool
     report: OnProgress
@@ -43,7 +44,7 @@ class Keeper:
         Raises:
             StoreFull: ledger or output cannot be written; run it again when they can.
         """
-        if unit.is_new and unit.key:
+        if self.ledger and unit.is_new and unit.key:
             self.ledger.put(unit.key, unit.body, failed=unit.failed)
         records = list(unit.records())
         written = 0

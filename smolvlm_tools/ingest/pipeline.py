@@ -113,5 +113,5 @@ class Pipeline:
     def _look(self, page: ReadPage) -> Unit:
         file = page.file
         found = look_at_page(page.content, self.reader.wish, self.engine, self._stop)
-        key = self.reader.keys.of_page(file.sha256, page.number)
+        key = self.reader.known.keys.of_page(file.sha256, page.number)
         return Unit(file.source.name, file.sha256, page.number, page.total, key, found)

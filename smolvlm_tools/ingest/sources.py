@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import FetchFailed, ImageNotFound, InputError, PathNotAllowed, SmolVLMError
+from ..errors import FetchFailed, ImageNotFound, InputError, PathNotAllowed
 from ..images import EncodedImage, ImagePolicy, read_image
 from ..images.encodings import url_scheme
 from ..pages.suffixes import SUFFIXES
@@ -26,11 +26,13 @@ class Source:
         name: what records call it.
         read: gets its bytes; raises `InputError`.
         stamp: changes whenever the content does, as far as its place can tell; None if it cannot.
+        missing: why there is nothing to be read, where that is known; `read` raises it.
     """
 
     name: str
     read: Callable[[ImagePolicy], EncodedImage]
     stamp: Callable[[], str | None]
+    missing: InputError | None = None
 
 
 def find_sources(
@@ -60,6 +62,23 @@ def find_sources(
             if source.name not in seen:
                 seen.add(source.name)
                 yield source
+
+
+def source_at(name: str, options: Mapping[str, Any] | None = None) -> Source:
+    """The file that a source with this name is, also on another machine.
+
+    Raises:
+        FetchFailed: its file system cannot be reached.
+    """
+    scheme = url_scheme(name)
+    if scheme in ("http", "https"):
+        return _page_of_the_web(name)
+    if not scheme or scheme == "data":
+        return _file(name)
+    try:
+        return _remote_file(*_file_system(name, options or {}))
+    except (ImportError, ValueError, OSError) as error:
+        raise _read_error(error, name) from error
 
 
 def _local(text: str) -> Iterator[Source]:
@@ -103,24 +122,20 @@ def _page_of_the_web(url: str) -> Source:
 
 
 def _nothing(pattern: str) -> Source:
-    def read(policy: ImagePolicy) -> EncodedImage:
-        raise ImageNotFound(f"nothing matches {pattern!r}", "Check the pattern.")
+    return _missing(pattern, ImageNotFound(f"nothing matches {pattern!r}", "Check the pattern."))
 
-    return Source(pattern, read, lambda: None)
+
+def _missing(name: str, error: InputError) -> Source:
+    def read(policy: ImagePolicy) -> EncodedImage:
+        raise error
+
+    return Source(name, read, lambda: None, error)
 
 
 def _remote(url: str, options: Mapping[str, Any]) -> Iterator[Source]:
     """Files of a file system that fsspec opens."""
-    import fsspec
-
-    def failing(error: SmolVLMError) -> Source:
-        def read(policy: ImagePolicy) -> EncodedImage:
-            raise error
-
-        return Source(url, read, lambda: None)
-
     try:
-        system, path = cast("Any", fsspec).core.url_to_fs(url, **options)
+        system, path = _file_system(url, options)
         if _MAGIC & set(path):
             paths = [name for name in system.glob(path) if not system.isdir(name)]
         elif system.isdir(path):
@@ -129,12 +144,18 @@ def _remote(url: str, options: Mapping[str, Any]) -> Iterator[Source]:
             paths = [path]
     except (ImportError, ValueError, OSError) as error:
         remedy = "Check the URL, and that the package for its file system is installed."
-        yield failing(FetchFailed(f"{url!r} cannot be opened ({error})", remedy))
+        yield _missing(url, FetchFailed(f"{url!r} cannot be opened ({error})", remedy))
         return
     if not paths and _MAGIC & set(path):
         yield _nothing(url)
     for name in sorted(paths):
         yield _remote_file(system, name)
+
+
+def _file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    import fsspec
+
+    return cast("Any", fsspec).core.url_to_fs(url, **options)
 
 
 def _remote_file(system: Any, path: str) -> Source:

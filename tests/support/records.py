@@ -48,3 +48,16 @@ def by_id(path: Path) -> dict[str, dict[str, Any]]:
     found = {each["id"]: each for each in all_of_it}
     assert len(found) == len(all_of_it)
     return found
+
+
+def draw_troubles(folder: Path) -> Path:
+    """A folder with equal files, broken ones, a document of three pages and a blank one."""
+    draw_folder(folder, 5)
+    (folder / "0001b.png").write_bytes((folder / "0004.png").read_bytes())
+    (folder / "0009.png").write_bytes((folder / "0002.png").read_bytes())
+    (folder / "broken.png").write_bytes(b"no image at all")
+    (folder / "empty.png").write_bytes(b"")
+    Image.new("RGB", (64, 64), "white").save(folder / "blank.png")
+    pages = [Image.open(folder / f"000{number}.png") for number in (0, 1, 3)]
+    pages[0].save(folder / "scan.tif", save_all=True, append_images=pages[1:])
+    return folder
