@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -69,9 +68,7 @@ class Reading:
     @property
     def opening(self) -> tuple[int, ...]:
         """All that decides what the pages of a content are, as numbers."""
-        digest = hashlib.sha256((self.password or "").encode("utf-8", "surrogatepass")).digest()
-        secret = int.from_bytes(digest[:8], "big") if self.password else 0
-        return self.longest_edge, self.max_pages, secret
+        return self.longest_edge, self.max_pages
 
     def opener(self, pool: WorkerPool) -> Callable[[EncodedImage], Pages]:
         """Opens files as it is said here."""
@@ -140,13 +137,14 @@ def ingest(
         pool = stack.enter_context(WorkerPool(reading.workers, policy, reading.limits))
         stack.callback(source.release)
 
-        known = Known(Keys(wish, identity, reading.opening), book, retry_errors)
+        keys = Keys(wish, identity, reading.opening)
+        known = Known(keys, book, retry_errors, reading.password is not None)
         reader = Reader(wish, known, policy, reading.opener(pool))
         pipeline = Pipeline(reader, source.get, reading.workers, LOOKERS, interrupt=pool.close)
         keeper = Keeper(book, output, retry_errors, on_progress or (lambda summary: None))
         named = list(listed(paths))
         if on_progress:
-            count_files(keeper.summary, named, reading)
+            count_files(stack, keeper.summary, named, reading)
         units = pipeline.units(find_sources(named, reading.storage_options))
         try:
             with closing(units):
@@ -169,14 +167,23 @@ LOOKERS = 16
 
 
 def count_files(
-    summary: Summary, paths: Iterable[str | os.PathLike[str]], reading: Reading
+    stack: ExitStack, summary: Summary, paths: Iterable[str | os.PathLike[str]], reading: Reading
 ) -> None:
-    """Say how many files there are, when a thread has listed them all."""
+    """Say how many files there are, when a thread has listed them all; the stack ends it."""
+    over = threading.Event()
 
     def count() -> None:
-        summary.total_files = sum(1 for _ in find_sources(paths, reading.storage_options))
+        found = 0
+        for _ in find_sources(paths, reading.storage_options):
+            if over.is_set():
+                return
+            found += 1
+        summary.total_files = found
 
-    threading.Thread(target=count, daemon=True).start()
+    thread = threading.Thread(target=count, daemon=True)
+    thread.start()
+    stack.callback(thread.join, 1.0)
+    stack.callback(over.set)
 
 
 def listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:

@@ -89,7 +89,7 @@ class Wish:
         if self.questions != {}:
             for name, asked in parse_questions(self.questions).items():
                 ask_messages(b"", asked.question, asked.context)
-                tokens = asked.max_new_tokens or self._tokens
+                tokens = self._tokens if asked.max_new_tokens is None else asked.max_new_tokens
                 found[f"?{name}"] = Ask(
                     asked.question, asked.answer, asked.context, asked.min_confidence, tokens
                 )
