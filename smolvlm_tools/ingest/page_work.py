@@ -23,7 +23,7 @@ from ..images import EncodedImage
 from ..pages import Page, Pages, Picture, TextLayer
 from ..prompt.questions import Ask
 from ..prompt.request import RequestOptions
-from ..types import VisionResult
+from ..types import Task, VisionResult
 from .record import DIGITS, Answer, Cost, Fault, Found, TextSource
 from .wish import FIELDS_NAME, Wish
 
@@ -130,7 +130,7 @@ class Look:
         """All replies about one image, from one look; waits while the engine is busy."""
         options: RequestOptions = {
             **self.wish.options,
-            "task": "describe" if set(asks) == {_CAPTION} else "transcribe",
+            "task": _task_of(asks),
             "cancel": self.cancel,
         }
         while True:
@@ -142,6 +142,13 @@ class Look:
                 raise
             except ABOUT_ONE_PAGE as error:
                 return base.model_copy(update={"error": Fault.of(error)})
+
+
+def _task_of(asks: Mapping[str, Ask]) -> Task:
+    """What a look is for, which decides how fine it is: as fine as the finest of them needs."""
+    if "transcription" in asks or FIELDS_NAME in asks:
+        return "transcribe"
+    return "describe" if set(asks) == {_CAPTION} else "ask"
 
 
 def _of_layer(layer: TextLayer | None, wish: Wish) -> Found:

@@ -83,6 +83,8 @@ class Unit:
         for each in self.found:
             key = self.key or (each.error.code if each.error else "")
             place = [self.source, self.page, each.picture, key]
+            if self.duplicate_of is not None:
+                place.append(self.duplicate_of)
             yield Record(
                 **dict(each),
                 id=digest_of({"record": place})[:_ID_DIGITS],
