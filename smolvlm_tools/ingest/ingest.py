@@ -154,7 +154,7 @@ def ingest(
             raise
         except BaseException:  # such as Ctrl-C: what is finished is kept
             for unit in pipeline.rest():
-                keeper.finish(unit)
+                keeper.keep(unit)
             raise
         for duplicate, sha256, first in reader.duplicates:
             for unit in known.units(duplicate.name, sha256, first):

@@ -39,6 +39,11 @@ class Keeper:
                 self._there[written.id] = written.failed
 
     def finish(self, unit: Unit) -> None:
+        """`keep`, and report."""
+        self.keep(unit)
+        self.report(self.summary)
+
+    def keep(self, unit: Unit) -> None:
         """Keep what was found out, then write what is not written yet.
 
         Raises:
@@ -58,7 +63,6 @@ class Keeper:
         self._sources.add(unit.source)
         self.summary.files = len(self._sources)
         self.summary.count(unit, records, written)
-        self.report(self.summary)
 
     def settle(self) -> Summary:
         """Drop what is stale, when all is kept; returns what came of the run.

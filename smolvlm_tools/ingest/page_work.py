@@ -133,9 +133,10 @@ class Look:
             "task": _task_of(asks),
             "cancel": self.cancel,
         }
+        engine = self.engine()  # what is wrong with loading it is not this page's fault
         while True:
             try:
-                return _with_replies(base, self.engine().ask_many(source, asks, **options))
+                return _with_replies(base, engine.ask_many(source, asks, **options))
             except Busy as busy:
                 (self.cancel or threading.Event()).wait(busy.retry_after)
             except ABOUT_ALL_PAGES:
