@@ -37,6 +37,8 @@ from .errors import OutOfMemoryBudget as OutOfMemoryBudget
 from .errors import PagesNeeded as PagesNeeded
 from .errors import PasswordRequired as PasswordRequired
 from .errors import PathNotAllowed as PathNotAllowed
+from .errors import RemoteFailed as RemoteFailed
+from .errors import RemoteTimeout as RemoteTimeout
 from .errors import SchemaNotSupported as SchemaNotSupported
 from .errors import SmolVLMError as SmolVLMError
 from .errors import StoreFull as StoreFull

@@ -24,7 +24,9 @@
     │   ├── ModelNotFound       no such alias, folder, file or hub repository
     │   ├── ModelInvalid        files that contradict each other or their checksums
     │   ├── BackendUnavailable  the runtime is not installed or lacks the device
-    │   └── OutOfMemoryBudget   the memory budget, or the memory itself, is too small
+    │   ├── OutOfMemoryBudget   the memory budget, or the memory itself, is too small
+    │   └── RemoteFailed        a model server refused, broke off or sent nonsense
+    │       └── RemoteTimeout   it was too slow
     ├── IncompleteAnswer        a typed answer is cut, unsure or not valid (CLI exit code 6)
     ├── StoreFull               the disk is full; what was written before is kept
     ├── Busy                    the request queue is full
@@ -200,6 +202,24 @@ class OutOfMemoryBudget(ModelError):
     def __init__(self, reason: str, remedy: str = "", needed_bytes: int | None = None) -> None:
         super().__init__(reason, remedy)
         self.needed_bytes = needed_bytes
+
+
+class RemoteFailed(ModelError):
+    """A model server cannot be reached, refused a request, or sent what is not a reply.
+
+    Attributes:
+        status: the HTTP status of its answer; None where there was none, or it was 200.
+    """
+
+    code = "remote_failed"
+
+    def __init__(self, reason: str, remedy: str = "", status: int | None = None) -> None:
+        super().__init__(reason, remedy)
+        self.status = status
+
+
+class RemoteTimeout(RemoteFailed):
+    code = "remote_timeout"
 
 
 class IncompleteAnswer(SmolVLMError):

@@ -3,13 +3,15 @@
 chat       ChatSmolVLM, configured by its fields; converts messages, replies and schemas
 no_tools   ToolsNotSupported: why it cannot be the planner of an agent
 toolkit    SmolVLMToolkit
-documents  SmolVLMBlobParser, SmolVLMLoader
+documents  SmolVLMBlobParser
+loader     SmolVLMLoader, over files, folders and patterns
 """
 
 from __future__ import annotations
 
 from .chat import ChatSmolVLM
-from .documents import SmolVLMBlobParser, SmolVLMLoader
+from .documents import SmolVLMBlobParser
+from .loader import SmolVLMLoader
 from .no_tools import ToolsNotSupported
 from .toolkit import SmolVLMToolkit
 

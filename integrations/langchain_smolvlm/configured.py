@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from inspect import signature
 from typing import Any, cast
 
@@ -34,20 +35,22 @@ from .replies import PROVIDER
 
 _LOADING = (
     "backend", "precision", "device", "resolution", "memory_budget", "revision", "local_files_only",
+    "base_url",
 )  # fmt: skip
 _GENERATION = ("temperature", "top_p", "top_k", "seed", "stop", "repetition_guard", "logprobs")
 _POLICY = ("min_confidence", "min_field_confidence", "on_incomplete")
-_FOR_SERVERS = frozenset({"timeout", "request_timeout", "max_retries", "api_key", "base_url"})
-"""What users of other chat models pass and this one, which calls no server, has no use for."""
+_FOR_SERVERS = frozenset({"timeout", "request_timeout", "max_retries", "api_key"})
+"""What users of other chat models pass and this one has no use for; backend "remote" takes
+`timeout`, `retries` and `api_key` in `load_options`."""
 
-_FOR_LANGCHAIN = _FOR_SERVERS | FOR_PLANNERS | {"model", "stream", "max_tokens"}
+_FOR_LANGCHAIN = _FOR_SERVERS | FOR_PLANNERS | {"model", "stream", "max_tokens", "base_url"}
 _PROFILE: Mapping[str, Any] = {
     "open_weights": True,
     "text_inputs": True,
     "image_inputs": True,
     "image_url_inputs": True,
     "image_tool_message": True,
-    "pdf_inputs": False,
+    "pdf_inputs": find_spec("pypdfium2") is not None,
     "audio_inputs": False,
     "video_inputs": False,
     "text_outputs": True,
@@ -76,6 +79,7 @@ class Configured(BaseChatModel):
     memory_budget: int | str | None = None
     revision: str | None = None
     local_files_only: bool = False
+    base_url: str | None = None
     policy: ImagePolicy | None = None
     load_options: dict[str, Any] = Field(default_factory=dict)
     max_new_tokens: int | None = None
@@ -148,7 +152,7 @@ class Configured(BaseChatModel):
 
     def _resolve_model_profile(self) -> Any:
         profile = {**_PROFILE, "name": f"SmolVLM {self.model}"}
-        if self.engine is None:
+        if self.engine is None and self.backend != "remote":
             with suppress(SmolVLMError):  # not on this machine yet, and not worth a download
                 checkpoint = open_checkpoint(
                     self.model, revision=self.revision, local_files_only=True

@@ -5,8 +5,9 @@
     {"type": "image_url" | "input_image", "image_url": {"url": …} | …}     OpenAI
     {"type": "image", "source": {"type": "base64" | "url", …}}             Anthropic
     {"type": …, "inline_data": {"mime_type": …, "data": …}}                Gemini
-    {"type": "file", …} of an image MIME type                              v1, v0, OpenAI
+    {"type": "file", …} of an image MIME type or a PDF document            v1, v0, OpenAI
 
+A block of a document with several pages says by the key "pages" which are shown: "1-3,7".
 A block that is not understood is an error, never left out. Whether an image may be read, fetched or
 decoded is for the engine's `ImagePolicy` to say.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from mimetypes import guess_type
 from typing import Any, TypeAlias, cast
 
 from langchain_core.messages import (
@@ -27,6 +29,7 @@ from langchain_core.messages import (
 
 from smolvlm_tools import check_url, url_scheme
 from smolvlm_tools.errors import BadPrompt, UnsupportedFormat
+from smolvlm_tools.pages import parse_pages
 from smolvlm_tools.types import ImagePart, Message, Role, TextPart
 
 Block: TypeAlias = Mapping[str, Any]
@@ -42,6 +45,7 @@ _ROLES: dict[str, Role] = {
     "tool": "user",
     "function": "user",
 }
+_PDF = "application/pdf"
 _UNCLAIMED = (None, "", "application/octet-stream")
 _BESIDE_TEXT = frozenset({"reasoning", "thinking", "tool_call", "tool_use", "invalid_tool_call"})
 """Blocks of an assistant's turn that its `tool_calls` repeat, or that were never said aloud."""
@@ -153,7 +157,19 @@ def _parts(block: str | Block, *, of_assistant: bool) -> _Parts:
         return _parts(cast("Block", block["value"]), of_assistant=of_assistant)
     if of_assistant and kind in _BESIDE_TEXT:
         return []
-    return [ImagePart(image=_image(block, kind))]
+    return [ImagePart(image=_image(block, kind), pages=_pages(block))]
+
+
+def _pages(block: Block) -> str | None:
+    """Which pages of a document are meant, wherever LangChain has put the key."""
+    extras = block.get("extras")
+    for held in (block, extras, block.get("file"), block.get("source"), block.get("image_url")):
+        known = cast("Block", held) if isinstance(held, Mapping) else {}
+        for name in ("pages", "file_pages"):  # LangChain renames keys of OpenAI's inner dict
+            chosen = parse_pages(known.get(name))
+            if chosen is not None:
+                return chosen.text
+    return None
 
 
 def _image(block: Block, kind: str) -> str:
@@ -176,8 +192,10 @@ def _image(block: Block, kind: str) -> str:
     if isinstance(encoded, str):
         claimed = None if mime in _UNCLAIMED else str(mime)
         return _checked(f"data:{claimed or ''};base64,{encoded}", claimed, kind)
-    if kind == "image" and isinstance(source.get("path"), str):
-        return str(source["path"])
+    path = source.get("path")
+    if kind in ("image", "file") and isinstance(path, str):
+        guessed = guess_type(path)[0] if mime in _UNCLAIMED else str(mime)
+        return _checked(path, guessed, kind)
     if isinstance(source.get("url"), str):
         url = check_url(source["url"], _NAME_A_FILE)
         claimed = _claimed(url) if mime in _UNCLAIMED else str(mime)
@@ -191,13 +209,13 @@ def _image(block: Block, kind: str) -> str:
 
 
 def _checked(source: str, mime: str | None, kind: str) -> str:
-    """`source`, unless it claims to be something else; a file has to claim that it is an image."""
+    """`source`, unless it claims to be something else; a file has to claim what it is."""
     if mime is None and kind == "image":
         return source
-    if mime is None or not mime.startswith("image/"):
+    if mime is None or not (mime.startswith("image/") or mime == _PDF):
         raise UnsupportedFormat(
             f"a {kind} block of type {mime!r} cannot be shown to SmolVLM",
-            "Send images; SmolVLMLoader makes them of PDF pages.",
+            "Send images or PDF documents.",
         )
     return source
 

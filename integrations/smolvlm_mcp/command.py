@@ -29,7 +29,16 @@ class Flags:
         ),
     ] = None
     backend: Annotated[
-        str | None, typer.Option(metavar="NAME", help="onnx, openvino, torch or auto.")
+        str | None,
+        typer.Option(metavar="NAME", help="onnx, openvino, torch, remote or auto."),
+    ] = None
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Of the server that runs the model, with --backend remote. Its key is read from "
+            "SMOLVLM_API_KEY.",
+        ),
     ] = None
     precision: Annotated[
         str | None, typer.Option(metavar="NAME", help="auto, fp32, bf16, int8, q4, …")

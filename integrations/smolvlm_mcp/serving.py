@@ -11,6 +11,7 @@ import anyio
 
 from smolvlm_tools import Calibration, parse_bytes
 from smolvlm_tools.backends.choose import check_names
+from smolvlm_tools.engine.remote.settings import RemoteSettings
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 
@@ -21,6 +22,7 @@ from .stdio import Wire, serve_until_ctrl_c
 
 _FOR_THE_ENGINE = {
     *("backend", "precision", "device", "memory_budget", "calibration", "max_queue", "batch_size"),
+    "base_url",
 }
 """Settings that `SmolVLM.load` takes under the same name."""
 
@@ -30,7 +32,8 @@ def run(settings: Settings, wire: Wire) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
     store = ImageStore(agent_policy(roots(settings), allow_urls=settings.allow_urls))
     with load_toolbox(settings, store) as toolbox:
-        cards = Cards(settings.model, lambda: toolbox.loaded, store, _images_in(settings))
+        images_in, sent_to = _images_in(settings), _server(settings)
+        cards = Cards(settings.model, lambda: toolbox.loaded, store, images_in, sent_to)
         server = make_server(toolbox, cards)
         if settings.address is None:
             if anyio.run(serve_until_ctrl_c, server, wire):
@@ -46,7 +49,8 @@ def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:
 
     A typo in a name, an amount of memory or a calibration is refused now rather than at that call.
     """
-    check_names(settings.backend, settings.precision, settings.device)
+    if _server(settings) is None:
+        check_names(settings.backend, settings.precision, settings.device)
     if settings.memory_budget is not None:
         parse_bytes(settings.memory_budget)
     if settings.calibration is not None:
@@ -57,6 +61,18 @@ def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:
         local_files_only=settings.offline,
         **settings.model_dump(include=_FOR_THE_ENGINE),
     )
+
+
+def _server(settings: Settings) -> str | None:
+    """Address of the server that runs the model, checked; None if it runs here."""
+    if settings.backend != "remote":
+        if settings.base_url is not None:
+            raise BadOptions(
+                "base_url is about a server, but the model would run in this process",
+                "Add --backend remote, or leave --base-url out.",
+            )
+        return None
+    return RemoteSettings.of(settings.model, settings.base_url).base_url
 
 
 def roots(settings: Settings) -> tuple[Path, ...]:

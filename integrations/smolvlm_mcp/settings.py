@@ -65,6 +65,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("model", f"{PREFIX}MODEL", "SMOLVLM_MODEL"),
     )
     backend: str = "auto"
+    base_url: str | None = None
     precision: str = "auto"
     device: str = "auto"
     memory_budget: str | None = None

@@ -25,8 +25,13 @@ def spec_of(name: str) -> BackendSpec:
     Raises:
         BadOptions: there is no such backend.
     """
+    if name == "remote":
+        raise BadOptions(
+            "backend 'remote' has its weights on a server, and they are needed here",
+            f"Use one of {', '.join(('auto', *SPECS))}.",
+        )
     if name not in SPECS:
-        known = ", ".join(("auto", *SPECS))
+        known = ", ".join(("auto", *SPECS, "remote"))
         raise BadOptions(f"unknown backend {name!r}", f"Use one of {known}.")
     return SPECS[name]
 

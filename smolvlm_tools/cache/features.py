@@ -16,6 +16,7 @@ class ImageKey:
 
     sha256: str
     grid: TileGrid
+    turned: int = 0
 
 
 ImageFeatures: TypeAlias = tuple[Features, ...]

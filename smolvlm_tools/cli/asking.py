@@ -1,55 +1,71 @@
-"""describe, ask, transcribe and extract: one loop over the images, whatever the task."""
+"""describe, ask, transcribe and extract: one loop over images and pages, whatever is asked."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, cast
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import typer
 
-from ..errors import OutOfMemoryBudget
-from ..images import load_image
-from ..machine.amounts import format_bytes
-from .console import Answers, clean, note, report, reserve_stdout, working
+from ..errors import OutOfMemoryBudget, SmolVLMError
+from ..images import EncodedImage, load_image
+from .console import Answers, report, reserve_stdout, working
+from .course import Course
+from .entries import Entries, parse_form
 from .image_task import ImageTask
-from .images import each_image, finish
-from .incomplete import TOLD_BY_REASON, why_incomplete
+from .images import Found, Place, each_page
 from .options import AnswerOptions, ModelChoice
+from .page_options import PageOptions
 from .process import NO_MODEL
+from .showing import tell, words
 
 if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
-    from ..types import StreamChunk, VisionResult
+    from ..types import VisionResult
 
-FIELDS_SHOWN = 10
-"""Most fields whose confidence is shown; --json has all."""
+AT_ONCE = 16
+"""Most requests in the engine: those that decode together, and those that take their places."""
 
-NOTES = {
-    "truncated": "the reply was cut off at its token limit; raise --max-new-tokens",
-    "repetition": "the reply began to repeat itself and was stopped",
-    "blank_image": "the image is blank; whatever the reply describes is not in it",
-    "reduced_resolution": "the image was cut into fewer tiles to stay within the memory budget",
-    "halved_micro_batch": "memory ran out once; tiles were then encoded in smaller batches",
-    "rejected": "the answer broke a rule of its type",
-    "completed": "the end of the value was made up to fit its type; the model did not write it",
-}
+_BYTES_AT_ONCE = 16_000_000
+"""Most bytes of encoded images that wait, besides the one that is next."""
+
+Reply = TypeVar("Reply")
+Say: TypeAlias = Callable[[str], None]
 
 
-class AnswerImage(Protocol):
-    """Answers about an image and shows the answer."""
+@dataclass(frozen=True, slots=True)
+class Asking(Generic[Reply]):
+    """What is asked about every image.
 
-    def __call__(
-        self, engine: SmolVLM, source: str | bytes, name: str | None, answers: Answers, /
-    ) -> tuple[dict[str, Any], bool]:
-        """Return JSON data, and whether an answer has no value; `name` is there among several."""
-        ...
+    Attributes:
+        ask: waits for the reply; gets the image, the options of the engine that it has to pass on,
+            and what is to be called with words as they come, or None.
+        show: prints a reply and notes; gets the image's name where there are several. It returns
+            JSON data, and whether an answer has no value.
+        in_words: whether words can be printed as they come.
+        at_once: most images that the engine is asked about at a time.
+    """
+
+    ask: Callable[[SmolVLM, EncodedImage, dict[str, Any], Say | None], Reply]
+    show: Callable[[Reply, str | None, Answers], tuple[dict[str, Any], bool]]
+    in_words: bool = False
+    at_once: int = AT_ONCE
 
 
 def answer_images(
-    images: list[str], task: ImageTask, choice: ModelChoice, options: AnswerOptions
+    images: list[str],
+    task: ImageTask,
+    pages: PageOptions,
+    choice: ModelChoice,
+    options: AnswerOptions,
 ) -> None:
-    """Answer about each image.
+    """Answer about each image or page.
 
     Raises:
         typer.Exit: an image could not be used, or the reader has gone away.
@@ -59,43 +75,164 @@ def answer_images(
         wanted["answer"] = task.answer
     task.messages("")  # a mistake in the wording must not cost loading a model
 
-    def answer(
-        engine: SmolVLM, source: str | bytes, name: str | None, answers: Answers
-    ) -> tuple[dict[str, Any], bool]:
-        result = _show(engine.stream(task.messages(source), **wanted), name, options, answers)
-        return result.model_dump(mode="json"), result.abstained
+    def ask(
+        engine: SmolVLM, source: EncodedImage, watch: dict[str, Any], say: Say | None
+    ) -> VisionResult:
+        reply = engine.stream(task.messages(source), **wanted, **watch)
+        for chunk in reply:
+            if say:
+                say(chunk.text)
+        if say:
+            say("\n")
+        return reply.result()
 
-    answer_each(images, choice, options, answer)
+    def show(
+        result: VisionResult, name: str | None, answers: Answers
+    ) -> tuple[dict[str, Any], bool]:
+        streamed = options.streams(answers.is_terminal)
+        if not streamed and not options.in_json:
+            if name:
+                answers.line(f"{name}:")
+            if not result.abstained or options.may_abstain:
+                answers.line(words(result))
+        tell(result, name, options)
+        # One result is one page here, so its own `pages` are none: the name is free.
+        return result.model_dump(mode="json", exclude={"pages"}), result.abstained
+
+    answer_each(images, pages, choice, options, Asking(ask, show, in_words=True))
 
 
 def answer_each(
-    images: list[str], choice: ModelChoice, options: AnswerOptions, answer: AnswerImage
+    images: list[str],
+    pages: PageOptions,
+    choice: ModelChoice,
+    options: AnswerOptions,
+    asking: Asking[Any],
 ) -> None:
-    """Load the model for the first image that is whole, and answer about each.
+    """Load the model for the first image that is whole, and answer about each image or page.
 
     Raises:
         typer.Exit: an image could not be used, an answer has no value, or the reader is gone.
     """
     choice.check()
-    engine = cast("SmolVLM | None", None)  # cast, as pyright does not see `use` set it
-    abstained = False
+    form = parse_form(options.as_json, options.as_jsonl)
     with reserve_stdout() as answers:
+        entries = Entries(answers, form)
+        streaming = asking.in_words and options.streams(answers.is_terminal)
+        loop = _Loop(choice, asking, entries, streaming)
+        with entries.kept():
+            try:
+                for place, found in each_page(images, pages):
+                    loop.begin(place, found)
+                loop.show_rest()
+            except KeyboardInterrupt:
+                loop.show_done()
+                raise
+            finally:
+                loop.stop()
+        loop.close()  # not on Ctrl-C: closing waits for the token that is being computed
+        entries.finish(incomplete=loop.abstained and not options.may_abstain)
 
-        def use(image: str, source: str | bytes) -> dict[str, Any]:
-            nonlocal engine, abstained
-            if engine is None:
-                load_image(source)  # a broken image must not cost a download
-                engine = _load(choice)
-            name = clean(image) if len(images) > 1 else None
-            entry, without_value = answer(engine, source, name, answers)
-            abstained |= without_value
-            return entry
 
-        entries = each_image(images, use)
-        if engine is not None:  # left open on Ctrl-C: closing waits for the token being computed
-            engine.close()
-        incomplete = abstained and not options.may_abstain
-        finish(answers, entries, options.as_json, incomplete=incomplete)
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An image that is being answered about, or why it cannot be."""
+
+    place: Place
+    reply: Callable[[Say], Any] | SmolVLMError
+    is_done: Callable[[], bool]
+    course: Course
+    nbytes: int = 0
+
+
+class _Loop:
+    """Asks about images ahead of the one whose answer is shown next, in their order."""
+
+    def __init__(
+        self, choice: ModelChoice, asking: Asking[Any], entries: Entries, streaming: bool
+    ) -> None:
+        self._choice, self._asking = choice, asking
+        self._entries, self._answers = entries, entries.answers
+        self._streaming = streaming
+        self._engine: SmolVLM | None = None
+        self._begun: deque[_Begun] = deque()
+        self._at_once = 1 if streaming else asking.at_once
+        self._threads = ThreadPoolExecutor(self._at_once)
+        self._cancel = threading.Event()
+        self.abstained = False
+
+    def begin(self, place: Place, found: Found) -> None:
+        """Have an image answered about; then show what is there, or what has to be waited for."""
+        self._begun.append(self._ask(place, found))
+        while self._begun and (self._is_full or self._begun[0].is_done()):
+            self._show(self._begun.popleft())
+
+    def show_rest(self) -> None:
+        """Wait for all answers and show them."""
+        while self._begun:
+            self._show(self._begun.popleft())
+
+    def show_done(self) -> None:
+        """Show the answers that are there, and wait for none."""
+        for begun in self._begun:
+            if begun.is_done():
+                self._show(begun)
+
+    def stop(self) -> None:
+        """Give up the others."""
+        self._cancel.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Free the model."""
+        if self._engine is not None:
+            self._engine.close()
+
+    @property
+    def _is_full(self) -> bool:
+        nbytes = sum(each.nbytes for each in self._begun) - self._begun[0].nbytes
+        return len(self._begun) >= self._at_once or nbytes > _BYTES_AT_ONCE
+
+    def _ask(self, place: Place, found: Found) -> _Begun:
+        course = Course(place)
+        try:
+            if isinstance(found, SmolVLMError):
+                raise found
+            if self._engine is None:
+                load_image(found)  # a broken image must not cost a download
+        except SmolVLMError as error:
+            return _Begun(place, error, lambda: True, course)
+        engine = self._engine = self._engine or _load(self._choice)
+        watch = {"on_progress": course, "cancel": self._cancel}
+        ask = partial(self._asking.ask, engine, found, watch)
+        if self._streaming:
+            return _Begun(place, ask, lambda: False, course)
+        future: Future[Any] = self._threads.submit(ask, None)
+        return _Begun(place, lambda _: future.result(), future.done, course, len(found.data))
+
+    def _show(self, begun: _Begun) -> None:
+        if isinstance(begun.reply, SmolVLMError):
+            self._entries.fail(begun.place, begun.reply)
+        else:
+            self._entries.take(begun.place, partial(self._entry, begun, begun.reply))
+
+    def _entry(self, begun: _Begun, reply: Callable[[Say], Any]) -> dict[str, Any]:
+        """Wait for a reply under a line of progress, and show it."""
+        name = None if begun.place.alone else begun.place.name
+        headings = [] if name is None else [f"{name}:"]
+        with ExitStack() as line:
+            line.enter_context(working(begun.course.words))
+
+            def say(text: str) -> None:
+                line.close()
+                while headings:
+                    self._answers.line(headings.pop())
+                self._answers.write(text)
+
+            found = reply(say)
+        data, without_value = self._asking.show(found, name, self._answers)
+        self.abstained |= without_value
+        return data
 
 
 def _load(choice: ModelChoice) -> SmolVLM:
@@ -105,76 +242,3 @@ def _load(choice: ModelChoice) -> SmolVLM:
     except OutOfMemoryBudget as error:  # not the image's fault: the next would meet it, too
         report(error)
         raise typer.Exit(NO_MODEL) from None
-
-
-def _show(
-    reply: Iterator[StreamChunk], name: str | None, options: AnswerOptions, answers: Answers
-) -> VisionResult:
-    """Print a reply under its image's name, at once or as it comes, and the notes about it."""
-    streaming = options.streams(answers.is_terminal)
-    with working("looking"):
-        chunk = next(reply)
-    if name and not options.as_json:
-        answers.line(f"{name}:")
-    while chunk.result is None:
-        if streaming:
-            answers.write(chunk.text)
-        chunk = next(reply)
-    result = chunk.result
-    if streaming:
-        answers.line(chunk.text)
-    elif not options.as_json and (not result.abstained or options.may_abstain):
-        answers.line(words(result))
-    _tell(result, name, options)
-    return result
-
-
-def words(result: VisionResult) -> str:
-    """What is printed of a result: the model's words, unless a field has become null."""
-    if result.abstained:
-        return ""
-    if result.field_confidence is None or result.value == json.loads(result.text):
-        return result.text
-    return json.dumps(result.value, ensure_ascii=False)
-
-
-def _tell(result: VisionResult, name: str | None, options: AnswerOptions) -> None:
-    """Say on stderr what a reader should know about a result."""
-    if result.abstained:
-        why = why_incomplete(result) if name is None else f"{name}: {why_incomplete(result)}"
-        if options.may_abstain:
-            note(f"note: {why}")
-        else:
-            report(why)
-    for flag in result.flags:
-        if not (result.abstained and flag in TOLD_BY_REASON):
-            note(f"note: {NOTES[flag]}")
-    if result.unsure_fields:
-        note(f"note: unsure, but may not be null: {', '.join(map(clean, result.unsure_fields))}")
-    if not options.as_json:
-        if isinstance(result.value, float) and result.probabilities:
-            note(f"expected level {result.value:.2f}")
-        if result.field_confidence:
-            note(_fields(result.field_confidence))
-        note(_cost(result))
-
-
-def _fields(confidence: Mapping[str, float]) -> str:
-    """The confidence of every field, or of the least certain ones where there are many."""
-    shown, intro = list(confidence.items()), "confidence of each field: "
-    if len(shown) > FIELDS_SHOWN:
-        shown = sorted(shown, key=lambda field: field[1])[:FIELDS_SHOWN]
-        intro = f"least certain of {len(confidence)} fields: "
-    return intro + ", ".join(f"{clean(name)} {value:.2f}" for name, value in shown)
-
-
-def _cost(result: VisionResult) -> str:
-    usage = result.usage
-    memory = ""
-    if usage.peak_bytes is not None:
-        memory = f"{format_bytes(usage.peak_bytes)} at its peak, "
-    return (
-        f"{usage.tiles} tiles, {usage.prompt_tokens} tokens in, {usage.completion_tokens} out, "
-        f"{usage.seconds.total:.2f} s, {memory}confidence {result.confidence:.2f} "
-        f"({result.model}, {result.backend} {result.precision} on {result.device})"
-    )

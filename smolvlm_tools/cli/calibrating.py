@@ -43,6 +43,11 @@ def calibrate_files(
     if not out.absolute().parent.is_dir():
         raise BadOptions(f"the folder of {str(out)!r} does not exist", "Name another file.")
     choice.check()
+    if choice.is_remote:
+        raise BadOptions(
+            "a server's confidences cannot be calibrated: it may change what runs behind its name",
+            "Load the model with a local backend.",
+        )
     questions = read_labels(files.labels, unlabelled=unlabelled)
     apart = read_labels(held_out) if held_out else []
     if not unlabelled:

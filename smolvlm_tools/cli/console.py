@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import typer
 
@@ -17,7 +17,8 @@ from ..unsafe import UNSAFE_ON_A_LINE
 from .process import FAILED
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.text import Text
 
 _RED, _DIM = "31", "2"
 _ESCAPE = "backslashreplace"
@@ -54,8 +55,16 @@ class Answers:
 
     def json(self, value: Any) -> None:
         """Write indented JSON; non-ASCII characters are escaped unless the encoding is Unicode."""
-        plain = not (self.file.encoding or "utf-8").lower().startswith("utf")
-        self.line(json.dumps(value, ensure_ascii=plain, indent=2))
+        self.line(json.dumps(value, ensure_ascii=self._is_plain, indent=2))
+
+    def json_line(self, value: Any) -> None:
+        """Write JSON on one line."""
+        self.line(json.dumps(value, ensure_ascii=self._is_plain))
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the encoding is not Unicode."""
+        return not (self.file.encoding or "utf-8").lower().startswith("utf")
 
     def table(self, table: RenderableType) -> None:
         """Write a rich table, as wide as the terminal; as it needs to be where there is none."""
@@ -114,13 +123,35 @@ def clean(text: str) -> str:
     return UNSAFE_ON_A_LINE.sub("�", text)
 
 
-def working(text: str) -> AbstractContextManager[Any]:
-    """A spinner on stderr, if that is a terminal."""
+def working(text: str | Callable[[], str]) -> AbstractContextManager[Any]:
+    """A spinner on stderr, if that is a terminal.
+
+    Args:
+        text: beside it; a function is asked again several times a second.
+    """
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return nullcontext()
-    from rich.markup import escape
+    from rich.live import Live
 
-    return _console(sys.stderr).status(escape(clean(text)), spinner="dots")
+    get = text if callable(text) else lambda: text
+    line = _Spinner(get)
+    return Live(line, console=_console(sys.stderr), refresh_per_second=12.5, transient=True)
+
+
+class _Spinner:
+    """One line that turns, however long its text is."""
+
+    def __init__(self, get: Callable[[], str]) -> None:
+        from rich.spinner import Spinner
+
+        self._get, self._spinner = get, Spinner("dots")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Generator[Text]:
+        from rich.text import Text
+
+        turning = cast("Text", self._spinner.render(console.get_time()))
+        words = (turning, " ", clean(self._get()))
+        yield Text.assemble(*words, no_wrap=True, overflow="ellipsis")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from rich.table import Table
 from ..checkpoint import AdapterFiles, Checkpoint, find_adapter, open_checkpoint
 from ..errors import BadOptions
 from .console import Answers, note, reserve_stdout, working
-from .options import Weights
+from .weights import Weights
 
 if TYPE_CHECKING:
     from ..export import ExportReport

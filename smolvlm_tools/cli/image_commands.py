@@ -13,11 +13,13 @@ from .options import (
     Context,
     Images,
     Json,
+    Jsonl,
     MaxNewTokens,
     ModelChoice,
     ResolutionOption,
     SomeImages,
 )
+from .page_options import PageOptions
 
 _OF_FIELDS = "min_field_confidence"
 
@@ -72,6 +74,7 @@ def describe(
         str, typer.Option(metavar="NAME", help="brief, normal or detailed.")
     ] = "normal",
     context: Context = None,
+    pages: PageOptions,
     choice: ModelChoice,
     options: AnswerOptions,
 ) -> None:
@@ -79,7 +82,7 @@ def describe(
     from .asking import answer_images
     from .image_task import describe_task
 
-    answer_images(images, describe_task(detail, context), choice, options)
+    answer_images(images, describe_task(detail, context), pages, choice, options)
 
 
 @command(
@@ -96,6 +99,7 @@ def ask(
     rating: Scale = None,
     questions: QuestionsFile = None,
     context: Context = None,
+    pages: PageOptions,
     choice: ModelChoice,
     options: AnswerOptions,
 ) -> None:
@@ -107,15 +111,18 @@ def ask(
     if questions is None:
         from .asking import answer_images
 
-        answer_images(named, ask_task(asked, kind, context), choice, options)
+        answer_images(named, ask_task(asked, kind, context), pages, choice, options)
     else:
         from .asking_many import answer_questions
         from .questions_file import read_questions
 
-        answer_questions(named, read_questions(questions), context, choice, options)
+        asked_of_all = read_questions(questions)
+        answer_questions(named, asked_of_all, context, pages, choice, options)
 
 
-@command("smolvlm transcribe page.png --model embedded > page.txt", without=_OF_FIELDS)
+@command(
+    "smolvlm transcribe scan.pdf --pages 1-3,7 --model embedded > scan.txt", without=_OF_FIELDS
+)
 def transcribe(
     images: Images,
     *,
@@ -123,6 +130,7 @@ def transcribe(
         str, typer.Option(metavar="NAME", help="plain, lines or markdown.")
     ] = "plain",
     context: Context = None,
+    pages: PageOptions,
     choice: ModelChoice,
     options: AnswerOptions,
 ) -> None:
@@ -130,7 +138,7 @@ def transcribe(
     from .asking import answer_images
     from .image_task import transcribe_task
 
-    answer_images(images, transcribe_task(layout, context), choice, options)
+    answer_images(images, transcribe_task(layout, context), pages, choice, options)
 
 
 @command("smolvlm extract invoice.png --schema invoice.json --model embedded")
@@ -145,6 +153,7 @@ def extract(
         ),
     ],
     context: Context = None,
+    pages: PageOptions,
     choice: ModelChoice,
     options: AnswerOptions,
 ) -> None:
@@ -152,7 +161,7 @@ def extract(
     from .asking import answer_images
     from .image_task import extract_task
 
-    answer_images(images, extract_task(schema, context), choice, options)
+    answer_images(images, extract_task(schema, context), pages, choice, options)
 
 
 @command(
@@ -161,6 +170,7 @@ def extract(
 def plan(
     images: Images,
     *,
+    pages: PageOptions,
     choice: ModelChoice,
     resolution: ResolutionOption = "auto",
     max_new_tokens: MaxNewTokens = None,
@@ -171,11 +181,14 @@ def plan(
         str, typer.Option(metavar="TASK", help="describe, ask or transcribe.")
     ] = "describe",
     json: Json = False,
+    jsonl: Jsonl = False,
 ) -> None:
     """Tell how many tiles, tokens and bytes each image would take; loads no weights.
 
     The device does not have to be present.
     """
+    from .entries import parse_form
     from .planning import Wish, print_plans
 
-    print_plans(images, choice, Wish(resolution, task, max_new_tokens, batch), json)
+    wish = Wish(resolution, task, max_new_tokens, batch)
+    print_plans(images, pages, choice, wish, parse_form(json, jsonl))

@@ -12,6 +12,7 @@ from typing import Any, cast
 from .. import constraints
 from ..constraints import Constraint
 from ..errors import BadOptions
+from ..images import ImageSource
 from ..images.encodings import url_scheme
 from ..prompt.tasks import ask_messages, describe_messages, extract_messages, transcribe_messages
 from ..types import Message, Task
@@ -63,7 +64,7 @@ class ImageTask:
         answer: what the answer has to be; None for any text.
     """
 
-    messages: Callable[[str | bytes], tuple[Message, ...]]
+    messages: Callable[[ImageSource], tuple[Message, ...]]
     task: Task
     answer: Constraint | None = None
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from .command import command
-from .options import Json, ModelChoice, Offline, ResolutionOption, Revision, Weights
+from .options import Json, ModelChoice, Offline, ResolutionOption, Revision
 from .quality_options import AUTO, Precisions, QualityOptions
+from .weights import Weights
 
 
 @command("smolvlm tools --format openai")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _IMAGE = typer.Argument(
     metavar="IMAGE",
-    help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn.",
+    help="Path, http(s) URL or data URI; - reads standard input. Several are answered in turn, and "
+    "so are the pages of a document (PDF, TIFF, animation).",
 )
 Images: TypeAlias = Annotated[list[str], _IMAGE]
 SomeImages: TypeAlias = Annotated[list[str] | None, _IMAGE]
@@ -30,7 +31,11 @@ Revision: TypeAlias = Annotated[
 ]
 Backend: TypeAlias = Annotated[
     str,
-    typer.Option(metavar="NAME", help="onnx, openvino, torch, or auto: torch on a GPU, else onnx."),
+    typer.Option(
+        metavar="NAME",
+        help="onnx, openvino, torch, or auto: torch on a GPU, else onnx. remote: a server, see "
+        "--base-url.",
+    ),
 ]
 Device: TypeAlias = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]
 ResolutionOption: TypeAlias = Annotated[
@@ -44,7 +49,11 @@ ResolutionOption: TypeAlias = Annotated[
     ),
 ]
 MaxNewTokens: TypeAlias = Annotated[
-    int | None, typer.Option(metavar="N", help=r"Longest reply, in tokens.  \[default: 512]")
+    int | None,
+    typer.Option(
+        metavar="N",
+        help=r"Longest reply, in tokens.  \[default: 512; transcribe: as long as the page]",
+    ),
 ]
 Context: TypeAlias = Annotated[
     str | None,
@@ -56,7 +65,14 @@ Context: TypeAlias = Annotated[
 Json: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--json", help="Print JSON and nothing else: an object, or a list for several images."
+        "--json",
+        help="Print JSON and nothing else: an object, or a list for several images or pages.",
+    ),
+]
+Jsonl: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--jsonl", help="Print a line of JSON for each image or page, as soon as it is done."
     ),
 ]
 Offline: TypeAlias = Annotated[
@@ -113,6 +129,14 @@ class ModelChoice:
             metavar="FILE", help="What `smolvlm calibrate` wrote; every confidence goes through it."
         ),
     ] = None
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Of an OpenAI-compatible server that runs the model, with --backend remote, such "
+            "as http://127.0.0.1:8080/v1; else $SMOLVLM_BASE_URL. Its key: $SMOLVLM_API_KEY.",
+        ),
+    ] = None
     offline: Offline = False
 
     def check(self) -> None:
@@ -120,14 +144,30 @@ class ModelChoice:
 
         Raises:
             BadOptions: an unknown backend, precision, device or amount of memory, an adapter for a
-                backend other than torch, or a file that is not a calibration.
+                backend other than torch, or a file that is not a calibration; what is said about a
+            server that is not asked, or about weights that it has.
         """
         from ..decoding.calibration import Calibration
         from ..engine.planner import LoadWish
+        from ..engine.remote.settings import (
+            RemoteSettings,
+            refuse_local_options,
+            refuse_remote_options,
+        )
 
+        if self.is_remote:
+            refuse_local_options({**self.keywords, "calibration": self.calibration})
+            RemoteSettings.of(self.model, self.base_url)
+            return
+        refuse_remote_options({"base_url": self.base_url})
         LoadWish.of(self.keywords)
         if self.calibration is not None:
             Calibration.read(self.calibration)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a server runs the model."""
+        return self.backend == "remote"
 
     @property
     def keywords(self) -> LoadOptions:
@@ -147,9 +187,11 @@ class ModelChoice:
         from ..engine.smolvlm import SmolVLM
 
         # The hub's client shows progress bars, which a spinner would hide.
-        local = self.model == "embedded" or os.path.isdir(self.model)
+        local = self.is_remote or self.model == "embedded" or os.path.isdir(self.model)
         with working(f"loading {self.model}") if local else nullcontext():
-            return SmolVLM.load(self.model, **self.keywords, calibration=self.calibration)
+            return SmolVLM.load(
+                self.model, **self.keywords, calibration=self.calibration, base_url=self.base_url
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +222,7 @@ class AnswerOptions:
         ),
     ] = "raise"
     as_json: Json = False
+    as_jsonl: Jsonl = False
     stream: Annotated[
         bool | None,
         typer.Option(
@@ -199,11 +242,16 @@ class AnswerOptions:
         """Whether an answer without a value counts as a success."""
         return self.on_incomplete == "abstain"
 
+    @property
+    def in_json(self) -> bool:
+        """Whether stdout is for programs."""
+        return self.as_json or self.as_jsonl
+
     def streams(self, is_terminal: bool) -> bool:
         """Whether words are printed as they come."""
         if self.stream is not None:
             return self.stream
-        return is_terminal and not self.as_json and not self.withholds
+        return is_terminal and not self.in_json and not self.withholds
 
     def for_engine(self) -> dict[str, Any]:
         """The engine's options, checked as far as possible without a model.
@@ -213,8 +261,9 @@ class AnswerOptions:
         """
         from ..prompt.request import check_options
 
-        if self.as_json and self.stream:
-            raise BadOptions("--json and --stream exclude each other", "Leave one of them out.")
+        if self.in_json and self.stream:
+            form = "--json" if self.as_json else "--jsonl"
+            raise BadOptions(f"{form} and --stream exclude each other", "Leave one of them out.")
         if self.withholds and self.stream:
             raise BadOptions("--stream would show words that are withheld later", "Leave it out.")
         options: dict[str, Any] = {
@@ -228,27 +277,6 @@ class AnswerOptions:
         if self.on_incomplete == "raise":  # the command does: an engine would keep the result
             del options["on_incomplete"]
         return {"resolution": parse_resolution(self.resolution), **options}
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The checkpoint to convert, and the adapter to merge into it first."""
-
-    checkpoint: Annotated[
-        str,
-        typer.Argument(
-            metavar="CHECKPOINT", help="Alias, hub id or folder with safetensors weights."
-        ),
-    ]
-    adapter: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="LoRA adapter to merge into the weights first: a folder or a hub id.",
-        ),
-    ] = None
-    revision: Revision = None
-    offline: Offline = False
 
 
 def parse_resolution(text: str) -> Resolution:

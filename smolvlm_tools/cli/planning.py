@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rich.markup import escape
@@ -11,7 +12,8 @@ from rich.table import Table
 from ..cache import CacheLimits
 from ..checkpoint import open_checkpoint
 from ..engine.planner import LoadOptions, Planner, open_layouter
-from ..errors import ModelNotFound
+from ..errors import ModelNotFound, SmolVLMError
+from ..images import EncodedImage
 from ..machine.amounts import format_bytes
 from ..memory.plan import LoadPlan
 from ..prompt.layout import RequestLayouter
@@ -19,9 +21,11 @@ from ..prompt.request import Request, parse_options
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import parse_task, task_messages
 from ..types import Resolution
-from .console import Answers, clean, note, reserve_stdout
-from .images import each_image, finish
+from .console import Answers, note, reserve_stdout
+from .entries import Entries, Form
+from .images import Place, each_page
 from .options import ModelChoice, parse_resolution
+from .page_options import PageOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +38,38 @@ class Wish:
     batch: int
 
 
-def print_plans(images: list[str], choice: ModelChoice, wish: Wish, as_json: bool) -> None:
-    """Plan each image and print a table row or a JSON object for it."""
+def print_plans(
+    images: list[str], pages: PageOptions, choice: ModelChoice, wish: Wish, form: Form
+) -> None:
+    """Plan each image or page and print a table row or a JSON object for it."""
     choice.check()
     task = parse_task(wish.task) or "describe"
     limits = {} if wish.max_new_tokens is None else {"max_new_tokens": wish.max_new_tokens}
     options = parse_options(limits)
     with reserve_stdout() as answers:
         resolution = parse_resolution(wish.resolution)
+        found = each_page(images, pages)
         layouter, planner = _open(choice, resolution)
         chosen = check_resolution(resolution, layouter.checkpoint.config.image)
 
-        def plan(image: str, source: str | bytes) -> dict[str, Any]:
+        def plan(source: EncodedImage) -> dict[str, Any]:
             request = Request(task_messages(source, task, "?"), options, chosen, task)
             if planner is None:
                 return layouter.describe(layouter.lay_out(request)).model_dump(mode="json")
             found, memory = planner.plan(request, wish.batch)
             return found.model_dump(mode="json") | {"memory": memory.model_dump(mode="json")}
 
-        entries = each_image(images, plan)
-        named = [(n, e) for n, e in zip(images, entries, strict=True) if "error" not in e]
-        if named and not as_json:
+        entries = Entries(answers, form)
+        named: list[tuple[Place, dict[str, Any]]] = []
+        with entries.kept():
+            for place, source in found:
+                if isinstance(source, SmolVLMError):
+                    entries.fail(place, source)
+                elif planned := entries.take(place, partial(plan, source)):
+                    named.append((place, planned))
+        if named and form == "text":
             _print_tables(answers, named)
-        finish(answers, entries, as_json)
+        entries.finish()
 
 
 def _open(choice: ModelChoice, resolution: Resolution) -> tuple[RequestLayouter, Planner | None]:
@@ -80,7 +93,7 @@ def _open(choice: ModelChoice, resolution: Resolution) -> tuple[RequestLayouter,
     return planner.layouter, planner
 
 
-def _print_tables(answers: Answers, named: list[tuple[str, dict[str, Any]]]) -> None:
+def _print_tables(answers: Answers, named: list[tuple[Place, dict[str, Any]]]) -> None:
     answers.table(_tiles(named))
     planned = [LoadPlan.model_validate(e["memory"]) for _, e in named if "memory" in e]
     if planned:
@@ -91,15 +104,15 @@ def _print_tables(answers: Answers, named: list[tuple[str, dict[str, Any]]]) -> 
             answers.line(f"given up for the budget: {loss}")
 
 
-def _tiles(named: list[tuple[str, dict[str, Any]]]) -> Table:
+def _tiles(named: list[tuple[Place, dict[str, Any]]]) -> Table:
     table = Table(
         "image", "pixels", "resized to", "grid", "tiles", "image tokens", "prompt tokens", "memory"
     )
-    for name, plan in named:
+    for place, plan in named:
         image = plan["images"][0]
         memory = plan["predicted_bytes"]
         table.add_row(
-            escape(clean(name)),
+            escape(place.name),
             f"{image['width']}x{image['height']}",
             f"{image['resized_width']}x{image['resized_height']}",
             f"{image['rows']}x{image['cols']} + 1" if image["rows"] else "1",

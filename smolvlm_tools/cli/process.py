@@ -24,6 +24,10 @@ def run_and_exit(run: Callable[[], int]) -> NoReturn:
         code = run()
     except KeyboardInterrupt:  # while the command was still being imported
         _interrupted()
+    except BaseException:
+        if signal.getsignal(signal.SIGINT) is _leave:  # some import has made an error of Ctrl-C
+            _interrupted()
+        raise
     if code == INTERRUPTED:
         _interrupted()
     try:

@@ -34,6 +34,8 @@ class Grammar:
         terminal: the expression that the value is a text of; None for a JSON document.
         unenforced: keywords of a JSON schema that only `parse` holds the text to.
         strings: JSON schemas, as text, of the document's strings that have to match patterns.
+        schema: of the value, or of the text where it is no JSON document, for servers that enforce
+            schemas themselves; None where there is none.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Grammar:
     terminal: str | None = None
     unenforced: frozenset[str] = frozenset()
     strings: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | bool | None = field(default=None, compare=False)
 
     @property
     def is_json(self) -> bool:
@@ -118,7 +121,8 @@ def number(minimum: float | None = None, maximum: float | None = None) -> Gramma
 
 def date() -> Grammar:
     """A day of the calendar as YYYY-MM-DD; the value is a `datetime.date`."""
-    return _terminal("date", f"/{DATE}/", datetime.date.fromisoformat)
+    read = datetime.date.fromisoformat
+    return _terminal("date", f"/{DATE}/", read, {"type": "string", "format": "date"})
 
 
 def regex(pattern: str) -> Grammar:
@@ -130,7 +134,8 @@ def regex(pattern: str) -> Grammar:
     from llguidance import regex_to_lark
 
     lark = regex_to_lark(pattern, use_ascii="dws")
-    return _terminal("regex", rf"/{lark}/ & /(?:{_CHARACTER}|[\n\t])*/", str)
+    expression = rf"/{lark}/ & /(?:{_CHARACTER}|[\n\t])*/"
+    return _terminal("regex", expression, str, {"type": "string", "pattern": f"^(?:{pattern})$"})
 
 
 def lines() -> Grammar:
@@ -169,7 +174,8 @@ def _json(
         value = compiled.read(text)
         return parse(text) if parse else value
 
-    return Grammar(name, compiled.lark, read, scalar, None, compiled.unenforced, compiled.strings)
+    unenforced, strings = compiled.unenforced, compiled.strings
+    return Grammar(name, compiled.lark, read, scalar, None, unenforced, strings, schema)
 
 
 def _bounded(kind: str, minimum: float | None, maximum: float | None) -> dict[str, Any]:
@@ -184,5 +190,11 @@ def _split(text: str) -> list[str]:
     return text.split("\n") if text else []
 
 
-def _terminal(name: str, expression: str, parse: Callable[[str], Any]) -> Grammar:
-    return Grammar(name, f'start: " " VALUE\nVALUE: {expression}\n', parse, terminal=expression)
+def _terminal(
+    name: str,
+    expression: str,
+    parse: Callable[[str], Any],
+    schema: Mapping[str, Any] | None = None,
+) -> Grammar:
+    lark = f'start: " " VALUE\nVALUE: {expression}\n'
+    return Grammar(name, lark, parse, terminal=expression, schema=schema)

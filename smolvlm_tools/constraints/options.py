@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tokenizers import Tokenizer
@@ -57,11 +58,16 @@ class OptionTree:
             _add(root, path, index)
         depth = max(map(len, paths))
         for index, text in enumerate(texts):
-            for spelling in {text[:1].upper() + text[1:], text.lower()} - set(texts):
+            for spelling in other_spellings(text, texts):
                 path = encode_text(tokenizer, f" {spelling}")
                 _add(root, path, index)
                 depth = max(depth, len(path))
         return cls(choice, root, paths, depth)
+
+
+def other_spellings(text: str, options: Collection[str]) -> set[str]:
+    """How else an option is usually written: capitalized, in lower case; never another option."""
+    return {text[:1].upper() + text[1:], text.lower()} - set(options)
 
 
 def _add(root: OptionNode, path: list[int] | tuple[int, ...], option: int) -> None:

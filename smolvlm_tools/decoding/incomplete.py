@@ -15,6 +15,12 @@ def incomplete_answer(result: VisionResult, refusal: ValueError | None = None) -
         result: the one that "abstain" gives.
         refusal: what refused the value, where something did.
     """
+    if result.incomplete == "unsure" and "no_logprobs" in result.flags:
+        return IncompleteAnswer(
+            "the answer's confidence is not known: the server gives no log-probabilities",
+            "Ask a server that gives them, or leave min_confidence out.",
+            result,
+        )
     if result.incomplete == "unsure":
         return IncompleteAnswer(
             f"the answer is unsure: its confidence {result.confidence:.4f} is below min_confidence",

@@ -16,7 +16,7 @@ from ..memory.predict import Working
 from ..prompt.chat import Prompt
 from ..prompt.layout import RequestLayout
 from ..prompt.request import Request
-from ..types import Flag, PageRef, Progress, Stage, StreamChunk, Usage
+from ..types import Flag, PageRef, Progress, Stage, StreamChunk, TextSource, Usage
 from .clock import StageClock
 from .protocol import CheckCancelled, Deliver, Step
 from .spoken import Spoken
@@ -48,6 +48,7 @@ class RunningReply:
         features: of the image tokens to be read; dropped once they are.
         cached_tiles, cached_tokens: what was not computed again.
         spoken: the reply itself.
+        text_source: where its words come from.
         holds_back: whether tokens are delivered only when all are there: some may be taken back.
     """
 
@@ -73,6 +74,7 @@ class RunningReply:
     cached_tiles: int = 0
     cached_tokens: int = 0
     spoken: Spoken = field(default_factory=Spoken)
+    text_source: TextSource = "model"
     holds_back: bool = False
 
     def see(self, layout: RequestLayout) -> None:

@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..prompt.request import Request
 from ..types import Flag, Incomplete
 from .doubtful import without_doubtful
-from .spoken import Spoken
+
+if TYPE_CHECKING:
+    from ..constraints.kinds import Grammar
+
+
+class Document(Protocol):
+    """A text that a grammar describes; `completion` is what was appended to a cut one."""
+
+    @property
+    def grammar(self) -> Grammar: ...
+
+    @property
+    def completion(self) -> bytes | None: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+class Said(Protocol):
+    """What a reply said: `Spoken`, or what a server sent. `value` raises ValueError."""
+
+    @property
+    def matcher(self) -> Document | None: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def is_cut(self) -> bool: ...
+
+    @property
+    def confidence(self) -> float: ...
+
+    @property
+    def field_confidence(self) -> Mapping[str, float] | None: ...
+
+    def value(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +65,7 @@ class Verdict:
     refusal: ValueError | None = None
 
 
-def judge(request: Request, spoken: Spoken) -> Verdict:
+def judge(request: Request, spoken: Said) -> Verdict:
     """Decide what of a reply is handed out."""
     policy, matcher = request.policy, spoken.matcher
     if spoken.is_cut and (matcher is None or matcher.completion is None):

@@ -172,7 +172,7 @@ class Admission:
 
     def _known(self, layout: RequestLayout, look: Look | None) -> Known:
         keys = [
-            ImageKey(image.sha256, grid)
+            ImageKey(image.sha256, grid, image.turned)
             for image, grid in zip(layout.images, layout.grids, strict=True)
         ]
         image_token_id = self._layouter.checkpoint.config.image_token_id

@@ -10,6 +10,9 @@ from typing import Protocol
 from ..errors import Busy, SmolVLMError
 from ..types import VisionResult
 
+_PATIENCE = 1.0
+"""Most seconds between two attempts to get into the queue."""
+
 Outcomes = list[VisionResult | SmolVLMError]
 
 
@@ -68,15 +71,25 @@ async def answer_all_async(
 ) -> Outcomes:
     """`answer_all` for an event loop, with `at_once` requests in the engine at most."""
     room = asyncio.Semaphore(at_once)
+    running = 0
 
     async def answer(start: Callable[[], Awaitable[VisionResult]]) -> VisionResult | SmolVLMError:
+        nonlocal running
         async with room:
-            try:
-                return await start()
-            except SmolVLMError as error:
-                if not return_exceptions:
-                    raise
-                return error
+            while True:
+                running += 1
+                try:
+                    return await start()
+                except SmolVLMError as error:
+                    if isinstance(error, Busy) and running > 1:  # one of ours will make room
+                        wait = min(error.retry_after, _PATIENCE)
+                    elif return_exceptions:
+                        return error
+                    else:
+                        raise
+                finally:
+                    running -= 1
+                await asyncio.sleep(wait)
 
     tasks = [asyncio.ensure_future(answer(start)) for start in starts]
     try:

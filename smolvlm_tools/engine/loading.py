@@ -21,8 +21,15 @@ from ..machine.heap import trim_heap
 from ..machine.meter import Meter, resident
 from ..memory.guard import MemoryGuard
 from ..memory.plan import LoadPlan
-from .identity import EngineIdentity, identity_of
+from .identity import EngineIdentity, identity_of, remote_identity
 from .planner import LoadOptions, Planner
+from .remote.settings import (
+    BACKEND,
+    OF_SERVERS,
+    RemoteSettings,
+    refuse_local_options,
+    refuse_remote_options,
+)
 
 
 def plan_model(name: str | Path = "256m", **options: Unpack[LoadOptions]) -> LoadPlan:
@@ -44,11 +51,23 @@ OF_THE_ENGINE = ("max_queue", "batch_size", "threads", "calibration")
 
 def plan_identity(name: str | Path, options: Mapping[str, Any]) -> EngineIdentity:
     """The identity that `SmolVLM.load` with these options would have; loads no weights."""
-    planned = {key: value for key, value in options.items() if key not in OF_THE_ENGINE}
+    server = {key: options[key] for key in OF_SERVERS if key in options}
+    if options.get("backend") == BACKEND:
+        refuse_local_options(options)
+        return remote_identity(RemoteSettings.of(name, **server))
+    refuse_remote_options(server)
+    others = {*OF_THE_ENGINE, *OF_SERVERS}
+    planned = {key: value for key, value in options.items() if key not in others}
     planner = Planner.open(name, **planned)
-    plan, calibration = planner.load_plan, read_calibration(options.get("calibration"))
-    checkpoint = planner.layouter.checkpoint
-    return identity_of(checkpoint, plan.backend, plan.precision_name, calibration)
+    plan = planner.load_plan
+    return identity_of(
+        planner.layouter.checkpoint,
+        plan.backend,
+        plan.precision_name,
+        resolution=planner.resolution,
+        max_side=plan.max_side,
+        calibration=read_calibration(options.get("calibration")),
+    )
 
 
 def load_weights(planner: Planner, threads: int | None) -> AnyBackend:

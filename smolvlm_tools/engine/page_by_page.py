@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias, cast
@@ -11,12 +11,14 @@ from typing import TypeAlias, cast
 import numpy as np
 from PIL import Image
 
+from ..errors import IncompleteAnswer, InputError, OutOfMemoryBudget
 from ..images import ImagePolicy, ImageSource, read_image
 from ..machine.closing import Closing
 from ..pages import Pages, is_document, open_pages, parse_pages
 from ..prompt.request import RequestOptions, parse_on_progress
 from ..prompt.tasks import Images
 from ..types import Progress, StageSeconds, Usage, VisionResult
+from .reply import ReplyStream
 
 Part: TypeAlias = Callable[[], ImageSource]
 """Gives an image; a page is rendered then."""
@@ -75,7 +77,7 @@ def _same(source: ImageSource) -> ImageSource:
 
 
 def _page(document: Pages, number: int) -> ImageSource:
-    return document.read(number).encoded
+    return document.encoded(number)
 
 
 def options_of_page(options: RequestOptions, page: int, pages: int) -> RequestOptions:
@@ -90,6 +92,31 @@ def options_of_page(options: RequestOptions, page: int, pages: int) -> RequestOp
 
         own["on_progress"] = tell_page
     return own
+
+
+@contextmanager
+def naming_page(page: int, pages: int) -> Generator[None]:
+    """Have errors that are about one page say which one it was."""
+    try:
+        yield
+    except (InputError, OutOfMemoryBudget, IncompleteAnswer) as error:
+        raise error.reworded(f"page {page} of {pages}: {error.reason}", error.remedy) from error
+
+
+@dataclass(frozen=True, slots=True)
+class PageReply:
+    """A reply about a page, whose failures name it."""
+
+    page: int
+    pages: int
+    reply: ReplyStream
+
+    def result(self) -> VisionResult:
+        with naming_page(self.page, self.pages):
+            return self.reply.result()
+
+    def close(self) -> None:
+        self.reply.close()
 
 
 def join_pages(pages: Sequence[VisionResult]) -> VisionResult:

@@ -24,6 +24,8 @@ from ..machine.heap import trim_heap
 from ..memory.guard import MemoryGuard
 from ..prompt.layout import RequestLayouter
 from ..prompt.request import Request
+from ..prompt.tasks import reads_print
+from ..types import Flag
 from ..vision.encoder import VisionEncoder
 from .admission import Admission
 from .results import Results
@@ -77,8 +79,8 @@ class Pipeline:
                 reply.check_cancelled()
                 # 1. Load the images, cut them on paper, write the prompt.
                 grown = self._lay_out(reply)
-                if _has_no_text(reply):
-                    return self._results.nothing_to_read(reply)
+                if (known := _known_text(reply)) is not None:
+                    return self._results.without_model(reply, known)
                 # 2. Wait until the request fits into memory beside the others.
                 yield from self.admission.admit(reply, grown)
                 with self.admission.running(reply):
@@ -116,6 +118,13 @@ class Pipeline:
         reply.see(layout)
         if any(image.is_blank for image in layout.images):
             reply.flags.append("blank_image")
+        if any(image.turned for image in layout.images):
+            reply.flags.append("turned")
+        if reads_print(reply.request.task):
+            said: dict[Flag, None] = dict.fromkeys(
+                flag for image in layout.images for flag in image.layer_flags
+            )
+            reply.flags.extend(said)
         reply.report("preprocess", 1, 1)
         return grown
 
@@ -187,12 +196,19 @@ def _capacity(reply: RunningReply) -> int:
     return len(reply.prompt.token_ids) + reply.max_new_tokens
 
 
-def _has_no_text(reply: RunningReply) -> bool:
-    """Whether all there is to transcribe is blank by its pixels."""
+def _known_text(reply: RunningReply) -> str | None:
+    """What a transcription is without the model: images are blank, or documents have the text."""
     answer = reply.request.answer
     is_text = answer is None or (
         isinstance(answer, CompiledGrammar) and answer.grammar.name == LINES
     )
     images = reply.layout.images
-    blank = bool(images) and all(image.is_blank for image in images)
-    return reply.request.task == "transcribe" and is_text and blank
+    if not (images and is_text and reads_print(reply.request.task)):
+        return None
+    if all(image.is_blank for image in images):
+        return ""
+    own = [image.own_text for image in images if image.own_text is not None]
+    if not reply.request.own_text or len(own) < len(images):
+        return None
+    reply.text_source = "layer"
+    return "\n\n".join(own)

@@ -30,18 +30,18 @@ class Results:
         last = reply.spoken.steps[-1]
         return self._end(reply, reply.usage(), StreamChunk(token_id=last.token_id, text=last.text))
 
-    def nothing_to_read(self, reply: RunningReply) -> StreamChunk:
-        """The transcription of images that are blank by their pixels: the model is not asked."""
+    def without_model(self, reply: RunningReply, text: str) -> StreamChunk:
+        """A transcription that is known: the model is not asked."""
         answer = reply.request.answer
         if isinstance(answer, CompiledGrammar):
             from ..decoding.matcher import Matcher
 
             reply.spoken.matcher = Matcher(answer)
         end = min(self._layouter.end_ids)
-        reply.spoken.steps.append(Step(end, 0.0, "", "stop", forced=True))
+        reply.spoken.steps.append(Step(end, 0.0, text, "stop", forced=True))
         reply.prompt, reply.tiles = Prompt(np.empty(0, np.int64), 0), 0
         usage = reply.usage().model_copy(update={"completion_tokens": 0})
-        return self._end(reply, usage, StreamChunk(token_id=end, text=""))
+        return self._end(reply, usage, StreamChunk(token_id=end, text=text))
 
     def _end(self, reply: RunningReply, usage: Usage, last: StreamChunk) -> StreamChunk:
         verdict = judge(reply.request, reply.spoken)
@@ -69,6 +69,7 @@ class Results:
             flags=(*spoken.flags, *reply.flags, *verdict.flags),
             image_sha256=reply.image_sha256,
             sources=reply.sources,
+            text_source=reply.text_source,
             model=checkpoint.id,
             revision=checkpoint.revision,
             backend=backend.name,

@@ -103,7 +103,7 @@ class SharedEngine:
             shared = _ENGINES.get(key)
             if shared is None:
                 shared = _ENGINES[key] = _Shared(
-                    LazyEngine(partial(_load, self._name, self._options))
+                    LazyEngine(partial(load_engine, self._name, self._options))
                 )
             shared.users.add(self)
             return shared.engine
@@ -150,7 +150,8 @@ class GivenEngine:
         """Whoever loaded it closes it."""
 
 
-def _load(name: str | Path, options: Mapping[str, Any]) -> SmolVLM:
+def load_engine(name: str | Path, options: Mapping[str, Any]) -> SmolVLM:
+    """`SmolVLM.load`, which is imported only now."""
     from .smolvlm import SmolVLM
 
     return SmolVLM.load(name, **options)

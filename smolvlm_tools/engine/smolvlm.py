@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..backends.base import AnyBackend
 from ..backends.choose import check_names
@@ -25,8 +26,13 @@ from .identity import EngineIdentity, identity_of
 from .loading import engine_of, guard_for, load_weights, read_calibration
 from .pipeline import Pipeline
 from .planner import LoadOptions, Planner, open_layouter
+from .remote.engine import RemoteEngine, RemoteOptions
+from .remote.settings import BACKEND, refuse_local_options, refuse_remote_options
 from .reply import Channel
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 
 class SmolVLM(Conversations, Closing):
@@ -96,14 +102,20 @@ class SmolVLM(Conversations, Closing):
         threads: int | None = None,
         adapter: str | Path | None = None,
         calibration: str | Path | Calibration | None = None,
+        base_url: str | None = None,
+        api_key: SecretStr | None = None,
+        timeout: float | None = None,
+        retries: int | None = None,
     ) -> SmolVLM:
-        """Load a checkpoint.
+        """Load a checkpoint, or connect to a server that has loaded one.
 
         Args:
             name: an alias ("256m", "500m", "2.2b", "256m-video", "500m-video", "2.2b-video",
-                "embedded"), a hub id, or a folder in the hub's layout.
+                "embedded"), a hub id, or a folder in the hub's layout; with backend "remote" what
+                the server calls the model.
             backend: "onnx", "openvino", "torch", or "auto": torch on a GPU, else onnx, else torch,
-                as what is installed and the files allow.
+                as what is installed and the files allow. "remote": a server with an
+                OpenAI-compatible API; see docs/remote.md.
             precision: "fp32", "bf16", "fp16", "int8", "q4", "bnb-nf4", …, or "auto"; also one for
                 each component: {"vision": "int8", "embed": "int8", "decoder": "q4"} of ONNX
                 files, {"vision": "bf16", "decoder": "bnb-nf4"} of torch (vision, connector,
@@ -118,7 +130,7 @@ class SmolVLM(Conversations, Closing):
             policy: which images are let in; see `ImagePolicy`.
             max_queue: most requests that may wait before `Busy` is raised.
             batch_size: most requests that decode together, each with keys and values of its own
-                in memory.
+                in memory; with backend "remote" most calls at a time.
             cache: whether image features and the keys and values of prompt beginnings are kept
                 for later requests, or how many bytes of them.
             threads: CPU threads to compute with; None leaves it to the runtime.
@@ -128,16 +140,25 @@ class SmolVLM(Conversations, Closing):
             calibration: a file of `smolvlm calibrate`, or what `Calibration.read` makes of one,
                 made with this model, revision, backend and precision. Every confidence of an
                 answer goes through it first; `calibrated` of a result says whether it did.
+            base_url: of the server, such as "http://127.0.0.1:8080/v1"; SMOLVLM_BASE_URL if None.
+            api_key: for the server; SMOLVLM_API_KEY if None.
+            timeout: most seconds in which nothing comes from the server; 120 if None.
+            retries: how often a call is tried again where the server is busy or cannot be reached;
+                3 if None.
 
         Raises:
             ModelNotFound, ModelInvalid, BackendUnavailable: see `errors`.
             OutOfMemoryBudget: nothing that was allowed fits the budget; raised before weights are
                 loaded, with the smallest budget that would do.
             BadOptions: an unknown backend, precision, device, resolution or amount of memory, or a
-                calibration of something else.
+                calibration of something else, or an option that the backend has no use for.
         """
-        check_names(threads=threads)
-        calibration = read_calibration(calibration)
+        server: RemoteOptions = {
+            "base_url": base_url,
+            "api_key": api_key,
+            "timeout": timeout,
+            "retries": retries,
+        }
         options: LoadOptions = {
             "backend": backend,
             "precision": precision,
@@ -150,6 +171,14 @@ class SmolVLM(Conversations, Closing):
             "cache": cache,
             "adapter": adapter,
         }
+        if backend == BACKEND:
+            refuse_local_options({**options, "threads": threads, "calibration": calibration})
+            return RemoteSmolVLM(
+                name, server, policy=policy, max_queue=max_queue, batch_size=batch_size
+            )
+        refuse_remote_options(server)
+        check_names(threads=threads)
+        calibration = read_calibration(calibration)
         planner = Planner.open(name, **options)
         return cls.load_planned(
             planner,
@@ -191,9 +220,15 @@ class SmolVLM(Conversations, Closing):
     @property
     def identity(self) -> EngineIdentity:
         """What its replies depend on besides the request."""
-        backend = self._pipeline.backend
-        checkpoint = self._pipeline.layouter.checkpoint
-        return identity_of(checkpoint, backend.name, backend.precision, self.calibration)
+        backend, layouter = self._pipeline.backend, self._pipeline.layouter
+        return identity_of(
+            layouter.checkpoint,
+            backend.name,
+            backend.precision,
+            resolution=self._resolution,
+            max_side=layouter.max_side,
+            calibration=self.calibration,
+        )
 
     def plan(
         self,
@@ -237,3 +272,7 @@ class SmolVLM(Conversations, Closing):
     def _compile(self, answer: object) -> Compiled | None:
         constraint = parse_answer(answer)
         return None if constraint is None else self._pipeline.constraints.compile(constraint)
+
+
+class RemoteSmolVLM(RemoteEngine, SmolVLM):
+    """A `SmolVLM` whose model runs on a server; `SmolVLM.load(backend="remote")` makes it."""

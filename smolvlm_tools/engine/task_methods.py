@@ -23,7 +23,14 @@ from ..prompt.tasks import (
 )
 from ..types import Detail, MessageLike, Task, TextLayout, VisionResult
 from .batching import answer_all, answer_all_async
-from .page_by_page import Part, join_pages, open_parts, options_of_page
+from .page_by_page import (
+    PageReply,
+    Part,
+    join_pages,
+    naming_page,
+    open_parts,
+    options_of_page,
+)
 from .reply import ReplyStream
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -110,9 +117,14 @@ class TaskMethods(ABC):
                 images = [part() for part in parts.each]
                 return self._start(*_transcribe(images, layout, context, options)).result()
 
-            def start(number: int, part: Part) -> ReplyStream:
-                own = options_of_page(options, number, len(parts.each))
-                return self._start(*_transcribe(part(), layout, context, own))
+            def start(number: int, part: Part) -> PageReply:
+                total = len(parts.each)
+                with naming_page(number, total):
+                    page = part()
+                own = options_of_page(options, number, total)
+                return PageReply(
+                    number, total, self._start(*_transcribe(page, layout, context, own))
+                )
 
             starts = [partial(start, *each) for each in enumerate(parts.each, 1)]
             results = answer_all(starts, return_exceptions=False)
@@ -183,9 +195,11 @@ class TaskMethods(ABC):
                 return await self._aanswer(*_transcribe(images, layout, context, options))
 
             async def answer(number: int, part: Part) -> VisionResult:
-                own = options_of_page(options, number, len(parts.each))
-                page = await asyncio.to_thread(part)
-                return await self._aanswer(*_transcribe(page, layout, context, own))
+                total = len(parts.each)
+                own = options_of_page(options, number, total)
+                with naming_page(number, total):
+                    page = await asyncio.to_thread(part)
+                    return await self._aanswer(*_transcribe(page, layout, context, own))
 
             starts = [partial(answer, *each) for each in enumerate(parts.each, 1)]
             results = await answer_all_async(starts, at_once=self._at_once, return_exceptions=False)
@@ -217,6 +231,8 @@ def _transcribe(
     image: Images, layout: TextLayout, context: str | None, options: RequestOptions
 ) -> _Job:
     messages = transcribe_messages(image, layout, context)
+    if layout == "markdown":  # a text layer has no headings and tables
+        options = {"text": "model", **options}
     if layout == "lines":
         from ..constraints import lines
 

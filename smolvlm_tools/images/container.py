@@ -19,7 +19,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge, SmolVLMError
-from ..types import PageRef
+from ..types import Flag, PageRef
 from .colour import check_size, orientation, picture_to_rgb
 from .formats import DAMAGED, FORMATS, identify
 from .loaded import ImageFacts, KnownImages, LoadedImage
@@ -49,6 +49,10 @@ class EncodedImage:
     """The type that the source claimed, if it claimed one."""
     ref: PageRef = field(default_factory=PageRef)
     """Where it came from."""
+    own_text: str | None = None
+    """The text that its document has for it, where that can be trusted."""
+    layer_flags: tuple[Flag, ...] = ()
+    """What a reader should know of its document's text layer."""
 
 
 def decode_image(
@@ -64,12 +68,7 @@ def decode_image(
     digest = hashlib.sha256(data).hexdigest()
     facts = known.get(digest, policy) if known is not None else None
     kind = facts.format if facts else identify(data, name)
-    mimes = FORMATS[kind].mime
-    if encoded.mime is not None and encoded.mime not in mimes:
-        raise BadEncoding(
-            f"{name} claims to be {encoded.mime[:60]!r} but holds a {kind} image",
-            f"Declare it as {mimes[0]}.",
-        )
+    _check_mime(encoded, kind)
 
     def decode(image: ImageFile.ImageFile) -> tuple[Image.Image, Size | None]:
         """The pixels, and the image's full size if it was reduced."""
@@ -80,15 +79,25 @@ def decode_image(
 
     if facts is not None:  # it has passed all other checks before
         later = LoadedImage(lambda: decode(_open(data, kind, name))[0], digest, *facts)
-        later.ref = encoded.ref
+        _take_over(later, encoded)
         return later
     image, frames = _open_checked(encoded, kind, policy)
     pixels, reduced_from = decode(image)
     size = reduced_from or pixels.size
-    loaded = LoadedImage(pixels, digest, size, kind, frames, ref=encoded.ref)
+    loaded = LoadedImage(pixels, digest, size, kind, frames)
+    _take_over(loaded, encoded)
     if known is not None:
         known.put(digest, policy, ImageFacts(loaded.size, kind, frames, loaded.is_blank))
     return loaded
+
+
+def _take_over(image: LoadedImage, encoded: EncodedImage) -> None:
+    """What is known of an image besides its pixels."""
+    image.ref, image.own_text, image.layer_flags = (
+        encoded.ref,
+        encoded.own_text,
+        encoded.layer_flags,
+    )
 
 
 def count_pages(encoded: EncodedImage, policy: ImagePolicy) -> int:
@@ -97,7 +106,18 @@ def count_pages(encoded: EncodedImage, policy: ImagePolicy) -> int:
     1 for formats whose further images are no pages, such as the previews in a JPEG.
     """
     kind = identify(encoded.data, encoded.name)
+    _check_mime(encoded, kind)
     return _open_checked(encoded, kind, policy)[1] if FORMATS[kind].has_pages else 1
+
+
+def _check_mime(encoded: EncodedImage, kind: str) -> None:
+    """Refuse a source that claims to be something else than it is."""
+    mimes = FORMATS[kind].mime
+    if encoded.mime is not None and encoded.mime not in mimes:
+        raise BadEncoding(
+            f"{encoded.name} claims to be {encoded.mime[:60]!r} but holds a {kind} image",
+            f"Declare it as {mimes[0]}.",
+        )
 
 
 def _open_checked(

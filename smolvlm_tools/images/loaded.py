@@ -10,9 +10,14 @@ from typing import NamedTuple, cast
 
 from PIL import Image
 
-from ..types import PageRef
+from ..types import Flag, PageRef
 from .policy import ImagePolicy
 
+_TURNS = {
+    1: Image.Transpose.ROTATE_270,  # Pillow turns the other way round
+    2: Image.Transpose.ROTATE_180,
+    3: Image.Transpose.ROTATE_90,
+}
 BLANK_LEVELS = 8
 """Largest difference within a channel, of 256 levels, that still counts as blank."""
 
@@ -37,6 +42,8 @@ class LoadedImage:
         format: one of `formats.FORMATS`; None for PIL and numpy sources.
         frames: frames or pages in the source, of which `pixels` is the first.
         ref: where it came from.
+        own_text, layer_flags: see `EncodedImage`.
+        turned: by how many quarter turns clockwise it was turned to be read.
         follows: whether it is a further page of the source that the image before it came from.
     """
 
@@ -47,6 +54,9 @@ class LoadedImage:
     frames: int = 1
     _is_blank: bool | None = None
     ref: PageRef = field(default_factory=PageRef)
+    own_text: str | None = None
+    layer_flags: tuple[Flag, ...] = ()
+    turned: int = 0
     follows: bool = False
 
     @property
@@ -74,6 +84,18 @@ class LoadedImage:
             self._is_blank = shows_nothing(self.pixels)
         return self._is_blank
 
+    def turn(self, quarters: int) -> None:
+        """Turn it clockwise by so many quarter turns, 1 to 3."""
+        before = self._pixels
+        if isinstance(before, Image.Image):
+            self._pixels = before.transpose(_TURNS[quarters])
+        else:
+            self._pixels = lambda: before().transpose(_TURNS[quarters])
+        if quarters % 2:
+            width, height = self.size
+            self.size = height, width
+        self.turned = quarters
+
     def let_go(self, decode: Callable[[], Image.Image]) -> None:
         """Free the pixels; `decode` is called if they are used again after all."""
         _ = self.is_blank  # while they are there
@@ -100,6 +122,7 @@ class KnownImages:
     def __init__(self, limit: int = 1024) -> None:
         self._limit = limit
         self._facts: OrderedDict[tuple[str, ImagePolicy], ImageFacts] = OrderedDict()
+        self._turns: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, sha256: str, policy: ImagePolicy) -> ImageFacts | None:
@@ -116,6 +139,19 @@ class KnownImages:
             while len(self._facts) > self._limit:
                 self._facts.popitem(last=False)
 
+    def turns(self, image: LoadedImage, find: Callable[[Image.Image], int]) -> int:
+        """How many quarter turns `find` wants for an image; it is asked once."""
+        with self._lock:
+            turns = self._turns.get(image.sha256)
+        if turns is None:
+            turns = find(image.pixels)
+            with self._lock:
+                self._turns[image.sha256] = turns
+                while len(self._turns) > self._limit:
+                    self._turns.popitem(last=False)
+        return turns
+
     def clear(self) -> None:
         with self._lock:
             self._facts.clear()
+            self._turns.clear()

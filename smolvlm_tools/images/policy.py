@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import ImageTooLarge
 
+LARGE_FILE = 200_000_000
+"""Bytes of a file that a person names on their own machine: a book of scans is as large."""
+
 
 class ImagePolicy(BaseModel):
     """Limits on an image source. Unknown names are refused.

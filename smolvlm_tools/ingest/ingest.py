@@ -15,6 +15,7 @@ from ..engine.shared import engine_source
 from ..engine.smolvlm import SmolVLM
 from ..errors import BadOptions, StoreFull
 from ..images import EncodedImage, ImagePolicy
+from ..images.policy import LARGE_FILE
 from ..pages import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Pages
 from ..pages.worker import WorkerLimits, WorkerPool
 from .keeping import Keeper, OnProgress
@@ -26,9 +27,6 @@ from .sources import find_sources
 from .summary import Summary
 from .units import Keys
 from .wish import Wish
-
-MAX_BYTES = 200_000_000
-"""Of one file: scans of whole books are larger than the images that strangers send."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -82,7 +80,7 @@ class Reading:
     @property
     def rules(self) -> ImagePolicy:
         """The policy that holds."""
-        return self.policy or ImagePolicy(max_bytes=MAX_BYTES)
+        return self.policy or ImagePolicy(max_bytes=LARGE_FILE)
 
 
 def ingest(

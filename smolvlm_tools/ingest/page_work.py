@@ -24,6 +24,7 @@ from ..pages import Page, Pages, Picture, TextLayer
 from ..prompt.questions import Ask
 from ..prompt.request import RequestOptions
 from ..types import Task, VisionResult
+from .own_text import flags_of
 from .record import DIGITS, Answer, Cost, Fault, Found, TextSource
 from .wish import FIELDS_NAME, Wish
 
@@ -155,19 +156,13 @@ def _task_of(asks: Mapping[str, Ask]) -> Task:
 def _of_layer(layer: TextLayer | None, wish: Wish) -> Found:
     """What the document itself says about a page."""
     text: dict[str, str] = {}
-    flags: list[str] = []
-    if layer is not None:
-        if layer.kind in ("ocr", "garbage"):
-            flags.append(f"{layer.kind}_layer")
-        if layer.has_hidden:
-            flags.append("hidden_text")
-        if "transcription" in wish.tasks and layer.text.strip():
-            trusted = wish.trusts(layer) and wish.text != "both"
-            text["transcription" if trusted else "layer"] = layer.text
+    if layer is not None and "transcription" in wish.tasks and layer.text.strip():
+        trusted = wish.trusts(layer) and wish.text != "both"
+        text["transcription" if trusted else "layer"] = layer.text
     return Found(
         text=text,
         text_source="layer" if text else None,
-        flags=tuple(flags),
+        flags=flags_of(layer),
         prompt_hash=wish.prompt_hash,
     )
 

@@ -90,8 +90,7 @@ def _local(text: str) -> Iterator[Source]:
             for name in sorted(files):
                 if _is_read(name):
                     yield _file(os.path.join(folder, name))
-        for error in shut:
-            yield _missing(str(error.filename), _read_error(error, str(error.filename)))
+        yield from map(_closed_folder, shut)
     elif _MAGIC & set(text) and not os.path.exists(text):
         matches = sorted(set(_matches(text)))
         for match in matches:
@@ -143,6 +142,12 @@ def _file(path: str) -> Source:
         return f"{status.st_size} {times} {status.st_dev} {status.st_ino}"
 
     return Source(path, lambda policy: read_image(Path(path), policy), stamp)
+
+
+def _closed_folder(error: OSError) -> Source:
+    name = os.fspath(error.filename)
+    reason = f"the folder {name!r} cannot be listed ({error.strerror})"
+    return _missing(name, PathNotAllowed(reason, "Check permissions."))
 
 
 def _page_of_the_web(url: str) -> Source:

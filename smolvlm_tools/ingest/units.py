@@ -82,9 +82,7 @@ class Unit:
         """Its records, each with an id that another run gives it, too."""
         for each in self.found:
             key = self.key or (each.error.code if each.error else "")
-            place = [self.source, self.page, each.picture, key]
-            if self.duplicate_of is not None:
-                place.append(self.duplicate_of)
+            place = [self.source, self.page, each.picture, key, self.duplicate_of]
             yield Record(
                 **dict(each),
                 id=digest_of({"record": place})[:_ID_DIGITS],

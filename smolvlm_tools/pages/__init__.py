@@ -5,6 +5,7 @@
     page      Page, an encoded image that `load_image` takes
     content   TextLayer, Picture: what a document has besides the look of a page
     selection which pages are meant: "1-3,7"
+    suffixes  how the names of files end that are read
     worker    the same pages, read in a child process with limits on time and memory
     pdf       pages of PDF documents, by pypdfium2 (the extra `pdf`), which the first one loads
 
@@ -23,11 +24,13 @@ from .opening import (
 )
 from .page import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Page, Pages
 from .selection import PageSelection, parse_pages
+from .suffixes import SUFFIXES
 
 __all__ = [
     "LONGEST_EDGE",
     "LONGEST_RENDERED",
     "MAX_PAGES",
+    "SUFFIXES",
     "BBox",
     "LayerKind",
     "Page",

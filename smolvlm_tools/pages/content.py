@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from ..types import Flag
+
 LayerKind: TypeAlias = Literal["digital", "ocr", "garbage", "none"]
 """digital: text that is drawn; ocr: most of it is invisible, as what OCR programs lay over a scan;
 garbage: its characters make no words, as with a broken encoding; none: there is no text, or only a
@@ -33,6 +35,18 @@ class TextLayer:
     def is_sound(self) -> bool:
         """Whether it can stand for the page's text."""
         return self.kind == "digital"
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """What a reader should know of it; see `VisionResult.flags`."""
+        flags: list[Flag] = []
+        if self.kind == "ocr":
+            flags.append("ocr_layer")
+        if self.kind == "garbage":
+            flags.append("garbage_layer")
+        if self.has_hidden:
+            flags.append("hidden_text")
+        return tuple(flags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def open_as_images(
             chosen.numbers(1, encoded.name)
         return [encoded]
     with open_pages(encoded, policy) as pages:
-        return [pages.read(number).encoded for number in choose_pages(pages, chosen)]
+        return [pages.encoded(number) for number in choose_pages(pages, chosen)]
 
 
 def is_document(encoded: EncodedImage, policy: ImagePolicy) -> bool:

@@ -102,6 +102,18 @@ class Pages(Closing):
         self._check(number)
         return replace(self._read(number), source=self.source)
 
+    def encoded(self, number: int) -> EncodedImage:
+        """One page as an image that knows where it comes from, and its own text.
+
+        Raises:
+            CorruptImage, ImageTooLarge, BadOptions: see `read`.
+        """
+        image, layer = self.read(number).encoded, self.text(number)
+        if layer is None:
+            return image
+        text = layer.text.strip() if layer.is_sound else None
+        return replace(image, own_text=text, layer_flags=layer.flags)
+
     def text(self, number: int) -> TextLayer | None:
         """The text that the document itself has for a page; None for images, which have none.
 

@@ -9,6 +9,7 @@ from ..errors import BadOptions
 
 ALL = "all"
 _RANGE = re.compile(r"(\d{1,9})(?:\s*(-)\s*(\d{1,9})?)?")
+_LONGEST = 1_000
 _FORM = 'Write numbers from 1 and ranges: "1-3,7", "2-" to the end, or "all".'
 
 
@@ -51,6 +52,8 @@ def parse_pages(pages: object) -> PageSelection | None:
         pages = str(pages)
     if not isinstance(pages, str):
         raise BadOptions(f"pages={pages!r} is a {type(pages).__name__}", _FORM)
+    if len(pages) > _LONGEST:
+        raise BadOptions(f"a selection of pages has {len(pages):,} characters", "Write ranges.")
     if pages.strip() == ALL:
         return PageSelection(pages, ((1, None),))
     return PageSelection(pages, tuple(_range(piece.strip(), pages) for piece in pages.split(",")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SUFFIXES = (
-    *(".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pdf", ".png", ".apng"),
-    *(".tif", ".tiff", ".webp"),
+    *(".apng", ".bmp", ".gif", ".heic", ".heics", ".heif", ".heifs", ".hif", ".jfif", ".jpe"),
+    *(".jpeg", ".jpg", ".pdf", ".png", ".tif", ".tiff", ".webp"),
 )
 """In lower case. What a file is, its first bytes tell; a file that is named is always tried."""

@@ -10,11 +10,13 @@ from tokenizers import Tokenizer
 
 from ..checkpoint import Checkpoint
 from ..images import ImagePolicy, KnownImages, LoadedImage, open_image
+from ..images.reading_orientation import quarter_turns
 from ..pages import open_as_images, parse_pages
 from ..types import ImagePart, ImagePlan, Message, RequestPlan
 from .chat import ChatTemplate, Prompt
 from .request import Request
 from .resolution import Size, TileGrid, plan_grid, size_to_decode
+from .tasks import reads_print
 from .workload import PlannedImage, Workload
 
 
@@ -96,7 +98,20 @@ class RequestLayouter:
                     sources = open_as_images(part.image, parse_pages(part.pages), self.policy)
                     for place, source in enumerate(sources):
                         decode = open_image(source, self.policy, wanted, check_pixels, self.known)
+                        if reads_print(request.task):
+                            decode = partial(self._decode_upright, decode)
                         yield partial(_decode_following, decode) if place else decode
+
+    def _decode_upright(self, decode: Callable[[], LoadedImage]) -> LoadedImage:
+        """Turn a page that lies on its side or head, where its own print makes that sure."""
+        image = decode()
+        if self.known is None:
+            turns = quarter_turns(image.pixels)
+        else:
+            turns = self.known.turns(image, quarter_turns)
+        if turns:
+            image.turn(turns)
+        return image
 
     def coarser(self, request: Request, layout: RequestLayout) -> RequestLayout | None:
         """Cut the same images one step coarser; None if that is not allowed."""

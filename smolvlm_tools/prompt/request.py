@@ -5,24 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict, cast
+from typing import Any, Literal, Protocol, TypedDict, cast
 
 from pydantic import ValidationError
 
 from ..checkpoint.config import ImageConfig
-from ..errors import BadOptions, BadPrompt
-from ..pages import PageSelection, parse_pages
+from ..errors import BadOptions
+from ..pages import parse_pages
 from ..types import (
     GenerationOptions,
-    ImagePart,
     Message,
     MessageLike,
     OnIncomplete,
-    Part,
     Progress,
     Resolution,
     Task,
 )
+from .messages import choosing, parse_messages
 from .policy import AnswerPolicy
 from .resolution import check_resolution
 from .tasks import parse_task
@@ -37,6 +36,9 @@ class Answer(Protocol):
         ...
 
 
+TEXT_FROM = ("auto", "model")
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A checked request.
@@ -46,6 +48,7 @@ class Request:
         text_value: whether the free text is the value that was asked for.
         policy: when its value is handed out.
         report: told how far the request has come.
+        own_text: whether the text that a document has for a page stands for its transcription.
         grows: whether the reply may become as long as the context allows, as a page needs it;
             `max_new_tokens` is then only what it begins with.
     """
@@ -59,6 +62,7 @@ class Request:
     text_value: bool = False
     policy: AnswerPolicy = field(default_factory=AnswerPolicy)
     report: Callable[[Progress], None] | None = None
+    own_text: bool = True
     grows: bool = False
 
     @property
@@ -80,6 +84,8 @@ class RequestOptions(TypedDict, total=False):
         task: what the request is for; it may raise the resolution under "auto".
         pages: which pages of every image that is a document: "1-3,7", "2-", "all" or a number.
             Each becomes an image. Needed where there are several, unless each is read by itself.
+        text: of transcriptions: "auto" (the default: the text layer of a PDF page where it can be
+            trusted, else the model) or "model" (always).
         cancel: setting this event ends the request with `Cancelled`.
         answer: what the reply has to be: bool, int, float, str, datetime.date, Literal[...], an
             Enum, a `Rating`, list[str], a pydantic model or another type that pydantic knows, a
@@ -108,6 +114,7 @@ class RequestOptions(TypedDict, total=False):
     resolution: Resolution | None
     task: Task | None
     pages: str | int | None
+    text: Literal["auto", "model"] | None
     cancel: threading.Event | None
     answer: Any
     on_incomplete: OnIncomplete | None
@@ -176,7 +183,7 @@ def make_request(
     options: RequestOptions,
     task: Task | None,
     resolution: Resolution,
-    image: ImageConfig,
+    image: ImageConfig | None,
     compile_answer: Callable[[object], Answer | None],
 ) -> Request:
     """Check all of a request that can be checked without its images.
@@ -184,6 +191,7 @@ def make_request(
     Args:
         task: what the method is for; an option of that name wins.
         resolution: where the options have none.
+        image: how the model looks at images; None where a server cuts them.
         compile_answer: makes the wished type of answer ready; None where any text will do.
 
     Raises:
@@ -196,6 +204,7 @@ def make_request(
     wanted = rest.pop("resolution", None)
     wished = rest.pop("answer", None)
     pages = parse_pages(rest.pop("pages", None))
+    own_text = _parse_text(rest.pop("text", None)) != "model"
     policy = AnswerPolicy.taken_from(rest)
     report = parse_on_progress(rest.pop("on_progress", None))
     parsed = parse_options(rest)
@@ -203,7 +212,7 @@ def make_request(
     if answer is not None:
         _check_goes_with_answer(parsed)
     return Request(
-        messages=_choosing(pages, parse_messages(messages)),
+        messages=choosing(pages, parse_messages(messages)),
         options=parsed,
         resolution=check_resolution(resolution if wanted is None else wanted, image),
         task=task,
@@ -212,6 +221,7 @@ def make_request(
         text_value=wished is str,
         policy=policy,
         report=report,
+        own_text=own_text,
         grows=task == "transcribe" and "max_new_tokens" not in rest,
     )
 
@@ -230,62 +240,8 @@ def each_options(
     return [{**common, **own} for own in each]
 
 
-def _choosing(pages: PageSelection | None, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The conversation, whose images that do not say which of their pages are meant get `pages`.
-
-    Raises:
-        BadOptions: an image says it in a form that means nothing.
-    """
-    for message in messages:
-        for part in message.content:
-            if isinstance(part, ImagePart):
-                parse_pages(part.pages)
-    if pages is None:
-        return messages
-    return tuple(
-        message.model_copy(
-            update={"content": tuple(_choose(pages, part) for part in message.content)}
-        )
-        for message in messages
-    )
-
-
-def _choose(pages: PageSelection, part: Part) -> Part:
-    if isinstance(part, ImagePart) and part.pages is None:
-        return part.model_copy(update={"pages": pages.text})
-    return part
-
-
-_MESSAGES_FORM = 'Pass [{"role": "user", "content": [...]}].'
-
-
-def parse_messages(messages: Sequence[MessageLike]) -> tuple[Message, ...]:
-    """Check a conversation given as typed messages or as transformers-style dicts.
-
-    Raises:
-        BadPrompt: no message, an unknown role or content type, a part without its content.
-    """
-    if isinstance(messages, (str, bytes, Mapping, Message)):
-        raise BadPrompt(
-            f"messages must be a list, not a single {type(messages).__name__}", _MESSAGES_FORM
-        )
-    try:
-        turns = list(messages)
-    except TypeError:
-        what = type(messages).__name__
-        raise BadPrompt(f"messages must be a list, not {what}", _MESSAGES_FORM) from None
-    if not turns:
-        raise BadPrompt("the conversation is empty", "Pass at least one message.")
-    try:
-        return tuple(Message.model_validate(turn) for turn in turns)
-    except ValidationError as error:
-        raise BadPrompt(
-            f"a message is malformed: {_first_problem(error)}",
-            'Content parts are {"type": "text", "text": …} and {"type": "image", "image": SOURCE}.',
-        ) from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(step) for step in problem["loc"])
-    return f"{place}: {problem['msg']}" if place else problem["msg"]
+def _parse_text(text: object) -> str:
+    """Where transcriptions come from."""
+    if text not in (None, *TEXT_FROM):
+        raise BadOptions(f"unknown text={text!r}", f"Use one of {', '.join(TEXT_FROM)}.")
+    return str(text or "auto")

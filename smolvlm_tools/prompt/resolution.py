@@ -53,14 +53,19 @@ class TileGrid:
         return self.tiles * self.tokens_per_tile
 
 
-def check_resolution(resolution: object, image: ImageConfig) -> Resolution:
-    """Return `resolution` if it is one.
+def check_resolution(resolution: object, image: ImageConfig | None) -> Resolution:
+    """Return `resolution` if it is one; without an `image`, a server cuts as it likes.
 
     Raises:
         BadOptions: neither "auto", "native" nor a number of tiles in range.
     """
     if resolution == "auto":
         return "auto"
+    if image is None:
+        raise BadOptions(
+            f"resolution {resolution!r} is not possible: the server cuts the images itself",
+            'Leave it out, or use "auto".',
+        )
     if resolution == "native":
         return "native"
     if isinstance(resolution, bool) or not isinstance(resolution, int):

@@ -64,10 +64,12 @@ class TaskSpec:
     Attributes:
         messages: the conversation about images, given a question that the task may ignore.
         min_side: fewest tiles along the longest edge under resolution "auto".
+        reads: whether it reads print, for which pages are turned upright.
     """
 
     messages: Callable[[Images, str], tuple[Message, ...]]
     min_side: int = 1
+    reads: bool = False
 
 
 TASKS: dict[str, TaskSpec] = {
@@ -76,6 +78,7 @@ TASKS: dict[str, TaskSpec] = {
     "transcribe": TaskSpec(
         lambda images, _: transcribe_messages(images),
         min_side=2,  # print needs more pixels than a scene
+        reads=True,
     ),
 }
 """The tasks by name. A new one takes one line here, and its name in `types.Task` for type checkers;
@@ -87,6 +90,11 @@ def parse_task(task: object) -> Task | None:
     if task is None or (isinstance(task, str) and task in TASKS):
         return cast("Task | None", task)
     raise BadOptions(f"unknown task {task!r}", f"Use one of {', '.join(TASKS)}.")
+
+
+def reads_print(task: Task | None) -> bool:
+    """Whether the pages of a task are turned upright to be read."""
+    return task is not None and TASKS[task].reads
 
 
 def task_messages(image: Images, task: Task, question: str = "") -> tuple[Message, ...]:

@@ -11,7 +11,8 @@ import numpy as np
 from ..arrays import Tiles, TokenIds
 from ..prompt.chat import START, encode_text
 from ..prompt.layout import RequestLayouter
-from ..prompt.request import Request, parse_messages, parse_options
+from ..prompt.messages import parse_messages
+from ..prompt.request import Request, parse_options
 from ..vision.tiles import make_tiles
 from .tasks import Sample
 

@@ -25,7 +25,7 @@ from ..errors import BadOptions, ImageNotFound
 from ..images import EncodedImage, ImagePolicy, KnownImages, decode_image, read_image
 from ..images.encodings import abbreviate
 from ..pages import Pages, is_document, open_pages
-from ..types import PageRef
+from ..types import Flag, PageRef
 from .page_choice import PageChoice
 
 IMAGE_URI = "smolvlm://images/"
@@ -72,6 +72,7 @@ class StoredImage:
         is_blank: whether it shows nothing; see `LoadedImage.is_blank`.
         page: which page of its document it is, from 1.
         pages: how many the document has; 1 for an image.
+        own_text, layer_flags: see `EncodedImage`.
     """
 
     data: bytes
@@ -81,6 +82,8 @@ class StoredImage:
     is_blank: bool
     page: int = 1
     pages: int = 1
+    own_text: str | None = None
+    layer_flags: tuple[Flag, ...] = ()
 
     @property
     def handle(self) -> str:
@@ -90,7 +93,9 @@ class StoredImage:
     def encoded(self) -> EncodedImage:
         """The image for an engine, without the name of its file, which others may not know."""
         ref = PageRef(page=self.page, pages=self.pages)
-        return EncodedImage(self.data, str(ref), ref=ref)
+        return EncodedImage(
+            self.data, str(ref), ref=ref, own_text=self.own_text, layer_flags=self.layer_flags
+        )
 
 
 def one_by_one(images: Sequence[StoredImage]) -> bool:
@@ -200,7 +205,7 @@ class ImageStore:
     def _render(self, document: Pages, number: int) -> EncodedImage:
         """A page as an image; a child process that renders has limits of its own."""
         with nullcontext() if self.policy.isolate else self._decoding:
-            return document.read(number).encoded
+            return document.encoded(number)
 
     def _decode(self, encoded: EncodedImage) -> StoredImage:
         """Decode an image once, and keep it."""
@@ -217,6 +222,8 @@ class ImageStore:
                 blank,
                 at.page,
                 at.pages,
+                encoded.own_text,
+                encoded.layer_flags,
             )
         )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.lazy import LazyEngine
 from ..engine.loading import OF_THE_ENGINE
+from ..engine.remote.settings import BACKEND, OF_SERVERS, cannot_plan, refuse_remote_options
 from ..images import EncodedImage
 from ..types import GenerationOptions, RequestPlan, Task
 from .image_store import StoredImage, one_by_one
@@ -40,7 +41,9 @@ class LazyPlanner:
     def __init__(self, name: str | Path, options: Mapping[str, Any]) -> None:
         self._name = name
         self._engine = {key: options[key] for key in OF_THE_ENGINE if key in options}
-        self._options = {key: options[key] for key in options if key not in OF_THE_ENGINE}
+        self._server = {key: options[key] for key in OF_SERVERS if key in options}
+        others = options.keys() - {*OF_THE_ENGINE, *OF_SERVERS}
+        self._options = {key: options[key] for key in others}
         self._planner: Planner | None = None
         self._lock = threading.Lock()
 
@@ -49,6 +52,8 @@ class LazyPlanner:
         from ..prompt.request import Request
         from ..prompt.tasks import task_messages
 
+        if self._options.get("backend") == BACKEND:
+            raise cannot_plan()
         planner = self._open()
         messages = task_messages(list(sources), task, "?")
         request = Request(messages, GenerationOptions(), planner.resolution, task)
@@ -58,6 +63,8 @@ class LazyPlanner:
         """Load the model; raises what `SmolVLM.load` raises."""
         from ..engine.smolvlm import SmolVLM
 
+        if self._options.get("backend") == BACKEND:
+            return SmolVLM.load(self._name, **self._options, **self._server, **self._engine)
         return SmolVLM.load_planned(self._open(), **self._engine)
 
     def _open(self) -> Planner:
@@ -65,6 +72,7 @@ class LazyPlanner:
 
         with self._lock:
             if self._planner is None:
+                refuse_remote_options(self._server)
                 self._planner = Planner.open(self._name, **self._options)
             return self._planner
 

@@ -19,6 +19,7 @@ from .names import Role as Role
 from .names import Stage as Stage
 from .names import Task as Task
 from .names import TextLayout as TextLayout
+from .names import TextSource as TextSource
 from .options import GenerationOptions as GenerationOptions
 from .plans import ImagePlan as ImagePlan
 from .plans import RequestPlan as RequestPlan

@@ -11,16 +11,23 @@ Flag = Literal[
     "repetition",
     "blank_image",
     "turned",
+    "ocr_layer",
+    "garbage_layer",
+    "hidden_text",
     "reduced_resolution",
     "halved_micro_batch",
     "rejected",
     "completed",
+    "no_logprobs",
+    "not_enforced",
 ]
 Calibrated = Literal["confidence", "field_confidence"]
 OnIncomplete = Literal["abstain", "raise", "complete"]
 Incomplete = Literal["cut", "unsure", "rejected"]
 """Why there is no value: the reply ended before it was whole, the confidence is below
 `min_confidence`, or a rule of the type refuses what was written."""
+TextSource = Literal["layer", "model"]
+"""Where a text comes from: the text layer of its document, or the model."""
 Task = Literal["describe", "ask", "transcribe"]
 Detail = Literal["brief", "normal", "detailed"]
 TextLayout = Literal["plain", "lines", "markdown"]

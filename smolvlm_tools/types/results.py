@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from .messages import PageRef
-from .names import Calibrated, FinishReason, Flag, Incomplete, Stage
+from .names import Calibrated, FinishReason, Flag, Incomplete, Stage, TextSource
 from .value import Value
 
 
 class Token(Value):
-    """One generated token; `logprob` is its natural log-probability before temperature."""
+    """One generated token; `logprob` is its natural log-probability before temperature.
+
+    `id` is -1 of a remote engine: servers tell texts of tokens, not their ids.
+    """
 
     id: int
     text: str
@@ -32,6 +35,9 @@ class StageSeconds(Value):
 
 class Usage(Value):
     """What a reply cost.
+
+    A remote engine has the server's own counts of tokens, 0 where it gives none, and 0 tiles and
+    image tokens: how it cuts images is not known.
 
     Attributes:
         prompt_tokens: all tokens the decoder read, image tokens included.
@@ -87,11 +93,18 @@ class VisionResult(Value):
         flags: what a reader should know: "truncated" (max_new_tokens came first), "repetition",
             "completed" (a cut answer got an end that the model did not write), "blank_image",
             "turned" (a page lay on its side or head and was turned upright to be read),
+            "ocr_layer", "garbage_layer" (its document has a text layer for it that was not
+            trusted), "hidden_text" (the layer has text that is not seen on the page),
             "reduced_resolution" (images were cut coarser to keep to the memory budget),
             "halved_micro_batch" (memory ran out once, and fewer tiles at a time were encoded),
-            "rejected" (a rule of the answer's type refused the value).
+            "rejected" (a rule of the answer's type refused the value); of a remote engine also
+            "no_logprobs" (the server gave no log-probabilities: `confidence` is 0 because it is
+            not known) and "not_enforced" (the server did not hold the reply to the answer's type;
+            it was checked all the same).
         image_sha256: of every image's encoded bytes, in prompt order.
         sources: where every image came from, in prompt order.
+        text_source: "layer" where a transcription is the text that the document itself has for its
+            page, exactly; the model was not asked then.
         pages: of a document that was read page after page, each page's own result; else empty.
         model: id of the checkpoint.
         revision: the hub commit it was loaded from; None for a folder.
@@ -113,6 +126,7 @@ class VisionResult(Value):
     flags: tuple[Flag, ...] = ()
     image_sha256: tuple[str, ...] = ()
     sources: tuple[PageRef, ...] = ()
+    text_source: TextSource = "model"
     pages: tuple[VisionResult, ...] = ()
     model: str
     revision: str | None = None
@@ -126,7 +140,7 @@ class StreamChunk(Value):
     """What one generated token added to the reply.
 
     Attributes:
-        token_id: the token.
+        token_id: the token; -1 of a remote engine, where a chunk is what the server sent at once.
         text: the text that became certain with it; may be empty. The texts join to the reply.
         result: the whole reply, on the last chunk only.
     """

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from smolvlm_tools.cli.asking import FIELDS_SHOWN
 from smolvlm_tools.cli.run import run
+from smolvlm_tools.cli.showing import FIELDS_SHOWN
 
 SHAPES = "examples/images/shapes.png"
 EMBEDDED = ("--model", "embedded")

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from smolvlm_tools import SmolVLM, VisionResult
+from smolvlm_tools import SmolVLM
 from smolvlm_tools.cli.app import app
-from tests.support.cli import REPLY
+from tests.support.cli import REPLY, place_and_result
 
 COMMANDS = [
     "describe",
@@ -19,6 +19,7 @@ COMMANDS = [
     "transcribe",
     "extract",
     "plan",
+    "ingest",
     "tools",
     "export",
     "quantize",
@@ -94,9 +95,11 @@ def test_options_reach_the_model(smolvlm, fake, picture, monkeypatch):
             "adapter": "mine",
             "memory_budget": "900MB",
             "calibration": None,
+            "base_url": None,
         }
     ]
     ((messages, options),) = asked
+    assert callable(options.pop("on_progress")) and options.pop("cancel")
     assert options == {"resolution": 3, "task": "ask", "max_new_tokens": 7}
     assert messages[0].content[1].text == "What is it?"
 
@@ -110,14 +113,15 @@ def test_the_model_can_be_named_by_the_environment(smolvlm, fake, picture, monke
 
 def test_json_is_one_result_for_one_image(smolvlm, fake, picture):
     answer = smolvlm("describe", picture, "--json")
-    result = VisionResult.model_validate(json.loads(answer.out))
+    place, result = place_and_result(json.loads(answer.out))
+    assert place == (str(picture), 1, 1)
     assert (result.text, answer.code, answer.err) == (REPLY.strip(), 0, "")
     assert "€" in answer.out
 
 
 def test_json_is_a_list_for_several_images(smolvlm, fake, picture):
     answer = smolvlm("ask", picture, picture, "What is it?", "--json")
-    results = [VisionResult.model_validate(entry) for entry in json.loads(answer.out)]
+    results = [place_and_result(entry)[1] for entry in json.loads(answer.out)]
     assert [result.text for result in results] == [REPLY.strip()] * 2
 
 

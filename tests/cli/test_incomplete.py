@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from smolvlm_tools import VisionResult
 from smolvlm_tools.cli.process import INCOMPLETE
 from smolvlm_tools.cli.run import run
-from tests.support.cli import only_line
+from tests.support.cli import only_line, place_and_result
 from tests.support.paths import RECEIPT
 
 FIELDS = {
@@ -43,7 +42,7 @@ def test_no_value_is_one_line_and_exit_code_6(extract, options, remedy):
     (line,) = (line for line in answer.err.splitlines() if "error: " in line)
     assert remedy in line and "note: " not in answer.err
     told = extract(*options, "--json")
-    result = VisionResult.model_validate(json.loads(told.out))
+    _, result = place_and_result(json.loads(told.out))
     assert told.code == 6 and result.abstained and result.text and result.value is None
     assert only_line(told.err) == line
 

@@ -63,7 +63,10 @@ def test_an_answer_without_a_value_ends_with_the_code_for_it(ask, more):
 
 
 def test_json_is_an_object_of_results_by_name(ask):
-    told = json.loads(ask(QUESTIONS, "--json").out)
+    entry = json.loads(ask(QUESTIONS, "--json").out)
+    assert list(entry) == ["image", "page", "pages", "answers"]
+    assert (entry["image"], entry["page"], entry["pages"]) == (str(SHAPES), 1, 1)
+    told = entry["answers"]
     assert list(told) == list(QUESTIONS)
     assert told["red"]["value"] is True
     assert list(told["size"]["probabilities"]) == list("12345")
@@ -81,7 +84,8 @@ def test_several_images_and_a_broken_one(ask, tmp_path):
     images = (SHAPES, tmp_path / "broken.png", SHAPES)
     done = ask(names, "--json", images=images)
     first, broken, last = json.loads(done.out)
-    assert first["image"]["text"] == last["image"]["text"] == "red"
+    assert first["answers"]["image"]["text"] == last["answers"]["image"]["text"] == "red"
+    assert [each["image"] for each in (first, broken, last)] == [*map(str, images)]
     assert broken["error"]["code"] == "unsupported_format"
     assert done.code != 0
     assert ask(names, images=(SHAPES,)).code == 0

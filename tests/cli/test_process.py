@@ -14,16 +14,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from PIL import Image
 
-from tests.support.paths import ROOT
+from tests.support.processes import environment, on_terminal, run, start
 
-pty = pytest.importorskip("pty", reason="signals and terminals as POSIX has them")
+pytest.importorskip("pty", reason="signals and terminals as POSIX has them")
 
-# Ctrl-C arrives even where the tests themselves run in the background.
-START = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-"""
-MAIN = "from smolvlm_tools.cli import main; main()"
 ENDLESS = """
 import time
 from smolvlm_tools import SmolVLM, open_checkpoint
@@ -47,25 +41,6 @@ def loud(*arguments, **options):
     return load(*arguments, **options)
 SmolVLM.load = loud
 """
-
-
-def environment(**more: str) -> dict[str, str]:
-    hidden = ("NO_COLOR", "FORCE_COLOR", "HF_HUB_OFFLINE", "SMOLVLM_MODEL")
-    rest = {name: value for name, value in os.environ.items() if name not in hidden}
-    return {**rest, "PYTHONPATH": str(ROOT), "TERM": "xterm", **more}
-
-
-def start(*arguments: object, before: str = "", **options) -> subprocess.Popen[bytes]:
-    """Start the command; `before` is Python that runs first."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment()} | options
-    code = START + before + MAIN
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], **options)
-
-
-def run(*arguments: object, **options) -> tuple[int, str, str]:
-    with start(*arguments, **options) as process:
-        out, err = process.communicate(timeout=120)
-    return process.returncode, (out or b"").decode(), (err or b"").decode()
 
 
 @pytest.fixture
@@ -129,6 +104,19 @@ def test_ctrl_c_before_anything_is_imported_exits_with_130():
         "class Interrupt(importlib.abc.MetaPathFinder):\n"
         "    def find_spec(self, name, path, target=None):\n"
         "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+    )
+    assert run("--help", before=early) == (130, "", "interrupted\n")
+
+
+def test_ctrl_c_that_an_import_makes_another_error_of_exits_with_130():
+    early = (
+        "import importlib.abc, os\n"
+        "class Interrupt(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name != 'typer': return None\n"
+        "        try: os.kill(os.getpid(), signal.SIGINT)\n"
+        "        except KeyboardInterrupt as error: raise ValueError('bad schema') from error\n"
         "sys.meta_path.insert(0, Interrupt())\n"
     )
     assert run("--help", before=early) == (130, "", "interrupted\n")
@@ -205,25 +193,6 @@ def test_help_loads_nothing_that_is_heavy():
     for arguments in (["describe", "--help"], ["describe", "--nonsense"]):
         _, out, _ = run(*arguments, before=watch)
         assert out.splitlines()[-1] == "loaded []"
-
-
-def on_terminal(*arguments: object, **options) -> tuple[int, str]:
-    """Run with stdout and stderr on a pseudo terminal; return the code and what it showed."""
-    master, slave = pty.openpty()
-    with start(*arguments, stdout=slave, stderr=slave, **options) as process:
-        os.close(slave)
-        shown = b""
-        while True:
-            try:
-                part = os.read(master, 65536)
-            except OSError:  # Linux's way to say that the other end is closed
-                break
-            if not part:
-                break
-            shown += part
-        process.wait(60)
-    os.close(master)
-    return process.returncode, shown.decode()
 
 
 def test_a_terminal_gets_a_spinner_and_colours_and_its_cursor_back(picture, tiny_onnx, tmp_path):

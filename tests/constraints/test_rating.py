@@ -10,7 +10,7 @@ import pytest
 from smolvlm_tools import BadOptions, Rating, SmolVLM
 from smolvlm_tools.decoding.sampling import log_softmax
 from smolvlm_tools.prompt.chat import encode_text
-from smolvlm_tools.prompt.request import parse_messages
+from smolvlm_tools.prompt.messages import parse_messages
 from tests.support.paths import SHAPES
 from tests.support.requests import asking
 

@@ -7,11 +7,12 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from smolvlm_tools import BadOptions, PageRef, PagesNeeded, SmolVLM
+from smolvlm_tools import BadOptions, CorruptImage, PageRef, PagesNeeded, SmolVLM
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.pages import open_pages
 from tests.support.documents import document, pdf_only, tiff
 from tests.support.paths import RECEIPT, SHAPES
+from tests.support.pdf_pages import lines, page
 
 
 @pytest.fixture
@@ -149,3 +150,57 @@ def test_a_pdf_is_a_document(checkpoint):
         assert [page.text for page in vlm.transcribe(data).pages] == ["a red circle"] * 2
         assert vlm.describe(data, pages=2).sources == (PageRef(page=2, pages=2),)
         assert vlm.describe(BytesIO(document())).text == "a red circle"
+
+
+def test_a_page_that_fails_is_named(vlm, three):
+    data = bytearray(three.read_bytes())
+    at = data.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00")  # the tag of the last page's width
+    data[at : at + 2] = b"\xff\xfe"
+    with pytest.raises(CorruptImage, match="page 3 of 3: page 3 of the image is damaged"):
+        vlm.transcribe(bytes(data))
+    assert len(vlm.transcribe(bytes(data), pages="1-2").pages) == 2
+
+
+async def test_a_busy_engine_delays_the_pages_of_a_call(checkpoint):
+    pages = [Image.linear_gradient("L").rotate(90 * n) for n in range(16)]
+    file = BytesIO()
+    pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+    many = file.getvalue()
+    backend = FakeBackend.saying(checkpoint, " a red circle")
+    with SmolVLM(checkpoint, backend, max_queue=2, batch_size=1) as vlm:
+        vlm._at_once = 16  # more than the queue takes
+        result = await vlm.atranscribe(many)
+    assert [page.text for page in result.pages] == ["a red circle"] * 16
+
+
+SENTENCE = "The quick brown fox jumps over the lazy dog and runs away into the woods."
+
+
+@pytest.fixture
+def born_digital():
+    """A PDF page of text."""
+    text = "\n".join(f"{SENTENCE} {n}" for n in range(8))
+    one = page(lines(text))
+    return one
+
+
+@pdf_only
+@pytest.mark.parametrize("layout", ["plain", "lines"])
+def test_the_text_of_a_born_digital_page_is_its_own(vlm, born_digital, layout):
+    result = vlm.transcribe(born_digital, layout=layout)
+    assert result.text_source == "layer"
+    own = [f"{SENTENCE} {n}" for n in range(8)]
+    assert result.text.split("\n") == own
+    assert result.usage.completion_tokens == result.usage.prompt_tokens == 0
+    assert result.value == (own if layout == "lines" else None)
+    assert result.confidence == 1.0
+
+
+@pdf_only
+def test_the_model_reads_what_it_is_told_to(vlm, born_digital):
+    asked = vlm.transcribe(born_digital, text="model")
+    assert (asked.text, asked.text_source) == ("a red circle", "model")
+    assert vlm.transcribe(born_digital, layout="markdown").text == "a red circle"
+    assert vlm.describe(born_digital).text == "a red circle"
+    with pytest.raises(BadOptions, match="text='layered'"):
+        vlm.transcribe(born_digital, text="layered")

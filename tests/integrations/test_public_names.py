@@ -10,7 +10,9 @@ import pytest
 import smolvlm_tools
 from tests.support.paths import ROOT
 
-PACKAGES = ("tools", "images", "pages", "constraints", "errors", "types", "checkpoint")
+PACKAGES = (
+    "tools", "images", "pages", "ingest", "constraints", "errors", "types", "checkpoint",
+)  # fmt: skip
 """The public packages: what their `__all__` lists, or without one every name that does not begin
 with an underscore."""
 
@@ -23,7 +25,10 @@ EXCEPTIONS = {
         "smolvlm_tools.cli.run.run",
     },
     # It refuses wrong names at start, long before the first call loads a model.
-    "smolvlm_mcp/serving.py": {"smolvlm_tools.backends.choose.check_names"},
+    "smolvlm_mcp/serving.py": {
+        "smolvlm_tools.backends.choose.check_names",
+        "smolvlm_tools.engine.remote.settings.RemoteSettings",
+    },
     # The form of the handles, for the template of the resource that shows them.
     "smolvlm_mcp/cards.py": {"smolvlm_tools.tools.image_store.IMAGE_URI"},
 }

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.document_blocks import blocks, check_output, run, the_block
+from tests.support.documents import pdf_only
+from tests.support.paths import IMAGES, ROOT
+from tests.support.pdf_pages import lines, page
 
-
-def blocks(name: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
-
-
-def run(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-DECIMAL = re.compile(r"\b\d\.\d\d\b")
-
-
-def check_output(found: str, shown: str) -> None:
-    """Equal but for the second decimal of a confidence, which differs from CPU to CPU."""
-    assert DECIMAL.sub("N", found) == DECIMAL.sub("N", shown)
-    numbers = [[float(n) for n in DECIMAL.findall(text)] for text in (found, shown)]
-    assert numbers[0] == pytest.approx(numbers[1], abs=0.02)
+REPORT = "The heating of the second floor was repaired in March.\nIt has worked since."
 
 
 def test_the_readme_example_prints_what_the_readme_shows(embedded):
@@ -76,6 +60,18 @@ def test_the_guides_many_questions_are_answered_as_it_shows(embedded):
     found = run(example)
     assert rating.sub("", found) == rating.sub("", shown)
     assert float(rating.search(found)[1]) == pytest.approx(float(rating.search(shown)[1]), abs=0.1)
+
+
+def test_the_guides_pages_are_named_and_chosen_as_it_shows(embedded, tmp_path):
+    shutil.copytree(IMAGES, tmp_path / "examples" / "images")
+    found = run(the_block("docs/guide.md", "python", "PagesNeeded"), tmp_path)
+    assert found == the_block("docs/guide.md", "text", "page 1 of 2")
+
+
+@pdf_only
+def test_the_guides_page_says_its_own_text(tmp_path):
+    (tmp_path / "report.pdf").write_bytes(page(lines(REPORT)))
+    assert run(the_block("docs/guide.md", "python", "is_sound"), tmp_path).strip() == REPORT
 
 
 def test_the_guides_testing_example_runs(embedded):

@@ -20,7 +20,8 @@ PUBLIC = """
     ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge IncompleteAnswer InputError
     LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget
     PageRef PagesNeeded
-    PasswordRequired PathNotAllowed Progress Rating ReplyStream RequestOptions RequestPlan
+    PasswordRequired PathNotAllowed Progress Rating RemoteFailed RemoteTimeout
+    ReplyStream RequestOptions RequestPlan
     SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StoreFull StreamChunk TextPart
     Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
     check_options check_url describe_messages engine_source incomplete_answer load_image

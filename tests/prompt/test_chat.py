@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BadPrompt, ModelInvalid
 from smolvlm_tools.prompt.chat import ChatTemplate, encode_text
-from smolvlm_tools.prompt.request import parse_messages
+from smolvlm_tools.prompt.messages import parse_messages
 from smolvlm_tools.prompt.resolution import plan_grid
 from tests.support.conversations import CONVERSATIONS, IMAGE, fill, text
 from tests.support.pictures import SIZES, noise

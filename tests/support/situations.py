@@ -24,6 +24,7 @@ from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.ingest import Ledger
 from smolvlm_tools.pages import open_pages
 from smolvlm_tools.tools import Toolbox
+from tests.support.chat_servers import chat_server, refuses, stalls
 from tests.support.documents import encrypted, tiff
 from tests.support.gated import GatedBackend
 from tests.support.requests import HELLO
@@ -261,6 +262,16 @@ def a_budget_of_a_megabyte(here):
     SmolVLM.load(here.model, backend="torch", memory_budget="1MB")
 
 
+def a_server_that_refuses(here):
+    with chat_server(refuses(500)) as server, server.engine() as vlm:
+        vlm.generate(HELLO)
+
+
+def a_server_that_falls_silent(here):
+    with chat_server(stalls) as server, server.engine(timeout=0.2) as vlm:
+        vlm.generate(HELLO)
+
+
 def a_closed_engine(here):
     vlm = engine(here)
     vlm.close()
@@ -301,6 +312,8 @@ SITUATIONS = [
     (errors.BackendUnavailable, torch_that_is_not_installed),
     (errors.BackendUnavailable, onnxruntime_that_is_not_installed),
     (errors.OutOfMemoryBudget, a_budget_of_a_megabyte),
+    (errors.RemoteFailed, a_server_that_refuses),
+    (errors.RemoteTimeout, a_server_that_falls_silent),
     (errors.IncompleteAnswer, an_answer_that_is_cut),
     (errors.Busy, a_full_queue),
     (errors.Cancelled, a_request_taken_back),

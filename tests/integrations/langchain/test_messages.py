@@ -245,7 +245,7 @@ def test_every_kind_of_message_becomes_a_turn():
         ({"type": "image_url", "image_url": {}}, UrlNotAllowed),
         ({"type": "audio", "base64": TEXT, "mime_type": "audio/wav"}, UnsupportedFormat),
         ({"type": "video", "url": URL}, UnsupportedFormat),
-        ({"type": "file", "base64": "JVBERi0=", "mime_type": "application/pdf"}, UnsupportedFormat),
+        ({"type": "file", "base64": "UEs=", "mime_type": "application/zip"}, UnsupportedFormat),
         ({"type": "file", "url": URL}, UnsupportedFormat),
         ({"type": "tool_use", "name": "x"}, UnsupportedFormat),
         ({"type": "video", "source": {"url": URL}}, UnsupportedFormat),

@@ -17,6 +17,7 @@ from smolvlm_tools import (
     ImageNotFound,
     ModelError,
 )
+from tests.support.broken_pages import with_a_broken_page
 from tests.support.documents import pdf_only
 from tests.support.llama_index_folders import RED_CIRCLE, of_folder
 from tests.support.llama_index_scenes import paged, picture
@@ -91,12 +92,7 @@ def test_recorded_errors_are_documents_that_say_so(folder, embedded, raise_on_er
 
 def test_a_broken_page_costs_the_others_nothing(tmp_path, counting):
     _, vlm = counting
-    paged(tmp_path / "scan.tiff", ["red", "green", "blue"], compression="tiff_deflate")
-    data = bytearray((tmp_path / "scan.tiff").read_bytes())
-    starts = [n for n in range(len(data)) if data[n : n + 2] == b"\x78\x9c"]
-    middle = starts[len(starts) // 2]  # of the second of three equal pages
-    data[middle : middle + 8] = bytes(8)
-    (tmp_path / "scan.tiff").write_bytes(data)
+    with_a_broken_page(tmp_path / "scan.tiff")
     with pytest.raises(CorruptImage):
         SmolVLMImageReader(engine=vlm).load_data(tmp_path / "scan.tiff")
     record = SmolVLMImageReader(engine=vlm, on_error="record")

@@ -28,6 +28,7 @@ from llama_index.readers.smolvlm import EngineMissing
 from smolvlm_tools import (
     BadOptions,
     BadPrompt,
+    CorruptImage,
     ImagePolicy,
     PathNotAllowed,
     SmolVLM,
@@ -136,12 +137,13 @@ def test_a_mark_for_a_cache_is_no_content():
     ("block", "error"),
     [
         (AudioBlock(audio=b"RIFF"), UnsupportedFormat),
-        (DocumentBlock(data=b"%PDF-1.4", document_mimetype="application/pdf"), UnsupportedFormat),
+        (DocumentBlock(data=b"PK", document_mimetype="application/zip"), UnsupportedFormat),
+        (DocumentBlock(data=b"%PDF-1.4", document_mimetype="application/pdf"), CorruptImage),
         (ImageBlock(), BadPrompt),
         (ImageBlock(url=SHAPES.as_uri()), UrlNotAllowed),
         (ImageBlock(url="ftp://host/a.png"), UrlNotAllowed),
     ],
-    ids=["audio", "pdf", "empty", "file-url", "ftp"],
+    ids=["audio", "zip", "broken-pdf", "empty", "file-url", "ftp"],
 )
 def test_a_block_that_cannot_be_shown_is_an_error(llm, block, error):
     with pytest.raises(error):

@@ -2,11 +2,13 @@
 
     TextBlock                           text
     ImageBlock(image | path | url)      an image, read and checked by the engine under its policy
-    DocumentBlock of an image type      the same
+    DocumentBlock of an image or PDF    the same
     ThinkingBlock, CachePoint           left out: never said aloud, and a mark for other providers
     ToolCallBlock                       text
 
-Any other block is an error, never left out.
+Any other block is an error, never left out. Of documents with several pages, the message's
+`additional_kwargs["pages"]` ("1-3,7") says which are shown: LlamaIndex's blocks have no place for
+that.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from llama_index.readers.smolvlm.held_images import source_of
 from smolvlm_tools import IN_JSON
 from smolvlm_tools.errors import BadPrompt, UnsupportedFormat
 from smolvlm_tools.images import ImageSource
+from smolvlm_tools.pages import parse_pages
 from smolvlm_tools.types import ImagePart, Message, Role, TextPart, VisionResult
 
 _Parts: TypeAlias = list[TextPart | ImagePart]
@@ -62,12 +65,13 @@ def _message(message: ChatMessage) -> Message:
     parts: _Parts = []
     if message.role in _RESULT_OF_A_TOOL:
         parts.append(TextPart(text="Tool result: "))
+    chosen = parse_pages(message.additional_kwargs.get("pages"))
     for block in message.blocks:
-        parts += _parts(block)
+        parts += _parts(block, chosen.text if chosen else None)
     return Message(role=_ROLES[message.role], content=tuple(parts) or (TextPart(text=""),))
 
 
-def _parts(block: object) -> _Parts:
+def _parts(block: object, pages: str | None) -> _Parts:
     if isinstance(block, TextBlock):
         return [TextPart(text=block.text)]
     kind = getattr(block, "block_type", "")  # the older 0.14 releases lack some of the classes
@@ -79,13 +83,17 @@ def _parts(block: object) -> _Parts:
         text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
         return [TextPart(text=f"Tool call: {call.tool_name}({text})")]
     if isinstance(block, ImageBlock):
-        return [ImagePart(image=_image(block.image, block.path, block.url))]
-    if isinstance(block, DocumentBlock) and (block.document_mimetype or "").startswith("image/"):
-        return [ImagePart(image=_image(block.data, block.path, block.url))]
+        return [ImagePart(image=_image(block.image, block.path, block.url), pages=pages)]
+    if isinstance(block, DocumentBlock) and _is_shown(block.document_mimetype or ""):
+        return [ImagePart(image=_image(block.data, block.path, block.url), pages=pages)]
     raise UnsupportedFormat(
         f"a {type(block).__name__} cannot be shown to SmolVLM",
-        "Send text and image blocks; SmolVLMImageReader makes documents of PDF pages.",
+        "Send text, images and PDF documents.",
     )
+
+
+def _is_shown(mime: str) -> bool:
+    return mime.startswith("image/") or mime == "application/pdf"
 
 
 def _image(data: Any, path: Any, url: Any) -> ImageSource:

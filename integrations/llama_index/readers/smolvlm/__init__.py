@@ -8,13 +8,14 @@ Needs `pip install 'smolvlm-tools[llama-index,pdf]'`.
 
 from __future__ import annotations
 
-from .engine import EngineMissing
+from .engine import CacheUnusable, EngineMissing
 from .reader import IMAGE_SUFFIXES, AsyncDocuments, SmolVLMImageReader
 from .transform import SmolVLMTransform, with_image_sha256
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "AsyncDocuments",
+    "CacheUnusable",
     "EngineMissing",
     "SmolVLMImageReader",
     "SmolVLMTransform",

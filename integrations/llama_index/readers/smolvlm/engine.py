@@ -10,8 +10,9 @@ from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, PrivateAttr, field_serializer
 
 from smolvlm_tools import EngineSource, engine_source
-from smolvlm_tools.errors import BadOptions, ModelError
+from smolvlm_tools.errors import BadOptions, ModelError, SmolVLMError, StoreFull
 from smolvlm_tools.images import ImagePolicy
+from smolvlm_tools.ingest import Ledger
 
 if TYPE_CHECKING:
     from smolvlm_tools import SmolVLM
@@ -27,13 +28,33 @@ class EngineMissing(ModelError, ImportError):
     code = "engine_missing"
 
 
+class CacheUnusable(SmolVLMError, ImportError):
+    """The file of `cache` cannot be read or written; the cause says why.
+
+    It is an ImportError for the same reason as `EngineMissing`.
+    """
+
+    code = "cache_unusable"
+
+
 @contextmanager
 def or_missing() -> Generator[None]:
-    """Raise errors of the model, and of its packages, as `EngineMissing`."""
+    """Raise what is wrong for every file in a form that `SimpleDirectoryReader` does not skip."""
     try:
         yield
     except ModelError as error:
         raise EngineMissing(error.reason, error.remedy) from error
+    except StoreFull as error:
+        raise CacheUnusable(error.reason, error.remedy) from error
+
+
+def check_cache(path: str | None) -> None:
+    """Open the file once; raises CacheUnusable."""
+    if path is not None:
+        try:
+            Ledger(path).close()
+        except (BadOptions, StoreFull) as error:
+            raise CacheUnusable(error.reason, error.remedy) from error
 
 
 class EngineSettings(BaseComponent):

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, cast
 
-from pydantic import Field, computed_field, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, computed_field, model_validator
 
 from smolvlm_tools import (
     RequestOptions,
-    SmolVLM,
     ask_messages,
     describe_messages,
     transcribe_messages,
 )
-from smolvlm_tools.errors import BadOptions, Busy, InputError, OutOfMemoryBudget, SmolVLMError
+from smolvlm_tools.errors import BadOptions, InputError, OutOfMemoryBudget, SmolVLMError
 from smolvlm_tools.images import ImageSource
-from smolvlm_tools.types import Detail, Message, Task, VisionResult
+from smolvlm_tools.ingest import Answers, ImageRequest, Outcome, OwnText
+from smolvlm_tools.types import Detail, Message, Task
 
-from .engine import EngineSettings
+from .engine import EngineSettings, check_cache, or_missing
 
 Mode: TypeAlias = Literal["caption", "transcription", "both", "question", "none"]
 Look: TypeAlias = Literal["caption", "transcription", "answer"]
-Outcome: TypeAlias = VisionResult | SmolVLMError
-Said: TypeAlias = Mapping[Look, Outcome] | SmolVLMError
+OnError: TypeAlias = Literal["raise", "skip", "record"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What there is to look at.
+
+    Attributes:
+        source: the image; None where only the page's own text is wanted.
+        sha256: of its encoded bytes; None where they are not known.
+        own: the page's own text, where it was asked for.
+    """
+
+    source: ImageSource | None
+    sha256: str | None = None
+    own: OwnText | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its own text is the transcription."""
+        return self.own is not None and self.own.is_used
+
+
+Found: TypeAlias = Sight | SmolVLMError
+Said: TypeAlias = Mapping[Look, Outcome | OwnText] | SmolVLMError
 """About one image; the error if it could not even be read."""
 
-Found: TypeAlias = ImageSource | SmolVLMError
-T = TypeVar("T")
-_Job: TypeAlias = tuple[Sequence[Message], RequestOptions]
-
+LOG = logging.getLogger("llama_index.smolvlm")
 _LOOKS: dict[Mode, tuple[Look, ...]] = {
     "caption": ("caption",),
     "transcription": ("transcription",),
@@ -40,6 +62,10 @@ _LOOKS: dict[Mode, tuple[Look, ...]] = {
     "none": (),
 }
 _TASKS: dict[Look, Task] = {"caption": "describe", "transcription": "transcribe", "answer": "ask"}
+
+
+def _as_text(path: Any) -> Any:
+    return os.fspath(path) if isinstance(path, os.PathLike) else path
 
 
 class LookSettings(EngineSettings):
@@ -52,9 +78,11 @@ class LookSettings(EngineSettings):
         detail: of captions: "brief", "normal" or "detailed".
         layout: of transcriptions: "plain" or "markdown".
         options: of the requests; see `smolvlm_tools.RequestOptions`.
-        on_error: "raise" what is wrong with an image, or "record" it in the metadata
-            (`smolvlm_error`) of a document or node, and go on.
+        on_error: "raise" what is wrong with an image; or go on and "record" it in the metadata
+            (`smolvlm_error`) of a document or node, or "skip" that with a warning in the log.
         at_once: images that are looked at together.
+        cache: path of a file that keeps the model's replies, so that an interrupted run goes on
+            where it was. It may be shared between processes.
     """
 
     mode: Mode = "both"
@@ -62,8 +90,10 @@ class LookSettings(EngineSettings):
     detail: Detail = "normal"
     layout: Literal["plain", "markdown"] = "plain"
     options: dict[str, Any] = Field(default_factory=dict)
-    on_error: Literal["raise", "record"] = "raise"
+    on_error: OnError = "raise"
     at_once: int = Field(default=8, ge=1)
+    cache: Annotated[str | None, BeforeValidator(_as_text)] = None
+    _answers: Answers | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -99,32 +129,56 @@ class LookSettings(EngineSettings):
         """The numbers, `at_once` together."""
         return [numbers[n : n + self.at_once] for n in range(0, len(numbers), self.at_once)]
 
-    def _jobs(self, found: Sequence[Found]) -> list[_Job]:
+    @property
+    def _looks(self) -> tuple[Look, ...]:
+        return _LOOKS[self.mode]
+
+    def _asked(self, sight: Sight) -> list[Look]:
+        """What the model is asked about an image."""
+        return [look for look in self._looks if not (look == "transcription" and sight.is_read)]
+
+    def _requests(self, found: Sequence[Found]) -> list[ImageRequest]:
         given = cast("RequestOptions", self.options)
         return [
-            (self._messages(look, source), {**given, "task": _TASKS[look]})
-            for source in found
-            if not isinstance(source, SmolVLMError)
-            for look in _LOOKS[self.mode]
+            ImageRequest(
+                self._messages(look, sight.source),
+                {**given, "task": _TASKS[look]},
+                sight.sha256,
+            )
+            for sight in found
+            if isinstance(sight, Sight) and sight.source is not None
+            for look in self._asked(sight)
         ]
 
     def _look(self, found: Sequence[Found]) -> list[Said]:
         """What there is to say about each image; errors stay in their places."""
-        jobs = self._jobs(found)
-        return self._in_place(found, _answer(self._get_engine(), jobs) if jobs else [])
+        requests = self._requests(found)
+        with or_missing():
+            return self._in_place(found, self._answering().answer(requests))
 
     async def _alook(self, found: Sequence[Found]) -> list[Said]:
-        jobs = self._jobs(found)
-        outcomes = await _aanswer(await self._aget_engine(), jobs) if jobs else []
-        return self._in_place(found, outcomes)
+        requests = self._requests(found)
+        with or_missing():
+            return self._in_place(found, await self._answering().aanswer(requests))
+
+    def _answering(self) -> Answers:
+        if self._answers is None:
+            check_cache(self.cache)
+            self._answers = Answers(self._shared(), self.cache)
+        return self._answers
 
     def _in_place(self, found: Sequence[Found], outcomes: Sequence[Outcome]) -> list[Said]:
         rest = iter(outcomes)
         return [
-            source
-            if isinstance(source, SmolVLMError)
-            else {look: next(rest) for look in _LOOKS[self.mode]}
-            for source in found
+            sight
+            if isinstance(sight, SmolVLMError)
+            else {
+                look: sight.own
+                if sight.own is not None and look == "transcription" and sight.is_read
+                else next(rest)
+                for look in self._looks
+            }
+            for sight in found
         ]
 
     def _attempt(self, read: Callable[..., T], *where: Any) -> T | SmolVLMError:
@@ -134,46 +188,14 @@ class LookSettings(EngineSettings):
             return self._tolerate(error)
 
     def _tolerate(self, error: SmolVLMError) -> SmolVLMError:
-        """The error if it is about one image and to be recorded; else it is raised."""
-        if self.on_error == "record" and isinstance(error, (InputError, OutOfMemoryBudget)):
+        """The error if it is about one image and one may go on; else it is raised."""
+        if self.on_error != "raise" and isinstance(error, (InputError, OutOfMemoryBudget)):
             return error
         raise error
 
 
-def _answer(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
-    """The outcome of every job; waits while others fill the engine's queue."""
-    outcomes = _batch(engine, jobs)
-    while waits := _waits(outcomes):
-        time.sleep(max(waits.values()))
-        again = _batch(engine, [jobs[n] for n in waits])
-        for n, outcome in zip(waits, again, strict=True):
-            outcomes[n] = outcome
-    return outcomes
-
-
-async def _aanswer(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
-    outcomes = await _abatch(engine, jobs)
-    while waits := _waits(outcomes):
-        await asyncio.sleep(max(waits.values()))
-        again = await _abatch(engine, [jobs[n] for n in waits])
-        for n, outcome in zip(waits, again, strict=True):
-            outcomes[n] = outcome
-    return outcomes
-
-
-def _batch(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
-    conversations, each = zip(*jobs, strict=True)
-    try:
-        return engine.batch(conversations, each=each, return_exceptions=True)
-    except Busy as error:
-        return [error] * len(jobs)
-
-
-async def _abatch(engine: SmolVLM, jobs: Sequence[_Job]) -> list[Outcome]:
-    conversations, each = zip(*jobs, strict=True)
-    return await engine.abatch(conversations, each=each, return_exceptions=True)
-
-
-def _waits(outcomes: Sequence[Outcome]) -> dict[int, float]:
-    """Seconds to wait, by the places of those for whom the queue was full."""
-    return {n: found.retry_after for n, found in enumerate(outcomes) if isinstance(found, Busy)}
+def first_error(said: Said) -> SmolVLMError | None:
+    """What went wrong with an image, if anything did."""
+    if isinstance(said, SmolVLMError):
+        return said
+    return next((each for each in said.values() if isinstance(each, SmolVLMError)), None)

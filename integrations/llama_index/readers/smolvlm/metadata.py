@@ -13,6 +13,7 @@ from typing import Any
 from llama_index.core.schema import BaseNode
 
 from smolvlm_tools.errors import SmolVLMError
+from smolvlm_tools.ingest import OwnText
 from smolvlm_tools.pages import Page
 from smolvlm_tools.types import VisionResult
 
@@ -22,16 +23,21 @@ SHA256 = "image_sha256"
 """Key of the digest of the image's encoded bytes."""
 
 PAGE = "page_label"
+FILE = "file_path"
 ERROR = "smolvlm_error"
-_FOR_THE_LLM = (PAGE, ERROR)
+_FOR_THE_LLM = (FILE, PAGE, ERROR)
 _DIGITS = 4
+TRANSCRIBED = "transcription_flags"
 
 
-def of_page(page: Page) -> dict[str, Any]:
+def of_place(number: int, total: int) -> dict[str, Any]:
+    """Which page of how many."""
+    return {PAGE: str(number), "pages": total}
+
+
+def of_image(page: Page) -> dict[str, Any]:
     """What is known before anybody has looked at the image."""
     return {
-        PAGE: str(page.number),
-        "pages": page.total,
         SHA256: page.sha256,
         "image_type": page.mime,
         "image_width": page.width,
@@ -66,19 +72,32 @@ def of_error(error: SmolVLMError) -> dict[str, Any]:
 
 
 def of_outcomes(
-    said: Said, tolerate: Callable[[SmolVLMError], SmolVLMError]
+    said: Said, tolerate: Callable[[SmolVLMError], SmolVLMError], own: OwnText | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """The texts of all looks, and their metadata; `tolerate` raises what is not to be recorded."""
+    """The texts of all looks, and their metadata; `tolerate` raises what is not to be recorded.
+
+    `own` is the page's own text, whether it is used or not.
+    """
     if isinstance(said, SmolVLMError):
         return "", of_error(said)
     texts: list[str] = []
+    sources: list[str] = []
     metadata: dict[str, Any] = {}
     for look, outcome in said.items():
         if isinstance(outcome, SmolVLMError):
             metadata |= of_error(tolerate(outcome))
+        elif isinstance(outcome, OwnText):
+            texts.append(outcome.text)
+            sources += ["layer"] if outcome.text else []
         else:
             texts.append(outcome.text.strip())
+            sources.append("model")
             metadata |= of_result(look, outcome)
+    flags = [*(own.flags if own else ()), *(f for f in [metadata.get(TRANSCRIBED)] if f)]
+    if flags:
+        metadata[TRANSCRIBED] = ", ".join(flags)
+    if sources:
+        metadata["text_source"] = "both" if len(set(sources)) == 2 else sources[0]
     return "\n\n".join(text for text in texts if text), metadata
 
 

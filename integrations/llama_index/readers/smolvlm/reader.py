@@ -1,44 +1,59 @@
-"""Image files and the pages of PDF and TIFF files → LlamaIndex documents."""
+"""Image files and the pages of PDF files, TIFF files and animations → LlamaIndex documents."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Annotated, Any, NamedTuple, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 from fsspec import AbstractFileSystem
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document, MediaResource
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from smolvlm_tools import url_scheme
-from smolvlm_tools.errors import FetchFailed, ImageNotFound, PathNotAllowed, SmolVLMError
+from smolvlm_tools.errors import (
+    BadOptions,
+    FetchFailed,
+    ImageNotFound,
+    PathNotAllowed,
+    SmolVLMError,
+)
 from smolvlm_tools.images import ImagePolicy
-from smolvlm_tools.pages import LONGEST_EDGE, Page, Pages, open_pages
+from smolvlm_tools.ingest import TextFrom, read_own_text
+from smolvlm_tools.pages import LONGEST_EDGE, SUFFIXES, Page, Pages, open_pages, parse_pages
 
 from . import held_images, metadata
 from .engine import or_missing
-from .looks import LookSettings, Said
+from .looks import LOG, Found, LookSettings, Said, Sight, first_error
 
-IMAGE_SUFFIXES = (
-    ".bmp", ".gif", ".heic", ".heics", ".heif", ".heifs", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg",
-    ".pdf", ".png", ".tif", ".tiff", ".webp",
-)  # fmt: skip
+IMAGE_SUFFIXES = SUFFIXES
 """What `SmolVLMImageReader.file_extractor` reads, as `SimpleDirectoryReader` writes suffixes."""
 
 File: TypeAlias = str | os.PathLike[str]
 FileSystem: TypeAlias = AbstractFileSystem | None
 Extra: TypeAlias = dict[str, Any] | None
-_Place: TypeAlias = tuple["Path | None", int]
-"""The path, if what lies there is the image itself, and the number of pages."""
 
 _FILES_AT_ONCE = 8
 _ROOM: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 """Of each loop, how many files may be open: `SimpleDirectoryReader.aload_data` starts them all."""
+
+
+def _check_pages(pages: str | int | None) -> str | int | None:
+    parse_pages(pages)
+    return pages
 
 
 @dataclass(frozen=True)
@@ -69,15 +84,23 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
     For a folder: `SimpleDirectoryReader(folder, file_extractor=reader.file_extractor())`. A file
     that cannot be read raises; `SimpleDirectoryReader` then prints its name and goes on, unless
     it was told `raise_on_error=True`. With `on_error="record"` the file, or just its broken page,
-    becomes a document without text that says so in its metadata.
+    becomes a document without text that says so in its metadata; with "skip" it is left out, and
+    the log says so.
 
     Attributes:
+        text: where a transcription comes from. "auto": from the text layer of a PDF page where it
+            is sound, else from the model; "layer": whatever the layer says, never from
+            the model; "model": always from it. `text_source` of the metadata says what it was,
+            `transcription_flags` what is wrong with a layer.
+        pages: which pages of every document: "1-3,7", "2-" or a number; None for all.
         keep_image: whether documents hold their image: the path of a local image file, else the
             bytes.
         password: of encrypted PDF files; `to_dict` leaves it out.
         longest_edge: pixels along the longer side of a rendered PDF page.
     """
 
+    text: TextFrom = "auto"
+    pages: Annotated[str | int | None, AfterValidator(_check_pages)] = None
     keep_image: bool = True
     password: str | None = Field(default=None, exclude=True, repr=False)
     longest_edge: int = LONGEST_EDGE
@@ -107,17 +130,18 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> Iterator[Document]:
         """`load_data`, `at_once` pages at a time."""
-        pages = self._attempt(self._open, file, fs)
-        if isinstance(pages, SmolVLMError):
-            yield _document(extra_info, metadata.of_error(pages))
+        place = _Place(file, fs, extra_info)
+        opened = self._attempt(self._open, place)
+        if isinstance(opened, SmolVLMError):
+            yield from self._failed(place, opened)
             return
+        pages, numbers = opened
         with pages:
-            place = _place(file, fs, pages)
-            for numbers in self._windows(range(1, len(pages) + 1)):
-                read = [self._attempt(pages.read, number) for number in numbers]
-                looked = self._look([_data(page) for page in read])
-                for number, page, said in zip(numbers, read, looked, strict=True):
-                    yield self._tell(extra_info, place, number, page, said)
+            for window in self._windows(numbers):
+                found = [self._attempt(self._see, pages, number) for number in window]
+                looked = self._look(_sights(found))
+                for number, seen, said in zip(window, found, looked, strict=True):
+                    yield from self._tell(place, (number, len(pages)), seen, said)
 
     async def aload_data(
         self, file: File, extra_info: Extra = None, fs: FileSystem = None
@@ -137,65 +161,121 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
     async def _alazy(
         self, file: File, extra_info: Extra, fs: FileSystem
     ) -> AsyncIterator[Document]:
-        pages = await asyncio.to_thread(self._attempt, self._open, file, fs)
-        if isinstance(pages, SmolVLMError):
-            yield _document(extra_info, metadata.of_error(pages))
+        place = _Place(file, fs, extra_info)
+        opened = await asyncio.to_thread(self._attempt, self._open, place)
+        if isinstance(opened, SmolVLMError):
+            for each in self._failed(place, opened):
+                yield each
             return
+        pages, numbers = opened
         try:
-            place = _place(file, fs, pages)
-            for numbers in self._windows(range(1, len(pages) + 1)):
-                read = [await asyncio.to_thread(self._attempt, pages.read, n) for n in numbers]
-                looked = await self._alook([_data(page) for page in read])
-                for number, page, said in zip(numbers, read, looked, strict=True):
-                    yield await asyncio.to_thread(  # encoding a large page takes a while
-                        self._tell, extra_info, place, number, page, said
+            for window in self._windows(numbers):
+                found = [
+                    await asyncio.to_thread(self._attempt, self._see, pages, n) for n in window
+                ]
+                looked = await self._alook(_sights(found))
+                for number, seen, said in zip(window, found, looked, strict=True):
+                    told = await asyncio.to_thread(  # encoding a large page takes a while
+                        self._tell, place, (number, len(pages)), seen, said
                     )
+                    for each in told:
+                        yield each
         finally:  # it may wait for a page that is being rendered
             asyncio.get_running_loop().run_in_executor(None, pages.close)
 
-    def _open(self, file: File, fs: FileSystem) -> Pages:
-        source = file if fs is None else _read_from(fs, os.fspath(file), self.policy)
+    def _open(self, place: _Place) -> tuple[Pages, Sequence[int]]:
+        source, fs = place.file, place.fs
+        if fs is not None:
+            source = _read_from(fs, place.path, self.policy)
         with or_missing():
-            return open_pages(
+            pages = open_pages(
                 source, self.policy, password=self.password, longest_edge=self.longest_edge
             )
+        chosen = parse_pages(self.pages)
+        if chosen is None:
+            return pages, range(1, len(pages) + 1)
+        try:
+            return pages, chosen.numbers(len(pages), repr(place.path))
+        except BadOptions:
+            pages.close()
+            raise
+
+    def _see(self, pages: Pages, number: int) -> _Seen:
+        own = None
+        if "transcription" in self._looks:
+            own = read_own_text(pages, number, self.text)
+        if not self.keep_image and own and own.is_used and self._looks == ("transcription",):
+            return _Seen(Sight(None, None, own), None)
+        page = pages.read(number)
+        return _Seen(Sight(page.encoded, page.sha256, own), page)
 
     def _tell(
-        self, extra_info: Extra, place: _Place, number: int, page: Page | SmolVLMError, said: Said
-    ) -> Document:
-        path, total = place
-        text, about = metadata.of_outcomes(said, self._tolerate)
-        if isinstance(page, SmolVLMError):
-            about = {metadata.PAGE: str(number), "pages": total, **about}
-            return _document(extra_info, about)
-        image = _image(page, path) if self.keep_image else None
-        return _document(extra_info, {**metadata.of_page(page), **about}, text, image)
+        self, place: _Place, which: tuple[int, int], seen: _Seen | SmolVLMError, said: Said
+    ) -> list[Document]:
+        number, total = which
+        of_place = metadata.of_place(number, total)
+        if isinstance(seen, SmolVLMError):
+            return self._failed(place, seen, of_place)
+        wrong = first_error(said)
+        if wrong is not None and self.on_error == "skip":
+            return self._failed(place, self._tolerate(wrong), of_place)
+        text, about = metadata.of_outcomes(said, self._tolerate, seen.sight.own)
+        page = seen.page
+        of_image = metadata.of_image(page) if page else {}
+        image = place.image(page) if page and self.keep_image else None
+        return [_document(place, {**of_place, **of_image, **about}, text, image)]
+
+    def _failed(
+        self, place: _Place, error: SmolVLMError, of_place: Mapping[str, Any] | None = None
+    ) -> list[Document]:
+        """What `on_error` makes of a file, or of a page of it."""
+        if self.on_error == "skip":
+            page = f", page {of_place[metadata.PAGE]}" if of_place else ""
+            LOG.warning("left out %s%s: %s", place.path, page, error)
+            return []
+        return [_document(place, {**(of_place or {}), **metadata.of_error(error)})]
 
 
-def _place(file: File, fs: FileSystem, pages: Pages) -> _Place:
-    local = fs is None and not (isinstance(file, str) and url_scheme(file))
-    return (Path(file) if local and len(pages) == 1 else None), len(pages)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A file, and what its documents will have in common."""
+
+    file: File
+    fs: FileSystem
+    extra_info: Extra = field(repr=False)
+
+    @property
+    def path(self) -> str:
+        return os.fspath(self.file)
+
+    def image(self, page: Page) -> MediaResource:
+        """The path of a local file that is the image itself, else the image's data."""
+        local = self.fs is None and not url_scheme(self.path)
+        if local and page.total == 1 and not self.path.lower().endswith(".pdf"):
+            return MediaResource(path=Path(self.path), mimetype=page.mime)
+        return held_images.resource(page.data, page.mime)
 
 
-def _image(page: Page, path: Path | None) -> MediaResource:
-    if path is not None and path.suffix.lower() != ".pdf":
-        return MediaResource(path=path, mimetype=page.mime)
-    return held_images.resource(page.data, page.mime)
+class _Seen(NamedTuple):
+    """A page; `page` is None where neither the model nor the document needs its image."""
+
+    sight: Sight
+    page: Page | None
 
 
-def _data(page: Page | SmolVLMError) -> bytes | SmolVLMError:
-    return page.data if isinstance(page, Page) else page
+def _sights(found: Sequence[_Seen | SmolVLMError]) -> list[Found]:
+    return [seen.sight if isinstance(seen, _Seen) else seen for seen in found]
 
 
 def _document(
-    extra_info: Extra, about: dict[str, Any], text: str = "", image: MediaResource | None = None
+    place: _Place, about: Mapping[str, Any], text: str = "", image: MediaResource | None = None
 ) -> Document:
+    given = dict(place.extra_info or {})
     document = Document(
-        text_resource=MediaResource(text=text),
-        image_resource=image,
-        metadata=dict(extra_info or {}),
+        text_resource=MediaResource(text=text), image_resource=image, metadata=given
     )
-    metadata.write(document, about)
+    source = {} if metadata.FILE in given else {metadata.FILE: place.path}
+    metadata.write(document, {**source, **about})
     return document
 
 

@@ -24,9 +24,10 @@ from pydantic import (
 
 from smolvlm_tools.errors import BadOptions, ImageNotFound, SmolVLMError
 from smolvlm_tools.images import ImagePolicy, ImageSource, read_image
+from smolvlm_tools.types import VisionResult
 
 from . import held_images, metadata
-from .looks import Found, LookSettings, Said
+from .looks import LOG, Found, LookSettings, Said, Sight, first_error
 
 
 class SmolVLMTransform(LookSettings, TransformComponent):
@@ -74,18 +75,18 @@ class SmolVLMTransform(LookSettings, TransformComponent):
         return fields
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
-        told = list(nodes)
+        told: list[BaseNode | None] = list(nodes)
         for window in self._images(nodes):
             self._tell(told, window, self._look(self._find(nodes, window)))
-        return told
+        return [node for node in told if node is not None]
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """`__call__` for an event loop; cancelling the task frees the engine."""
-        told = list(nodes)
+        told: list[BaseNode | None] = list(nodes)
         for window in await asyncio.to_thread(self._images, nodes):
             looked = await self._alook(await asyncio.to_thread(self._find, nodes, window))
             await asyncio.to_thread(self._tell, told, window, looked)
-        return told
+        return [node for node in told if node is not None]
 
     def _images(self, nodes: Sequence[BaseNode]) -> list[Sequence[int]]:
         """Indices of the nodes that have an image, `at_once` together."""
@@ -96,17 +97,32 @@ class SmolVLMTransform(LookSettings, TransformComponent):
         return self._windows(images)
 
     def _find(self, nodes: Sequence[BaseNode], window: Sequence[int]) -> list[Found]:
-        return [self._attempt(_image_of, nodes[index]) for index in window]
+        return [self._attempt(self._see, nodes[index]) for index in window]
 
-    def _tell(self, told: list[BaseNode], window: Sequence[int], looked: Sequence[Said]) -> None:
+    def _see(self, node: BaseNode) -> Sight:
+        source, digest = _image_of(node), node.metadata.get(metadata.SHA256)
+        if digest is None and self.cache is not None:
+            source = read_image(source, self.policy or ImagePolicy())
+            digest = hashlib.sha256(source.data).hexdigest()
+        return Sight(source, digest)
+
+    def _tell(
+        self, told: list[BaseNode | None], window: Sequence[int], looked: Sequence[Said]
+    ) -> None:
         for index, said in zip(window, looked, strict=True):
-            told[index] = self._tell_one(told[index], said)
+            node = told[index]
+            if node is not None:
+                told[index] = self._tell_one(node, said)
 
-    def _tell_one(self, node: BaseNode, said: Said) -> BaseNode:
+    def _tell_one(self, node: BaseNode, said: Said) -> BaseNode | None:
+        wrong = first_error(said)
+        if wrong is not None and self.on_error == "skip":
+            LOG.warning("left out the image node %s: %s", node.node_id, self._tolerate(wrong))
+            return None
         if isinstance(said, SmolVLMError):
             return _changed(node, metadata.of_error(said))
         for outcome in said.values():
-            if not isinstance(outcome, SmolVLMError):
+            if isinstance(outcome, VisionResult):
                 _check_same(node, outcome.image_sha256[0])
         text, about = metadata.of_outcomes(said, self._tolerate)
         own = node.get_content(MetadataMode.NONE).strip()

@@ -1,0 +1,91 @@
+"""An image of any source → the pixels that are known about, and the data URI that is sent."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from ...images import (
+    ImagePolicy,
+    ImageSource,
+    LoadedImage,
+    decode_image,
+    load_image,
+    read_image,
+)
+from ...images.colour import orientation
+from ...images.formats import FORMATS
+from ...images.reading_orientation import quarter_turns
+from ...pages import open_as_images, parse_pages
+from ...types import ImagePart, PageRef
+
+_MIME = {"PNG": "image/png", "JPEG": "image/jpeg"}
+"""What every server reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A checked image as it is sent.
+
+    Attributes:
+        sha256, ref, turned: see `LoadedImage`.
+    """
+
+    sha256: str
+    is_blank: bool
+    uri: str
+    ref: PageRef
+    turned: int
+
+
+def open_pictures(part: ImagePart, policy: ImagePolicy, *, upright: bool) -> list[Picture]:
+    """Load and check an image, or a document's pages, as a local engine does.
+
+    An image's own bytes are sent if every reader sees the same pixels in them: a PNG or JPEG of one
+    frame, upright, gray or RGB without transparency. Else a PNG of the upright RGB pixels.
+
+    Args:
+        upright: whether a page that lies on its side by its own print is turned.
+
+    Raises:
+        InputError: see `load_image` and `open_as_images`.
+    """
+    sources = open_as_images(part.image, parse_pages(part.pages), policy)
+    return [_open(source, policy, upright) for source in sources]
+
+
+def _open(source: ImageSource, policy: ImagePolicy, upright: bool) -> Picture:
+    if isinstance(source, (Image.Image, np.ndarray)):
+        image, data = load_image(source, policy), None
+    else:
+        encoded = read_image(source, policy)
+        image, data = decode_image(encoded, policy), encoded.data
+    turns = quarter_turns(image.pixels) if upright else 0
+    if turns:
+        image.turn(turns)
+    elif data is not None and _can_be_sent(image, data):
+        return _picture(image, _MIME[str(image.format)], data)
+    return _as_png(image)
+
+
+def _can_be_sent(image: LoadedImage, data: bytes) -> bool:
+    if image.format not in _MIME or image.frames != 1:
+        return False
+    with FORMATS[image.format].read(BytesIO(data)) as header:
+        plain = header.mode in ("L", "RGB") and "transparency" not in header.info
+        return plain and orientation(header) == 1
+
+
+def _as_png(image: LoadedImage) -> Picture:
+    file = BytesIO()
+    image.pixels.save(file, "PNG", compress_level=1)
+    return _picture(image, _MIME["PNG"], file.getvalue())
+
+
+def _picture(image: LoadedImage, mime: str, data: bytes) -> Picture:
+    uri = f"data:{mime};base64,{b64encode(data).decode()}"
+    return Picture(image.sha256, image.is_blank, uri, image.ref, image.turned)
