@@ -17,4 +17,5 @@ from .load import open_image as open_image
 from .load import read_image as read_image
 from .loaded import KnownImages as KnownImages
 from .loaded import LoadedImage as LoadedImage
+from .loaded import shows_nothing as shows_nothing
 from .policy import ImagePolicy as ImagePolicy

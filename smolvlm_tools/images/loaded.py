@@ -81,8 +81,7 @@ class LoadedImage:
         An image of one pixel is therefore blank.
         """
         if self._is_blank is None:
-            extrema = cast("tuple[tuple[int, int], ...]", self.pixels.getextrema())
-            self._is_blank = all(high - low <= BLANK_LEVELS for low, high in extrema)
+            self._is_blank = shows_nothing(self.pixels)
         return self._is_blank
 
     def turn(self, quarters: int) -> None:
@@ -105,6 +104,12 @@ class LoadedImage:
     def __repr__(self) -> str:
         width, height = self.size
         return f"<LoadedImage {self.format or 'pixels'} {width}x{height} {self.sha256[:12]}>"
+
+
+def shows_nothing(pixels: Image.Image) -> bool:
+    """Whether the values of every channel of an RGB image differ by at most `BLANK_LEVELS`."""
+    extrema = cast("tuple[tuple[int, int], ...]", pixels.getextrema())
+    return all(high - low <= BLANK_LEVELS for low, high in extrema)
 
 
 class KnownImages:

@@ -11,6 +11,8 @@
     ledger      Ledger: finished work by a key, on disk; also a cache of results
     output      where records are written; parquet: the same in columns
     places      opens both, and locks them
+    answers     requests answered from a ledger, else by an engine
+    own_text    the text layer of a page in place of a transcription
     on_ray      the same on a Ray cluster
     answers     requests answered from a ledger, else by an engine
     own_text    the text layer of a page in place of a transcription

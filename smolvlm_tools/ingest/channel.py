@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -31,12 +32,22 @@ class Channel(Generic[T]):
         self._lock = threading.Lock()
 
     def put(self, item: T) -> None:
-        while not self._stop.is_set():
+        """Hand on; raises `Stopped` once the run has stopped, also if there was room."""
+        while True:
             try:
-                return self._items.put(item, timeout=_GLANCE)
+                self._items.put(item, timeout=_GLANCE)
+                break
             except queue.Full:
-                continue
-        raise Stopped
+                if self._stop.is_set():
+                    break
+        if self._stop.is_set():
+            raise Stopped
+
+    def rest(self) -> Iterator[T]:
+        """What is left in it after a stop."""
+        with suppress(queue.Empty):
+            while True:
+                yield self._items.get_nowait()
 
     def done(self) -> None:
         """One producer has nothing more."""

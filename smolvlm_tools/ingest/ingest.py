@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -14,10 +13,10 @@ from typing import Any
 
 from ..engine.shared import engine_source
 from ..engine.smolvlm import SmolVLM
-from ..errors import BadOptions
+from ..errors import BadOptions, StoreFull
 from ..images import EncodedImage, ImagePolicy
 from ..images.policy import LARGE_FILE
-from ..pages import LONGEST_EDGE, MAX_PAGES, Pages
+from ..pages import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Pages
 from ..pages.worker import WorkerLimits, WorkerPool
 from .keeping import Keeper, OnProgress
 from .known import Known
@@ -55,15 +54,19 @@ class Reading:
     storage_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise BadOptions(f"workers={self.workers} reads nothing", "Use 1 or more.")
+        for name in ("workers", "max_pages", "longest_edge"):
+            if getattr(self, name) < 1:
+                raise BadOptions(f"{name}={getattr(self, name)} reads nothing", "Use 1 or more.")
+        if self.longest_edge > LONGEST_RENDERED:
+            raise BadOptions(
+                f"longest_edge={self.longest_edge} is out of range",
+                f"Use 1 to {LONGEST_RENDERED} pixels.",
+            )
 
     @property
     def opening(self) -> tuple[int, ...]:
         """All that decides what the pages of a content are, as numbers."""
-        digest = hashlib.sha256((self.password or "").encode("utf-8", "surrogatepass")).digest()
-        secret = int.from_bytes(digest[:8], "big") if self.password else 0
-        return self.longest_edge, self.max_pages, secret
+        return self.longest_edge, self.max_pages
 
     def opener(self, pool: WorkerPool) -> Callable[[EncodedImage], Pages]:
         """Opens files as it is said here."""
@@ -125,43 +128,60 @@ def ingest(
     """
     wish, reading = wish or Wish(), reading or Reading()
     source = engine_source(engine, model, **(load_options or {}))
-    identity = source.identity() if wish.asks else None  # a typo must not cost an hour
+    identity = source.identity() if wish.needs_model else None  # a typo must not cost an hour
     with ExitStack() as stack:
         output, book = open_places(stack, out, ledger)
         policy = reading.rules
         pool = stack.enter_context(WorkerPool(reading.workers, policy, reading.limits))
         stack.callback(source.release)
 
-        known = Known(Keys(wish, identity, reading.opening), book, retry_errors)
+        keys = Keys(wish, identity, reading.opening)
+        known = Known(keys, book, retry_errors, reading.password is not None)
         reader = Reader(wish, known, policy, reading.opener(pool))
         pipeline = Pipeline(reader, source.get, reading.workers, LOOKERS, interrupt=pool.close)
         keeper = Keeper(book, output, retry_errors, on_progress or (lambda summary: None))
         named = list(listed(paths))
         if on_progress:
-            count_files(keeper.summary, named, reading)
+            count_files(stack, keeper.summary, named, reading)
         units = pipeline.units(find_sources(named, reading.storage_options))
-        with closing(units):
-            for unit in units:
-                keeper.finish(unit)
+        try:
+            with closing(units):
+                for unit in units:
+                    keeper.finish(unit)
+        except StoreFull:
+            raise
+        except BaseException:  # such as Ctrl-C: what is finished is kept
+            for unit in pipeline.rest():
+                keeper.keep(unit)
+            raise
         for duplicate, sha256, first in reader.duplicates:
             for unit in known.units(duplicate.name, sha256, first):
                 keeper.finish(unit)
         return keeper.settle()
 
 
-LOOKERS = 8
-"""As many as an engine decodes together."""
+LOOKERS = 16
+"""Twice as many as an engine decodes together, so that it never waits for the next page."""
 
 
 def count_files(
-    summary: Summary, paths: Iterable[str | os.PathLike[str]], reading: Reading
+    stack: ExitStack, summary: Summary, paths: Iterable[str | os.PathLike[str]], reading: Reading
 ) -> None:
-    """Say how many files there are, when a thread has listed them all."""
+    """Say how many files there are, when a thread has listed them all; the stack ends it."""
+    over = threading.Event()
 
     def count() -> None:
-        summary.total_files = sum(1 for _ in find_sources(paths, reading.storage_options))
+        found = 0
+        for _ in find_sources(paths, reading.storage_options):
+            if over.is_set():
+                return
+            found += 1
+        summary.total_files = found
 
-    threading.Thread(target=count, daemon=True).start()
+    thread = threading.Thread(target=count, daemon=True)
+    thread.start()
+    stack.callback(thread.join, 1.0)
+    stack.callback(over.set)
 
 
 def listed(paths: Paths) -> Iterable[str | os.PathLike[str]]:

@@ -29,16 +29,21 @@ class Keeper:
     retry_errors: bool
     report: OnProgress
     summary: Summary = field(default_factory=Summary)
-    _there: dict[str, str] = field(default_factory=dict[str, str])
+    _there: dict[str, bool] = field(default_factory=dict[str, bool])
     _wanted: set[str] = field(default_factory=set[str])
     _sources: set[str] = field(default_factory=set[str])
 
     def __post_init__(self) -> None:
         for written in self.output.written():  # what is tried again is written again
             if not (written.failed and self.retry_errors):
-                self._there[written.id] = written.source
+                self._there[written.id] = written.failed
 
     def finish(self, unit: Unit) -> None:
+        """`keep`, and report."""
+        self.keep(unit)
+        self.report(self.summary)
+
+    def keep(self, unit: Unit) -> None:
         """Keep what was found out, then write what is not written yet.
 
         Raises:
@@ -49,15 +54,15 @@ class Keeper:
         records = list(unit.records())
         written = 0
         for record in records:
-            if record.id not in self._there:
+            is_failure = record.error is not None
+            if self._there.get(record.id) != is_failure:  # or another run has mended it since
                 self.output.write(record)
-                self._there[record.id] = record.source
+                self._there[record.id] = is_failure
                 written += 1
             self._wanted.add(record.id)
         self._sources.add(unit.source)
         self.summary.files = len(self._sources)
         self.summary.count(unit, records, written)
-        self.report(self.summary)
 
     def settle(self) -> Summary:
         """Drop what is stale, when all is kept; returns what came of the run.

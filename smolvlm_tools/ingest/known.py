@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..errors import PasswordRequired
 from .sources import Source
 from .units import Keys, Unit, found_of
 
@@ -25,11 +26,13 @@ class Known:
 
     Attributes:
         retry_errors: whether what failed before is to be tried again.
+        has_password: whether that holds for what failed for want of a password.
     """
 
     keys: Keys
     ledger: Entries
     retry_errors: bool = False
+    has_password: bool = False
 
     def stamp_key(self, source: Source) -> str | None:
         """The key of the content that a file has now; None if its place cannot tell."""
@@ -48,7 +51,12 @@ class Known:
         if body is None:
             return False
         stored = json.loads(body)
-        return not isinstance(stored, int) or len(self.pages(sha256, stored)) == stored
+        if isinstance(stored, int):
+            return len(self.pages(sha256, stored)) == stored
+        is_locked = any(
+            found.error and found.error.code == PasswordRequired.code for found in found_of(body)
+        )
+        return not (is_locked and self.has_password)
 
     def pages(self, sha256: str, total: int) -> dict[str, str]:
         """The bodies of a content's pages that are done, by their keys."""

@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..engine.identity import EngineIdentity
-from ..errors import BadOptions, StoreFull
+from ..errors import BadOptions, Busy, StoreFull
 from ..machine.closing import Closing
 
 _VERSION = 1
@@ -43,6 +43,7 @@ class Ledger(Closing):
     Raises:
         BadOptions: the file cannot be opened, or is not a ledger of this version.
         StoreFull: the disk is full; every method may raise it.
+        Busy: another program has had it locked for a minute; every method may raise it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -52,7 +53,7 @@ class Ledger(Closing):
             self._database = sqlite3.connect(
                 self.path, timeout=60, check_same_thread=False, isolation_level=None
             )
-            with _full_disk(self.path):
+            with _typed(self.path):
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = NORMAL")
                 version = self._database.execute("PRAGMA user_version").fetchone()[0]
@@ -81,7 +82,7 @@ class Ledger(Closing):
         """
         wanted, found = list(keys), dict[str, str]()
         query = "SELECT key, body FROM entries WHERE failed <= ? AND key IN ({})"
-        with self._lock, _full_disk(self.path):
+        with self._lock, _typed(self.path):
             for start in range(0, len(wanted), _AT_ONCE):
                 part = wanted[start : start + _AT_ONCE]
                 marks = ", ".join("?" * len(part))
@@ -96,7 +97,7 @@ class Ledger(Closing):
             body: any text.
             failed: whether it tells of a failure, which one may want to try again.
         """
-        with self._lock, _full_disk(self.path):
+        with self._lock, _typed(self.path):
             self._database.execute(
                 "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", (key, body, int(failed))
             )
@@ -107,14 +108,17 @@ class Ledger(Closing):
 
 
 @contextlib.contextmanager
-def _full_disk(path: str) -> Generator[None]:
+def _typed(path: str) -> Generator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
-        if "full" not in str(error) and "disk I/O error" not in str(error):
-            raise
-        raise StoreFull(
-            f"{path!r} cannot be written ({error})", "Make room and run it again: it goes on."
+    except sqlite3.DatabaseError as error:
+        reason = f"{path!r} cannot be written ({error})"
+        if "full" in str(error) or "disk I/O error" in str(error):
+            raise StoreFull(reason, "Make room and run it again: it goes on.") from error
+        if "locked" in str(error):
+            raise Busy(reason, "Another program holds it; try again.") from error
+        raise BadOptions(
+            f"{path!r} cannot be used as a ledger ({error})", "Name another file."
         ) from error
 
 

@@ -17,7 +17,10 @@ from typing import Any, NamedTuple
 
 from ..errors import BadOptions, StoreFull
 from ..machine.closing import Closing
-from .record import Record, as_json
+from .record import VERSION, Record, as_json
+
+_BEGIN = b'{"version": %d, "id": "' % VERSION
+"""Of every line."""
 
 
 class Written(NamedTuple):
@@ -55,7 +58,11 @@ class JsonLines(Output):
         self.path = path
         with full_disk(path):
             self._file = path.open("ab", buffering=0)
-        self.settle(lambda about: False)
+        try:
+            self.settle(lambda about: False)
+        except BaseException:
+            self._file.close()
+            raise
 
     def written(self) -> Iterator[Written]:
         for _, record in self._records():
@@ -92,31 +99,45 @@ class JsonLines(Output):
     def _records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    return  # cut off by a kill
+                if not line.endswith(b"\n") and _may_be_cut(line):
+                    return
                 try:
                     record = json.loads(line)
                     _about(record)
-                except (ValueError, KeyError, TypeError) as error:
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
                     raise BadOptions(
                         f"line {number} of {str(self.path)!r} is no record of ours",
                         "Name another file; this one would be written over.",
                     ) from error
+                if not line.endswith(b"\n"):
+                    return  # all of it is there but its end
                 yield line, record
 
     def _rewrite(self, lines: Iterator[bytes]) -> None:
         part = self.path.with_name(self.path.name + ".part")
         with full_disk(part):
-            with part.open("wb") as file:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            self._file.close()
-            os.replace(part, self.path)
+            try:
+                with part.open("wb") as file:
+                    file.writelines(lines)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._file.close()
+                os.replace(part, self.path)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
             self._file = self.path.open("ab", buffering=0)
 
 
+def _may_be_cut(line: bytes) -> bool:
+    """Whether a last line without an end may be what a kill or power cut left of a record."""
+    begin = line[: len(_BEGIN)]
+    return _BEGIN.startswith(begin) or not line.strip(b"\0")
+
+
 def _about(record: dict[str, Any]) -> Written:
+    if record["version"] != VERSION:
+        raise ValueError(f"version {record['version']}")
     return Written(record["id"], record["source"], record["error"] is not None)
 
 

@@ -7,17 +7,23 @@ functions serve a run on one machine, on a cluster, and with a remote engine.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..errors import Busy, InputError, OutOfMemoryBudget, SmolVLMError
-from ..images import EncodedImage, ImagePolicy, load_image
+from ..errors import (
+    BadOptions,
+    Busy,
+    InputError,
+    OutOfMemoryBudget,
+    SchemaNotSupported,
+    SmolVLMError,
+)
+from ..images import EncodedImage
 from ..pages import Page, Pages, Picture, TextLayer
 from ..prompt.questions import Ask
 from ..prompt.request import RequestOptions
-from ..types import VisionResult
+from ..types import Task, VisionResult
 from .own_text import flags_of
 from .record import DIGITS, Answer, Cost, Fault, Found, TextSource
 from .wish import FIELDS_NAME, Wish
@@ -27,6 +33,9 @@ if TYPE_CHECKING:
 
 ABOUT_ONE_PAGE = (InputError, OutOfMemoryBudget)
 """Errors that leave the other pages alone."""
+
+ABOUT_ALL_PAGES = (BadOptions, SchemaNotSupported)
+"""Errors of what is asked, which every page would meet."""
 
 GetEngine: TypeAlias = "Callable[[], SmolVLM]"
 """Gives the engine; loads it where the first page needs it."""
@@ -43,16 +52,14 @@ class PageContent:
         layer: its text layer; None for images.
         page: the page's picture, where the model is to see it.
         pictures: those in it, where they are to be captioned.
-        is_blank: whether the page shows nothing; known where `page` is there.
     """
 
     layer: TextLayer | None = None
     page: Page | None = None
     pictures: Sequence[Picture] = ()
-    is_blank: bool = False
 
 
-def read_page(pages: Pages, number: int, wish: Wish, policy: ImagePolicy) -> PageContent:
+def read_page(pages: Pages, number: int, wish: Wish) -> PageContent:
     """Read what is needed of one page.
 
     Raises:
@@ -62,8 +69,7 @@ def read_page(pages: Pages, number: int, wish: Wish, policy: ImagePolicy) -> Pag
     pictures = pages.pictures(number) if wish.wants_pictures(layer) else ()
     if not wish.of_page(layer):
         return PageContent(layer, pictures=pictures)
-    page = pages.read(number)
-    return PageContent(layer, page, pictures, load_image(page.encoded, policy).is_blank)
+    return PageContent(layer, pages.read(number), pictures)
 
 
 def look_at_page(
@@ -104,7 +110,7 @@ class Look:
         if page is None or not asks:
             return base
         base = base.model_copy(update={"image_sha256": page.sha256})
-        if content.is_blank:
+        if page.is_blank:
             return base.model_copy(update={"flags": (*base.flags, _BLANK)})
         return self._at_image(base, page.encoded, asks)
 
@@ -116,28 +122,35 @@ class Look:
             image_sha256=picture.sha256,
             prompt_hash=self.wish.prompt_hash,
         )
+        if picture.is_blank:
+            return base.model_copy(update={"flags": (_BLANK,)})
         source = EncodedImage(picture.data, f"picture {picture.number}", picture.mime)
-        try:
-            if load_image(source).is_blank:
-                return base.model_copy(update={"flags": (_BLANK,)})
-        except InputError as error:
-            return base.model_copy(update={"error": Fault.of(error)})
         return self._at_image(base, source, {_CAPTION: self.wish.caption})
 
     def _at_image(self, base: Found, source: EncodedImage, asks: Mapping[str, Ask]) -> Found:
         """All replies about one image, from one look; waits while the engine is busy."""
         options: RequestOptions = {
             **self.wish.options,
-            "task": "describe" if set(asks) == {_CAPTION} else "transcribe",
+            "task": _task_of(asks),
             "cancel": self.cancel,
         }
+        engine = self.engine()  # what is wrong with loading it is not this page's fault
         while True:
             try:
-                return _with_replies(base, self.engine().ask_many(source, asks, **options))
+                return _with_replies(base, engine.ask_many(source, asks, **options))
             except Busy as busy:
-                time.sleep(busy.retry_after)
+                (self.cancel or threading.Event()).wait(busy.retry_after)
+            except ABOUT_ALL_PAGES:
+                raise
             except ABOUT_ONE_PAGE as error:
                 return base.model_copy(update={"error": Fault.of(error)})
+
+
+def _task_of(asks: Mapping[str, Ask]) -> Task:
+    """What a look is for, which decides how fine it is: as fine as the finest of them needs."""
+    if "transcription" in asks or FIELDS_NAME in asks:
+        return "transcribe"
+    return "describe" if set(asks) == {_CAPTION} else "ask"
 
 
 def _of_layer(layer: TextLayer | None, wish: Wish) -> Found:

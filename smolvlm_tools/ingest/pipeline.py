@@ -9,7 +9,8 @@ Every channel between them is bounded, so memory does not depend on how many fil
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .channel import Channel, Stopped
@@ -19,7 +20,7 @@ from .sources import Source
 from .units import Unit
 
 _PATIENCE = 5.0
-"""Seconds that a thread gets to end; it is a daemon."""
+"""Seconds that the threads get to end; they are daemons."""
 
 
 @dataclass
@@ -39,11 +40,12 @@ class Pipeline:
     interrupt: Callable[[], None]
     _stop: threading.Event = field(default_factory=threading.Event)
     _failure: BaseException | None = None
+    _finished: Channel[Unit] | None = None
 
     def units(self, sources: Iterable[Source]) -> Generator[Unit]:
         """The units of all sources but the reader's duplicates, as they are finished.
 
-        Closing the generator ends all work.
+        Closing the generator ends all work; `rest` then has what was finished by then.
 
         Raises:
             StoreFull: the ledger cannot be written.
@@ -60,16 +62,22 @@ class Pipeline:
             self._stop.set()
             if not is_done:
                 self.interrupt()
+            until = time.monotonic() + _PATIENCE
             for thread in threads:
-                thread.join(_PATIENCE)
+                thread.join(max(0.0, until - time.monotonic()))
         if self._failure:
             raise self._failure
+
+    def rest(self) -> Iterator[Unit]:
+        """What was finished, and not handed out, when the run was stopped."""
+        return self._finished.rest() if self._finished else iter(())
 
     def _start(self, sources: Iterable[Source], threads: list[threading.Thread]) -> Channel[Unit]:
         """Set everything going; the units come out of the channel."""
         files = Channel[File](self.openers, 1, self._stop)
         pages = Channel[ReadPage](self.lookers, self.openers, self._stop)
         units = Channel[Unit](64, 1 + self.openers + self.lookers, self._stop)
+        self._finished = units
 
         def read() -> None:
             self.reader.read_files(sources, files, units)

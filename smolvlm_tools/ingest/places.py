@@ -32,7 +32,7 @@ def open_places(
         StoreFull: the disk is full.
         Busy: another run writes to `out`.
     """
-    place = Path(out)
+    place = Path(os.path.realpath(out))  # what is replaced is the file, not a link to it
     is_folder = place.is_dir() or os.fspath(out).endswith(("/", os.sep))
     if (is_folder and place.suffix != _PARQUET) or not place.suffix:
         with full_disk(place):

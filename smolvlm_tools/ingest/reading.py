@@ -110,7 +110,7 @@ class Reader:
                     units.put(self._unit(file, number, total, body))
                     continue
                 try:
-                    content = read_page(document, number, self.wish, self.policy)
+                    content = read_page(document, number, self.wish)
                 except InputError as error:
                     found = failed(error, self.wish)
                     name = file.source.name

@@ -76,22 +76,23 @@ def source_at(name: str, options: Mapping[str, Any] | None = None) -> Source:
     if not scheme or scheme == "data":
         return _file(name)
     try:
-        return _remote_file(*_file_system(name, options or {}))
-    except (ImportError, ValueError, OSError) as error:
+        around = name[name.index("::") :] if "::" in name else ""
+        return _remote_file(*_file_system(name, options or {}), around)
+    except Exception as error:  # every file system has its own
         raise _read_error(error, name) from error
 
 
 def _local(text: str) -> Iterator[Source]:
     if os.path.isdir(text):
-        closed: list[OSError] = []
-        for folder, folders, files in os.walk(text, onerror=closed.append):
+        shut: list[OSError] = []
+        for folder, folders, files in os.walk(text, onerror=shut.append):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 if _is_read(name):
                     yield _file(os.path.join(folder, name))
-        yield from map(_closed_folder, closed)
+        yield from map(_closed_folder, shut)
     elif _MAGIC & set(text) and not os.path.exists(text):
-        matches = sorted(glob.glob(text, recursive=True))
+        matches = sorted(set(_matches(text)))
         for match in matches:
             if os.path.isdir(match):
                 yield from _local(match)
@@ -103,8 +104,32 @@ def _local(text: str) -> Iterator[Source]:
         yield _file(text)
 
 
+def _matches(pattern: str) -> Iterator[str]:
+    """What a pattern matches; ** does not follow links to folders, which may lead in a circle."""
+    parts = pattern.replace(os.sep, "/").split("/")
+    if "**" not in parts:
+        yield from glob.iglob(pattern)
+        return
+    at = parts.index("**")
+    top = "/".join(parts[:at]) or ("/" if at else "")
+    below = "/".join(parts[at + 1 :]) or "*"
+    for place in glob.iglob(top) if _MAGIC & set(top) else [top]:
+        shut: list[OSError] = []
+        for folder, folders, _ in os.walk(place or os.curdir, onerror=shut.append):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            start = os.path.relpath(folder) if not place else folder
+            start = "" if start == os.curdir else glob.escape(start)
+            yield from _matches(os.path.join(start, below))
+        yield from (str(error.filename) for error in shut if isinstance(error, PermissionError))
+
+
 def _is_read(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
+def _is_shown(path: str) -> bool:
+    *folders, name = path.split("/")
+    return _is_read(name) and not any(folder.startswith(".") for folder in folders)
 
 
 def _file(path: str) -> Source:
@@ -145,19 +170,22 @@ def _remote(url: str, options: Mapping[str, Any]) -> Iterator[Source]:
     try:
         system, path = _file_system(url, options)
         if _MAGIC & set(path):
-            paths = [name for name in system.glob(path) if not system.isdir(name)]
+            found = system.glob(path, detail=True)
+            paths = [name for name, about in found.items() if about["type"] != "directory"]
         elif system.isdir(path):
-            paths = [name for name in system.find(path) if _is_read(name.rpartition("/")[2])]
+            start = len(path.rstrip("/")) + 1
+            paths = [name for name in system.find(path) if _is_shown(name[start:])]
         else:
             paths = [path]
-    except (ImportError, ValueError, OSError) as error:
+    except Exception as error:  # every file system has its own
         remedy = "Check the URL, and that the package for its file system is installed."
         yield _missing(url, FetchFailed(f"{url!r} cannot be opened ({error})", remedy))
         return
     if not paths and _MAGIC & set(path):
         yield _nothing(url)
+    around = url[url.index("::") :] if "::" in url else ""
     for name in sorted(paths):
-        yield _remote_file(system, name)
+        yield _remote_file(system, name, around)
 
 
 def _file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
@@ -166,8 +194,9 @@ def _file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
     return cast("Any", fsspec).core.url_to_fs(url, **options)
 
 
-def _remote_file(system: Any, path: str) -> Source:
-    name: str = system.unstrip_protocol(path)
+def _remote_file(system: Any, path: str, around: str = "") -> Source:
+    """A file of a file system; `around` is the archive or cache that it is in, as ::URL."""
+    name: str = system.unstrip_protocol(path) + around
 
     def read(policy: ImagePolicy) -> EncodedImage:
         try:

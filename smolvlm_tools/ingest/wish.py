@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
 from pydantic import BaseModel
 
+from ..constraints.answers import parse_answer
 from ..errors import BadOptions
 from ..pages import TextLayer
-from ..prompt.questions import Ask, Questions, parse_questions
+from ..prompt.questions import Ask, Questions, naming, parse_questions
 from ..prompt.request import RequestOptions, check_options
 from ..prompt.tasks import ask_messages, describe_messages, extract_messages, transcribe_messages
 from ..types import Detail, Message, TextPart
@@ -19,6 +21,7 @@ from .ledger import digest_of
 
 TASKS = ("transcription", "caption", "pictures")
 TEXTS = ("auto", "layer", "model", "both")
+LAYOUTS = ("plain", "markdown")
 TextChoice: TypeAlias = Literal["auto", "layer", "model", "both"]
 FIELDS_NAME = "\0fields"
 """The schema's name among the questions; no question is called so."""
@@ -57,19 +60,23 @@ class Wish:
     options: RequestOptions = field(default_factory=RequestOptions)
 
     def __post_init__(self) -> None:
-        unknown = [task for task in self.tasks if task not in TASKS]
-        if unknown:
-            raise BadOptions(f"unknown task {unknown[0]!r}", f"Use some of {', '.join(TASKS)}.")
-        if self.text not in TEXTS:
-            raise BadOptions(f"unknown text {self.text!r}", f"Use one of {', '.join(TEXTS)}.")
-        if self.questions:
-            parse_questions(self.questions)
-        checked = ("resolution", "task", "cancel", "on_progress", "pages", "answer")
-        check_options({k: v for k, v in self.options.items() if k not in checked})
-        wrong = [name for name in checked[1:] if name in self.options]
-        if wrong:
-            raise BadOptions(f"option {wrong[0]!r} is ingestion's own", "Leave it out.")
-        _ = self.asks  # the wordings are checked where they are made
+        if isinstance(self.tasks, str) or not hasattr(self.tasks, "__iter__"):
+            raise BadOptions(f"tasks={self.tasks!r} are not several", 'Use ("caption",).')
+        _check("task", self.tasks, TASKS)
+        _check("text", [self.text], TEXTS)
+        _check("layout", [self.layout], LAYOUTS)
+        _check_options(self.options)
+        wanted = self._wanted  # the wordings are checked where they are made
+        for name, asked in wanted.items():
+            with naming(name[1:]) if name.startswith("?") else nullcontext():
+                parse_answer(asked.answer)
+                own = asked.options
+                own.pop("answer", None)
+                check_options(own)
+        if not wanted and "transcription" not in self.tasks:
+            raise BadOptions(
+                "nothing is asked", "Name a task, questions or a schema; pictures need `look`."
+            )
 
     @cached_property
     def asks(self) -> dict[str, Ask]:
@@ -79,10 +86,10 @@ class Wish:
             found["caption"] = self.caption
         if "transcription" in self.tasks and self.text != "layer":
             found["transcription"] = Ask(_words(transcribe_messages(b"", self.layout)))
-        if self.questions:
+        if self.questions != {}:
             for name, asked in parse_questions(self.questions).items():
                 ask_messages(b"", asked.question, asked.context)
-                tokens = asked.max_new_tokens or self._tokens
+                tokens = self._tokens if asked.max_new_tokens is None else asked.max_new_tokens
                 found[f"?{name}"] = Ask(
                     asked.question, asked.answer, asked.context, asked.min_confidence, tokens
                 )
@@ -97,6 +104,17 @@ class Wish:
         words = _words(describe_messages(b"", self.detail))
         return Ask(words, max_new_tokens=self._tokens)
 
+    @cached_property
+    def _wanted(self) -> dict[str, Ask]:
+        """All that the model may be asked, also about pictures in pages."""
+        pictures = {"pictures": self.caption} if self.look and "pictures" in self.tasks else {}
+        return {**self.asks, **pictures}
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether there are pages about which it would be asked."""
+        return bool(self._wanted)
+
     @property
     def _tokens(self) -> int:
         return self.options.get("max_new_tokens", _CAPTION_TOKENS)
@@ -108,7 +126,7 @@ class Wish:
             {
                 "asks": {
                     name: [ask.question, ask.context, ask.options]
-                    for name, ask in self.asks.items()
+                    for name, ask in self._wanted.items()
                 },
                 "tasks": sorted(self.tasks),
                 "look": self.look,
@@ -135,6 +153,32 @@ class Wish:
     def wants_pictures(self, layer: TextLayer | None) -> bool:
         """Whether to caption the pictures in a page: one that is looked at, if it has others."""
         return "pictures" in self.tasks and layer is not None and self.look
+
+
+def _check(name: str, given: Iterable[object], known: tuple[str, ...]) -> None:
+    unknown = [each for each in given if each not in known]
+    if unknown:
+        raise BadOptions(f"unknown {name} {unknown[0]!r}", f"Use {', '.join(known)}.")
+
+
+def _check_options(options: object) -> None:
+    if not isinstance(options, Mapping):
+        raise BadOptions(f"options={options!r} are no options", 'Use {"resolution": 2}.')
+    given = dict(cast("Mapping[str, Any]", options))
+    for name in ("task", "cancel", "on_progress", "pages", "answer"):
+        if name in given:
+            raise BadOptions(f"option {name!r} is ingestion's own", "Leave it out.")
+    if given.get("on_incomplete") == "raise":
+        raise BadOptions("on_incomplete='raise' would end the run", "Use 'abstain' or 'complete'.")
+    resolution = given.pop("resolution", None)
+    if resolution not in (None, "auto", "native") and not (
+        isinstance(resolution, int) and resolution > 0 and resolution is not True
+    ):
+        raise BadOptions(
+            f"resolution {resolution!r} is not a resolution",
+            'Use "auto", "native" or a number of tiles such as 2.',
+        )
+    check_options(given)
 
 
 def _words(messages: tuple[Message, ...]) -> str:

@@ -22,12 +22,13 @@ from .opening import (
     open_pages,
     read_pages,
 )
-from .page import LONGEST_EDGE, MAX_PAGES, Page, Pages
+from .page import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Page, Pages
 from .selection import PageSelection, parse_pages
 from .suffixes import SUFFIXES
 
 __all__ = [
     "LONGEST_EDGE",
+    "LONGEST_RENDERED",
     "MAX_PAGES",
     "SUFFIXES",
     "BBox",

@@ -60,6 +60,7 @@ class Picture:
         mime: of `data`, such as "image/png".
         sha256: hex digest of `data`.
         width, height: in pixels.
+        is_blank: whether it shows nothing; see `LoadedImage.is_blank`.
     """
 
     number: int
@@ -69,3 +70,4 @@ class Picture:
     sha256: str
     width: int
     height: int
+    is_blank: bool = False

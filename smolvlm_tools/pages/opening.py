@@ -11,7 +11,7 @@ from PIL import Image
 from ..errors import BadOptions, ImageTooLarge, PagesNeeded
 from ..images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
 from ..images.encodings import abbreviate
-from .page import LONGEST_EDGE, MAX_PAGES, Page, Pages
+from .page import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Page, Pages
 from .pdf import is_pdf, pdf_pages
 from .picture import picture_pages
 from .selection import PageSelection
@@ -55,8 +55,9 @@ def open_pages(
         BackendUnavailable: pypdfium2 is not installed.
     """
     policy = policy or ImagePolicy()
-    if not 1 <= longest_edge <= 16_384:
-        raise BadOptions(f"longest_edge={longest_edge} is out of range", "Use 1 to 16384 pixels.")
+    if not 1 <= longest_edge <= LONGEST_RENDERED:
+        remedy = f"Use 1 to {LONGEST_RENDERED} pixels."
+        raise BadOptions(f"longest_edge={longest_edge} is out of range", remedy)
     encoded = read_image(source, policy)
     if policy.isolate and is_document(encoded, policy):
         return SHARED.open(

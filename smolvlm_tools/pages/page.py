@@ -11,13 +11,16 @@ from io import BytesIO
 from PIL import Image
 
 from ..errors import BadOptions
-from ..images import EncodedImage
+from ..images import EncodedImage, shows_nothing
 from ..machine.closing import Closing
 from ..types import PageRef
 from .content import Picture, TextLayer
 
 LONGEST_EDGE = 2048
 """Pixels along the longer side of a rendered page: as many as SmolVLM's finest grid has."""
+
+LONGEST_RENDERED = 16_384
+"""The most that it may be asked to have."""
 
 MAX_PAGES = 1_000
 """Of a document."""
@@ -35,6 +38,7 @@ class Page:
         sha256: hex digest of `data`, as in `VisionResult.image_sha256`.
         width, height: in pixels, upright.
         source: the path or URL as the caller gave it; None for what had neither.
+        is_blank: whether it shows nothing; see `LoadedImage.is_blank`.
     """
 
     number: int
@@ -45,6 +49,7 @@ class Page:
     width: int
     height: int
     source: str | None = None
+    is_blank: bool = False
 
     @property
     def ref(self) -> PageRef:
@@ -78,6 +83,11 @@ class Pages(Closing):
         self._text, self._pictures = text, pictures
         self.source = source
         self._lock = threading.Lock()
+
+    @property
+    def has_text(self) -> bool:
+        """Whether its pages may have text layers: images have none."""
+        return self._text is not None
 
     def __len__(self) -> int:
         return self._total
@@ -153,4 +163,7 @@ def as_page(number: int, total: int, pixels: Image.Image) -> Page:
     pixels.save(buffer, "PNG", compress_level=1)  # fast is enough: the bytes are soon decoded
     data = buffer.getvalue()
     digest = hashlib.sha256(data).hexdigest()
-    return Page(number, total, data, "image/png", digest, pixels.width, pixels.height)
+    width, height = pixels.size
+    return Page(
+        number, total, data, "image/png", digest, width, height, is_blank=shows_nothing(pixels)
+    )

@@ -21,7 +21,8 @@ def picture_pages(encoded: EncodedImage, policy: ImagePolicy) -> Pages:
         return Pages(total, _Frames(encoded, policy, total).read)
     image = decode_image(encoded, policy)
     mime = FORMATS[str(image.format)].mime[0]
-    page = Page(1, 1, encoded.data, mime, image.sha256, *image.size)
+    digest, blank = image.sha256, image.is_blank
+    page = Page(1, 1, encoded.data, mime, digest, *image.size, is_blank=blank)
     return Pages(1, lambda number: page)
 
 

@@ -43,9 +43,7 @@ def test_a_broken_file_is_an_error_record_and_exit_code_3(smolvlm, tmp_path):
     assert errors == {"corrupt_image", "image_not_found"}
 
 
-def test_names_come_from_standard_input_and_quiet_prints_json_lines(
-    smolvlm, tmp_path, monkeypatch
-):
+def test_names_come_from_standard_input_and_quiet_prints_json_lines(smolvlm, tmp_path, monkeypatch):
     (tmp_path / "pages.tif").write_bytes(tiff("red", "blue", "green"))
     names = BytesIO(f"{tmp_path / 'pages.tif'}\n".encode())
     monkeypatch.setattr("sys.stdin", TextIOWrapper(names))

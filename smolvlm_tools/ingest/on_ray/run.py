@@ -70,12 +70,12 @@ def ingest_on_ray(
         output, book = open_places(stack, out, ledger)
         keeper = Keeper(None, output, retry_errors, on_progress or (lambda summary: None))
         if on_progress:
-            count_files(keeper.summary, named, reading)
+            count_files(stack, keeper.summary, named, reading)
         ray = stack.enter_context(cluster.connected())
         stack.enter_context(quiet_data(ray))
         stack.enter_context(_named_errors(ray))
         identity: EngineIdentity | None = None
-        if wish.asks:
+        if wish.needs_model:
             task = ray.remote(identity_here).options(**cluster.slot)
             identity = answer(ray, task.remote(model, options, folder))
         keys = Keys(wish, identity, reading.opening)
@@ -83,7 +83,7 @@ def ingest_on_ray(
         desk = open_desk(ray, os.path.abspath(book.path))
         stack.callback(ray.kill, desk)
         ask = partial(ask_workers, ray, cluster, plan, desk)
-        driver = Driver(ask, Known(keys, book, retry_errors), keeper)
+        driver = Driver(ask, Known(keys, book, retry_errors, reading.password is not None), keeper)
         return driver.run(find_sources(named, reading.storage_options))
 
 

@@ -97,7 +97,7 @@ class PageWorker:
     def _reader(self) -> Reader:
         """Fresh for each batch, as is what it remembers."""
         plan, (ledger, _, pool) = self.plan, self._parts
-        known = Known(plan.keys, ledger, plan.retry_errors)
+        known = Known(plan.keys, ledger, plan.retry_errors, plan.reading.password is not None)
         reader = Reader(plan.keys.wish, known, plan.reading.rules, plan.reading.opener(pool))
         reader.firsts = ledger
         return reader

@@ -113,4 +113,5 @@ def _render(number: int, image: PageImage, page: Any, frame: Frame, longest: flo
     bbox = frame.fractions(image.box)
     scale = longest / max(image.box.width, image.box.height)
     made = as_page(number, number, render_region(page, bbox, scale))
-    return Picture(number, bbox, made.data, made.mime, made.sha256, made.width, made.height)
+    size = made.width, made.height
+    return Picture(number, bbox, made.data, made.mime, made.sha256, *size, made.is_blank)

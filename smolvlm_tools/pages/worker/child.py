@@ -76,7 +76,7 @@ class _Reader:
             max_pages=header["max_pages"],
         )
         self._open[header["document"]] = pages
-        return {"pages": len(pages)}, []
+        return {"pages": len(pages), "has_text": pages.has_text}, []
 
     def _where(self, header: dict[str, Any]) -> str:
         name = self._names.get(header["document"], "the document")

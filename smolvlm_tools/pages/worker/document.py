@@ -84,12 +84,16 @@ def open_with(ask: Ask, document: Document) -> Pages:
     def call(name: str) -> Callable[[int], Any]:
         return lambda number: _unpack(CALLS[name].unpack, ask(document, name, number))
 
+    def parse(answer: Message) -> tuple[int, bool]:
+        return int(answer[0]["pages"]), bool(answer[0]["has_text"])
+
+    total, has_text = _unpack(parse, ask(document, "open", 0))
     return Pages(
-        _unpack(lambda answer: int(answer[0]["pages"]), ask(document, "open", 0)),
+        total,
         call("read"),
         document.close,
-        text=call("text"),
-        pictures=call("pictures"),
+        text=call("text") if has_text else None,  # what need not be asked is not
+        pictures=call("pictures") if has_text else None,
         source=source,
     )
 

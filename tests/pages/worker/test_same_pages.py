@@ -158,7 +158,7 @@ def test_an_isolated_page_is_the_same_page():
     [({}, []), ({"number": 1}, [b"x"]), ({"error": "SystemExit"}, []), ({"error": "os"}, [])],
 )
 def test_a_child_that_answers_nonsense_is_an_error_too(answer):
-    given = [({"pages": 1}, []), answer]
+    given = [({"pages": 1, "has_text": True}, []), answer]
     pages = open_with(lambda *call: given.pop(0), Document(encoded(b""), ImagePolicy(), None, 1, 1))
     with pytest.raises(errors.DocumentTooCostly, match="nonsense"):
         pages.read(1)
