@@ -156,12 +156,13 @@ def _task_of(asks: Mapping[str, Ask]) -> Task:
 def _of_layer(layer: TextLayer | None, wish: Wish) -> Found:
     """What the document itself says about a page."""
     text: dict[str, str] = {}
-    if layer is not None and "transcription" in wish.tasks and layer.text.strip():
-        trusted = wish.trusts(layer) and wish.text != "both"
-        text["transcription" if trusted else "layer"] = layer.text
+    trusted = wish.trusts(layer)
+    if layer is not None and "transcription" in wish.tasks and wish.text != "model":
+        if layer.text.strip():
+            text["transcription" if trusted and wish.text != "both" else "layer"] = layer.text
     return Found(
         text=text,
-        text_source="layer" if text else None,
+        text_source="layer" if text and trusted else None,
         flags=flags_of(layer),
         prompt_hash=wish.prompt_hash,
     )

@@ -80,7 +80,7 @@ class Found(Value):
             left, top, right, bottom; None for the page itself.
         text: by task: "transcription", "caption"; "layer" is a text layer that was not trusted.
         text_source: whether those words come from the document's text layer, from the model, or
-            from both; None where there are none.
+            from both; None where there are none. A layer that was not trusted does not count.
         answers: by the questions' names.
         fields: of the schema.
         confidence: of the model's words by task, 0 to 1; see `VisionResult`.

@@ -60,6 +60,7 @@ def test_both_texts_where_both_are_wished_for(find):
 def test_the_model_alone_where_that_is_wished_for(find):
     [found] = find(book([words(1)]), text="model")
     assert found.text["transcription"] == SAID
+    assert "layer" not in found.text and found.text_source == "model"
 
 
 def test_the_layer_alone_where_that_is_wished_for(find, vlm):
@@ -72,7 +73,7 @@ def test_an_invisible_layer_is_kept_beside_what_the_model_reads(find):
     [found] = find(scanned(words(1)))
     assert "ocr_layer" in found.flags and "hidden_text" in found.flags
     assert found.text["transcription"] == SAID and "minutes" in found.text["layer"]
-    assert found.text_source == "both"
+    assert found.text_source == "model", "the layer is kept, but not trusted"
 
 
 def test_a_layer_that_makes_no_words_is_said_and_not_believed(find):
