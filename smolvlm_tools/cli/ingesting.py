@@ -57,7 +57,8 @@ def run_ingest(
         else:
             answers.line(_told(summary, out))
     if summary.errors:
-        note(f"{summary.errors} records are errors; --retry-errors tries them again")
+        faults = ", ".join(f"{count} {code}" for code, count in summary.faults.items())
+        note(f"{faults}: the records say why; --retry-errors tries them again")
         raise typer.Exit(BAD_INPUT)
 
 
@@ -118,8 +119,14 @@ def _rates(summary: Summary) -> str:
     return told + (f", {summary.errors} errors" if summary.errors else "")
 
 
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count} records"
+
+
 def _told(summary: Summary, out: str) -> str:
-    parts = [f"{summary.files} files, {summary.pages} pages in {summary.seconds:.1f} s"]
+    files = "1 file" if summary.files == 1 else f"{summary.files} files"
+    pages = "1 page" if summary.pages == 1 else f"{summary.pages} pages"
+    parts = [f"{files}, {pages} in {summary.seconds:.1f} s"]
     counts = {
         "done before": summary.known,
         "duplicates": summary.duplicates,
@@ -130,4 +137,4 @@ def _told(summary: Summary, out: str) -> str:
     }
     parts += [f"{count} {name}" for name, count in counts.items() if count]
     dropped = f", {summary.dropped} old ones dropped" if summary.dropped else ""
-    return f"{'; '.join(parts)}\n{summary.written} records written to {out}{dropped}"
+    return f"{'; '.join(parts)}\n{_records(summary.written)} written to {out}{dropped}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..errors import InputError
+from ..errors import BackendUnavailable, InputError
 from ..images import EncodedImage, ImagePolicy
 from ..pages import Pages
 from .channel import Channel
@@ -17,6 +17,9 @@ from .page_work import PageContent, failed, read_page
 from .sources import Source
 from .units import Unit, found_of
 from .wish import Wish
+
+ABOUT_ONE_FILE = (InputError, BackendUnavailable)
+"""Errors that leave the other files alone; also that the package for one format is not there."""
 
 
 class OpenPages(Protocol):
@@ -96,7 +99,7 @@ class Reader:
         key = keys.of_file(file.sha256)
         try:
             document = self.open(file.encoded)
-        except InputError as error:
+        except ABOUT_ONE_FILE as error:
             found = failed(error, self.wish)
             units.put(Unit(file.source.name, file.sha256, None, None, key, found))
             return
@@ -111,7 +114,7 @@ class Reader:
                     continue
                 try:
                     content = read_page(document, number, self.wish)
-                except InputError as error:
+                except ABOUT_ONE_FILE as error:
                     found = failed(error, self.wish)
                     name = file.source.name
                     units.put(Unit(name, file.sha256, number, total, page_key, found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from .record import Record
 from .units import Unit
@@ -18,7 +19,7 @@ class Summary:
         files, total_files: done, and found so far; None while they are not counted yet.
         pages: done in this run or before it.
         records: of all of them; `written` of them in this run, the others stood there.
-        errors: records of what went wrong.
+        errors: records of what went wrong; `faults` has their codes and how many of each.
         known: pages that an earlier run had done.
         duplicates: pages of files whose content another file had before them.
         blank: pages and pictures that show nothing, and cost no model time.
@@ -35,6 +36,7 @@ class Summary:
     records: int = 0
     written: int = 0
     errors: int = 0
+    faults: dict[str, int] = field(default_factory=dict[str, int])
     known: int = 0
     duplicates: int = 0
     blank: int = 0
@@ -48,12 +50,15 @@ class Summary:
     def count(self, unit: Unit, records: Sequence[Record], written: int) -> None:
         """Take in a finished unit."""
         self.pages += unit.page is not None
-        self.known += not unit.is_new and unit.duplicate_of is None
+        is_known = not unit.is_new and unit.duplicate_of is None
+        self.known += is_known and unit.page is not None
         self.duplicates += unit.duplicate_of is not None
         self.records += len(records)
         self.written += written
         for record in records:
-            self.errors += record.error is not None
+            if record.error:
+                self.errors += 1
+                self.faults[record.error.code] = self.faults.get(record.error.code, 0) + 1
             self.blank += "blank_image" in record.flags
             if record.picture is None:
                 self.layer += record.text_source in ("layer", "both")
@@ -66,7 +71,7 @@ class Summary:
         """Take the time."""
         self.seconds = time.monotonic() - self._began
 
-    def as_json(self) -> dict[str, int | float | None]:
+    def as_json(self) -> dict[str, Any]:
         """For people and programs who follow the run."""
         shown = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return shown | {"seconds": round(self.seconds, 3)}
