@@ -70,7 +70,7 @@ def answer_images(
     Raises:
         typer.Exit: an image could not be used, or the reader has gone away.
     """
-    wanted: dict[str, Any] = {"task": task.task, **options.for_engine()}
+    wanted: dict[str, Any] = {"task": task.task, "text": task.text, **options.for_engine()}
     if task.answer is not None:
         wanted["answer"] = task.answer
     task.messages("")  # a mistake in the wording must not cost loading a model

@@ -129,16 +129,24 @@ def transcribe(
     layout: Annotated[
         str, typer.Option(metavar="NAME", help="plain, lines or markdown.")
     ] = "plain",
+    text: Annotated[
+        str,
+        typer.Option(
+            metavar="FROM",
+            help="auto: the text layer of a PDF page where it can be trusted, else the model; or "
+            "model. Markdown is always the model's.",
+        ),
+    ] = "auto",
     context: Context = None,
     pages: PageOptions,
     choice: ModelChoice,
     options: AnswerOptions,
 ) -> None:
-    """Read the text in each image, line by line."""
+    """Read the text in each image or page, line by line."""
     from .asking import answer_images
     from .image_task import transcribe_task
 
-    answer_images(images, transcribe_task(layout, context), pages, choice, options)
+    answer_images(images, transcribe_task(layout, text, context), pages, choice, options)
 
 
 @command("smolvlm extract invoice.png --schema invoice.json --model embedded")

@@ -14,6 +14,7 @@ from ..constraints import Constraint
 from ..errors import BadOptions
 from ..images import ImageSource
 from ..images.encodings import url_scheme
+from ..prompt.request import TextFrom, parse_text_from
 from ..prompt.tasks import ask_messages, describe_messages, extract_messages, transcribe_messages
 from ..types import Message, Task
 from .questions_file import parse_rating, read_object
@@ -62,11 +63,13 @@ class ImageTask:
         messages: from an image's source to the conversation about it; it raises `BadOptions` for
             an unknown detail or layout, `BadPrompt` for an empty question or context.
         answer: what the answer has to be; None for any text.
+        text: where a transcription comes from; see `RequestOptions`.
     """
 
     messages: Callable[[ImageSource], tuple[Message, ...]]
     task: Task
     answer: Constraint | None = None
+    text: TextFrom = "auto"
 
 
 def describe_task(detail: str, context: str | None) -> ImageTask:
@@ -75,10 +78,12 @@ def describe_task(detail: str, context: str | None) -> ImageTask:
     return ImageTask(messages, "describe")
 
 
-def transcribe_task(layout: str, context: str | None) -> ImageTask:
-    """The text in the image."""
+def transcribe_task(layout: str, text: str, context: str | None) -> ImageTask:
+    """The text in the image; a text layer has no headings and tables for Markdown."""
+    source = parse_text_from("model" if layout == "markdown" and text == "auto" else text)
     messages = partial(transcribe_messages, layout=cast("Any", layout), context=context)
-    return ImageTask(messages, "transcribe", constraints.lines() if layout == "lines" else None)
+    answer = constraints.lines() if layout == "lines" else None
+    return ImageTask(messages, "transcribe", answer, source)
 
 
 def ask_task(question: str, kind: AnswerKind, context: str | None) -> ImageTask:

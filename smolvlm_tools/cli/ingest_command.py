@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .command import command
-from .ingest_options import RunOptions, WishOptions
+from .ingest_options import Options, RunOptions, WhereOptions, WishOptions
 from .options import Json, ModelChoice
 
 
@@ -24,15 +23,17 @@ def ingest(
     ],
     *,
     out: Annotated[
-        Path,
+        str,
         typer.Option(
             metavar="FILE|DIR",
-            help="Where records go: a .jsonl or .parquet file, or a folder for records.jsonl.",
+            help="Where records go: a .jsonl or .parquet file, NAME.parquet/ for a folder of "
+            "parts, or another folder for records.jsonl.",
         ),
     ],
     choice: ModelChoice,
     wish: WishOptions,
     run: RunOptions,
+    where: WhereOptions,
     json: Json = False,
 ) -> None:
     """Find out about every page of many files, and write a record for each.
@@ -44,4 +45,4 @@ def ingest(
     """
     from .ingesting import run_ingest
 
-    run_ingest(paths, out, choice, wish, run, json)
+    run_ingest(paths, out, choice, Options(wish, run, where), json)

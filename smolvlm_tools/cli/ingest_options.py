@@ -13,6 +13,7 @@ from .options import MaxNewTokens, ResolutionOption, parse_resolution
 
 if TYPE_CHECKING:
     from ..ingest import Reading, Wish
+    from ..ingest.on_ray import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +149,80 @@ class RunOptions:
             workers=self.workers,
             limits=WorkerLimits(seconds=self.page_seconds, cpu_seconds=cpu),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WhereOptions:
+    """Which machines do the work."""
+
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="local: this machine, or ray: a Ray cluster (extra ray)."
+        ),
+    ] = "local"
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help=r"Of a running cluster; auto on one of its nodes.  \[default: RAY_ADDRESS, else "
+            "a cluster is started on this machine]",
+        ),
+    ] = None
+    ray_workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MIN:MAX",
+            help=r"Fewest and most engines.  \[default: 1 to what the cluster has room for]",
+        ),
+    ] = None
+    ray_cpus: Annotated[
+        float | None, typer.Option(metavar="N", help=r"CPUs of each engine.  \[default: 1]")
+    ] = None
+    ray_gpus: Annotated[
+        float | None, typer.Option(metavar="N", help=r"GPUs of each engine.  \[default: 0]")
+    ] = None
+
+    def cluster(self) -> Cluster | None:
+        """The cluster; None for this machine.
+
+        Raises:
+            BadOptions: something of it makes no sense.
+        """
+        given = [
+            f"--ray-{name}"
+            for name in ("address", "workers", "cpus", "gpus")
+            if getattr(self, f"ray_{name}") is not None
+        ]
+        if self.engine not in ("local", "ray"):
+            raise BadOptions(f"unknown engine {self.engine!r}", "Use local or ray.")
+        if self.engine == "local":
+            if given:
+                raise BadOptions(f"{given[0]} needs --engine ray", "Add it, or leave this out.")
+            return None
+        from ..ingest.on_ray import Cluster
+
+        return Cluster(
+            self.ray_address,
+            workers=_range(self.ray_workers) if self.ray_workers is not None else (1, None),
+            num_cpus=1 if self.ray_cpus is None else self.ray_cpus,
+            num_gpus=0 if self.ray_gpus is None else self.ray_gpus,
+        )
+
+
+def _range(text: str) -> tuple[int, int | None]:
+    """Read "2:8", "2:" or "4"."""
+    fewest, colon, most = text.partition(":")
+    try:
+        return int(fewest), (int(most) if most else None) if colon else int(fewest)
+    except ValueError:
+        raise BadOptions(f"{text!r} is no range of engines", "Write 2:8, 2: or 4.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """All that is said of a run besides the model."""
+
+    wish: WishOptions
+    run: RunOptions
+    where: WhereOptions

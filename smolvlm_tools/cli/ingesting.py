@@ -7,14 +7,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
 from ..errors import BadOptions
 from .console import Answers, note, progress_bar, reserve_stdout
-from .ingest_options import RunOptions, WishOptions
+from .ingest_options import Options, WhereOptions
 from .options import ModelChoice
 from .process import BAD_INPUT
 
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 def run_ingest(
     paths: list[str],
-    out: Path,
+    out: str,
     choice: ModelChoice,
-    wish: WishOptions,
-    run: RunOptions,
+    options: Options,
     as_json: bool,
 ) -> None:
     """Ingest, and print what came of it.
@@ -35,23 +34,21 @@ def run_ingest(
     Raises:
         typer.Exit: a file or page could not be read.
     """
-    from ..ingest import ingest
-
     choice.check()
-    wanted, reading = wish.wish(), run.reading()
-    options = {**choice.keywords, "calibration": choice.calibration}
+    start, run = _ingest_where(options.where), options.run
+    wish, reading = options.wish.wish(), run.reading()
     with reserve_stdout() as answers:
         with _shown(run.quiet, answers) as report:
-            summary = ingest(
+            summary = start(
                 list(_listed(paths)),
                 out,
                 model=choice.model,
-                wish=wanted,
+                wish=wish,
                 reading=reading,
                 ledger=run.ledger,
                 retry_errors=run.retry_errors,
                 on_progress=report,
-                load_options=options,
+                load_options=choice.load_options,
             )
         if as_json:
             answers.json(summary.as_json())
@@ -62,6 +59,18 @@ def run_ingest(
     if summary.errors:
         note(f"{summary.errors} records are errors; --retry-errors tries them again")
         raise typer.Exit(BAD_INPUT)
+
+
+def _ingest_where(where: WhereOptions) -> Callable[..., Summary]:
+    """`ingest` on this machine or on a cluster."""
+    cluster = where.cluster()
+    if cluster is None:
+        from ..ingest import ingest
+
+        return ingest
+    from ..ingest.on_ray import ingest_on_ray
+
+    return partial(ingest_on_ray, cluster=cluster)
 
 
 def _listed(paths: list[str]) -> Iterator[str]:
@@ -109,7 +118,7 @@ def _rates(summary: Summary) -> str:
     return told + (f", {summary.errors} errors" if summary.errors else "")
 
 
-def _told(summary: Summary, out: Path) -> str:
+def _told(summary: Summary, out: str) -> str:
     parts = [f"{summary.files} files, {summary.pages} pages in {summary.seconds:.1f} s"]
     counts = {
         "done before": summary.known,

@@ -182,6 +182,15 @@ class ModelChoice:
             "memory_budget": self.memory_budget,
         }
 
+    @property
+    def load_options(self) -> dict[str, Any]:
+        """All that `SmolVLM.load` gets besides the name."""
+        return {
+            **self.keywords,
+            "calibration": self.calibration,
+            "base_url": self.base_url,
+        }
+
     def load(self) -> SmolVLM:
         """Load it; raises what `SmolVLM.load` raises."""
         from ..engine.smolvlm import SmolVLM
@@ -189,9 +198,7 @@ class ModelChoice:
         # The hub's client shows progress bars, which a spinner would hide.
         local = self.is_remote or self.model == "embedded" or os.path.isdir(self.model)
         with working(f"loading {self.model}") if local else nullcontext():
-            return SmolVLM.load(
-                self.model, **self.keywords, calibration=self.calibration, base_url=self.base_url
-            )
+            return SmolVLM.load(self.model, **self.load_options)
 
 
 @dataclass(frozen=True, slots=True)

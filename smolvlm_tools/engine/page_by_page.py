@@ -127,6 +127,7 @@ def join_pages(pages: Sequence[VisionResult]) -> VisionResult:
     first = pages[0]
     lists = all(isinstance(page.value, list) for page in pages)
     ends = [page.finish_reason for page in pages if page.finish_reason != "stop"]
+    origins = {page.text_source for page in pages}
     tokens = [token for page in pages for token in page.tokens or ()]
     return first.model_copy(
         update={
@@ -140,6 +141,7 @@ def join_pages(pages: Sequence[VisionResult]) -> VisionResult:
             "flags": tuple(dict.fromkeys(flag for page in pages for flag in page.flags)),
             "image_sha256": tuple(sha for page in pages for sha in page.image_sha256),
             "sources": tuple(source for page in pages for source in page.sources),
+            "text_source": origins.pop() if len(origins) == 1 else "both",
             "pages": tuple(pages),
             "tokens": None if first.tokens is None else tuple(tokens),
         }

@@ -22,6 +22,7 @@ from ..errors import OutOfMemoryBudget, SmolVLMError
 from ..machine.exhaustion import out_of_memory, ran_out
 from ..machine.heap import trim_heap
 from ..memory.guard import MemoryGuard
+from ..prompt.known_text import KnownText, known_text
 from ..prompt.layout import RequestLayouter
 from ..prompt.request import Request
 from ..prompt.tasks import reads_print
@@ -79,7 +80,7 @@ class Pipeline:
                 reply.check_cancelled()
                 # 1. Load the images, cut them on paper, write the prompt.
                 grown = self._lay_out(reply)
-                if (known := _known_text(reply)) is not None:
+                if known := _known_text(reply):
                     return self._results.without_model(reply, known)
                 # 2. Wait until the request fits into memory beside the others.
                 yield from self.admission.admit(reply, grown)
@@ -196,19 +197,10 @@ def _capacity(reply: RunningReply) -> int:
     return len(reply.prompt.token_ids) + reply.max_new_tokens
 
 
-def _known_text(reply: RunningReply) -> str | None:
-    """What a transcription is without the model: images are blank, or documents have the text."""
+def _known_text(reply: RunningReply) -> KnownText | None:
+    """What a transcription is without the model."""
     answer = reply.request.answer
     is_text = answer is None or (
         isinstance(answer, CompiledGrammar) and answer.grammar.name == LINES
     )
-    images = reply.layout.images
-    if not (images and is_text and reads_print(reply.request.task)):
-        return None
-    if all(image.is_blank for image in images):
-        return ""
-    own = [image.own_text for image in images if image.own_text is not None]
-    if not reply.request.own_text or len(own) < len(images):
-        return None
-    reply.text_source = "layer"
-    return "\n\n".join(own)
+    return known_text(reply.request, reply.layout.images, is_text)

@@ -11,6 +11,7 @@ from ..decoding.protocol import Step
 from ..decoding.running import RunningReply
 from ..decoding.verdict import Verdict, judge
 from ..prompt.chat import Prompt
+from ..prompt.known_text import KnownText
 from ..prompt.layout import RequestLayouter
 from ..types import StreamChunk, Token, Usage, VisionResult
 
@@ -30,8 +31,9 @@ class Results:
         last = reply.spoken.steps[-1]
         return self._end(reply, reply.usage(), StreamChunk(token_id=last.token_id, text=last.text))
 
-    def without_model(self, reply: RunningReply, text: str) -> StreamChunk:
+    def without_model(self, reply: RunningReply, known: KnownText) -> StreamChunk:
         """A transcription that is known: the model is not asked."""
+        text, reply.text_source = known
         answer = reply.request.answer
         if isinstance(answer, CompiledGrammar):
             from ..decoding.matcher import Matcher

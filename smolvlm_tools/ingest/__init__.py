@@ -14,6 +14,8 @@
     answers     requests answered from a ledger, else by an engine
     own_text    the text layer of a page in place of a transcription
     on_ray      the same on a Ray cluster
+    answers     requests answered from a ledger, else by an engine
+    own_text    the text layer of a page in place of a transcription
 
 docs/ingest.md is the guide.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypedDict, cast
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, cast
 
 from pydantic import ValidationError
 
@@ -36,7 +36,8 @@ class Answer(Protocol):
         ...
 
 
-TEXT_FROM = ("auto", "model")
+TextFrom: TypeAlias = Literal["auto", "model"]
+"""Where transcriptions come from; see `RequestOptions`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class RequestOptions(TypedDict, total=False):
     resolution: Resolution | None
     task: Task | None
     pages: str | int | None
-    text: Literal["auto", "model"] | None
+    text: TextFrom | None
     cancel: threading.Event | None
     answer: Any
     on_incomplete: OnIncomplete | None
@@ -204,7 +205,7 @@ def make_request(
     wanted = rest.pop("resolution", None)
     wished = rest.pop("answer", None)
     pages = parse_pages(rest.pop("pages", None))
-    own_text = _parse_text(rest.pop("text", None)) != "model"
+    own_text = parse_text_from(rest.pop("text", None)) == "auto"
     policy = AnswerPolicy.taken_from(rest)
     report = parse_on_progress(rest.pop("on_progress", None))
     parsed = parse_options(rest)
@@ -240,8 +241,8 @@ def each_options(
     return [{**common, **own} for own in each]
 
 
-def _parse_text(text: object) -> str:
-    """Where transcriptions come from."""
-    if text not in (None, *TEXT_FROM):
-        raise BadOptions(f"unknown text={text!r}", f"Use one of {', '.join(TEXT_FROM)}.")
-    return str(text or "auto")
+def parse_text_from(text: object) -> TextFrom:
+    """Return `text` if it says where transcriptions come from; "auto" for None."""
+    if text not in (None, "auto", "model"):
+        raise BadOptions(f"unknown text={text!r}", "Use auto or model.")
+    return "model" if text == "model" else "auto"

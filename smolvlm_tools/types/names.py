@@ -26,8 +26,9 @@ OnIncomplete = Literal["abstain", "raise", "complete"]
 Incomplete = Literal["cut", "unsure", "rejected"]
 """Why there is no value: the reply ended before it was whole, the confidence is below
 `min_confidence`, or a rule of the type refuses what was written."""
-TextSource = Literal["layer", "model"]
-"""Where a text comes from: the text layer of its document, or the model."""
+TextSource = Literal["layer", "model", "both"]
+"""Where a text comes from: the text layer of its document, the model, or for pages of a document
+some from the one and some from the other."""
 Task = Literal["describe", "ask", "transcribe"]
 Detail = Literal["brief", "normal", "detailed"]
 TextLayout = Literal["plain", "lines", "markdown"]

@@ -104,7 +104,7 @@ class VisionResult(Value):
         image_sha256: of every image's encoded bytes, in prompt order.
         sources: where every image came from, in prompt order.
         text_source: "layer" where a transcription is the text that the document itself has for its
-            page, exactly; the model was not asked then.
+            page, exactly; the model was not asked then. "both" where that is so for some pages.
         pages: of a document that was read page after page, each page's own result; else empty.
         model: id of the checkpoint.
         revision: the hub commit it was loaded from; None for a folder.

@@ -96,7 +96,7 @@ def test_the_first_commands_print_what_the_guide_shows(embedded, folder):
 
 
 def test_the_python_example_prints_what_the_guide_shows(embedded, folder):
-    found = run(the_block(GUIDE, "python", "Wish("), folder)
+    found = run(the_block(GUIDE, "python", "import Record, Wish, ingest"), folder)
     assert found == the_block(GUIDE, "text", "1 page")
 
 

@@ -25,7 +25,7 @@ def two_nodes() -> Iterator[str]:
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # else one is left in the home directory
     from ray.cluster_utils import Cluster
 
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = descendants(os.getpid())
     node = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=node)
     try:
@@ -40,6 +40,11 @@ def two_nodes() -> Iterator[str]:
         _, alive = psutil.wait_procs(left, timeout=20)
         for process in alive:
             process.kill()
+
+
+def descendants(pid: int) -> set[int]:
+    """Of the processes below another."""
+    return {child.pid for child in psutil.Process(pid).children(recursive=True)}
 
 
 def worker_pids() -> set[int]:

@@ -13,8 +13,20 @@ from ...decoding.incomplete import incomplete_answer
 from ...decoding.repetition import RepetitionGuard
 from ...decoding.text_stream import CertainText
 from ...decoding.verdict import Verdict, judge
+from ...prompt.known_text import known_text
 from ...prompt.request import Request
-from ...types import FinishReason, Flag, Progress, Stage, StreamChunk, Token, Usage, VisionResult
+from ...prompt.tasks import reads_print
+from ...types import (
+    FinishReason,
+    Flag,
+    Progress,
+    Stage,
+    StreamChunk,
+    TextSource,
+    Token,
+    Usage,
+    VisionResult,
+)
 from ...unsafe import UNSAFE_ON_A_LINE
 from .answers import RemoteAnswer
 from .calls import Patience
@@ -58,6 +70,7 @@ class Call:
     model: str | None = None
     finish_reason: FinishReason = "stop"
     pieces: int = 0
+    text_source: TextSource = "model"
 
     @property
     def answer(self) -> RemoteAnswer | None:
@@ -80,7 +93,12 @@ class Call:
             RemoteFailed, ModelNotFound, SchemaNotSupported: see `Endpoint.pieces`.
         """
         pictures = [picture for part in parts for picture in part]
-        last = "" if self._has_no_text(pictures) else await self._listen(parts, endpoint)
+        is_text = self.answer is None or self.answer.is_lines
+        if known := known_text(self.request, pictures, is_text):
+            last, self.text_source = known
+            self.clean.append(last)
+        else:
+            last = await self._listen(parts, endpoint)
         heard = self._heard(endpoint)
         result, verdict = await asyncio.to_thread(self._result, heard, pictures)
         chunk = StreamChunk(token_id=NO_ID, text=result.text if self.held_back else last)
@@ -173,6 +191,11 @@ class Call:
             flags.append("blank_image")
         if any(picture.turned for picture in pictures):
             flags.append("turned")
+        if reads_print(self.request.task):
+            said: dict[Flag, None] = dict.fromkeys(
+                flag for picture in pictures for flag in picture.layer_flags
+            )
+            flags.extend(said)
         verdict = judge(self.request, heard)
         policy = self.request.policy
         if verdict.incomplete is None and "no_logprobs" in flags and policy.min_field_confidence:
@@ -192,6 +215,7 @@ class Call:
             flags=(*flags, *verdict.flags),
             image_sha256=tuple(picture.sha256 for picture in pictures),
             sources=tuple(picture.ref for picture in pictures),
+            text_source=self.text_source,
             model=_shown_name(self.model or self.settings.model),
             backend=BACKEND,
             device=self.settings.base_url,
@@ -218,12 +242,6 @@ class Call:
             Token(id=NO_ID, text=said.data.decode("utf-8", "replace"), logprob=said.logprob)
             for said in self.tokens
         )
-
-    def _has_no_text(self, pictures: Sequence[Picture]) -> bool:
-        """Whether all there is to transcribe is blank by its pixels."""
-        is_text = self.answer is None or self.answer.is_lines
-        blank = bool(pictures) and all(picture.is_blank for picture in pictures)
-        return self.request.task == "transcribe" and is_text and blank
 
     def report(self, stage: Stage, done: int, total: int) -> None:
         """Tell the caller how far the request has come."""

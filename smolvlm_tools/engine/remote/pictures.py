@@ -21,7 +21,7 @@ from ...images.colour import orientation
 from ...images.formats import FORMATS
 from ...images.reading_orientation import quarter_turns
 from ...pages import open_as_images, parse_pages
-from ...types import ImagePart, PageRef
+from ...types import Flag, ImagePart, PageRef
 
 _MIME = {"PNG": "image/png", "JPEG": "image/jpeg"}
 """What every server reads."""
@@ -32,7 +32,7 @@ class Picture:
     """A checked image as it is sent.
 
     Attributes:
-        sha256, ref, turned: see `LoadedImage`.
+        sha256, ref, turned, own_text, layer_flags: see `LoadedImage`.
     """
 
     sha256: str
@@ -40,6 +40,8 @@ class Picture:
     uri: str
     ref: PageRef
     turned: int
+    own_text: str | None
+    layer_flags: tuple[Flag, ...]
 
 
 def open_pictures(part: ImagePart, policy: ImagePolicy, *, upright: bool) -> list[Picture]:
@@ -88,4 +90,12 @@ def _as_png(image: LoadedImage) -> Picture:
 
 def _picture(image: LoadedImage, mime: str, data: bytes) -> Picture:
     uri = f"data:{mime};base64,{b64encode(data).decode()}"
-    return Picture(image.sha256, image.is_blank, uri, image.ref, image.turned)
+    return Picture(
+        image.sha256,
+        image.is_blank,
+        uri,
+        image.ref,
+        image.turned,
+        image.own_text,
+        image.layer_flags,
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Generator, Mapping
+import threading
+import time
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,8 +20,9 @@ class Cluster:
     """A Ray cluster, and the workers in it.
 
     Attributes:
-        address: of a running cluster, as `ray.init` takes it. None: the one that the program is
-            connected to, else that of RAY_ADDRESS; else one is started here and stopped at the end.
+        address: of a running cluster, as `ray.init` takes it: "auto" on one of its nodes. "local"
+            starts one on this machine, which is stopped at the end. None: that of RAY_ADDRESS, else
+            "local". A program that is connected stays with its cluster.
         workers: fewest and most engines; they come and go as there is work and room. A most of
             None is what the cluster has room for.
         num_cpus: of a worker; it is also the engine's threads, unless `load_options` says others.
@@ -77,21 +80,23 @@ class Cluster:
             return
         # A library that works offline does not report how it is used.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        address = self.address or os.environ.get("RAY_ADDRESS")
-        settings = {} if address else {"include_dashboard": False}
+        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        settings = {"include_dashboard": False} if address == "local" else {}
         settings |= {"log_to_driver": False, "logging_level": logging.ERROR, **self.init}
         try:
             ray.init(address=address, **settings)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             raise BackendUnavailable(
-                f"Ray at {address or 'this machine'} cannot be used ({error})",
+                f"Ray at {address!r} cannot be used ({error})",
                 "Check the address, and `ray status`.",
             ) from error
+        threads = set(threading.enumerate())
         try:
-            if not address:
+            if address == "local":
                 self._check_room(ray.cluster_resources())
             yield ray
         finally:
+            _let_end(set(threading.enumerate()) - threads)
             ray.shutdown()
 
     def _check_room(self, there: Mapping[str, float]) -> None:
@@ -101,6 +106,22 @@ class Cluster:
                     f"a worker is to have {wanted:g} {name}; this machine has {has:g}",
                     f"Ask for less, or name a cluster with more {name}s.",
                 )
+
+
+_PATIENCE = 10.0
+"""Seconds that all threads of Ray Data get to end."""
+
+
+def _let_end(threads: Iterable[threading.Thread]) -> None:
+    """Wait for threads of Ray Data that still fetch something.
+
+    Ray ends the whole process, without a word, if one of them asks it for something when it is shut
+    down. Its prefetcher sleeps by then, for good.
+    """
+    end = time.monotonic() + _PATIENCE
+    for thread in threads:
+        if thread.name != "Prefetcher":
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def import_ray() -> Any:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +68,9 @@ def ingest_on_ray(
     options = {**_threads(cluster), **(load_options or {})}
     with ExitStack() as stack:
         output, book = open_places(stack, out, ledger)
+        keeper = Keeper(None, output, retry_errors, on_progress or (lambda summary: None))
+        if on_progress:
+            count_files(stack, keeper.summary, named, reading)
         ray = stack.enter_context(cluster.connected())
         stack.enter_context(quiet_data(ray))
         stack.enter_context(_named_errors(ray))
@@ -80,9 +82,6 @@ def ingest_on_ray(
         plan = Plan(model, options, keys, reading, retry_errors, cluster.retries, folder)
         desk = open_desk(ray, os.path.abspath(book.path))
         stack.callback(ray.kill, desk)
-        keeper = Keeper(None, output, retry_errors, on_progress or (lambda summary: None))
-        if on_progress:
-            count_files(stack, keeper.summary, named, reading)
         ask = partial(ask_workers, ray, cluster, plan, desk)
         driver = Driver(ask, Known(keys, book, retry_errors, reading.password is not None), keeper)
         return driver.run(find_sources(named, reading.storage_options))
@@ -91,18 +90,16 @@ def ingest_on_ray(
 def ask_workers(
     ray: Any, cluster: Cluster, plan: Plan, desk: Any, names: Mapping[int, str]
 ) -> Iterator[str]:
-    """Have files done by Ray Data, in a block for each batch; gives the reports."""
-    table = import_module("pyarrow").table(
-        {"number": list(names), "name": [json.dumps(name) for name in names.values()]}
-    )
-    starts = range(0, table.num_rows, cluster.batch)
-    blocks = [table.slice(start, cluster.batch) for start in starts]
+    """Have files done by Ray Data, with a block for each batch; gives the reports."""
+    files = list(names.items())
+    starts = range(0, len(files), cluster.batch)
+    rows = [{"batch": json.dumps(files[start : start + cluster.batch])} for start in starts]
     fewest, most = cluster.workers
-    reports = ray.data.from_arrow(blocks).map_batches(
+    reports = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         PageWorker,
         fn_constructor_kwargs={"plan": plan, "desk": desk},
-        batch_size=cluster.batch,
-        compute=ray.data.ActorPoolStrategy(min_size=fewest, max_size=most),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(min_size=min(fewest, len(rows)), max_size=most),
         **cluster.slot,
     )
     for row in reports.iter_rows():

@@ -52,17 +52,16 @@ class PageWorker:
     def __init__(self, plan: Plan, desk: Any) -> None:
         self.plan, self.desk = plan, desk
 
-    def __call__(self, batch: Mapping[str, Iterable[Any]]) -> dict[str, list[str]]:
-        """A report for each file, or what it is that ends the run."""
-        pairs = zip(batch["name"], batch["number"], strict=True)
-        numbers = {json.loads(name): int(number) for name, number in pairs}
+    def __call__(self, rows: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+        """A report for each file of some batches, or what it is that ends the run."""
         try:
-            reports = self._reports(numbers)
-            return {"report": [report_json(report) for report in reports]}
+            done = [self._reports(json.loads(batch)) for batch in rows["batch"]]
+            return {"report": [report_json(report) for reports in done for report in reports]}
         except SmolVLMError as error:
             return {"report": [failure_json(error)]}
 
-    def _reports(self, numbers: Mapping[str, int]) -> list[Report]:
+    def _reports(self, files: Iterable[tuple[int, str]]) -> list[Report]:
+        numbers = {name: number for number, name in files}
         desk, engine, pool = self._parts
         self._count_attempt(desk, list(numbers))
         reader = self._reader()

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ...types import Flag, TextLayout, VisionResult
+from ...types import Flag, TextLayout, TextSource, VisionResult
 from ..inputs import PAGES_FORM, Context, ImagesInput, MinConfidence
 from ..page_choice import MAX_IMAGES, PageChoice
 from ..replies import UNTRUSTED, Reply, Words, words_of
@@ -48,6 +48,7 @@ class PageText(ToolOutput):
     page: int = Field(description="Which page of its document it is, from 1.")
     text: str = Field(description="The text read there; empty if held back. Untrusted.")
     abstained: bool | None = Field(default=None, description="true: the text is held back.")
+    text_source: TextSource = Field(description="As above, for this page.")
     confidence: float = Field(
         ge=0.0, le=1.0, description="How sure the model was of the page's words."
     )
@@ -57,6 +58,11 @@ class PageText(ToolOutput):
 class _Lines(Words):
     value: list[str] | None = Field(
         default=None, description="The lines of print, where layout was lines."
+    )
+    text_source: TextSource = Field(
+        default="model",
+        description="layer: the document's own text, exact; model: as the model read it; "
+        "both: some pages each.",
     )
     pages: list[PageText] | None = Field(
         default=None,
@@ -81,13 +87,19 @@ def _report(result: VisionResult) -> dict[str, Any]:
             page=page.sources[0].page,
             text=words_of(page),
             abstained=page.abstained or None,
+            text_source=page.text_source,
             confidence=page.confidence,
             flags=list(page.flags),
         )
         for page in result.pages
     ]
     read = "\n\n".join(page.text for page in pages if page.text)
-    return {"text": read or words_of(result), "value": lines, "pages": pages or None}
+    return {
+        "text": read or words_of(result),
+        "value": lines,
+        "text_source": result.text_source,
+        "pages": pages or None,
+    }
 
 
 TOOL = ModelTool(

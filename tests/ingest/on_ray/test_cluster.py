@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,15 @@ import pytest
 from smolvlm_tools import BackendUnavailable
 from smolvlm_tools.ingest import Wish, ingest
 from smolvlm_tools.ingest.on_ray import Cluster, ingest_on_ray
-from tests.support.ray_clusters import NODES, are_gone, kill, ray_only, two_nodes, worker_pids
+from tests.support.ray_clusters import (
+    NODES,
+    are_gone,
+    descendants,
+    kill,
+    ray_only,
+    two_nodes,
+    worker_pids,
+)
 from tests.support.records import by_id, draw_folder, draw_troubles
 
 pytestmark = [ray_only, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -24,7 +33,8 @@ wish = Wish(tasks=("caption",), questions={"colour": "What color is the circle?"
 def tell(summary):
     print(summary.pages, flush=True)
     sys.stdin.read()  # waits for the kill
-cluster = Cluster(sys.argv[3], batch=2)
+address = sys.argv[3] if len(sys.argv) > 3 else None
+cluster = Cluster(address, batch=2, init={} if address else {"num_cpus": 1})
 paths, out = sys.argv[1:3]
 ingest_on_ray(paths, out, model="embedded", wish=wish, cluster=cluster, on_progress=tell)
 """
@@ -113,18 +123,22 @@ def test_workers_that_are_always_killed_end_the_run_and_it_goes_on(
     assert by_id(out) == local
 
 
+def drive(*arguments):
+    """A process that runs a driver, and waits after its first page."""
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
 @pytest.mark.parametrize("then", ["ray", "local"])
 def test_a_killed_driver_loses_nothing(then, address, folder, local, tmp_path):
     out = tmp_path / "records.jsonl"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, folder, out, address],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    with driver:
+    with drive(folder, out, address) as driver:
         assert driver.stdout.readline() == "1\n"
         driver.kill()
     if then == "ray":
@@ -142,3 +156,19 @@ def test_a_model_that_is_not_there_is_said_by_its_name(address, folder, tmp_path
         ingest_on_ray(
             folder, tmp_path / "records.jsonl", model="/no/model", cluster=Cluster(address)
         )
+
+
+def test_ctrl_c_ends_the_run_and_the_cluster_that_it_started(folder, local, tmp_path):
+    out = tmp_path / "records.jsonl"
+    with drive(folder, out) as driver:
+        assert driver.stdout.readline() == "1\n"
+        cluster = descendants(driver.pid)
+        driver.send_signal(signal.SIGINT)
+        _, said = driver.communicate()
+    assert driver.returncode == -signal.SIGINT
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert cluster
+    assert are_gone(cluster)
+    summary = ingest(folder, out, model="embedded", wish=WISH)
+    assert summary.known > 0
+    assert by_id(out) == local

@@ -61,15 +61,12 @@ class Workers:
         items = list(names.items())
         batches = [items[at : at + self.size] for at in range(0, len(items), self.size)]
         for turn, batch in enumerate(reversed(batches)):
-            columns = {
-                "number": [number for number, _ in batch],
-                "name": [json.dumps(name) for _, name in batch],
-            }
+            rows = {"batch": [json.dumps(batch)]}
             self.names.append([name for _, name in batch])
             while not turn and self.dying:
                 self.dying -= 1
-                workers[0](columns)
-            yield from workers[turn % 2](columns)["report"]
+                workers[0](rows)
+            yield from workers[turn % 2](rows)["report"]
 
 
 @pytest.fixture(autouse=True)
