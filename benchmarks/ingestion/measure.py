@@ -65,7 +65,7 @@ def beside_transformers(checkpoint: str, images: int, rounds: int, new_tokens: i
 
     options = {"max_new_tokens": new_tokens, "ignore_eos": True, "resolution": 1}
     wish = Wish(tasks=("caption",), options=options)
-    peer = Transformers(Path(checkpoint), "fp32", "sdpa")
+    peer = Transformers(Path(checkpoint), "bf16", "sdpa")  # as it loads the files of the hub
     with TemporaryDirectory() as place, SmolVLM.load(checkpoint, cache=False) as vlm:
         paths = write_images(Path(place) / "images", images, ONE_TILE)
 
