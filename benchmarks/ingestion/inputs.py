@@ -12,6 +12,8 @@ _WORDS = (
     "the work of the year and it was decided that it should go on as it had begun"
 ).split()
 _LINES = 50
+TINY_SIZE = (32, 24)
+"""Of tiny images, in pixels."""
 
 
 def write_books(folder: Path, pages: int, books: int = 4) -> None:
@@ -69,6 +71,7 @@ def write_images(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
         colour = (number * 37 % 200, number * 59 % 200, number * 83 % 200)
         draw.ellipse((left, top, left + width // 3, top + height // 3), fill=colour)
         draw.text((2, 2), f"number {number}", fill="black")
+        image.putpixel((0, 0), (number >> 16, number >> 8 & 255, number & 255))
         paths.append(folder / f"{number:05}.png")
         image.save(paths[-1])
     return paths

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.ingestion.inputs import write_books, write_images
+from benchmarks.ingestion.inputs import TINY_SIZE, write_books, write_images
 from benchmarks.process import Answer
 from smolvlm_tools import SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
@@ -18,7 +18,7 @@ from smolvlm_tools.ingest import Summary, Wish, ingest
 from smolvlm_tools.pages.worker.watch import resident_bytes
 
 ONE_TILE = (320, 240)
-TINY = (32, 24)
+
 _BEGINS = 500
 """Images after which growth is counted."""
 
@@ -50,7 +50,8 @@ def beside_batch(checkpoint: str, images: int, rounds: int, new_tokens: int) -> 
 
         def by_ingest() -> None:
             out = Path(place) / f"{time.monotonic_ns()}.jsonl"
-            assert ingest(paths, out, engine=vlm, wish=wish).model == images
+            summary = ingest(paths, out, engine=vlm, wish=wish)
+            assert (summary.model, summary.duplicates) == (images, 0), summary
 
         vlm.batch(conversations[:8], task="describe", **options)  # starts what starts late
         batch, ingestion = _in_turns([by_batch, by_ingest], rounds)
@@ -64,7 +65,7 @@ def beside_transformers(checkpoint: str, images: int, rounds: int, new_tokens: i
 
     options = {"max_new_tokens": new_tokens, "ignore_eos": True, "resolution": 1}
     wish = Wish(tasks=("caption",), options=options)
-    peer = Transformers(Path(checkpoint), "fp32", "sdpa")
+    peer = Transformers(Path(checkpoint), "bf16", "sdpa")  # as it loads the files of the hub
     with TemporaryDirectory() as place, SmolVLM.load(checkpoint, cache=False) as vlm:
         paths = write_images(Path(place) / "images", images, ONE_TILE)
 
@@ -74,7 +75,8 @@ def beside_transformers(checkpoint: str, images: int, rounds: int, new_tokens: i
 
         def by_ingest() -> None:
             out = Path(place) / f"{time.monotonic_ns()}.jsonl"
-            assert ingest(paths, out, engine=vlm, wish=wish).model == images
+            summary = ingest(paths, out, engine=vlm, wish=wish)
+            assert (summary.model, summary.duplicates) == (images, 0), summary
 
         vlm.describe(paths[0], **options)
         peer.reply(Request(wish.caption.question, (paths[0],), 1), 2)
@@ -96,7 +98,7 @@ def growth(images: int) -> Answer:
             most = max(most, resident_bytes(os.getpid()))
 
     with TemporaryDirectory() as place, SmolVLM(checkpoint, backend) as vlm:
-        write_images(Path(place) / "images", images, TINY)
+        write_images(Path(place) / "images", images, TINY_SIZE)
         began = time.perf_counter()
         summary = ingest(
             Path(place) / "images",
@@ -106,7 +108,7 @@ def growth(images: int) -> Answer:
             on_progress=watch,
         )
         seconds = time.perf_counter() - began
-        assert (summary.model, summary.errors) == (images, 0), summary
+        assert (summary.model, summary.errors, summary.duplicates) == (images, 0, 0), summary
         grown = max(0, most - begun)
         return {"bytes": grown, "seconds": seconds, "images": images, "load": _load()}
 

@@ -81,8 +81,15 @@ class ReplyStream(_CallersEnd, Iterator[StreamChunk], Closing):
     """
 
     def __init__(self, cancel: threading.Event | None = None) -> None:
-        self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        self.channel = Channel(self._items.put, threading.Event(), cancel)
+        self._items = items = queue.SimpleQueue[Item]()
+        self._only_end = only_end = threading.Event()
+
+        def deliver(item: Item) -> None:
+            ends = isinstance(item, BaseException) or item.result is not None
+            if ends or not only_end.is_set():
+                items.put(item)
+
+        self.channel = Channel(deliver, threading.Event(), cancel)
 
     def __next__(self) -> StreamChunk:
         if self.channel.closed.is_set():
@@ -95,6 +102,7 @@ class ReplyStream(_CallersEnd, Iterator[StreamChunk], Closing):
         Raises:
             Cancelled: the stream was closed before.
         """
+        self._only_end.set()  # waking a thread for every token would hold up the engine's
         with self:
             for _ in self:
                 pass
