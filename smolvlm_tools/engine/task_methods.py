@@ -11,7 +11,6 @@ from typing import Any, TypeAlias, TypeVar, cast
 from pydantic import BaseModel
 from typing_extensions import Unpack
 
-from ..errors import BadOptions
 from ..images import ImagePolicy
 from ..prompt.request import RequestOptions
 from ..prompt.tasks import (
@@ -19,6 +18,7 @@ from ..prompt.tasks import (
     ask_messages,
     describe_messages,
     extract_messages,
+    schema_of,
     transcribe_messages,
 )
 from ..types import Detail, MessageLike, Task, TextLayout, VisionResult
@@ -243,20 +243,5 @@ def _transcribe(
 def _extract(
     image: Images, schema: Schema[Any], context: str | None, options: RequestOptions
 ) -> _Job:
-    messages = extract_messages(image, _schema_of(schema), context)
+    messages = extract_messages(image, schema_of(schema), context)
     return messages, {**options, "answer": cast("Any", schema)}, "ask"
-
-
-def _schema_of(schema: object) -> Mapping[str, Any]:
-    """The JSON schema behind what `extract` was given.
-
-    Raises:
-        BadOptions: it is neither a JSON-schema dict nor a pydantic class.
-    """
-    if isinstance(schema, Mapping):
-        return cast("Mapping[str, Any]", schema)
-    if isinstance(schema, type) and issubclass(schema, BaseModel):
-        return schema.model_json_schema()
-    raise BadOptions(
-        f"schema={schema!r} is not one", "Pass a JSON-schema dict or a pydantic model class."
-    )

@@ -15,7 +15,8 @@ from functools import partial
 from typing import TypeAlias
 
 from ..decoding.protocol import CheckCancelled, Deliver, ReplySteps
-from ..errors import BadOptions, Busy, Cancelled, Closed
+from ..errors import BadOptions, Cancelled
+from .refusals import busy, closed, without_thread
 from .reply import Channel
 from .scheduler import DecodeStep, Job, Outcome, Scheduler
 
@@ -66,19 +67,13 @@ class Worker:
         """
         with self._changed:
             if self._closing:
-                raise _closed()
+                raise closed()
             if not self._thread.is_alive():
-                raise Closed("the engine's thread is gone", "Load the model after a fork.")
+                raise without_thread()
             if self._is_full():
                 self._drop_cancelled()
             if self._is_full():
-                seconds = self._usual_seconds / max(1, self._running)
-                raise Busy(
-                    f"{self._max_queue} requests are waiting already",
-                    f"Try again in about {max(seconds, 0.1):.1f} s, or load the model with a "
-                    "larger max_queue.",
-                    retry_after=max(seconds, 0.1),
-                )
+                raise busy(self._max_queue, self._usual_seconds / max(1, self._running))
             self._waiting.append(_Waiting(run, channel))
             self._changed.notify()
 
@@ -135,7 +130,7 @@ class Worker:
 
         def check_cancelled() -> None:
             if self._closing:
-                raise _closed()
+                raise closed()
             channel.check_cancelled()
 
         finish = partial(self._finish, channel, time.monotonic())
@@ -148,7 +143,3 @@ class Worker:
                 seconds = time.monotonic() - began
                 self._usual_seconds += _NEWEST * (seconds - self._usual_seconds)
         channel.deliver(outcome)  # last: the caller may submit again immediately
-
-
-def _closed() -> Closed:
-    return Closed("the engine is closed", "Load the model again.")

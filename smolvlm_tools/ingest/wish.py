@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
-from pydantic import BaseModel
-
 from ..constraints.answers import parse_answer
 from ..errors import BadOptions
 from ..pages import TextLayer
 from ..prompt.questions import Ask, Questions, naming, parse_questions
 from ..prompt.request import RequestOptions, check_options
-from ..prompt.tasks import ask_messages, describe_messages, extract_messages, transcribe_messages
+from ..prompt.tasks import (
+    ask_messages,
+    describe_messages,
+    extract_messages,
+    schema_of,
+    transcribe_messages,
+)
 from ..types import Detail, Message, TextPart
 from .ledger import digest_of
 
@@ -94,7 +98,7 @@ class Wish:
                     asked.question, asked.answer, asked.context, asked.min_confidence, tokens
                 )
         if self.schema is not None:
-            fields = _words(extract_messages(b"", _schema_of(self.schema)))
+            fields = _words(extract_messages(b"", schema_of(self.schema)))
             found[FIELDS_NAME] = Ask(fields, self.schema, max_new_tokens=self._tokens)
         return found
 
@@ -184,13 +188,3 @@ def _check_options(options: object) -> None:
 def _words(messages: tuple[Message, ...]) -> str:
     last = messages[0].content[-1]
     return cast("TextPart", last).text
-
-
-def _schema_of(schema: object) -> Mapping[str, Any]:
-    if isinstance(schema, Mapping):
-        return cast("Mapping[str, Any]", schema)
-    if isinstance(schema, type) and issubclass(schema, BaseModel):
-        return schema.model_json_schema()
-    raise BadOptions(
-        f"schema={schema!r} is not one", "Pass a JSON-schema dict or a pydantic model class."
-    )

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+from pydantic import BaseModel
+
 from ..errors import BadOptions, BadPrompt
 from ..images import ImageSource
 from ..types import Detail, ImagePart, Message, Task, TextLayout, TextPart
@@ -55,6 +57,21 @@ def extract_messages(
     fields = "; ".join(_field_list(schema))[:_LONGEST_FIELD_LIST]
     wanted = f"Read these fields from the image: {fields}." if fields else "Read the image."
     return _turn(images, f"{wanted} {IN_JSON}", context)
+
+
+def schema_of(schema: object) -> Mapping[str, Any]:
+    """The JSON schema behind a schema or a pydantic class.
+
+    Raises:
+        BadOptions: it is neither.
+    """
+    if isinstance(schema, Mapping):
+        return cast("Mapping[str, Any]", schema)
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return schema.model_json_schema()
+    raise BadOptions(
+        f"schema={schema!r} is not one", "Pass a JSON-schema dict or a pydantic model class."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from ...errors import BadOptions, Busy, Closed, RemoteTimeout, SmolVLMError
+from ...errors import BadOptions, RemoteTimeout, SmolVLMError
 from ...types import StreamChunk
+from ..refusals import busy, closed, without_thread
 from ..reply import Channel, Item
 
 _LOOK = 0.05
@@ -86,17 +87,11 @@ class Calls:
         """
         with self._lock:
             if self._closing:
-                raise _closed()
+                raise closed()
             if not self._thread.is_alive():
-                raise Closed("the engine's thread is gone", "Load the model after a fork.")
+                raise without_thread()
             if self._inside >= self._at_once + self._max_queue:
-                seconds = max(self._usual_seconds / self._at_once, 0.1)
-                raise Busy(
-                    f"{self._max_queue} requests are waiting already",
-                    f"Try again in about {seconds:.1f} s, or load the model with a larger "
-                    "max_queue.",
-                    retry_after=seconds,
-                )
+                raise busy(self._max_queue, self._usual_seconds / self._at_once)
             self._inside += 1
         self._loop.call_soon_threadsafe(self._begin, run, channel)
 
@@ -156,7 +151,7 @@ class Calls:
     def _problem(self, channel: Channel, patience: Patience) -> SmolVLMError | None:
         """Why a call must not go on."""
         if self._closing:
-            return _closed()
+            return closed()
         if patience.is_over:
             return RemoteTimeout(
                 f"nothing came from the server for {patience.seconds:g} s",
@@ -167,7 +162,3 @@ class Calls:
         except SmolVLMError as error:
             return error
         return None
-
-
-def _closed() -> Closed:
-    return Closed("the engine is closed", "Load the model again.")
