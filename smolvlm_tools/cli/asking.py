@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from .image_task import ImageTask
 from .images import Found, Place, each_page
 from .options import AnswerOptions, ModelChoice
 from .page_options import PageOptions
-from .process import NO_MODEL
+from .process import NO_MODEL, uninterrupted
 from .showing import tell, words
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def answer_images(
     Raises:
         typer.Exit: an image could not be used, or the reader has gone away.
     """
-    wanted: dict[str, Any] = {"task": task.task, "text": task.text, **options.for_engine()}
+    wanted: dict[str, Any] = {"task": task.task, **options.for_engine()}
+    if task.text is not None:
+        wanted["text"] = task.text
     if task.answer is not None:
         wanted["answer"] = task.answer
     task.messages("")  # a mistake in the wording must not cost loading a model
@@ -143,6 +145,8 @@ class _Begun:
     is_done: Callable[[], bool]
     course: Course
     nbytes: int = 0
+    wait: Callable[[], object] | None = None
+    """Waits until it is done, where another thread does it."""
 
 
 class _Loop:
@@ -165,12 +169,12 @@ class _Loop:
         """Have an image answered about; then show what is there, or what has to be waited for."""
         self._begun.append(self._ask(place, found))
         while self._begun and (self._is_full or self._begun[0].is_done()):
-            self._show(self._begun.popleft())
+            self._show_next()
 
     def show_rest(self) -> None:
         """Wait for all answers and show them."""
         while self._begun:
-            self._show(self._begun.popleft())
+            self._show_next()
 
     def show_done(self) -> None:
         """Show the answers that are there, and wait for none."""
@@ -208,7 +212,21 @@ class _Loop:
         if self._streaming:
             return _Begun(place, ask, lambda: False, course)
         future: Future[Any] = self._threads.submit(ask, None)
-        return _Begun(place, lambda _: future.result(), future.done, course, len(found.data))
+        size = len(found.data)
+        return _Begun(
+            place, lambda _: future.result(), future.done, course, size, lambda: wait([future])
+        )
+
+    def _show_next(self) -> None:
+        """Wait for the first answer and show it, all of it or, on Ctrl-C, in `show_done`."""
+        begun = self._begun[0]
+        if begun.wait is None:
+            self._show(self._begun.popleft())
+            return
+        with working(begun.course.words):
+            begun.wait()
+        with uninterrupted():
+            self._show(self._begun.popleft())
 
     def _show(self, begun: _Begun) -> None:
         if isinstance(begun.reply, SmolVLMError):

@@ -63,13 +63,13 @@ class ImageTask:
         messages: from an image's source to the conversation about it; it raises `BadOptions` for
             an unknown detail or layout, `BadPrompt` for an empty question or context.
         answer: what the answer has to be; None for any text.
-        text: where a transcription comes from; see `RequestOptions`.
+        text: where a transcription comes from, see `RequestOptions`; None for other tasks.
     """
 
     messages: Callable[[ImageSource], tuple[Message, ...]]
     task: Task
     answer: Constraint | None = None
-    text: TextFrom = "auto"
+    text: TextFrom | None = None
 
 
 def describe_task(detail: str, context: str | None) -> ImageTask:

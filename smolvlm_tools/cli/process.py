@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
 from types import FrameType
 from typing import NoReturn
 
@@ -36,6 +37,22 @@ def run_and_exit(run: Callable[[], int]) -> NoReturn:
         # The interpreter flushes once more as it exits; send that nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Generator[None]:
+    """Let a Ctrl-C that comes meanwhile wait for the end of the block, which must be short."""
+    if threading.current_thread() is not threading.main_thread():  # it never comes there
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came and callable(before):
+        before(*came[0])
 
 
 def _watch_interrupts() -> None:
