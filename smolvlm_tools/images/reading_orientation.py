@@ -42,7 +42,7 @@ class _Certainty(NamedTuple):
 _ON_ITS_SIDE = (_Certainty(1.6, 2, 0.75, 0.055), _Certainty(2.5, 1.35, 0.62, 0.055))
 """Such a page is unreadable as it is, so a wrong turn costs little. Either set is enough."""
 
-_ON_ITS_HEAD = (_Certainty(4.5, 1.5, 0.68, 0.06),)
+_ON_ITS_HEAD = (_Certainty(5.2, 1.5, 0.68, 0.06),)
 """A wrong turn would spoil a page that is upright."""
 
 

@@ -90,7 +90,7 @@ def test_an_upright_page_in_another_script_stays_as_it_is(name):
 def test_rates_over_many_pages():
     found = rates(text_page, "many texts", 150)
     assert (found["upright right"], found["turned wrong"]) == (150, 0)
-    assert found["turned right"] >= 0.9 * 450  # 424 when this was written
+    assert found["turned right"] >= 0.9 * 450
     for name, make in NEGATIVES.items():
         assert rates(make, f"many {name}", 150)["upright right"] == 150
     for name, words in OTHER_SCRIPTS.items():
