@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from typing import Literal
@@ -11,6 +12,7 @@ import pytest
 from smolvlm_tools import ModelNotFound, SmolVLM
 from smolvlm_tools.checkpoint.aliases import EMBEDDED_FOLDER
 from smolvlm_tools.errors import ModelError, RemoteFailed
+from smolvlm_tools.ingest import Wish, ingest
 from tests.support.paths import RECEIPT, ROOT, SHAPES
 from tests.support.transformers_server import (
     skip_where_it_is_not_installed,
@@ -96,3 +98,29 @@ def test_another_model_is_refused(url):
         with pytest.raises(ModelError, match="another") as caught:
             vlm.ask(SHAPES, "What is it?")
     assert isinstance(caught.value, (RemoteFailed, ModelNotFound))
+
+
+def test_records_of_a_remote_run_are_those_of_a_local_one(url, remote, local, tmp_path):
+    """But for what names the engine, and what only a local one can count."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, image in enumerate(pictures(IMAGES)):
+        image.save(folder / f"{number}.png")
+    wish = Wish(questions={"colour": "What color is it?"})
+
+    def found(name, engine):
+        ingest(folder, tmp_path / f"{name}.jsonl", engine=engine, wish=wish)
+        lines = (tmp_path / f"{name}.jsonl").read_text().splitlines()
+        records = {record["source"]: record for record in map(json.loads, lines)}
+        return {
+            source: [record[key] for key in SAME]
+            + [{name: answer["text"] for name, answer in record["answers"].items()}]
+            for source, record in records.items()
+        }
+
+    here = found("local", local)
+    assert len(here) == IMAGES
+    assert found("remote", remote) == here
+
+
+SAME = ("source_sha256", "page", "pages", "text", "text_source", "image_sha256", "error")
