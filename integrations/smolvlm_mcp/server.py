@@ -107,7 +107,7 @@ async def _hide_details(ctx: Context, call_next: CallNext) -> HandlerResult:
         return await call_next(ctx)
     except (MCPError, ValidationError):
         raise
-    except Exception:
+    except Exception:  # a fault of ours: its text may hold paths and the caller's data
         _LOG.exception("%s failed", ctx.method)
         raise MCPError(
             types.INTERNAL_ERROR, "Internal error; the server's log has the details"

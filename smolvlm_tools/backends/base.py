@@ -118,7 +118,7 @@ def copy_to_larger(backend: Backend[Cache], cache: Cache, capacity: int) -> Cach
         for start in range(0, cache.length, _COPIED_AT_ONCE):
             stop = min(start + _COPIED_AT_ONCE, cache.length)
             backend.write_cache(larger, backend.read_cache(cache, start, stop))
-    except BaseException:
+    except BaseException:  # whatever it is, the memory is given back
         backend.release_cache(larger)
         raise
     backend.release_cache(cache)

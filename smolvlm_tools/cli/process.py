@@ -25,7 +25,7 @@ def run_and_exit(run: Callable[[], int]) -> NoReturn:
         code = run()
     except KeyboardInterrupt:  # while the command was still being imported
         _interrupted()
-    except BaseException:
+    except BaseException:  # whatever it is, it may be what a library made of Ctrl-C
         if signal.getsignal(signal.SIGINT) is _leave:  # some import has made an error of Ctrl-C
             _interrupted()
         raise

@@ -22,11 +22,10 @@ from ..errors import OutOfMemoryBudget, SmolVLMError
 from ..machine.exhaustion import out_of_memory, ran_out
 from ..machine.heap import trim_heap
 from ..memory.guard import MemoryGuard
+from ..prompt.image_flags import image_flags
 from ..prompt.known_text import KnownText, known_text
 from ..prompt.layout import RequestLayouter
 from ..prompt.request import Request
-from ..prompt.tasks import reads_print
-from ..types import Flag
 from ..vision.encoder import VisionEncoder
 from .admission import Admission
 from .results import Results
@@ -117,15 +116,7 @@ class Pipeline:
         with reply.clock.stage("preprocess"):
             layout, grown = self.admission.lay_out(reply.request, reply.look)
         reply.see(layout)
-        if any(image.is_blank for image in layout.images):
-            reply.flags.append("blank_image")
-        if any(image.turned for image in layout.images):
-            reply.flags.append("turned")
-        if reads_print(reply.request.task):
-            said: dict[Flag, None] = dict.fromkeys(
-                flag for image in layout.images for flag in image.layer_flags
-            )
-            reply.flags.extend(said)
+        reply.flags += image_flags(reply.request, layout.images)
         reply.report("preprocess", 1, 1)
         return grown
 

@@ -60,7 +60,7 @@ class JsonLines(Output):
             self._file = path.open("ab", buffering=0)
         try:
             self.settle(lambda about: False)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody has the object yet that would close it
             self._file.close()
             raise
 
@@ -123,7 +123,7 @@ class JsonLines(Output):
                     os.fsync(file.fileno())
                 self._file.close()
                 os.replace(part, self.path)
-            except BaseException:
+            except BaseException:  # Ctrl-C too: nothing half-written stays behind
                 part.unlink(missing_ok=True)
                 raise
             self._file = self.path.open("ab", buffering=0)

@@ -220,7 +220,7 @@ def _replacing(path: Path) -> Generator[Any]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: nothing half-written stays behind
         part.unlink(missing_ok=True)
         raise
 

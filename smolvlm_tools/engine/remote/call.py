@@ -13,9 +13,9 @@ from ...decoding.incomplete import incomplete_answer
 from ...decoding.repetition import RepetitionGuard
 from ...decoding.text_stream import CertainText
 from ...decoding.verdict import Verdict, judge
+from ...prompt.image_flags import image_flags
 from ...prompt.known_text import known_text
 from ...prompt.request import Request
-from ...prompt.tasks import reads_print
 from ...types import (
     FinishReason,
     Flag,
@@ -187,15 +187,7 @@ class Call:
     def _result(self, heard: Heard, pictures: Sequence[Picture]) -> tuple[VisionResult, Verdict]:
         """Judge the reply; on a thread, as an end of a cut answer may take a while to find."""
         flags: list[Flag] = heard.flags if self.said else []
-        if any(picture.is_blank for picture in pictures):
-            flags.append("blank_image")
-        if any(picture.turned for picture in pictures):
-            flags.append("turned")
-        if reads_print(self.request.task):
-            said: dict[Flag, None] = dict.fromkeys(
-                flag for picture in pictures for flag in picture.layer_flags
-            )
-            flags.extend(said)
+        flags += image_flags(self.request, pictures)
         verdict = judge(self.request, heard)
         policy = self.request.policy
         if verdict.incomplete is None and "no_logprobs" in flags and policy.min_field_confidence:
