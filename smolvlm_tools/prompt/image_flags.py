@@ -31,6 +31,6 @@ def image_flags(request: Request, images: Sequence[Flagged]) -> list[Flag]:
     if any(image.turned for image in images):
         flags.append("turned")
     layers = [image.layer_flags for image in images] if reads_print(request.task) else []
-    for layer in layers:
-        flags += [flag for flag in layer if flag not in flags]
+    distinct: dict[Flag, None] = dict.fromkeys(flag for layer in layers for flag in layer)
+    flags.extend(distinct)
     return flags
