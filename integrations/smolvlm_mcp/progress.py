@@ -40,6 +40,7 @@ class Reporter:
         self._loop = asyncio.get_running_loop()
         self._pending: dict[tuple[int, str], ToolProgress] = {}
         self._news = asyncio.Event()
+        self._sending = asyncio.Lock()
         self._read: dict[int, float] = {}
         self._sent = -1.0
 
@@ -65,15 +66,18 @@ class Reporter:
         self._news.set()
 
     async def _drain(self) -> None:
-        self._news.clear()
-        while self._pending:
-            news = self._pending.pop(next(iter(self._pending)))
-            reached = self._reached(news)
-            if reached > self._sent:
-                self._sent = reached
-                page = f"page {news.page} of {news.pages}: " if news.pages > 1 else ""
-                said = _SHARES[news.stage][2].format(done=news.done, total=news.total)
-                await self._send(reached, TOTAL, page + said)
+        async with self._sending:  # `run` is cancelled after `flush`: what it sends must be out
+            self._news.clear()
+            while self._pending:
+                await self._pass_on(self._pending.pop(next(iter(self._pending))))
+
+    async def _pass_on(self, news: ToolProgress) -> None:
+        reached = self._reached(news)
+        if reached > self._sent:
+            self._sent = reached
+            page = f"page {news.page} of {news.pages}: " if news.pages > 1 else ""
+            said = _SHARES[news.stage][2].format(done=news.done, total=news.total)
+            await self._send(reached, TOTAL, page + said)
 
     def _reached(self, news: ToolProgress) -> float:
         """Where the call is on the scale."""

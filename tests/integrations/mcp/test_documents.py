@@ -106,6 +106,26 @@ def test_progress_over_pages_side_by_side_grows_after_loading():
     assert sent[3] == (10 + (40 + 5) / 2, "page 2 of 2: looking: 1 of 1 tiles")
 
 
+def test_progress_that_is_on_its_way_is_out_before_the_answer():
+    sent: list[str] = []
+
+    async def send(progress: float, total: float, message: str) -> None:
+        await anyio.sleep(0.02)  # a client that is slow to take it
+        sent.append(message)
+
+    async def run() -> None:
+        reporter = Reporter(send)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reporter.run)
+            reporter.on_progress(ToolProgress("decode", 1, 1))
+            await anyio.sleep(0.01)  # `run` is sending
+            await reporter.flush()
+            tasks.cancel_scope.cancel()
+
+    anyio.run(run)
+    assert sent == ["writing: 1 tokens of at most 1"]
+
+
 def test_a_page_that_is_held_back_says_so_in_words():
     page = {"page": 1, "text": "", "abstained": True, "confidence": 0.2, "flags": []}
     other = {"page": 2, "text": "TOTAL", "confidence": 0.9, "flags": ["turned"]}
