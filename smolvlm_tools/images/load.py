@@ -17,7 +17,8 @@ from ..errors import BadEncoding, CorruptImage, ImageNotFound, UnsupportedFormat
 from ..types import PageRef
 from .arrays import array_to_rgb
 from .colour import picture_to_rgb
-from .container import CheckPixels, EncodedImage, ReduceTo, decode_image
+from .container import decode_image
+from .encoded import CheckPixels, EncodedImage, ReduceTo
 from .encodings import abbreviate, decode_base64, decode_data_uri, is_plausible_base64, url_scheme
 from .files import read_file
 from .loaded import KnownImages, LoadedImage

@@ -11,11 +11,12 @@ from PIL import Image
 from ..errors import BadOptions, ImageTooLarge, PagesNeeded
 from ..images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
 from ..images.encodings import abbreviate
+from ..sandbox.pool import SHARED
 from .page import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Page, Pages
 from .pdf import is_pdf, pdf_pages
 from .picture import picture_pages
 from .selection import PageSelection
-from .worker.pool import SHARED
+from .worker.opening import open_with
 
 
 class PageSource(NamedTuple):
@@ -60,8 +61,13 @@ def open_pages(
         raise BadOptions(f"longest_edge={longest_edge} is out of range", remedy)
     encoded = read_image(source, policy)
     if policy.isolate and is_document(encoded, policy):
-        return SHARED.open(
-            encoded, policy, password=password, longest_edge=longest_edge, max_pages=max_pages
+        return open_with(
+            SHARED.ask,
+            encoded,
+            policy,
+            password=password,
+            longest_edge=longest_edge,
+            max_pages=max_pages,
         )
     for kind in SOURCES:
         if kind.recognises(encoded.data):

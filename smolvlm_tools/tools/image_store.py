@@ -43,21 +43,13 @@ _AGAIN = (
 def agent_policy(
     roots: Iterable[str | Path] | None = None, *, allow_urls: bool = False
 ) -> ImagePolicy:
-    """Which images agents may name: files in some folders and, only if switched on, URLs.
-
-    Documents are read in a child process.
+    """`ImagePolicy.agent` for tools: there, a language model names the URLs, so they are off.
 
     Args:
         roots: folders that paths must lie in; None for the working directory, () for no folder.
         allow_urls: fetch http(s) URLs, from public addresses only.
     """
-    folders = (Path.cwd(),) if roots is None else tuple(Path(root) for root in roots)
-    return ImagePolicy(
-        allow_urls=allow_urls,
-        public_addresses_only=allow_urls,
-        allowed_roots=folders,
-        isolate=True,
-    )
+    return ImagePolicy.agent(roots, allow_urls=allow_urls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How much a document may cost, and how a process limits itself to that."""
+"""How much one call may cost, and how a process limits itself to that."""
 
 from __future__ import annotations
 
@@ -7,21 +7,31 @@ import sys
 import time
 from dataclasses import dataclass
 
-from ...errors import BadOptions
+from ..errors import BadOptions
 
 IDLE = 75
 """Exit code of a child that ended because nobody asked it anything."""
 
+SLOW_SECONDS = 0.5
+"""A call that takes longer makes way for others; most images and pages take less."""
+
+NICE, SLOW_NICE = 5, 10
+"""How far a child stands back behind what is being answered, and one whose call is slow.
+
+On Linux a process at 5 gets a third of what one at 0 gets, at 10 a ninth: eight slow calls on two
+cores take a third of them from an engine, and one call of two seconds still ends in its time.
+"""
+
 _LEAST_BYTES = 200_000_000
-"""The child holds about 55 MB before it has a document; 75 MB count against its limit."""
+"""The child holds about 55 MB before it has been handed anything; 75 MB count against its limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """What one call may cost: opening a document, rendering a page, reading its text or pictures.
+    """What one call may cost: decoding an image, opening a document, reading a page.
 
     Attributes:
-        memory_bytes: of the child process, documents included.
+        memory_bytes: of the child process, what it was handed included.
         seconds: by the clock, from when the child is asked; with a start, an error comes within 20.
         cpu_seconds: of processor time. It ends a child also where the parent cannot.
         open_files: descriptors.
@@ -29,7 +39,7 @@ class WorkerLimits:
             needed; None keeps it.
 
     Raises:
-        BadOptions: a limit that no document could keep.
+        BadOptions: a limit that nothing could keep.
     """
 
     memory_bytes: int = 1_000_000_000

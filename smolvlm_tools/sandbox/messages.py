@@ -1,4 +1,4 @@
-"""Messages through a pipe: a header in JSON and any number of byte strings.
+"""Messages through a pipe or socket: a header in JSON and any number of byte strings.
 
 A message is, one after the other:
 

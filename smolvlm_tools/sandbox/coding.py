@@ -1,24 +1,13 @@
-"""Policies and errors as messages."""
+"""Errors as messages."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from ... import errors
-from ...errors import CorruptImage, SmolVLMError
-from ...images import ImagePolicy
+from .. import errors
+from ..errors import CorruptImage, SmolVLMError
 from .messages import BrokenMessage, Message
 
 OUT_OF_MEMORY = "out of memory"
 """Stands for an error: the child's memory was not enough."""
-
-_OF_SOURCES = {"isolate", "allow_urls", "public_addresses_only", "allowed_roots"}
-"""Fields of a policy that do not matter to who has the bytes already."""
-
-
-def encode_policy(policy: ImagePolicy) -> dict[str, Any]:
-    """The limits of a policy by their names."""
-    return policy.model_dump(mode="json", include=set(ImagePolicy.model_fields) - _OF_SOURCES)
 
 
 def encode_error(error: Exception, name: str) -> Message:
@@ -28,7 +17,7 @@ def encode_error(error: Exception, name: str) -> Message:
     if not isinstance(error, SmolVLMError):
         error = CorruptImage(
             f"{name} cannot be read ({type(error).__name__}: {error})",
-            "Save the document again, or leave it out.",
+            "Save it again, or leave it out.",
         )
     more = {k: v for k, v in vars(error).items() if isinstance(v, (str, int, float))}
     return {**more, "error": type(error).__name__}, []
