@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from typing_extensions import Unpack
 
 from ..images import ImagePolicy
-from ..prompt.request import RequestOptions
+from ..machine.stopping import stoppable_by
+from ..machine.threads import check_of, in_thread
+from ..prompt.request import RequestOptions, parse_cancel
 from ..prompt.tasks import (
     Images,
     ask_messages,
@@ -112,7 +114,11 @@ class TaskMethods(ABC):
             context: see the class.
             options: see the class.
         """
-        with open_parts(image, options.get("pages"), self._policy) as parts:
+        cancel = parse_cancel(options.get("cancel"))
+        with (
+            stoppable_by(check_of(cancel)),
+            open_parts(image, options.get("pages"), self._policy) as parts,
+        ):
             if not parts.by_page:
                 images = [part() for part in parts.each]
                 return self._start(*_transcribe(images, layout, context, options)).result()
@@ -188,7 +194,10 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`transcribe` for an event loop."""
-        parts = await asyncio.to_thread(open_parts, image, options.get("pages"), self._policy)
+        cancel = parse_cancel(options.get("cancel"))
+        parts = await in_thread(
+            partial(open_parts, image, options.get("pages"), self._policy), cancel
+        )
         try:
             if not parts.by_page:
                 images = [part() for part in parts.each]
@@ -198,7 +207,7 @@ class TaskMethods(ABC):
                 total = len(parts.each)
                 own = options_of_page(options, number, total)
                 with naming_page(number, total):
-                    page = await asyncio.to_thread(part)
+                    page = await in_thread(part, cancel)
                     return await self._aanswer(*_transcribe(page, layout, context, own))
 
             starts = [partial(answer, *each) for each in enumerate(parts.each, 1)]

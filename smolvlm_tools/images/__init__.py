@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .container import count_pages as count_pages
 from .container import decode_image as decode_image
+from .container import see_image as see_image
 from .encoded import EncodedImage as EncodedImage
 from .load import ImageSource as ImageSource
 from .load import load_image as load_image

@@ -9,7 +9,11 @@ Pillow's global limit, and the error for a damaged file says what is wrong with 
 from __future__ import annotations
 
 import hashlib
+import time
 
+from PIL import Image
+
+from ..sandbox.limits import SLOW_SECONDS
 from .encoded import CheckPixels, EncodedImage, ReduceTo
 from .formats import FORMATS
 from .isolated import IsolatedImage
@@ -30,21 +34,48 @@ def decode_image(
     digest = hashlib.sha256(encoded.data).hexdigest()
     facts = known.get(digest, policy) if known is not None else None
     kind = kind_of(encoded)
+
+    def decode_again() -> Image.Image:
+        return _open(encoded, kind, policy, again=True).decode(reduce_to, check_pixels).pixels
+
     if facts is not None:  # it has passed all checks before
-        later = LoadedImage(
-            lambda: _open(encoded, kind, policy, again=True).decode(reduce_to, check_pixels).pixels,
-            digest,
-            *facts,
-        )
-        _take_over(later, encoded)
-        return later
-    opened = _open(encoded, kind, policy)
-    pixels, size = opened.decode(reduce_to, check_pixels)
-    loaded = LoadedImage(pixels, digest, size, kind, opened.frames)
-    _take_over(loaded, encoded)
-    if known is not None:
-        known.put(digest, policy, ImageFacts(size, kind, opened.frames, loaded.is_blank))
-    return loaded
+        return _with_origin(LoadedImage(decode_again, digest, *facts), encoded)
+    began, opened = time.monotonic(), _open(encoded, kind, policy)
+    pixels, size, is_blank = opened.decode(reduce_to, check_pixels)
+    facts = ImageFacts(size, kind, opened.frames, is_blank)
+    _remember(known, digest, policy, facts, began)
+    return _with_origin(LoadedImage(pixels, digest, *facts), encoded)
+
+
+def see_image(
+    encoded: EncodedImage, policy: ImagePolicy, known: KnownImages | None = None
+) -> LoadedImage:
+    """`decode_image` for facts alone: the pixels are not kept, but decoded again if they are used.
+
+    Under `ImagePolicy.isolate` they never come to this process.
+    """
+    digest = hashlib.sha256(encoded.data).hexdigest()
+    facts = known.get(digest, policy) if known is not None else None
+    kind = kind_of(encoded)
+    if facts is None:
+        began, opened = time.monotonic(), _open(encoded, kind, policy)
+        seen = opened.see()
+        facts = ImageFacts(seen.size, kind, opened.frames, seen.is_blank)
+        _remember(known, digest, policy, facts, began)
+
+    def decode_again() -> Image.Image:
+        return _open(encoded, kind, policy, again=True).decode(None, None).pixels
+
+    return _with_origin(LoadedImage(decode_again, digest, *facts), encoded)
+
+
+def _remember(
+    known: KnownImages | None, digest: str, policy: ImagePolicy, facts: ImageFacts, began: float
+) -> None:
+    """Let an image be known, unless decoding it would hold up whoever uses its pixels later."""
+    slow = policy.isolate and time.monotonic() - began > SLOW_SECONDS
+    if known is not None and not slow:
+        known.put(digest, policy, facts)
 
 
 def count_pages(encoded: EncodedImage, policy: ImagePolicy) -> int:
@@ -64,10 +95,11 @@ def _open(
     return LocalImage(encoded, kind, policy, again=again)
 
 
-def _take_over(image: LoadedImage, encoded: EncodedImage) -> None:
-    """What is known of an image besides its pixels."""
+def _with_origin(image: LoadedImage, encoded: EncodedImage) -> LoadedImage:
+    """The image, with what is known of it besides its pixels."""
     image.ref, image.own_text, image.layer_flags = (
         encoded.ref,
         encoded.own_text,
         encoded.layer_flags,
     )
+    return image

@@ -7,6 +7,7 @@ from typing import Any
 from ..sandbox.messages import Message
 from .encoded import EncodedImage
 from .isolated import map_pixels
+from .loaded import shows_nothing
 from .opened import LocalImage, kind_of
 from .policy import ImagePolicy
 
@@ -23,12 +24,15 @@ class _Image:
         if header["call"] == "reduce":
             return {"size": self._image.reduce(tuple(header["wanted"]))}, []
         pixels = self._image.pixels()
+        seen = {"size": pixels.size, "is_blank": shows_nothing(pixels)}
+        if header["call"] == "see":
+            return seen, []
         if memory is None:
-            return {"size": pixels.size}, [pixels.tobytes()]
+            return seen, [pixels.tobytes()]
         place = map_pixels(memory, pixels.size)
         place.readonly = 0
         place.paste(pixels)
-        return {"size": pixels.size}, []
+        return seen, []
 
     def close(self) -> None:
         self._image = None

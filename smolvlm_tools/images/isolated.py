@@ -15,7 +15,7 @@ from ..sandbox.pool import SHARED
 from ..sandbox.segments import AVAILABLE, Segment
 from ..sandbox.services import IMAGES
 from .encoded import CheckPixels, EncodedImage, ReduceTo, Size
-from .opened import Decoded
+from .opened import Decoded, Seen
 from .policy import ImagePolicy
 
 BYTES_PER_PIXEL = 4
@@ -43,20 +43,25 @@ class IsolatedImage:
             size = self._ask(_size, Request("reduce", args={"wanted": wanted}))
         if check_pixels is not None:
             check_pixels(size)
-        pixels = self._pixels(size)
+        pixels, is_blank = self._pixels(size)
         self._held.close()
-        return Decoded(pixels, full or pixels.size)
+        return Decoded(pixels, full or pixels.size, is_blank)
 
-    def _pixels(self, size: Size) -> Image.Image:
-        nbytes = size[0] * size[1] * BYTES_PER_PIXEL
+    def see(self) -> Seen:
+        """See `OpenedImage`."""
+        seen = self._ask(_seen, Request("see"))
+        self._held.close()
+        return seen
+
+    def _pixels(self, size: Size) -> tuple[Image.Image, bool]:
         if not AVAILABLE:
             return self._ask(_sent, Request("pixels"))
-        segment = Segment(nbytes)
+        segment = Segment(size[0] * size[1] * BYTES_PER_PIXEL)
         try:
-            size = self._ask(_size, Request("pixels", segment=segment))
+            seen = self._ask(_seen, Request("pixels", segment=segment))
         finally:
             segment.close_fd()
-        return map_pixels(segment.memory, size)
+        return map_pixels(segment.memory, seen.size), seen.is_blank
 
     def _ask(self, read: Any, request: Request) -> Any:
         return unpack(read, SHARED.ask(self._held, request))
@@ -89,5 +94,10 @@ def _size(answer: Message) -> Size:
     return int(width), int(height)
 
 
-def _sent(answer: Message) -> Image.Image:
-    return Image.frombytes("RGB", _size(answer), answer[1][0])
+def _seen(answer: Message) -> Seen:
+    return Seen(_size(answer), bool(answer[0]["is_blank"]))
+
+
+def _sent(answer: Message) -> tuple[Image.Image, bool]:
+    seen = _seen(answer)
+    return Image.frombytes("RGB", seen.size, answer[1][0]), seen.is_blank

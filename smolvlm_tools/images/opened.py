@@ -16,6 +16,7 @@ from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge, Sm
 from .colour import check_size, orientation, picture_to_rgb
 from .encoded import CheckPixels, EncodedImage, ReduceTo, Size
 from .formats import DAMAGED, FORMATS, identify
+from .loaded import shows_nothing
 from .policy import ImagePolicy
 
 _ENOUGH = 31 / 32
@@ -28,6 +29,17 @@ class Decoded(NamedTuple):
     pixels: Image.Image
     full_size: Size
     """(width, height) before they were reduced."""
+    is_blank: bool
+    """See `LoadedImage.is_blank`."""
+
+
+class Seen(NamedTuple):
+    """What is known of an image that can be decoded."""
+
+    size: Size
+    """(width, height), upright."""
+    is_blank: bool
+    """See `LoadedImage.is_blank`."""
 
 
 class OpenedImage(Protocol):
@@ -41,6 +53,10 @@ class OpenedImage(Protocol):
 
     def decode(self, reduce_to: ReduceTo | None, check_pixels: CheckPixels | None) -> Decoded:
         """The pixels; see `load_image` for the options and errors."""
+        ...
+
+    def see(self) -> Seen:
+        """Decode it completely without keeping the pixels; raises as `load_image`."""
         ...
 
 
@@ -117,7 +133,12 @@ class LocalImage:
         if check_pixels is not None:
             check_pixels(self._file.size)
         pixels = self.pixels()
-        return Decoded(pixels, full or pixels.size)
+        return Decoded(pixels, full or pixels.size, shows_nothing(pixels))
+
+    def see(self) -> Seen:
+        """See `OpenedImage`."""
+        pixels = self.pixels()
+        return Seen(pixels.size, shows_nothing(pixels))
 
 
 def _open(data: bytes, kind: str, name: str) -> ImageFile.ImageFile:

@@ -8,7 +8,7 @@ What an agent may write where a tool wants an image, in the order in which it is
                                 store's policy
 
 A page of a document is kept like an image, as a picture of the page, and has a handle of its own.
-`read_image` and `decode_image` are the two halves of `load_image`, so the same checks apply.
+`read_image` and `see_image` are the two halves of `load_image`, so the same checks apply.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadOptions, ImageNotFound
-from ..images import EncodedImage, ImagePolicy, KnownImages, decode_image, read_image
+from ..images import EncodedImage, ImagePolicy, KnownImages, read_image, see_image
 from ..images.encodings import abbreviate
 from ..pages import Pages, is_document, open_pages
 from ..types import Flag, PageRef
@@ -145,9 +146,10 @@ class ImageStore:
     def load_pages(self, text: str, pages: PageChoice | str | None = None) -> list[StoredImage]:
         """Get the image that a tool's argument names, or pages of that document, and keep them.
 
-        Blocks while a file is read, a URL fetched, a page rendered or an image decoded. Images are
-        decoded one at a time, so that many callers together need the memory of one. Pages that
-        look the same share a handle, which then stands for the one loaded last.
+        Blocks while a file is read, a URL fetched, a page rendered or an image decoded. Unless
+        the policy isolates, images are decoded one at a time, so that many callers together need
+        the memory of one. Pages that look the same share a handle, which then stands for the one
+        loaded last.
 
         Args:
             text: see the module.
@@ -195,14 +197,17 @@ class ImageStore:
             self._held = 0
 
     def _render(self, document: Pages, number: int) -> EncodedImage:
-        """A page as an image; a child process that renders has limits of its own."""
-        with nullcontext() if self.policy.isolate else self._decoding:
+        with self._taking_turns():
             return document.encoded(number)
+
+    def _taking_turns(self) -> AbstractContextManager[Any]:
+        """One at a time in this process; child processes have limits of their own."""
+        return nullcontext() if self.policy.isolate else self._decoding
 
     def _decode(self, encoded: EncodedImage) -> StoredImage:
         """Decode an image once, and keep it."""
-        with self._decoding:
-            image = decode_image(encoded, self.policy, known=self._known)
+        with self._taking_turns():
+            image = see_image(encoded, self.policy, self._known)
             blank = image.is_blank
         at = encoded.ref
         return self._keep(

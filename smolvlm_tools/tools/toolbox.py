@@ -5,10 +5,10 @@ name, arguments → checked → images → engine (loaded now if need be) → re
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +16,8 @@ from ..engine.lazy import LazyEngine
 from ..errors import BadOptions, SmolVLMError
 from ..images import ImagePolicy
 from ..machine.closing import Closing
+from ..machine.stopping import stoppable_by
+from ..machine.threads import check_of, in_thread
 from ..types import Progress, VisionResult
 from .arguments import check_arguments
 from .image_store import ImageStore, StoredImage
@@ -125,7 +127,7 @@ class Toolbox(Closing):
             SmolVLMError: an image, the request or the model cannot be read or used. No error names
                 a path of this machine that was not in the arguments.
         """
-        with _redacted_errors() as sent:
+        with _redacted_errors() as sent, stoppable_by(check_of(cancel)):
             tool, checked, images = self._check(name, arguments, sent)
             if isinstance(tool, ImageTool):
                 return tool.look(self._outlook, checked, images)
@@ -145,9 +147,12 @@ class Toolbox(Closing):
     ) -> ToolOutput:
         """`call` for an event loop; cancelling the task frees the engine."""
         with _redacted_errors() as sent:
-            tool, checked, images = await asyncio.to_thread(self._check, name, arguments, sent)
+            tool, checked, images = await in_thread(
+                partial(self._check, name, arguments, sent), cancel
+            )
             if isinstance(tool, ImageTool):
-                return await asyncio.to_thread(tool.look, self._outlook, checked, images)
+                look = partial(tool.look, self._outlook, checked, images)
+                return await in_thread(look, cancel)
             with self._report_loading(on_progress):
                 engine = await self._engine.aget()
             method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
