@@ -168,7 +168,7 @@ def test_eight_slow_documents_leave_a_good_call_its_time_and_end_when_given_up(t
             while len(SHARED._beside) < 8:
                 await asyncio.sleep(0.01)
             beside = await toolbox.acall("describe_image", good)
-            assert beside.description == alone.description
+            assert beside.text == alone.text
             assert not any(call.done() for call in calls)
             for call in calls:
                 call.cancel()
