@@ -16,9 +16,17 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ..errors import CorruptImage, UnsupportedFormat
-from .frames import check_png_chunks, count_gif_frames, count_tiff_pages
+from .frames import (
+    check_bmp_runs,
+    check_gif_blocks,
+    check_png_chunks,
+    check_webp_chunks,
+    count_gif_frames,
+)
 from .heif import BRANDS, read_heif
+from .jpeg_segments import check_jpeg
 from .policy import ImagePolicy
+from .tiff_directories import check_tiff, count_tiff_pages
 
 DAMAGED = "Save the image again, or send another one."
 
@@ -65,10 +73,18 @@ FORMATS: dict[str, ImageFormat] = {
         has_pages=True,
     ),
     "JPEG": ImageFormat(
-        jpeg_factory, (b"\xff\xd8\xff",), ("image/jpeg", "image/jpg", "image/pjpeg")
+        jpeg_factory,
+        (b"\xff\xd8\xff",),
+        ("image/jpeg", "image/jpg", "image/pjpeg"),
+        check=check_jpeg,
     ),
     "WEBP": ImageFormat(
-        WebPImageFile, (b"RIFF",), ("image/webp",), brands=(b"WEBP",), has_pages=True
+        WebPImageFile,
+        (b"RIFF",),
+        ("image/webp",),
+        brands=(b"WEBP",),
+        check=check_webp_chunks,
+        has_pages=True,
     ),
     "HEIF": ImageFormat(
         read_heif,
@@ -82,14 +98,21 @@ FORMATS: dict[str, ImageFormat] = {
         GifImageFile,
         (b"GIF87a", b"GIF89a"),
         ("image/gif",),
+        check=check_gif_blocks,
         count_frames=count_gif_frames,
         has_pages=True,
     ),
-    "BMP": ImageFormat(BmpImageFile, (b"BM",), ("image/bmp", "image/x-bmp", "image/x-ms-bmp")),
+    "BMP": ImageFormat(
+        BmpImageFile,
+        (b"BM",),
+        ("image/bmp", "image/x-bmp", "image/x-ms-bmp"),
+        check=check_bmp_runs,
+    ),
     "TIFF": ImageFormat(
         TiffImageFile,
         (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         ("image/tiff", "image/tif"),
+        check=check_tiff,
         count_frames=count_tiff_pages,
         has_pages=True,
     ),
