@@ -75,7 +75,7 @@ def decode_image(
         reduced_from = _reduce(image, reduce_to)
         if check_pixels is not None:
             check_pixels(image.size)
-        return picture_to_rgb(image, policy, name), reduced_from
+        return picture_to_rgb(image, policy, name, consume=True), reduced_from
 
     if facts is not None:  # it has passed all other checks before
         later = LoadedImage(lambda: decode(_open(data, kind, name))[0], digest, *facts)

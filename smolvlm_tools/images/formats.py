@@ -11,9 +11,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import jpeg_factory
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from ..errors import CorruptImage, UnsupportedFormat
 from .frames import (
@@ -25,8 +23,10 @@ from .frames import (
 )
 from .heif import BRANDS, read_heif
 from .jpeg_segments import check_jpeg
+from .png import WholePng
 from .policy import ImagePolicy
 from .tiff_directories import check_tiff, count_tiff_pages
+from .webp import LeanWebp
 
 DAMAGED = "Save the image again, or send another one."
 
@@ -66,7 +66,7 @@ class ImageFormat:
 
 FORMATS: dict[str, ImageFormat] = {
     "PNG": ImageFormat(
-        PngImageFile,
+        WholePng,
         (b"\x89PNG\r\n\x1a\n",),
         ("image/png", "image/x-png", "image/apng"),
         check=check_png_chunks,
@@ -79,7 +79,7 @@ FORMATS: dict[str, ImageFormat] = {
         check=check_jpeg,
     ),
     "WEBP": ImageFormat(
-        WebPImageFile,
+        LeanWebp,
         (b"RIFF",),
         ("image/webp",),
         brands=(b"WEBP",),
