@@ -37,6 +37,9 @@ _TRANSPOSE = {
 }
 """EXIF orientation (Exif 2.32, tag 274) → the operation that makes the image upright."""
 
+_TURNED_EARLY = ("JPEG", "MPO")
+"""Formats that say before the pixels whether these have to be turned."""
+
 _PIECE = 1 << 20
 """Pixels that are converted at once where that takes more memory than the result."""
 
@@ -70,13 +73,18 @@ def picture_to_rgb(
         CorruptImage: it cannot be decoded.
     """
     check_size(image.size, policy, name)
+
+    def check(turned: bool) -> None:
+        needed = converting_bytes(image.mode, image.size, consume=consume, turned=turned)
+        check_memory(needed, policy, name)
+
     check_memory(decoding_bytes(image), policy, name)
+    check(turned=image.format in _TURNED_EARLY and orientation(image) in _TRANSPOSE)
     try:
         image.load()
         turn = orientation(image)  # after load: some formats hold or apply it at the end
         turned = turn in _TRANSPOSE
-        needed = converting_bytes(image.mode, image.size, consume=consume, turned=turned)
-        check_memory(needed, policy, name)
+        check(turned)
         rgb = _to_rgb(image, consume)
         if consume:
             image.close()
