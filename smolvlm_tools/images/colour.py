@@ -110,9 +110,7 @@ def on_white(image: Image.Image) -> Image.Image:
     return by_pieces("RGB", image.size, composite)
 
 
-def by_pieces(
-    mode: str, size: tuple[int, int], paint: Callable[[Box], Image.Image]
-) -> Image.Image:
+def by_pieces(mode: str, size: tuple[int, int], paint: Callable[[Box], Image.Image]) -> Image.Image:
     """An image of which `paint` gives every piece by its box, in the same mode."""
     made = Image.new(mode, size)
     for box in _pieces(size):

@@ -71,7 +71,7 @@ def is_deep(mode: str) -> bool:
 
 def decoding_bytes(image: Image.Image) -> int:
     """The peak of decoding a file whose header is read; 0 for what is decoded already."""
-    if not isinstance(image, ImageFile) or not image.tile and image.format != "WEBP":
+    if not isinstance(image, ImageFile) or (not image.tile and image.format != "WEBP"):
         return 0
     stored = stored_bytes(image.mode, image.size)
     width, height = image.size
