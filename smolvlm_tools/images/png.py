@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import IO
 
 from PIL.PngImagePlugin import PngImageFile
 
@@ -19,19 +20,25 @@ _AT_ONCE = 1 << 20
 class WholePng(PngImageFile):
     """Raises OSError where Pillow leaves rows black because the compressed data ends early.
 
-    Rows that were decoded are known to be there if the last one isn't zero; only else is the data
-    inflated once more, to be counted.
+    All rows are there if the last one isn't zero, as it was before. Only else, and in frames that
+    are decoded over others, is the data inflated once more to be counted.
     """
 
+    @property
+    def _file(self) -> IO[bytes]:
+        if self.fp is None:
+            raise OSError("it is closed")
+        return self.fp
+
     def _open(self) -> None:
-        head = self.fp.read(29)
+        head = self._file.read(29)
         if head[12:16] != b"IHDR":
             raise SyntaxError("its first chunk is not IHDR")
         self._bits = head[24] * _CHANNELS.get(head[25], 0)
         self._interlaced = bool(head[28])
         self._spans: list[tuple[int, int]] = []
         self._extents: tuple[int, int, int, int] | None = None
-        self.fp.seek(0)
+        self._file.seek(0)
         super()._open()
 
     def load_prepare(self) -> None:
@@ -40,14 +47,14 @@ class WholePng(PngImageFile):
 
     def load_read(self, read_bytes: int) -> bytes:
         data = super().load_read(read_bytes)
-        self._spans.append((self.fp.tell() - len(data), len(data)))
+        self._spans.append((self._file.tell() - len(data), len(data)))
         return data
 
     def load_end(self) -> None:
         if self._extents is not None:
             left, top, right, bottom = self._extents
-            last = self.crop((left, bottom - 1, right, bottom))
-            if self._interlaced or last.getbbox(alpha_only=False) is None:
+            last = self.crop((left, bottom - 1, right, bottom)).getbbox(alpha_only=False)
+            if self._interlaced or self.tell() or last is None:
                 self._count(right - left, bottom - top)
         super().load_end()
 
@@ -64,15 +71,15 @@ class WholePng(PngImageFile):
 
     def _inflated(self, most: int) -> int:
         """To how many bytes the frame's data inflates, hardly more than `most`."""
-        inflater, size, before = zlib.decompressobj(), 0, self.fp.tell()
+        inflater, size, before = zlib.decompressobj(), 0, self._file.tell()
         for at, length in self._spans:
-            self.fp.seek(at)
-            piece = self.fp.read(length)
+            self._file.seek(at)
+            piece = self._file.read(length)
             try:
                 while piece and size < most:
                     size += len(inflater.decompress(piece, _AT_ONCE))
                     piece = inflater.unconsumed_tail
             except zlib.error:
                 break
-        self.fp.seek(before)
+        self._file.seek(before)
         return size

@@ -291,7 +291,7 @@ DECODES: dict[str, tuple[Callable[[], bytes | str], str]] = {
         "6000x4000",
     ),
     "JPEG of 40 scans": (lambda: jpeg_of_scans(scans=39), "6300x6300"),
-    "JPEG of 40 scans without data": (jpeg_of_empty_scans, "6300x6300"),
+    "JPEG of 40 scans without data": (jpeg_of_empty_scans, "CorruptImage"),
     "TIFF of 60,000 strips": (lambda: tiff_of_tiles(60_000, 1), "1x60000"),
     "HEIF 24 MP": (lambda: heif((6_000, 4_000)), "6000x4000"),
 }
