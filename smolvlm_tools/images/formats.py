@@ -10,7 +10,6 @@ from typing import IO, TypeAlias
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import jpeg_factory
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import CorruptImage, UnsupportedFormat
@@ -22,6 +21,7 @@ from .frames import (
     count_gif_frames,
 )
 from .heif import BRANDS, read_heif
+from .jpeg import read_jpeg
 from .jpeg_segments import check_jpeg
 from .png import WholePng
 from .policy import ImagePolicy
@@ -73,7 +73,7 @@ FORMATS: dict[str, ImageFormat] = {
         has_pages=True,
     ),
     "JPEG": ImageFormat(
-        jpeg_factory,
+        read_jpeg,
         (b"\xff\xd8\xff",),
         ("image/jpeg", "image/jpg", "image/pjpeg"),
         check=check_jpeg,

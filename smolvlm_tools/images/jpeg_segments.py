@@ -89,6 +89,14 @@ def coefficient_bytes(data: bytes) -> int:
     return 0
 
 
+def end_of_only_scan(data: bytes) -> int:
+    """Where the data of a file's only scan ends; 0 where there are several."""
+    scans = [segment for segment in _segments(data) if segment.code == _SOS]
+    if len(scans) != 1 or coefficient_bytes(data):
+        return 0
+    return max(0, data.find(bytes([0xFF, _EOI]), scans[0].end))
+
+
 def _segments(data: bytes) -> Iterator[_Segment]:
     """All segments up to the end of the image, as Pillow and libjpeg find them."""
     at, scanned = 2, False

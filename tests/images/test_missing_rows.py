@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,3 +101,27 @@ def test_a_gif_whose_codes_end_early_is_corrupt() -> None:
     codes = (256 | 257 << 9).to_bytes(3, "little")  # clear, end
     with pytest.raises(CorruptImage):
         load_image(data[:start] + b"\x08\x03" + codes + b"\0;")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("restart", [0, 1])
+def test_a_jpeg_whose_data_ends_early_is_corrupt(mode: str, restart: int) -> None:
+    data = encode(NOISE.convert(mode), "JPEG", restart_marker_rows=restart)
+    start = data.index(b"\xff\xda")
+    for share in (0.1, 0.5, 0.8):
+        cut = start + int((len(data) - start) * share)
+        if data[cut - 1] == 0xFF:
+            cut -= 1
+        with pytest.raises(CorruptImage, match="its pixels end early"):
+            load_image(data[:cut] + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"progressive": True}])
+def test_a_jpeg_that_is_grey_or_ends_grey_loads(mode: str, options: dict[str, Any]) -> None:
+    for height in (0, 24, 33):
+        image = NOISE.convert(mode)
+        image.paste((128,) * len(image.getbands()), (0, height, SIDE, SIDE))
+        for extra in (b"", b"\0" * 50):
+            data = encode(image, "JPEG", **options)
+            assert load_image(data[:-2] + extra + data[-2:]).size == (SIDE, SIDE)
