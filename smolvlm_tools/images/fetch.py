@@ -163,7 +163,7 @@ class _Network(httpcore2.NetworkBackend):
         def look_up() -> None:
             try:
                 found.set_result(lookup(host, port))
-            except InputError as error:
+            except Exception as error:  # whatever it is, the thread that waits is to know
                 found.set_exception(error)
 
         threading.Thread(target=look_up, name="smolvlm-resolver", daemon=True).start()
@@ -171,6 +171,12 @@ class _Network(httpcore2.NetworkBackend):
             return found.result(self._deadline.left())
         except futures.TimeoutError:
             raise self._deadline.error() from None
+        except InputError:
+            raise
+        except Exception as error:  # resolvers raise ValueError, UnicodeError, … for odd names
+            raise FetchFailed(
+                f"the host {host[:200]!r} could not be resolved ({error})", "Check the URL's host."
+            ) from error
 
 
 class _Stream(httpcore2.NetworkStream):

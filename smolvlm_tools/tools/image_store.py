@@ -32,7 +32,7 @@ from .page_choice import PageChoice
 IMAGE_URI = "smolvlm://images/"
 """Start of the MCP resource URI of a stored image."""
 
-_HANDLE = re.compile(rf"\s*(?:img:|{IMAGE_URI})\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
+_HANDLES = ("img:", IMAGE_URI)
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 _HANDLE_DIGITS = 16
 _AGAIN = (
@@ -89,6 +89,15 @@ class StoredImage:
         return EncodedImage(
             self.data, str(ref), ref=ref, own_text=self.own_text, layer_flags=self.layer_flags
         )
+
+
+def _handle_digits(text: str) -> str | None:
+    """What follows the start of a handle, in lower case; None for what is no handle."""
+    trimmed = text.strip()
+    for start in _HANDLES:
+        if trimmed[: len(start)].lower() == start:
+            return trimmed[len(start) :].strip().lower()
+    return None
 
 
 def one_by_one(images: Sequence[StoredImage]) -> bool:
@@ -162,9 +171,9 @@ class ImageStore:
             InputError: see `load_image` and `open_pages`.
         """
         choice = pages if isinstance(pages, PageChoice) else PageChoice(pages)
-        handle = _HANDLE.fullmatch(text)
-        if handle is not None:
-            image = self._find(handle.group(1).lower(), text)
+        digits = _handle_digits(text)
+        if digits is not None:
+            image = self._find(digits, text)
             choice.numbers(1, image.handle)
             return [image]
         encoded = read_image(text, self.policy)
