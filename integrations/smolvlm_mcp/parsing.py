@@ -55,6 +55,8 @@ class JsonScan:
 
     def feed(self, data: bytes) -> str | None:
         """Look at more bytes; returns what is wrong, or None."""
+        if b"\0" in data:  # a text in UTF-16, where other bytes mean other things
+            return "a NUL byte"
         for start in range(0, len(data), _BLOCK):
             reason = self._look(data[start : start + _BLOCK])
             if reason is not None:
