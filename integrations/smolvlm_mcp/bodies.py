@@ -161,7 +161,8 @@ async def read_body(body: Body, receive: Receive, seconds: float) -> deque[Messa
         body.complete = not message.get("more_body", False)
         reason = scan.feed(part)
         if reason is not None:
-            raise Refused("json", _fault(reason, part if not messages else b"", part))
+            start: bytes = messages[0].get("body", b"") if messages else part
+            raise Refused("json", _fault(reason, start, part))
         messages.append(message)
     body.size = min(body.size, body.came)
     return messages

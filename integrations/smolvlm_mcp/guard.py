@@ -10,8 +10,9 @@ until the process has no descriptors left. Here every wait on a client has an en
     rest     of a body that was refused: `_REST_SECONDS`
     idle     `Limits.idle_seconds` between requests (uvicorn's `timeout_keep_alive`)
 
-A connection beyond the limit takes the place of the oldest one that has no request under way, or of
-the oldest stream that only listens, whose client comes back; if there is none, it is refused: 503.
+A connection beyond the limit takes the place of another, the oldest first: one that has not brought
+a request yet, one that rests between requests, a stream that only listens, whose client comes back.
+Where all have requests under way it is refused: 503.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ BACKLOG = 64
 """Connections accepted in one go: so many may exist for a moment beyond the limit."""
 _UNREAD_SECONDS = 30.0
 _REST_SECONDS = 5.0
+_GRACE = 0.5
 _FREE_PIECES = 1_000
 _LEAST_PIECE = 512
 """Bytes that the pieces of a body must have on average, beyond some: each costs as much as many."""
@@ -73,8 +75,8 @@ class Door:
         self.closed = Counter[str]()
         """How many connections were closed or refused by us, by reason."""
         self._all: dict[Guarded, None] = {}
-        self._waiting: dict[Guarded, None] = {}
-        self._listening: dict[Guarded, None] = {}
+        self._groups: dict[str, dict[Guarded, float]] = {"new": {}, "idle": {}, "listening": {}}
+        """Those that could go, and since when."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -82,31 +84,36 @@ class Door:
     def enter(self, connection: Guarded) -> bool:
         """Let a connection in; False if it has to go."""
         if len(self._all) >= self.limits.connections:
-            spare = next(iter(self._waiting or self._listening), None)
+            spare = self._spare(connection.loop.time())
             if spare is None:
                 self.closed["refused"] += 1
                 return False
             spare.end("made_room")
-        self._all[connection] = self._waiting[connection] = None
+        self._all[connection] = None
         return True
 
-    def note(self, connection: Guarded, *, waiting: bool, listening: bool) -> None:
-        """Remember what a connection does now; those that did it first stand first."""
-        if connection in self._all:
-            _set(self._waiting, connection, waiting)
-            _set(self._listening, connection, listening)
+    def note(self, connection: Guarded, state: str | None) -> None:
+        """Remember what a connection does now: "new", "idle", "listening" or other things."""
+        if connection not in self._all:
+            return
+        for name, group in self._groups.items():
+            if name == state:
+                group.setdefault(connection, connection.loop.time())
+            else:
+                group.pop(connection, None)
 
     def leave(self, connection: Guarded) -> None:
         """Forget a connection."""
-        for group in (self._all, self._waiting, self._listening):
+        self._all.pop(connection, None)
+        for group in self._groups.values():
             group.pop(connection, None)
 
-
-def _set(group: dict[Guarded, None], connection: Guarded, inside: bool) -> None:
-    if inside:
-        group.setdefault(connection)
-    else:
-        group.pop(connection, None)
+    def _spare(self, now: float) -> Guarded | None:
+        """Who can go: if possible not one whose client has just come or been answered."""
+        oldest = [next(iter(group.items()), None) for group in self._groups.values()]
+        found = [each for each in oldest if each is not None]
+        rested = [connection for connection, since in found if now - since > _GRACE]
+        return next(iter([*rested, *(connection for connection, _ in found)]), None)
 
 
 class Guarded(H11Protocol):
@@ -179,8 +186,10 @@ class Guarded(H11Protocol):
         waiting = theirs is h11.IDLE
         cycle: Any = self.cycle  # None before the first request
         underway = cycle is not None and not cycle.response_complete
-        listening = underway and not waiting and self.scope["method"] == "GET"
-        self._door.note(self, waiting=waiting, listening=listening)
+        state = ("new" if cycle is None else "idle") if waiting else None
+        if underway and not waiting and self.scope["method"] == "GET":
+            state = "listening"
+        self._door.note(self, state)
         if self.transport.is_closing():
             self._set_clock(None)
         elif waiting and (cycle is None or self._begun or self.conn.trailing_data[0]):
