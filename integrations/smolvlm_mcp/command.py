@@ -109,7 +109,7 @@ class Flags:
     max_sessions: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Sessions; one more ends the oldest that is idle.  \\[default: 1000]"
+            metavar="N", help="Sessions; one more ends the oldest that is idle.  \\[default: 500]"
         ),
     ] = None
     head_timeout: Annotated[

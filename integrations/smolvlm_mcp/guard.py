@@ -50,7 +50,7 @@ class Limits:
     """What one server grants its clients; docs/mcp.md explains each."""
 
     connections: int = 512
-    sessions: int = 1_000
+    sessions: int = 500
     head_seconds: float = 10.0
     body_seconds: float = 60.0
     idle_seconds: float = 15.0

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     batch_size: int = Field(default=8, ge=1, le=1_000)
     access_log: bool = False
     max_connections: int = Field(default=512, ge=8, le=100_000)
-    max_sessions: int = Field(default=1_000, ge=1, le=100_000)
+    max_sessions: int = Field(default=500, ge=1, le=100_000)
     head_timeout: Seconds = 10
     body_timeout: Seconds = 60
     idle_timeout: Seconds = 15
