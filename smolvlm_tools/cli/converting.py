@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ..export import ExportReport
 
 
-def export_weights(weights: Weights, out: Path, precision: str, as_json: bool) -> None:
+def export_weights(
+    weights: Weights, out: Path, precision: str, replace: bool, as_json: bool
+) -> None:
     """Export ONNX files, check them, and print how exact they are."""
     from ..export import export_checkpoint
     from ..export.reference import require_export_packages
@@ -29,7 +31,12 @@ def export_weights(weights: Weights, out: Path, precision: str, as_json: bool) -
         checkpoint, adapter = _fetch(weights)
         with working("exporting"):
             report = export_checkpoint(
-                checkpoint.folder, out, precisions, progress=note, adapter=adapter
+                checkpoint.folder,
+                out,
+                precisions,
+                progress=note,
+                adapter=adapter,
+                replace=replace,
             )
         for text in report.notes:
             note(f"note: {text}")

@@ -41,6 +41,9 @@ def export(
         typer.Option(metavar="LIST", help="One or more of fp32, int8, q4, separated by commas."),
     ] = "fp32",
     weights: Weights,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove another model's ONNX files from DIR.")
+    ] = False,
     json: Json = False,
 ) -> None:
     r"""Write ONNX files in the hub's layout, so that the model runs without torch.
@@ -51,7 +54,7 @@ def export(
     """
     from .converting import export_weights
 
-    export_weights(weights, out, precision, json)
+    export_weights(weights, out, precision, replace, json)
 
 
 @command("smolvlm quantize 256m --out ./smolvlm-nf4 --precision bnb-nf4")
