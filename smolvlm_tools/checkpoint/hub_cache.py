@@ -86,6 +86,25 @@ def snapshot_folder(hub_id: str, commit: str, settings: HubSettings) -> Path:
     return _repository(hub_id, settings) / "snapshots" / commit
 
 
+def cached_ids(settings: HubSettings) -> list[str]:
+    """The ids of all models in the cache, sorted."""
+    try:
+        names = sorted(path.name for path in settings.cache.glob("models--*--*") if path.is_dir())
+    except OSError:
+        return []
+    return [name.removeprefix("models--").replace("--", "/", 1) for name in names]
+
+
+def cached_commits(hub_id: str, settings: HubSettings) -> dict[str, bool]:
+    """The commits of a model in the cache, and whether each is what "main" stood for last."""
+    main = cached_commit(hub_id, None, settings)
+    try:
+        names = sorted(path.name for path in snapshot_folder(hub_id, "", settings).iterdir())
+    except OSError:
+        return {}
+    return {name: name == main for name in names if _COMMIT.fullmatch(name)}
+
+
 def verified_files(hub_id: str, commit: str, settings: HubSettings) -> VerifiedFiles:
     """The record of what was checked of one commit, beside its snapshot."""
     return VerifiedFiles(_repository(hub_id, settings) / RECORDS / f"{commit}.json")

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from ..export import ExportReport
 
 
-def export_weights(
-    weights: Weights, out: Path, precision: str, replace: bool, as_json: bool
-) -> None:
+def export_weights(weights: Weights, out: Path, precision: str, as_json: bool) -> None:
     """Export ONNX files, check them, and print how exact they are."""
     from ..export import export_checkpoint
     from ..export.reference import require_export_packages
@@ -36,7 +34,7 @@ def export_weights(
                 precisions,
                 progress=note,
                 adapter=adapter,
-                replace=replace,
+                replace=weights.replace,
             )
         for text in report.notes:
             note(f"note: {text}")
@@ -58,7 +56,14 @@ def quantize_weights(weights: Weights, out: Path, precision: str, as_json: bool)
     with reserve_stdout() as answers:
         checkpoint, adapter = _fetch(weights)
         with working("quantizing"):
-            report = quantize_checkpoint(checkpoint, out, precision, adapter=adapter, progress=note)
+            report = quantize_checkpoint(
+                checkpoint,
+                out,
+                precision,
+                adapter=adapter,
+                progress=note,
+                replace=weights.replace,
+            )
         if as_json:
             answers.json({**asdict(report), "folder": str(out)})
             return

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import BadOptions
 from .command import command
 from .options import Json, ModelChoice, Offline, ResolutionOption, Revision
 from .quality_options import AUTO, Precisions, QualityOptions
@@ -41,9 +42,6 @@ def export(
         typer.Option(metavar="LIST", help="One or more of fp32, int8, q4, separated by commas."),
     ] = "fp32",
     weights: Weights,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Remove another model's ONNX files from DIR.")
-    ] = False,
     json: Json = False,
 ) -> None:
     r"""Write ONNX files in the hub's layout, so that the model runs without torch.
@@ -54,7 +52,7 @@ def export(
     """
     from .converting import export_weights
 
-    export_weights(weights, out, precision, replace, json)
+    export_weights(weights, out, precision, json)
 
 
 @command("smolvlm quantize 256m --out ./smolvlm-nf4 --precision bnb-nf4")
@@ -169,12 +167,36 @@ def models(json: Json = False) -> None:
     print_models(json)
 
 
-@command("smolvlm doctor")
-def doctor(json: Json = False) -> None:
+@command("smolvlm doctor --verify")
+def doctor(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="With --verify: only this alias, hub id or folder.  \\[default: all that are "
+            "downloaded, and the one in the package]",
+        ),
+    ] = None,
+    *,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Instead, read all files of the models, and compare digests."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Tell what is installed, try every backend, and say what to install for more.
 
-    Exit code 4 when no backend works.
+    Exit code 4 when no backend works, or a file of a model is not as it should be.
     """
+    if verify:
+        from .verifying import print_verified
+
+        print_verified(model, json)
+        return
+    if model is not None:
+        raise BadOptions(f"the doctor was asked about {model!r}", "Add --verify.")
     from .machine import print_doctor
 
     print_doctor(json)

@@ -80,14 +80,15 @@ class Unit:
             before = dict(kept.files) if kept else {}
             stale = [name for name in (*stale, *_outdated(before, fresh)) if name not in fresh]
             files = {name: facts for name, facts in before.items() if name not in stale} | own
-            made = {**(kept.made if kept else {}), **self.made}
+            others = any(kind_of(name) for name in files.keys() - own.keys())
+            made = {**kept.made, **self.made} if kept and others else self.made
             final = Manifest(self.source, files, made)
             if kept is None or stale or any(files[name] != before[name] for name in before):
                 replace(final, complete=False, stale=tuple(stale)).write(self.out)
             for name in stale:
                 (self.out / name).unlink(missing_ok=True)
-            (self.out / FOLDER).mkdir(exist_ok=True)
             for name in sorted(fresh):
+                (self.out / name).parent.mkdir(exist_ok=True)
                 (scratch / name).replace(self.out / name)
             final.write(self.out)
             for part in self.out.glob(f".{MANIFEST}.*"):  # of a kill while one was written
@@ -99,16 +100,17 @@ class Unit:
 
     def _plan(self) -> tuple[Manifest | None, list[str]]:
         """What of an earlier export of the same model stays, and what is removed."""
-        if not self._in_place and any((self.out / name).exists() for name in (SINGLE, INDEX)):
-            raise BadOptions(
-                f"{self.out} holds the weights of another checkpoint",
-                "Export to a folder of its own.",
-            )
         try:
             found = read_manifest(self.out)
         except ModelInvalid:  # damaged: what it listed is nobody's
             found = None
         listed = set() if found is None else {*found.files, *found.stale}
+        foreign = [n for n in (SINGLE, INDEX) if n not in listed and (self.out / n).exists()]
+        if foreign and not self._in_place:
+            raise BadOptions(
+                f"{self.out} holds the weights of another checkpoint ({foreign[0]})",
+                "Export to a folder of its own.",
+            )
         graphs = {name for name in list_files(self.out) if name.startswith(f"{FOLDER}/")}
         strays = sorted(name for name in graphs - listed if kind_of(name) == "ONNX")
         if strays and not self.replace:
@@ -125,7 +127,7 @@ class Unit:
             )
         return None, [
             *strays,
-            *(name for name in sorted(listed) if not self._in_place or kind_of(name)),
+            *(name for name in sorted(listed) if not self._in_place or kind_of(name) == "ONNX"),
         ]
 
 
