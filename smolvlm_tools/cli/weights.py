@@ -29,9 +29,7 @@ class Weights:
     ] = None
     replace: Annotated[
         bool,
-        typer.Option(
-            "--replace", help="Remove another model's export from DIR.  \\[default: refuse]"
-        ),
+        typer.Option("--replace", help="Remove another model's export from DIR."),
     ] = False
     revision: Revision = None
     offline: Offline = False

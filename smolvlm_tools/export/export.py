@@ -88,16 +88,8 @@ def export_checkpoint(
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
     form, notes = _choose_form(config, fused)
-    unit = Unit(
-        out,
-        checkpoint_folder,
-        source_digest(checkpoint_folder, adapter),
-        {name: {"form": FORMS[form], "weights": weights} for name in chosen},
-        replace,
-    )
-    unit.check_place()
-    job = _Job(checkpoint_folder, out, config, form, weights == "fp16", adapter)
-    return dataclasses.replace(job.run(chosen, unit, progress or say_nothing), notes=notes)
+    job = _Job(checkpoint_folder, out, config, form, weights == "fp16", adapter, replace)
+    return dataclasses.replace(job.run(chosen, progress or say_nothing), notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +102,12 @@ class _Job:
     fused: bool
     half: bool
     adapter: AdapterFiles | None
+    replace: bool
 
-    def run(self, precisions: Sequence[str], unit: Unit, progress: Progress) -> ExportReport:
+    def run(self, precisions: Sequence[str], progress: Progress) -> ExportReport:
         """Write into a scratch folder, check the files there, and move them into place."""
+        unit = self.unit(precisions)
+        unit.check_place()
         existed = self.out.exists()
         try:
             self.out.mkdir(parents=True, exist_ok=True)
@@ -128,6 +123,12 @@ class _Job:
             if not existed and self.out.is_dir() and not any(self.out.iterdir()):
                 self.out.rmdir()
         return report
+
+    def unit(self, precisions: Sequence[str]) -> Unit:
+        """What is to be put into place."""
+        form = {"form": FORMS[self.fused], "weights": "fp16" if self.half else "fp32"}
+        source = source_digest(self.source, self.adapter)
+        return Unit(self.out, self.source, source, dict.fromkeys(precisions, form), self.replace)
 
     def write(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> None:
         from .components import write_component
