@@ -197,7 +197,6 @@ def test_a_quantized_checkpoint_is_a_unit_too(
     from smolvlm_tools import SmolVLM, open_checkpoint
     from smolvlm_tools.export.quantized import quantize_checkpoint
 
-    assert Checkpoint
     out = tmp_path / "quantized"
     for precision in ("int8", "q4"):
         quantize_checkpoint(open_checkpoint(tiny_a), out, precision)
