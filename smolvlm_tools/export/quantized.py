@@ -86,30 +86,30 @@ def quantize_checkpoint(
     with torch.inference_mode():
         check_kinds(kinds.values(), "cpu", make_plan(kinds, "cpu").activations)
         source = _Source(base, weights, kinds)
-        unit = Unit(
-            out,
-            checkpoint.folder,
-            f"quantized from {source_digest(checkpoint.folder, adapter)}",
-            {describe_kinds(kinds): {}},
-            replace,
-        )
+        digest = f"quantized from {source_digest(checkpoint.folder, adapter)}"
+        unit = Unit(out, checkpoint.folder, digest, {describe_kinds(kinds): {}}, replace)
         unit.check_place()
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            with scratch_folder(out) as scratch:
-                tensors = source.tensors(progress or say_nothing)
-                size = write_safetensors(scratch / SINGLE, source.layout(), tensors)
-                if not isinstance(weights, TorchWeights):
-                    weights.check_all_used()
-                copy_small_files(checkpoint.folder, scratch)
-                config = json.dumps({**raw, KEY: quantization_config(kinds)}, indent=2)
-                (scratch / "config.json").write_text(config + "\n", encoding="utf-8")
-                unit.commit(scratch)
-        except OSError as error:
-            raise ModelError(
-                f"writing to {out} failed ({error})", "Check permissions and free space."
-            ) from error
+        size = _write(unit, source, {**raw, KEY: quantization_config(kinds)}, progress)
     return QuantizeReport(out, describe_kinds(kinds), base.bytes, size)
+
+
+def _write(unit: Unit, source: _Source, raw: dict[str, Any], progress: Progress | None) -> int:
+    """Write all files and put them into place; returns the size of the weights' file."""
+    try:
+        unit.out.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(unit.out) as scratch:
+            tensors = source.tensors(progress or say_nothing)
+            size = write_safetensors(scratch / SINGLE, source.layout(), tensors)
+            source.check_all_used()
+            copy_small_files(unit.source_folder, scratch)
+            text = json.dumps(raw, indent=2) + "\n"
+            (scratch / "config.json").write_text(text, encoding="utf-8")
+            unit.commit(scratch)
+    except OSError as error:
+        raise ModelError(
+            f"writing to {unit.out} failed ({error})", "Check permissions and free space."
+        ) from error
+    return size
 
 
 def _check(
@@ -144,6 +144,11 @@ class _Source:
         self._tied = HEAD not in base
         if self._tied and (HEAD in weights or kinds["lm_head"] not in FLOATS):
             self._shapes[HEAD] = self._shapes[EMBEDDING]  # the table's no longer
+
+    def check_all_used(self) -> None:
+        """Check that all of an adapter was merged."""
+        if not isinstance(self._weights, TorchWeights):
+            self._weights.check_all_used()
 
     def layout(self) -> Layout:
         """Of all tensors in the file."""
