@@ -30,8 +30,8 @@ STAGES = {
 ALLOWED = {
     r"socket\.bind .*\('::1', 0\)\)$": "urllib3, which langsmith uses, asks whether "
     "IPv6 works: a socket is bound to ::1 for a moment, nothing is sent to it or from it",
-    r"open for writing '/proc/self/clear_refs'$": "the kernel's mark of this process's memory is set "
-    "back, for the peak in `usage`",
+    r"open for writing '/proc/self/clear_refs'$": "the kernel's mark of this process's memory is "
+    "set back, for the peak in `usage`",
 }
 """Patterns of events, and why they may be."""
 
