@@ -67,7 +67,8 @@ SURFACES: dict[str, Callable[[int], Surface]] = {
 }
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def plan_of(options: argparse.Namespace) -> Plan:
+    """The plan that a command line means."""
     if options.minutes <= 0 or options.clients < 1 or not 0 <= options.bad <= 100:
         raise BadOptions(
             f"--minutes {options.minutes} --clients {options.clients} --bad {options.bad}",
@@ -79,7 +80,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _run(options: argparse.Namespace) -> int:
-    plan, measured = _plan(options), Measured()
+    plan, measured = plan_of(options), Measured()
     interrupted = False
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a server is to be ended too
     try:
