@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from inspect import signature
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from pydantic import Field, PrivateAttr, model_validator
-from typing_extensions import Self
 
 from smolvlm_tools import (
     BadOptions,
