@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ class Meter:
         self._cpu = 0.0
         self._held = 0
         self._seen = 0
+        self._next = 0.0
         self.most_of_a_child = 0
 
     def start(self) -> None:
@@ -26,10 +28,14 @@ class Meter:
         for process in (self._process, *_children(self._process)):
             _forget_peak(process.pid)
 
-    def sample(self) -> None:
+    def sample(self, *, also_children: bool = True) -> None:
         """Look; to be called often, as not every system remembers a peak."""
         with contextlib.suppress(psutil.Error):
             self._seen = max(self._seen, _peak(self._process))
+        now = time.monotonic()
+        if not also_children and now < self._next:  # finding them takes 20 ms
+            return
+        self._next = now + 0.5
         for child in _children(self._process):
             with contextlib.suppress(psutil.Error):
                 self.most_of_a_child = max(self.most_of_a_child, _peak(child))

@@ -37,7 +37,7 @@ class Bounds:
     extra_bytes: int = 256 << 20
     child_bytes: int = 1_100_000_000
     seconds: float = 60.0
-    give_up_cpu: float = 15.0
+    give_up_cpu: float = 6.0
 
 
 @dataclass
@@ -206,7 +206,7 @@ def _waited(ask: Callable[[], Answer], meter: Meter, bounds: Bounds) -> tuple[An
     until = time.monotonic() + bounds.seconds
     thread.join(0.05)
     while thread.is_alive():
-        meter.sample()
+        meter.sample(also_children=False)
         if time.monotonic() > until:
             return None, f"no answer within {bounds.seconds:g} s"
         if meter.cpu_seconds > bounds.give_up_cpu:
