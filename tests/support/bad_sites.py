@@ -20,7 +20,7 @@ class _Site(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         page, _, argument = self.path[1:].partition("?")
         self.server.seen.append(self.path)  # type: ignore[attr-defined]
-        getattr(self, f"_{page}")(argument)
+        getattr(self, f"_{page}", self._html)(argument)
 
     def log_message(self, format: str, *args: object) -> None:
         pass

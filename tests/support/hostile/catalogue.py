@@ -57,6 +57,7 @@ SURFACES = {
     for each in (
         Surface("python", _NAMED | {"url", "arguments"}),
         Surface("python-trusted", _NAMED, is_trusted=True),
+        Surface("python-decode", _FILES),
         Surface("python-urls", frozenset({"url"})),
         Surface("cli", _NAMED, is_trusted=True),
         Surface("langchain", _NAMED | {"url", "blocks"}),

@@ -40,6 +40,7 @@ SERVICES: dict[str, Callable[[], Any]] = {
     "python": lambda: services.Python(_agent()),
     "python-trusted": lambda: services.Python(None),
     "python-urls": lambda: services.Python(_agent_with_urls()),
+    "python-decode": lambda: services.Decode(_agent()),
     "cli": services.Cli,
     "langchain": services.LangChain,
     "llama-index": services.LlamaIndex,

@@ -80,6 +80,23 @@ class Python:
         return works(result.text)
 
 
+class Decode:
+    """The first page of a file or document, decoded; no model."""
+
+    def __init__(self, policy: ImagePolicy) -> None:
+        self._policy = policy
+
+    def prepare(self, order: Order) -> Go:
+        return lambda: self._decode(order)
+
+    def _decode(self, order: Order) -> Answer:
+        from smolvlm_tools.pages import open_pages
+
+        with open_pages(order.source, self._policy) as pages:
+            image = load_image(pages.encoded(1), self._policy)
+        return works(f"{image.size} {image.pixels.mode}")
+
+
 class Cli:
     """`smolvlm ask` in this process."""
 
