@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from typing_extensions import Unpack
 
 from ..images import ImagePolicy
-from ..prompt.request import RequestOptions
+from ..prompt.request import RequestOptions, parse_policy
 from ..prompt.tasks import (
     Images,
     ask_messages,
@@ -52,7 +52,7 @@ class TaskMethods(ABC):
     @property
     @abstractmethod
     def _policy(self) -> ImagePolicy:
-        """Which images are let in."""
+        """Which images are let in, of requests that say nothing of it."""
 
     @abstractmethod
     def _start(
@@ -112,7 +112,8 @@ class TaskMethods(ABC):
             context: see the class.
             options: see the class.
         """
-        with open_parts(image, options.get("pages"), self._policy) as parts:
+        policy = parse_policy(options.get("policy")) or self._policy
+        with open_parts(image, options.get("pages"), policy) as parts:
             if not parts.by_page:
                 images = [part() for part in parts.each]
                 return self._start(*_transcribe(images, layout, context, options)).result()
@@ -188,7 +189,8 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`transcribe` for an event loop."""
-        parts = await asyncio.to_thread(open_parts, image, options.get("pages"), self._policy)
+        policy = parse_policy(options.get("policy")) or self._policy
+        parts = await asyncio.to_thread(open_parts, image, options.get("pages"), policy)
         try:
             if not parts.by_page:
                 images = [part() for part in parts.each]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..engine.lazy import LazyEngine
 from ..errors import BadOptions, SmolVLMError
-from ..images import ImagePolicy
+from ..images import PolicyLike
 from ..machine.closing import Closing
 from ..types import Progress, VisionResult
 from .arguments import check_arguments
@@ -53,8 +53,8 @@ class Toolbox(Closing):
     Args:
         vlm: a loaded engine, or a function that loads one when a tool first needs it. `close`
             closes an engine that the toolbox loaded; closing one you passed in is up to you.
-        policy: which images are accepted; None for `agent_policy()`: files below the working
-            directory, no URLs.
+        policy: which images are accepted, or its name; None for `agent_policy()`: files below the
+            working directory, no URLs. It holds for the engine, too, whatever that was loaded with.
         store: images by handle, with their own policy; None for one of 64 MB under `policy`.
     """
 
@@ -62,7 +62,7 @@ class Toolbox(Closing):
         self,
         vlm: SmolVLM | Loader,
         *,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         store: ImageStore | None = None,
     ) -> None:
         if policy is not None and store is not None:
@@ -78,7 +78,7 @@ class Toolbox(Closing):
         cls,
         name: str | Path = "256m",
         *,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         store: ImageStore | None = None,
         **options: Any,
     ) -> Toolbox:
@@ -131,7 +131,7 @@ class Toolbox(Closing):
                 return tool.look(self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = self._engine.get()
-            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
+            method, given, options = self._engine_call(tool, checked, images, on_progress, cancel)
             result = getattr(engine, method)(*given, **options)
             return self._report(tool, images, result)
 
@@ -150,7 +150,7 @@ class Toolbox(Closing):
                 return await asyncio.to_thread(tool.look, self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = await self._engine.aget()
-            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
+            method, given, options = self._engine_call(tool, checked, images, on_progress, cancel)
             result = await getattr(engine, f"a{method}")(*given, **options)
             return self._report(tool, images, result)
 
@@ -181,6 +181,31 @@ class Toolbox(Closing):
             self.speed.observe(usage)
         return tool.output(**tool.report(result), **worth, **model_reply(results, images))
 
+    def _engine_call(
+        self,
+        tool: ModelTool,
+        arguments: ToolInput,
+        images: list[StoredImage],
+        on_progress: OnProgress | None,
+        cancel: threading.Event | None,
+    ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """Name, arguments and keywords of the engine's method."""
+        asked = tool.ask(arguments)
+        common = {name: getattr(arguments, name, None) for name in _COMMON_OPTIONS}
+        common |= {"cancel": cancel, "policy": self.store.policy}
+        if on_progress is not None:
+            report = on_progress  # pyright forgets the check inside the function
+
+            def pass_on(told: Progress) -> None:
+                report(ToolProgress(told.stage, told.done, told.total, told.page, told.pages))
+
+            common["on_progress"] = pass_on
+        options = {
+            **asked.options,
+            **{k: value for k, value in common.items() if value is not None},
+        }
+        return asked.method, ([image.encoded for image in images], *asked.arguments), options
+
     @contextmanager
     def _report_loading(self, on_progress: OnProgress | None) -> Generator[None]:
         """Report the loading of the engine, if it is not there yet."""
@@ -203,25 +228,3 @@ def _redacted_errors() -> Generator[list[str]]:
         if redacted is error:
             raise
         raise redacted from error
-
-
-def _engine_call(
-    tool: ModelTool,
-    arguments: ToolInput,
-    images: list[StoredImage],
-    on_progress: OnProgress | None,
-    cancel: threading.Event | None,
-) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    """Name, arguments and keywords of the engine's method."""
-    asked = tool.ask(arguments)
-    common = {name: getattr(arguments, name, None) for name in _COMMON_OPTIONS}
-    common["cancel"] = cancel
-    if on_progress is not None:
-        report = on_progress  # pyright forgets the check inside the function
-
-        def pass_on(told: Progress) -> None:
-            report(ToolProgress(told.stage, told.done, told.total, told.page, told.pages))
-
-        common["on_progress"] = pass_on
-    options = {**asked.options, **{k: value for k, value in common.items() if value is not None}}
-    return asked.method, ([image.encoded for image in images], *asked.arguments), options
