@@ -9,7 +9,7 @@
 
 A block of a document with several pages says by the key "pages" which are shown: "1-3,7".
 A block that is not understood is an error, never left out. Whether an image may be read, fetched or
-decoded is for the engine's `ImagePolicy` to say.
+decoded is for the `ImagePolicy` of the request to say.
 """
 
 from __future__ import annotations

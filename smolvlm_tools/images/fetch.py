@@ -32,7 +32,11 @@ def fetch_url(url: str, policy: ImagePolicy) -> bytes:
     """Download an image; raises as `load_image`."""
     name = abbreviate(url, 200)
     if not policy.allow_urls:
-        raise UrlNotAllowed(f"fetching {name!r} is switched off", "Pass a file or its bytes.")
+        raise UrlNotAllowed(
+            f"fetching {name!r} is switched off",
+            "Pass a file or its bytes, or allow URLs: policy=ImagePolicy.agent(), or --allow-urls "
+            "of `smolvlm mcp`.",
+        )
     deadline = _Deadline(policy.url_timeout, name)
     current = _parse(url, name)
     try:

@@ -67,7 +67,9 @@ def _check_inside(resolved: str, roots: list[Path] | None, name: str) -> None:
     # is_relative_to compares whole components: /img-evil is not inside /img.
     if roots is not None and not any(Path(resolved).is_relative_to(root) for root in roots):
         raise PathNotAllowed(
-            f"{name!r} is outside the allowed folders", "Use a file inside an allowed folder."
+            f"{name!r} is outside the allowed folders",
+            "Use a file inside an allowed folder, or allow its folder: "
+            "policy=ImagePolicy.agent(roots=[…]), or --root of `smolvlm mcp`.",
         )
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadOptions, ImageNotFound
-from ..images import EncodedImage, ImagePolicy, KnownImages, read_image, see_image
+from ..images import EncodedImage, ImagePolicy, KnownImages, PolicyLike, read_image, see_image
 from ..images.encodings import abbreviate
 from ..pages import Pages, is_document, open_pages
 from ..types import Flag, PageRef
@@ -112,19 +112,19 @@ class ImageStore:
     somebody who had.
 
     Args:
-        policy: which images are accepted; None for `agent_policy()`.
+        policy: which images are accepted, or its name; None for `agent_policy()`.
         max_bytes: encoded bytes to keep; the images used longest ago make room.
         max_images: number of images to keep.
     """
 
     def __init__(
         self,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         *,
         max_bytes: int = 64_000_000,
         max_images: int = 1024,
     ) -> None:
-        self.policy = policy or agent_policy()
+        self.policy = ImagePolicy.named(policy or agent_policy())
         if max_bytes < self.policy.max_bytes or max_images < 1:
             raise BadOptions(
                 f"a store of {max_bytes:,} bytes and {max_images} images cannot hold an image of "
