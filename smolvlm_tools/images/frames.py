@@ -19,8 +19,8 @@ _MOST_GIF_BLOCKS = 400_000
 _MOST_WEBP_CHUNKS = 1_000
 """Besides those of frames. The format knows seven kinds."""
 
-_MOST_RUN_LENGTH_PIXELS = _MOST_RUN_LENGTH_BYTES = 4_000_000
-"""Of a BMP file with run lengths, which Pillow decodes in Python."""
+_MOST_RUN_LENGTH_PIXELS, _MOST_RUN_LENGTH_BYTES = 4_000_000, 2_000_000
+"""Of a BMP file with run lengths, which Pillow decodes in Python: a second for either."""
 
 _WITHOUT_METADATA = "Save it again without metadata."
 
@@ -113,6 +113,6 @@ def check_bmp_runs(data: bytes, policy: ImagePolicy, name: str) -> None:
     if pixels > _MOST_RUN_LENGTH_PIXELS or len(data) > _MOST_RUN_LENGTH_BYTES:
         raise ImageTooLarge(
             f"{name} has {pixels:,} pixels in {len(data):,} bytes of run lengths; the limit is "
-            f"{_MOST_RUN_LENGTH_PIXELS:,} pixels, and as many bytes",
+            f"{_MOST_RUN_LENGTH_PIXELS:,} pixels and {_MOST_RUN_LENGTH_BYTES:,} bytes",
             "Save it as PNG.",
         )

@@ -155,6 +155,8 @@ def _quote(name: str) -> str:
 
 
 def _file_url_path(url: str) -> str:
+    if len(url) > 4 * _LONGEST_PATH:  # before the escapes are decoded, which takes GB
+        raise ImageNotFound(f"{abbreviate(url)!r} is not a path to an image", _ACCEPTED)
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -147,14 +147,13 @@ def jpeg_of_hidden_comments() -> bytes:
 
 
 def jpeg_of_empty_scans(side: int = 6_300, scans: int = 40) -> bytes:
-    """Scans that end at once: libjpeg goes through all blocks nevertheless."""
+    """Scans that end at once."""
     head = encode(Image.new("L", (side, side)), "JPEG")
     first = head.index(b"\xff\xda")
     return head[:first] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" * scans + b"\xff\xd9"
 
 
 def tiny_webp(size: tuple[int, int]) -> bytes:
-    """One transparent colour, which takes 38 bytes or so at any size."""
     small = bytearray(webp((16, 16), lossless=True))
     at = small.index(b"VP8L") + 9
     bits = (size[0] - 1) | (size[1] - 1) << 14 | 1 << 28
@@ -238,6 +237,7 @@ FLOODS: dict[str, tuple[Callable[[], bytes | str], str]] = {
     "data URI of spaced base64": (spaced_base64, "UnsupportedFormat"),
     "data URI with a header of 20 MB": (long_data_header, "BadEncoding"),
     "file URL of many parts": (lambda: "file:///" + "a/" * 10_000_000, "ImageNotFound"),
+    "file URL of many escapes": (lambda: "file:///" + "%41" * 20_000_000, "ImageNotFound"),
     "PNG 1x40M": (lambda: png((1, PIXELS), 8, 0), "ImageTooLarge"),
     "PNG 40Mx1, 16-bit RGBA": (lambda: png((PIXELS, 1), 16, 6), "ImageTooLarge"),
     "PNG 40 MP RGBA": (lambda: png((8_000, 5_000), 8, 6), "ImageTooLarge"),

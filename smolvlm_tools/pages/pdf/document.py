@@ -11,6 +11,7 @@ from ...images import EncodedImage, ImagePolicy
 from ...images.formats import is_image
 from ..content import Picture, TextLayer
 from ..page import Page, Pages, as_page
+from .frame import Frame, is_finite
 from .inflation import check_inflated
 from .library import PDFIUM, import_pdfium
 from .pictures import pictures_of
@@ -93,10 +94,20 @@ class _File:
                 raise BadOptions(f"{self._name} is closed", "Read its pages before you close it.")
             try:
                 with closing(self._document[number - 1]) as page:
-                    if not all(page.get_size()):
-                        raise CorruptImage(
-                            f"{name} cannot be {done} (its crop box leaves nothing of it)", remedy
-                        )
+                    fault = _fault_of(page)
+                    if fault:
+                        raise CorruptImage(f"{name} cannot be {done} ({fault})", remedy)
                     yield page
             except (error_type, MemoryError) as error:
                 raise CorruptImage(f"{name} cannot be {done} ({error})", remedy) from error
+
+
+def _fault_of(page: Any) -> str:
+    """Why a page has no pixels; "" where it has."""
+    width, height = page.get_size()
+    box = Frame.of(page).box
+    if not is_finite((width, height, *box)):
+        return "its size is beyond all numbers"
+    return (
+        "" if min(width, height, box.width, box.height) > 0 else "its crop box leaves nothing of it"
+    )

@@ -64,6 +64,8 @@ def test_tensors_that_do_not_fit_are_named(
         ({"rank_pattern": [1]}, "rank_pattern"),
         ({"rank_pattern": {"q_proj": "2"}}, "rank_pattern"),
         ({"rank_pattern": {"*": 2}}, "pattern"),
+        ({"rank_pattern": {r"(\w+\.?)+x": 2}}, "it repeats groups"),
+        ({"alpha_pattern": {".*.*.*.*x": 2}}, "it repeats groups, or too much"),
         ({"use_dora": True}, "lora_magnitude_vector"),
         ({"init_lora_weights": "pissa_niter_4"}, "pissa"),
         ({"init_lora_weights": "loftq"}, "loftq"),
