@@ -10,6 +10,7 @@ a call only what a `CallRecord` has, of a message what is left without paths and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -33,8 +34,9 @@ _LONGEST = 500
 def write_line(event: str, **fields: Any) -> None:
     """Write one line; in one piece, so that lines of several threads do not mix."""
     line = json.dumps({"time": _shown(time.time()), "event": event, **fields})
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it: no reason to fail a call
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 def log_call(record: CallRecord) -> None:

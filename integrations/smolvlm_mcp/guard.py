@@ -11,8 +11,8 @@ until the process has no descriptors left. Here every wait on a client has an en
     idle     `Limits.idle_seconds` between requests (uvicorn's `timeout_keep_alive`)
 
 A connection beyond the limit takes the place of another, the oldest first: one that has not brought
-a request yet, one that rests between requests, a stream that only listens, whose client comes back.
-Where all have requests under way it is refused: 503.
+a request yet, one that rests between requests, a stream that only listens, whose client comes back,
+or a call of more than ten minutes. Where there is none of these it is refused: 503.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ BACKLOG = 64
 _UNREAD_SECONDS = 30.0
 _REST_SECONDS = 5.0
 _GRACE = 0.5
+_LONG_BUSY = 600.0
+"""Seconds after which a call may be given up for a newcomer, if there is no place at all."""
 _FREE_PIECES = 1_000
 _LEAST_PIECE = 512
 """Bytes that the pieces of a body must have on average, beyond some: each costs as much as many."""
@@ -75,8 +77,10 @@ class Door:
         self.closed = Counter[str]()
         """How many connections were closed or refused by us, by reason."""
         self._all: dict[Guarded, None] = {}
-        self._groups: dict[str, dict[Guarded, float]] = {"new": {}, "idle": {}, "listening": {}}
-        """Those that could go, and since when."""
+        self._groups: dict[str, dict[Guarded, float]] = {
+            name: {} for name in ("new", "idle", "listening", "busy")
+        }
+        """By what they do, and since when they do it: those that can best be spared first."""
 
     def __len__(self) -> int:
         return len(self._all)
@@ -92,8 +96,8 @@ class Door:
         self._all[connection] = None
         return True
 
-    def note(self, connection: Guarded, state: str | None) -> None:
-        """Remember what a connection does now: "new", "idle", "listening" or other things."""
+    def note(self, connection: Guarded, state: str) -> None:
+        """Remember what a connection does now: "new", "idle", "listening" or "busy"."""
         if connection not in self._all:
             return
         for name, group in self._groups.items():
@@ -110,10 +114,17 @@ class Door:
 
     def _spare(self, now: float) -> Guarded | None:
         """Who can go: if possible not one whose client has just come or been answered."""
-        oldest = [next(iter(group.items()), None) for group in self._groups.values()]
-        found = [each for each in oldest if each is not None]
-        rested = [connection for connection, since in found if now - since > _GRACE]
-        return next(iter([*rested, *(connection for connection, _ in found)]), None)
+        oldest = {name: next(iter(group.items()), None) for name, group in self._groups.items()}
+        rested: list[Guarded] = []
+        others: list[Guarded] = []
+        for name, found in oldest.items():
+            if found is not None:
+                connection, since = found
+                if now - since > (_LONG_BUSY if name == "busy" else _GRACE):
+                    rested.append(connection)
+                elif name != "busy":
+                    others.append(connection)
+        return next(iter([*rested, *others]), None)
 
 
 class Guarded(H11Protocol):
@@ -186,10 +197,11 @@ class Guarded(H11Protocol):
         waiting = theirs is h11.IDLE
         cycle: Any = self.cycle  # None before the first request
         underway = cycle is not None and not cycle.response_complete
-        state = ("new" if cycle is None else "idle") if waiting else None
-        if underway and not waiting and self.scope["method"] == "GET":
-            state = "listening"
-        self._door.note(self, state)
+        if waiting:
+            self._door.note(self, "new" if cycle is None else "idle")
+        else:
+            listens = underway and self.scope["method"] == "GET"
+            self._door.note(self, "listening" if listens else "busy")
         if self.transport.is_closing():
             self._set_clock(None)
         elif waiting and (cycle is None or self._begun or self.conn.trailing_data[0]):

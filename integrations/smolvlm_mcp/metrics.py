@@ -40,14 +40,15 @@ class Metrics:
         """Metrics of these calls, or None without prometheus-client."""
         try:
             import prometheus_client
-            import prometheus_client.core
         except ModuleNotFoundError:
             return None
         return cls(prometheus_client, activity)
 
     def watch(self, door: Door, sessions: Sized, room: Room) -> None:
         """Also tell of connections, sessions and bodies."""
-        self._registry.register(_Now(self._client, self._activity, door, sessions, room))
+        from prometheus_client import core
+
+        self._registry.register(_Now(core, self._activity, door, sessions, room))
 
     def text(self) -> bytes:
         """All of them in the text format."""
@@ -64,9 +65,9 @@ class _Now:
     """What is counted elsewhere, read when somebody asks."""
 
     def __init__(
-        self, client: Any, activity: Activity, door: Door, sessions: Sized, room: Room
+        self, core: Any, activity: Activity, door: Door, sessions: Sized, room: Room
     ) -> None:
-        self._core = client.core
+        self._core = core
         self._activity, self._door, self._sessions, self._room = activity, door, sessions, room
 
     def collect(self) -> Iterable[Any]:
