@@ -15,7 +15,7 @@ from benchmarks.process import Answer
 from smolvlm_tools import SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.ingest import Summary, Wish, ingest
-from smolvlm_tools.pages.worker.watch import resident_bytes
+from smolvlm_tools.sandbox.watch import resident_bytes
 
 ONE_TILE = (320, 240)
 

@@ -7,6 +7,7 @@ look belongs to its questions; it is given up early only where memory would not 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import TypeAlias
 
 import numpy as np
@@ -27,10 +28,12 @@ class Look:
     Attributes:
         max_side: most tiles along the longest edge under "auto", as the questions so far were
             admitted; see `RequestLayout`.
+        loading: the images on their way, if they are loaded beside the worker's thread.
     """
 
     def __init__(self, questions: int) -> None:
         self.max_side: int | None = None
+        self.loading: Future[Sequence[Callable[[], LoadedImage]]] | None = None
         self._waiting = questions
         self._given_up = self._closed = False
         self._opened: tuple[_Opened, ...] | None = None
@@ -46,7 +49,7 @@ class Look:
         """Decode the images for all questions; the decoders do that again if need be."""
         opened = tuple((decode(), decode) for decode in decoders)
         if not self._closed:
-            self._opened = opened
+            self._opened, self.loading = opened, None
         return tuple(image for image, _ in opened)
 
     def let_pixels_go(self) -> None:
@@ -95,4 +98,4 @@ class Look:
         """No question comes any more. May be called on any thread, while others still run."""
         self._closed = True
         self.give_up()
-        self._opened = None
+        self._opened = self.loading = None

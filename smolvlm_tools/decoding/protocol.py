@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -41,10 +42,10 @@ class Step:
     margin: float = math.inf
 
 
-ReplySteps: TypeAlias = Generator[NextToken | None, Any, StreamChunk]
+ReplySteps: TypeAlias = Generator["NextToken | Future[Any] | None", Any, StreamChunk]
 """A reply in the making. It yields None after each unit of preparation, which bounds how long the
-others wait, and `NextToken` for each decode step, which is answered with logits (vocab,). It
-returns its last chunk; the others it delivers itself."""
+others wait, a future while it waits for that, and `NextToken` for each decode step, which is
+answered with logits (vocab,). It returns its last chunk; the others it delivers itself."""
 
 Deliver: TypeAlias = Callable[[StreamChunk], None]
 """Hands a chunk to the caller."""

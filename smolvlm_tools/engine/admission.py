@@ -6,13 +6,14 @@ let questions about the same images read for themselves, cut images under "auto"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cache import EngineCaches, ImageKey, Known, Look
 from ..decoding.running import RunningReply
+from ..images import LoadedImage
 from ..machine.heap import trim_heap
 from ..memory.guard import MemoryGuard
 from ..memory.predict import Working
@@ -56,10 +57,18 @@ class Admission:
         self._layouter, self._guard, self._caches, self._others = layouter, guard, caches, others
         self._running: list[RunningReply] = []
 
-    def lay_out(self, request: Request, look: Look | None = None) -> tuple[RequestLayout, int]:
+    def lay_out(
+        self,
+        request: Request,
+        look: Look | None = None,
+        decoders: Sequence[Callable[[], LoadedImage]] | None = None,
+    ) -> tuple[RequestLayout, int]:
         """Load a request's images and cut them; also by how much that made the memory grow.
 
         Those of a look are loaded by the first of its questions, and cut as that one was.
+
+        Args:
+            decoders: of the images, if they were opened before.
 
         Raises:
             OutOfMemoryBudget: an image's pixels alone do not fit.
@@ -68,11 +77,9 @@ class Admission:
         images = look.images if look else None
         if look and images is not None:
             return self._layouter.cut(request, images, look.max_side), 0
-        if look:
-            decode = list(self._layouter.open_images(request, self._guard.check_pixels))
-            layout = self._layouter.cut(request, look.open(decode), self._layouter.max_side)
-        else:
-            layout = self._layouter.lay_out(request, self._guard.check_pixels)
+        opened = decoders or self._layouter.open_images(request, self._guard.check_pixels)
+        images = look.open(list(opened)) if look else tuple(decode() for decode in opened)
+        layout = self._layouter.cut(request, images, self._layouter.max_side)
         return layout, max(0, self._guard.meter.now() - before)
 
     def admit(self, reply: RunningReply, grown: int) -> Generator[None, Any, None]:

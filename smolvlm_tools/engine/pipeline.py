@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from ..decoding.calibration import Calibration
 from ..decoding.decode import DecodeLoop
 from ..decoding.protocol import CheckCancelled, Deliver, NextToken, ReplySteps
 from ..decoding.running import RunningReply
-from ..errors import OutOfMemoryBudget, SmolVLMError
+from ..errors import Cancelled, Closed, OutOfMemoryBudget, SmolVLMError
 from ..machine.exhaustion import out_of_memory, ran_out
 from ..machine.heap import trim_heap
 from ..memory.guard import MemoryGuard
@@ -28,6 +29,7 @@ from ..prompt.layout import RequestLayouter
 from ..prompt.request import Request
 from ..vision.encoder import VisionEncoder
 from .admission import Admission
+from .loader import Decode, Loader, Loading
 from .results import Results
 
 
@@ -54,6 +56,7 @@ class Pipeline:
         self.constraints = ConstraintCompiler(
             layouter.tokenizer, config.text.vocab_size, layouter.end_ids
         )
+        self._loader = Loader(layouter, guard)
         self.admission = Admission(layouter, guard, self.caches, lambda: self.constraints.nbytes)
         self._vision = VisionEncoder(backend, config, self.caches, guard.tiles_per_batch)
         self._decoder = DecodeLoop(backend, layouter.tokenizer, layouter.end_ids)
@@ -78,7 +81,9 @@ class Pipeline:
             with self._freeing_memory():
                 reply.check_cancelled()
                 # 1. Load the images, cut them on paper, write the prompt.
-                grown = self._lay_out(reply)
+                decoders = yield from self._load(reply)
+                grown = self._lay_out(reply, decoders)
+                del decoders
                 if known := _known_text(reply):
                     return self._results.without_model(reply, known)
                 # 2. Wait until the request fits into memory beside the others.
@@ -108,13 +113,40 @@ class Pipeline:
 
     def close(self) -> None:
         """Free the weights and the caches."""
+        self._loader.close()
         self.caches.clear()
         self.backend.close()
 
-    def _lay_out(self, reply: RunningReply) -> int:
+    def _load(self, reply: RunningReply) -> Generator[Loading, Any, Sequence[Decode] | None]:
+        """Wait for images that are loaded beside this thread; None where none are.
+
+        Those of a look are loaded once for all its questions.
+        """
+        look = reply.look
+        while look is None or look.images is None:
+            loading = look.loading if look else None
+            if loading is None:
+                loading = self._loader.start(reply.request, reply.check_cancelled, reply.clock)
+                if loading is None:
+                    return None
+                if look:
+                    look.loading = loading
+            while not loading.done():
+                reply.check_cancelled()
+                yield loading
+            try:
+                return loading.result()
+            except (Cancelled, Closed):
+                reply.check_cancelled()
+                if look is None:
+                    raise
+                look.loading = None  # the question that began it was given up
+        return None
+
+    def _lay_out(self, reply: RunningReply, decoders: Sequence[Decode] | None) -> int:
         """Load and cut the images; by how many bytes that made the memory grow."""
         with reply.clock.stage("preprocess"):
-            layout, grown = self.admission.lay_out(reply.request, reply.look)
+            layout, grown = self.admission.lay_out(reply.request, reply.look, decoders)
         reply.see(layout)
         reply.flags += image_flags(reply.request, layout.images)
         reply.report("preprocess", 1, 1)

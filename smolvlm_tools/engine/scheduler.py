@@ -1,7 +1,8 @@
 """Shares the model between replies: a unit of preparation, a decode step for all, and again.
 
 Continuous batching: a reply joins the others after its prefill and leaves at its end, between two
-steps. Threads are `worker`'s business.
+steps. Before that it may wait for its images, beside any number of others that do. Threads are
+`worker`'s business.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from ..arrays import Logits
 from ..decoding.protocol import NextToken, ReplySteps
 from ..types import StreamChunk
+from .loader import MOST_LOADING
 
 Outcome: TypeAlias = StreamChunk | BaseException
 
@@ -39,22 +42,45 @@ class Scheduler:
 
     Args:
         batch_size: most replies that decode together.
+        wake: called, from any thread, when what a reply waits for is there.
     """
 
-    def __init__(self, decode_step: DecodeStep, batch_size: int) -> None:
+    def __init__(self, decode_step: DecodeStep, batch_size: int, wake: Callable[[], None]) -> None:
         self._decode_step = decode_step
         self._batch_size = batch_size
+        self._wake = wake
+        self._loading: dict[Job, Future[Any]] = {}
         self._preparing: Job | None = None
         self._decoding: list[tuple[Job, NextToken]] = []
         self._ended: deque[tuple[Callable[[Outcome], None], Outcome]] = deque()
 
     @property
     def has_room(self) -> bool:
-        return self._preparing is None and len(self._decoding) < self._batch_size
+        """Whether a reply may be added: those whose images are there go first."""
+        return self._may_prepare and len(self._loading) < MOST_LOADING and not self._has_loaded
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether replies wait for their images."""
+        return bool(self._loading)
+
+    @property
+    def rests(self) -> bool:
+        """Whether a turn would do nothing."""
+        return self._preparing is None and not self._decoding and not self._has_loaded
 
     @property
     def idle(self) -> bool:
-        return self._preparing is None and not self._decoding
+        """Whether there is no reply at all."""
+        return self.rests and not self._loading
+
+    @property
+    def _may_prepare(self) -> bool:
+        return self._preparing is None and len(self._decoding) < self._batch_size
+
+    @property
+    def _has_loaded(self) -> bool:
+        return any(loading.done() for loading in self._loading.values())
 
     def add(self, job: Job) -> None:
         """Take a reply in; there must be room."""
@@ -62,10 +88,20 @@ class Scheduler:
 
     def turn(self) -> None:
         """One unit of preparation of the newest reply, one decode step of all others."""
+        self._look_after_loading()
         self._prepare()
         self._tell()
         self._step_all()
         self._tell()
+
+    def _look_after_loading(self) -> None:
+        """Take the first reply whose images are there; the others see whether they are wanted."""
+        for job, loading in list(self._loading.items()):
+            if not loading.done():
+                self._advance(job, None)
+            elif self._may_prepare:
+                del self._loading[job]
+                self._preparing = job
 
     def _prepare(self) -> None:
         if job := self._preparing:
@@ -92,6 +128,7 @@ class Scheduler:
             self._step([each])
 
     def _advance(self, job: Job, logits: Logits | None) -> None:
+        before = self._loading.pop(job, None)
         try:
             wanted = job.reply.send(logits)
         except StopIteration as end:
@@ -101,8 +138,12 @@ class Scheduler:
         else:
             if wanted is None:
                 self._preparing = job
-            else:
+            elif isinstance(wanted, NextToken):
                 self._decoding.append((job, wanted))
+            else:
+                self._loading[job] = wanted
+                if wanted is not before:
+                    wanted.add_done_callback(lambda _: self._wake())
 
     def _fail(self, job: Job, error: Exception) -> None:
         """Let the reply clean up after a failed step."""

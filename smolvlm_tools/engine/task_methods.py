@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from typing_extensions import Unpack
 
 from ..images import ImagePolicy
-from ..prompt.request import RequestOptions
+from ..machine.stopping import stoppable_by
+from ..machine.threads import check_of, in_thread
+from ..prompt.request import RequestOptions, parse_cancel, parse_policy
 from ..prompt.tasks import (
     Images,
     ask_messages,
@@ -52,7 +54,7 @@ class TaskMethods(ABC):
     @property
     @abstractmethod
     def _policy(self) -> ImagePolicy:
-        """Which images are let in."""
+        """Which images are let in, of requests that say nothing of it."""
 
     @abstractmethod
     def _start(
@@ -112,7 +114,11 @@ class TaskMethods(ABC):
             context: see the class.
             options: see the class.
         """
-        with open_parts(image, options.get("pages"), self._policy) as parts:
+        policy = parse_policy(options.get("policy")) or self._policy
+        with (
+            stoppable_by(check_of(parse_cancel(options.get("cancel")))),
+            open_parts(image, options.get("pages"), policy) as parts,
+        ):
             if not parts.by_page:
                 images = [part() for part in parts.each]
                 return self._start(*_transcribe(images, layout, context, options)).result()
@@ -188,7 +194,9 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`transcribe` for an event loop."""
-        parts = await asyncio.to_thread(open_parts, image, options.get("pages"), self._policy)
+        policy = parse_policy(options.get("policy")) or self._policy
+        cancel = parse_cancel(options.get("cancel"))
+        parts = await in_thread(partial(open_parts, image, options.get("pages"), policy), cancel)
         try:
             if not parts.by_page:
                 images = [part() for part in parts.each]
@@ -198,7 +206,7 @@ class TaskMethods(ABC):
                 total = len(parts.each)
                 own = options_of_page(options, number, total)
                 with naming_page(number, total):
-                    page = await asyncio.to_thread(part)
+                    page = await in_thread(part, cancel)
                     return await self._aanswer(*_transcribe(page, layout, context, own))
 
             starts = [partial(answer, *each) for each in enumerate(parts.each, 1)]

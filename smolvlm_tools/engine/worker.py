@@ -24,6 +24,9 @@ Run: TypeAlias = Callable[[Deliver, CheckCancelled], ReplySteps]
 """Makes one reply; called and driven on the worker's thread."""
 
 
+_LOOK_SECONDS = 0.05
+"""How often replies that wait for their images see whether they are still wanted."""
+
 _NEWEST = 0.3
 """Weight of the last request in what requests usually take."""
 
@@ -104,26 +107,37 @@ class Worker:
         self._waiting = kept
 
     def _work(self) -> None:
-        scheduler = Scheduler(self._decode_step, self._batch_size)
+        scheduler = Scheduler(self._decode_step, self._batch_size, self._wake)
         while True:
-            if scheduler.has_room:
-                waiting = self._take(wait=scheduler.idle)
-                if waiting:
-                    scheduler.add(self._job(waiting))
-                    del waiting  # a request's images must not outlive it
-                elif scheduler.idle:
-                    return
+            waiting = self._take(scheduler)
+            if waiting:
+                scheduler.add(self._job(waiting))
+            elif scheduler.idle:
+                return
+            del waiting  # a request's images must not outlive it
             scheduler.turn()
 
-    def _take(self, *, wait: bool) -> _Waiting | None:
-        """The next request; None when there is none, or, if asked to wait, at the end."""
+    def _take(self, scheduler: Scheduler) -> _Waiting | None:
+        """The next request, if there is room for it; waits while there is nothing else to do."""
+
+        def is_next() -> bool:
+            return scheduler.has_room and bool(self._waiting)
+
+        def something_to_do() -> bool:
+            return self._closing or not scheduler.rests or is_next()
+
         with self._changed:
-            while wait and not self._waiting and not self._closing:
-                self._changed.wait()
-            if not self._waiting:
+            patience = _LOOK_SECONDS if scheduler.is_loading else None
+            self._changed.wait_for(something_to_do, patience)
+            if not is_next():
                 return None
             self._running += 1
             return self._waiting.popleft()
+
+    def _wake(self) -> None:
+        """There is something to do. Callable from any thread."""
+        with self._changed:
+            self._changed.notify_all()
 
     def _job(self, waiting: _Waiting) -> Job:
         channel = waiting.channel

@@ -32,7 +32,11 @@ def fetch_url(url: str, policy: ImagePolicy) -> bytes:
     """Download an image; raises as `load_image`."""
     name = abbreviate(url, 200)
     if not policy.allow_urls:
-        raise UrlNotAllowed(f"fetching {name!r} is switched off", "Pass a file or its bytes.")
+        raise UrlNotAllowed(
+            f"fetching {name!r} is switched off",
+            "Pass a file or its bytes, or allow URLs: policy=ImagePolicy.agent(), or --allow-urls "
+            "of `smolvlm mcp`.",
+        )
     deadline = _Deadline(policy.url_timeout, name)
     current = _parse(url, name)
     try:
@@ -163,7 +167,7 @@ class _Network(httpcore2.NetworkBackend):
         def look_up() -> None:
             try:
                 found.set_result(lookup(host, port))
-            except InputError as error:
+            except Exception as error:  # whatever it is, the thread that waits is to know
                 found.set_exception(error)
 
         threading.Thread(target=look_up, name="smolvlm-resolver", daemon=True).start()
@@ -171,6 +175,12 @@ class _Network(httpcore2.NetworkBackend):
             return found.result(self._deadline.left())
         except futures.TimeoutError:
             raise self._deadline.error() from None
+        except InputError:
+            raise
+        except Exception as error:  # resolvers raise ValueError, UnicodeError, … for odd names
+            raise FetchFailed(
+                f"the host {host[:200]!r} could not be resolved ({error})", "Check the URL's host."
+            ) from error
 
 
 class _Stream(httpcore2.NetworkStream):

@@ -8,7 +8,7 @@ What an agent may write where a tool wants an image, in the order in which it is
                                 store's policy
 
 A page of a document is kept like an image, as a picture of the page, and has a handle of its own.
-`read_image` and `decode_image` are the two halves of `load_image`, so the same checks apply.
+`read_image` and `see_image` are the two halves of `load_image`, so the same checks apply.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadOptions, ImageNotFound
-from ..images import EncodedImage, ImagePolicy, KnownImages, decode_image, read_image
+from ..images import EncodedImage, ImagePolicy, KnownImages, PolicyLike, read_image, see_image
 from ..images.encodings import abbreviate
 from ..pages import Pages, is_document, open_pages
 from ..types import Flag, PageRef
@@ -31,7 +32,7 @@ from .page_choice import PageChoice
 IMAGE_URI = "smolvlm://images/"
 """Start of the MCP resource URI of a stored image."""
 
-_HANDLE = re.compile(rf"\s*(?:img:|{IMAGE_URI})\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
+_HANDLES = ("img:", IMAGE_URI)
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 _HANDLE_DIGITS = 16
 _AGAIN = (
@@ -43,21 +44,13 @@ _AGAIN = (
 def agent_policy(
     roots: Iterable[str | Path] | None = None, *, allow_urls: bool = False
 ) -> ImagePolicy:
-    """Which images agents may name: files in some folders and, only if switched on, URLs.
-
-    Documents are read in a child process.
+    """`ImagePolicy.agent` for tools: there, a language model names the URLs, so they are off.
 
     Args:
         roots: folders that paths must lie in; None for the working directory, () for no folder.
         allow_urls: fetch http(s) URLs, from public addresses only.
     """
-    folders = (Path.cwd(),) if roots is None else tuple(Path(root) for root in roots)
-    return ImagePolicy(
-        allow_urls=allow_urls,
-        public_addresses_only=allow_urls,
-        allowed_roots=folders,
-        isolate=True,
-    )
+    return ImagePolicy.agent(roots, allow_urls=allow_urls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +91,15 @@ class StoredImage:
         )
 
 
+def _handle_digits(text: str) -> str | None:
+    """What follows the start of a handle, in lower case; None for what is no handle."""
+    trimmed = text.strip()
+    for start in _HANDLES:
+        if trimmed[: len(start)].lower() == start:
+            return trimmed[len(start) :].strip().lower()
+    return None
+
+
 def one_by_one(images: Sequence[StoredImage]) -> bool:
     """Whether an engine reads the print of each by itself: pages of documents beside others."""
     return len(images) > 1 and any(image.pages > 1 for image in images)
@@ -110,19 +112,19 @@ class ImageStore:
     somebody who had.
 
     Args:
-        policy: which images are accepted; None for `agent_policy()`.
+        policy: which images are accepted, or its name; None for `agent_policy()`.
         max_bytes: encoded bytes to keep; the images used longest ago make room.
         max_images: number of images to keep.
     """
 
     def __init__(
         self,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         *,
         max_bytes: int = 64_000_000,
         max_images: int = 1024,
     ) -> None:
-        self.policy = policy or agent_policy()
+        self.policy = ImagePolicy.named(policy or agent_policy())
         if max_bytes < self.policy.max_bytes or max_images < 1:
             raise BadOptions(
                 f"a store of {max_bytes:,} bytes and {max_images} images cannot hold an image of "
@@ -153,9 +155,10 @@ class ImageStore:
     def load_pages(self, text: str, pages: PageChoice | str | None = None) -> list[StoredImage]:
         """Get the image that a tool's argument names, or pages of that document, and keep them.
 
-        Blocks while a file is read, a URL fetched, a page rendered or an image decoded. Images are
-        decoded one at a time, so that many callers together need the memory of one. Pages that
-        look the same share a handle, which then stands for the one loaded last.
+        Blocks while a file is read, a URL fetched, a page rendered or an image decoded. Unless
+        the policy isolates, images are decoded one at a time, so that many callers together need
+        the memory of one. Pages that look the same share a handle, which then stands for the one
+        loaded last.
 
         Args:
             text: see the module.
@@ -168,9 +171,9 @@ class ImageStore:
             InputError: see `load_image` and `open_pages`.
         """
         choice = pages if isinstance(pages, PageChoice) else PageChoice(pages)
-        handle = _HANDLE.fullmatch(text)
-        if handle is not None:
-            image = self._find(handle.group(1).lower(), text)
+        digits = _handle_digits(text)
+        if digits is not None:
+            image = self._find(digits, text)
             choice.numbers(1, image.handle)
             return [image]
         encoded = read_image(text, self.policy)
@@ -203,14 +206,17 @@ class ImageStore:
             self._held = 0
 
     def _render(self, document: Pages, number: int) -> EncodedImage:
-        """A page as an image; a child process that renders has limits of its own."""
-        with nullcontext() if self.policy.isolate else self._decoding:
+        with self._taking_turns():
             return document.encoded(number)
+
+    def _taking_turns(self) -> AbstractContextManager[Any]:
+        """One at a time in this process; child processes have limits of their own."""
+        return nullcontext() if self.policy.isolate else self._decoding
 
     def _decode(self, encoded: EncodedImage) -> StoredImage:
         """Decode an image once, and keep it."""
-        with self._decoding:
-            image = decode_image(encoded, self.policy, known=self._known)
+        with self._taking_turns():
+            image = see_image(encoded, self.policy, self._known)
             blank = image.is_blank
         at = encoded.ref
         return self._keep(

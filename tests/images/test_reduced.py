@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import smolvlm_tools.images.container as container
+import smolvlm_tools.images.opened as opened
 from smolvlm_tools.errors import BadEncoding, CorruptImage, ImageTooLarge
 from smolvlm_tools.images import ImagePolicy, KnownImages, load_image
 
@@ -32,12 +32,12 @@ def decoded(monkeypatch):
     """The sizes at which files were decoded."""
     sizes: list[tuple[int, int]] = []
 
-    def spy(image, policy, name):
+    def spy(image, policy, name, **options):
         sizes.append(image.size)
-        return original(image, policy, name)
+        return original(image, policy, name, **options)
 
-    original = container.picture_to_rgb
-    monkeypatch.setattr(container, "picture_to_rgb", spy)
+    original = opened.picture_to_rgb
+    monkeypatch.setattr(opened, "picture_to_rgb", spy)
     return sizes
 
 

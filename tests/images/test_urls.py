@@ -128,3 +128,18 @@ def test_a_redirect_obeys_the_same_rules(site: BadSite, target: str) -> None:
 def test_header_injection_in_a_url_goes_nowhere(site: BadSite) -> None:
     with pytest.raises(InputError):
         load_image(site.url("png\r\nX-Evil: 1\r\n\r\n"))
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), UnicodeError("odd"), RuntimeError("odd")])
+def test_whatever_a_resolver_raises_is_a_typed_error_and_ends_no_thread(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolve(host: str, port: int) -> None:
+        raise error
+
+    raised = list[object]()
+    monkeypatch.setattr("smolvlm_tools.images.fetch.resolve", resolve)
+    monkeypatch.setattr("threading.excepthook", raised.append)
+    with pytest.raises(FetchFailed, match=r"'images\.example' could not be resolved \(odd\)"):
+        load_image("http://images.example/a.png")
+    assert raised == []

@@ -29,6 +29,7 @@ prompt
 checkpoint
 pages
 images
+sandbox
 machine
 arrays errors types unsafe
 """

@@ -7,10 +7,22 @@ import threading
 
 import pytest
 
-from smolvlm_tools import BadArguments, Busy, Cancelled, ModelNotFound, SmolVLM, open_checkpoint
+from smolvlm_tools import (
+    BadArguments,
+    Busy,
+    Cancelled,
+    ImagePolicy,
+    ModelNotFound,
+    SmolVLM,
+    open_checkpoint,
+)
 from smolvlm_tools.backends.fake import FakeBackend
+from smolvlm_tools.sandbox import SHARED
 from smolvlm_tools.tools import TOOLS, Toolbox
+from tests.support.documents import pdf_only
 from tests.support.gated import GatedBackend, check_cancelling_frees_the_engine
+from tests.support.hostile_documents import slow_page
+from tests.support.paths import SHAPES as SHAPES_FILE
 from tests.support.tool_calls import CALLS, SHAPES
 
 DESCRIBE = {"image": SHAPES}
@@ -139,3 +151,29 @@ def test_progress_comes_to_a_loop_in_order(checkpoint):
     for stage in stages:
         done = [event.done for event in told if event.stage == stage]
         assert done == sorted(done)
+
+
+@pdf_only
+def test_eight_slow_documents_leave_a_good_call_its_time_and_end_when_given_up(tmp_path):
+    (tmp_path / "slow.pdf").write_bytes(slow_page())
+    (tmp_path / "shapes.png").write_bytes(SHAPES_FILE.read_bytes())
+    policy = ImagePolicy.agent([tmp_path])
+
+    async def run() -> None:
+        with Toolbox.load("embedded", policy=policy) as toolbox:
+            good = {"image": str(tmp_path / "shapes.png"), "max_new_tokens": 4}
+            alone = await toolbox.acall("describe_image", good)
+            slow = {"image": str(tmp_path / "slow.pdf")}
+            calls = [asyncio.create_task(toolbox.acall("transcribe_image", slow)) for _ in range(8)]
+            while len(SHARED._beside) < 8:
+                await asyncio.sleep(0.01)
+            beside = await toolbox.acall("describe_image", good)
+            assert beside.text == alone.text
+            assert not any(call.done() for call in calls)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            while SHARED._beside:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), 60))

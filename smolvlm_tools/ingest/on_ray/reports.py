@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...errors import BadOptions, SmolVLMError
-from ...pages.worker.coding import decode_error, encode_error
+from ...sandbox.coding import decode_error, encode_error
 from ..record import Found
 from ..units import Unit, found_of
 

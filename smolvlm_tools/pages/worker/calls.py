@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
+from ...sandbox.messages import Message
 from ..content import Picture, TextLayer
 from ..page import Page, Pages
-from .messages import Message
 
 
 class Call(NamedTuple):

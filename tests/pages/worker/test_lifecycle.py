@@ -12,7 +12,7 @@ import pytest
 
 from smolvlm_tools import BackendUnavailable, Closed, DocumentTooCostly, SmolVLMError
 from smolvlm_tools.pages.worker import DocumentWorker, WorkerLimits
-from smolvlm_tools.pages.worker.limits import IDLE
+from smolvlm_tools.sandbox.limits import IDLE
 from tests.support.documents import document, pdf_only
 from tests.support.hostile_documents import slow_page
 from tests.support.workers import LONG, encoded, is_gone, start_script, wait_until, wait_until_busy
@@ -73,14 +73,14 @@ def test_a_child_that_nobody_asks_ends_and_another_takes_its_place():
 def test_a_child_that_ends_while_it_is_being_asked_is_replaced(monkeypatch):
     with DocumentWorker() as worker:
         pages = worker.open(encoded(document(2)))
-        process = worker._process
+        process, popen = worker._process, worker._process._child.popen
         os.kill(worker.pid, signal.SIGKILL)
         wait_until(lambda: worker.pid is None)
-        process._popen.returncode = None  # so it looks alive, and then it ended when it was idle
-        monkeypatch.setattr(process._popen, "_try_wait", lambda flags: (process.pid, IDLE << 8))
-        monkeypatch.setattr(process._popen, "poll", lambda: process._popen.returncode)
+        popen.returncode = None  # so it looks alive, and then it ended when it was idle
+        monkeypatch.setattr(popen, "_try_wait", lambda flags: (process.pid, IDLE << 8))
+        monkeypatch.setattr(popen, "poll", lambda: popen.returncode)
         assert pages.read(2).number == 2
-        assert process._popen.returncode == IDLE
+        assert popen.returncode == IDLE
 
 
 def test_closing_the_pages_while_one_is_read():
@@ -126,9 +126,9 @@ def test_an_interpreter_that_cannot_be_started_again(monkeypatch):
 
 
 def test_a_child_that_cannot_import_the_package_says_so(monkeypatch):
-    monkeypatch.setattr("smolvlm_tools.pages.worker.start._root", lambda: "/nowhere")
+    monkeypatch.setattr("smolvlm_tools.sandbox.start._root", lambda: "/nowhere")
     monkeypatch.setattr(sys, "path", ["/nowhere"])
-    monkeypatch.setattr("smolvlm_tools.pages.worker.start.__package__", "x")
+    monkeypatch.setattr("smolvlm_tools.sandbox.start.__package__", "x")
     with DocumentWorker() as worker, pytest.raises(BackendUnavailable, match="No module named"):
         worker.open(encoded(document()))
 

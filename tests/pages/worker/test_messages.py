@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from smolvlm_tools.pages.worker.messages import BrokenMessage, receive, send
+from smolvlm_tools.sandbox.messages import BrokenMessage, receive, send
 from tests.support.paths import ROOT
 from tests.support.workers import LONG
 
@@ -63,8 +63,8 @@ def test_a_pipe_that_ends_in_the_middle(pipe):
 
 NOISY = """
 import os, sys
-from smolvlm_tools.pages.worker.child import _take_pipes
-from smolvlm_tools.pages.worker.messages import receive, send
+from smolvlm_tools.sandbox.child import _take_pipes
+from smolvlm_tools.sandbox.messages import receive, send
 requests, replies = _take_pipes()
 print("from Python", flush=True)
 os.write(1, b"from C")

@@ -10,10 +10,9 @@ import smolvlm_tools.errors as errors
 from smolvlm_tools import ImagePolicy, SmolVLMError
 from smolvlm_tools.images import EncodedImage
 from smolvlm_tools.pages import Pages, Picture, TextLayer, open_pages
-from smolvlm_tools.pages.worker import DocumentWorker
+from smolvlm_tools.pages.worker import DocumentWorker, open_with
 from smolvlm_tools.pages.worker.calls import CALLS
-from smolvlm_tools.pages.worker.coding import decode_error, encode_error
-from smolvlm_tools.pages.worker.document import Document, open_with
+from smolvlm_tools.sandbox.coding import decode_error, encode_error
 from smolvlm_tools.types import PageRef
 from tests.support.documents import RED_SQUARE, document, encrypted, pdf_only, png, tiff
 from tests.support.pdf_pages import draw, image, lines, page
@@ -136,11 +135,11 @@ def test_an_error_of_no_kind_of_ours_says_what_it_was():
 def test_policies_that_isolate_open_documents_in_a_child(monkeypatch):
     opened = []
 
-    def spy(source, *arguments, **options):
+    def spy(ask, source, *arguments, **options):
         opened.append(source.name)
         return Pages(1, lambda number: pytest.fail("not asked"))
 
-    monkeypatch.setattr("smolvlm_tools.pages.opening.SHARED.open", spy)
+    monkeypatch.setattr("smolvlm_tools.pages.opening.open_with", spy)
     policy = ImagePolicy(isolate=True)
     for source in (document(), tiff("red", "blue"), png(), tiff("red")):
         open_pages(encoded(source, f"{len(source)}"), policy).close()
@@ -159,6 +158,6 @@ def test_an_isolated_page_is_the_same_page():
 )
 def test_a_child_that_answers_nonsense_is_an_error_too(answer):
     given = [({"pages": 1, "has_text": True}, []), answer]
-    pages = open_with(lambda *call: given.pop(0), Document(encoded(b""), ImagePolicy(), None, 1, 1))
+    pages = open_with(lambda *call: given.pop(0), encoded(b""), ImagePolicy())
     with pytest.raises(errors.DocumentTooCostly, match="nonsense"):
         pages.read(1)

@@ -1,0 +1,44 @@
+"""Images in the child: opened with what `isolated` sends, decoded to where it wants them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..sandbox.messages import Message
+from .encoded import EncodedImage
+from .isolated import map_pixels
+from .loaded import shows_nothing
+from .opened import LocalImage, kind_of
+from .policy import ImagePolicy
+
+
+class _Image:
+    """An image whose header is known."""
+
+    def __init__(self, image: LocalImage) -> None:
+        self._image: LocalImage | None = image
+        self.facts = {"frames": image.frames, "size": image.size, "can_reduce": image.can_reduce}
+
+    def answer(self, header: dict[str, Any], memory: memoryview | None) -> Message:
+        assert self._image is not None
+        if header["call"] == "reduce":
+            return {"size": self._image.reduce(tuple(header["wanted"]))}, []
+        pixels = self._image.pixels()
+        seen = {"size": pixels.size, "is_blank": shows_nothing(pixels)}
+        if header["call"] == "see":
+            return seen, []
+        if memory is None:
+            return seen, [pixels.tobytes()]
+        place = map_pixels(memory, pixels.size)
+        place.readonly = 0
+        place.paste(pixels)
+        return seen, []
+
+    def close(self) -> None:
+        self._image = None
+
+
+def open_in_child(header: dict[str, Any], data: bytes) -> _Image:
+    """Open an image; see `sandbox.services`."""
+    encoded = EncodedImage(data, header["name"], header["mime"])
+    return _Image(LocalImage(encoded, kind_of(encoded), ImagePolicy(**header["policy"])))

@@ -1,0 +1,92 @@
+"""Watches a child while it works; ends it at its limits, or when its answer is no longer wanted."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+
+from ..errors import SmolVLMError
+from ..machine.stopping import current_check
+from .limits import SLOW_SECONDS, WorkerLimits
+
+_SAMPLE_SECONDS = 0.02
+
+
+class Watch:
+    """While its block runs, calls `end` with "time", "memory" or "stopped" when that is so.
+
+    Attributes:
+        most_resident: bytes, the most that was seen.
+        stopped: why the answer is no longer wanted, if that ended it.
+    """
+
+    def __init__(
+        self,
+        pid: int,
+        limits: WorkerLimits,
+        seconds: float,
+        end: Callable[[str], None],
+        on_slow: Callable[[], None],
+    ) -> None:
+        self._pid, self._most, self._end, self._on_slow = pid, limits.memory_bytes, end, on_slow
+        now = time.monotonic()
+        self._until, self._slow_at = now + seconds, now + SLOW_SECONDS
+        self._check = current_check()  # of the thread that asks
+        self._done = Event()
+        self._thread = Thread(target=self._watch, name="smolvlm-watch", daemon=True)
+        self.most_resident = 0
+        self.stopped: SmolVLMError | None = None
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        is_slow = False
+        while True:
+            now = time.monotonic()
+            if now >= self._until:
+                return self._end("time")
+            if self._done.wait(min(self._until - now, _SAMPLE_SECONDS)):
+                return None
+            resident = resident_bytes(self._pid)
+            self.most_resident = max(self.most_resident, resident)
+            if resident > self._most:
+                return self._end("memory")
+            if not self._is_wanted():
+                return self._end("stopped")
+            if now >= self._slow_at and not is_slow:
+                is_slow = True
+                self._on_slow()
+
+    def _is_wanted(self) -> bool:
+        try:
+            if self._check is not None:
+                self._check()
+        except SmolVLMError as error:
+            self.stopped = error
+        return self.stopped is None
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory that a process has in use; 0 if it is gone."""
+    if sys.platform == "linux":
+        import resource
+
+        try:
+            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        except (OSError, IndexError):
+            return 0
+        return pages * resource.getpagesize()
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
