@@ -8,7 +8,7 @@ It starts from generated files, and goes on from what earlier runs have found wo
 crashes, takes over 20 s, or raises anything but an error of this package is saved with the command
 that shows it again. Exit code 1 says that there was one.
 
-atheris has packages for Linux and Python up to 3.13; the tests' random changes
+atheris, the extra `fuzz`, has packages for Linux and Python up to 3.13; the tests' random changes
 (tests/hostile/test_mutations.py) need none.
 """
 
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
     if find_spec("atheris") is None:
         raise BackendUnavailable(
             "fuzzing needs atheris, which is not installed",
-            "Run: pip install atheris (Linux, Python up to 3.13).",
+            "Run: pip install 'smolvlm-tools[fuzz]' (on Linux, with Python up to 3.13).",
         )
     seconds = options.minutes * 60 / len(options.target)
     found = [path for target in options.target for path in fuzz(target, seconds)]

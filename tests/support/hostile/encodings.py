@@ -78,7 +78,7 @@ def _base64() -> Iterator[Case]:
     wrong: dict[str, tuple[Callable[[], str], frozenset[str]]] = {
         "of 64 MiB": (lambda: "A" * (64 << 20), TYPED),
         "of 26 MB of nothing": (lambda: "A" * 26_000_000, TYPED),
-        "of 20 million line ends": (lambda: _GOOD[:64] + "\n" * 20_000_000 + _GOOD[64:], TYPED),
+        "of 20 million line ends": (lambda: _GOOD[:64] + "\n" * 20_000_000 + _GOOD[64:], ANY),
         "with bad padding": (lambda: _GOOD.rstrip("=")[:-1], TYPED),
         "with padding in the middle": (lambda: _GOOD[:64] + "==" + _GOOD[64:], TYPED),
         "of padding": (lambda: "=" * 4_000, TYPED),

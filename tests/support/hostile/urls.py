@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from smolvlm_tools.errors import FetchFailed, PathNotAllowed, UrlNotAllowed
 from tests.support.refused_urls import REFUSED
 
-from .case import TYPED, WORKS, Case, Sent, codes
+from .case import ANY, TYPED, WORKS, Case, Sent, codes
 
 FETCHING = frozenset({"python-urls", "mcp-http"})
 """Surfaces that may fetch from the public internet, which the wire replaces by our own site."""
@@ -40,8 +40,6 @@ _MORE = (
     "http://127\uff0e0\uff0e0\uff0e1/",
     "http://127.0.0.1%00.example.com/",
     "http://127.0.0.1%2f@1.1.1.1/",
-    "http://1.1.1.1#@127.0.0.1/",
-    "http://1.1.1.1?@127.0.0.1/",
     "http://1.1.1.1@127.0.0.1/",
     "http:\\\\127.0.0.1\\",
     "http:/127.0.0.1/",
@@ -76,6 +74,9 @@ _MORE = (
     "unix:///var/run/docker.sock",
     "http+unix://%2Fvar%2Frun%2Fdocker.sock/",
 )
+_PUBLIC = ("http://1.1.1.1#@127.0.0.1/", "http://1.1.1.1?@127.0.0.1/")
+"""What stands behind # and ? is no host: these lead to the public internet."""
+
 _HABITS = {
     "png": codes(WORKS),
     "chunked": codes(WORKS),
@@ -108,6 +109,8 @@ def cases() -> Iterator[Case]:
         told = url.encode("unicode_escape").decode()
         told = told if len(told) <= 60 else f"{told[:40]}… of {len(url):,}"
         yield Case(f"URL {told}", "url", lambda url=url: Sent(text=url), _NO, AGENTS)
+    for url in _PUBLIC:
+        yield Case(f"URL {url}", "url", lambda url=url: Sent(text=url), ANY, AGENTS)
     for page, allowed in _HABITS.items():
         url = f"http://public.test/{page}"
         told = page if len(page) <= 60 else f"{page[:40]}… of {len(page):,}"

@@ -18,6 +18,9 @@ import threading
 from typing import Any
 
 PUBLIC = "93.184.215.14"
+_OTHERS = ("1.1.1.1",)
+"""Public addresses in URLs that look as if they led elsewhere; they end at the site too."""
+
 NAMES = {
     "public.test": [[PUBLIC]],
     "private.test": [["10.0.0.1"]],
@@ -37,7 +40,7 @@ def install(log: str, port: int) -> None:
     ours = threading.local()
 
     def connect_tcp(self: Any, host: str, to: int, *rest: Any) -> Any:
-        if host != PUBLIC:
+        if host not in (PUBLIC, *_OTHERS):
             return real_connect(self, host, to, *rest)
         ours.now = True
         try:
