@@ -190,7 +190,7 @@ class Configured(BaseChatModel):
             options["stop"] = stop
         given = {name: value for name, value in options.items() if value is not None}
         # Others write the messages than who has loaded the engine, which may be a given one.
-        given["policy"] = ImagePolicy.named(call.get("policy") or self.policy or "agent")
+        given["policy"] = ImagePolicy.named(call.get("policy"), self.policy or "agent")
         return cast("RequestOptions", given)
 
     def _bounded(

@@ -146,7 +146,7 @@ class SmolVLMBlobParser(BaseBlobParser):
             if chosen not in choices:
                 raise BadOptions(f"unknown {name} {chosen!r}", f"Use one of {', '.join(choices)}.")
         parse_pages(self.pages)
-        ImagePolicy.named(self.policy or "trusted")  # refuses a typo
+        ImagePolicy.named(self.policy, "trusted")  # refuses a typo
         source = engine_source(self.engine, self.model, **self.load_options)
         object.__setattr__(self, "_source", source)
         object.__setattr__(self, "_answers", Answers(source, self.cache))
@@ -236,7 +236,7 @@ class SmolVLMBlobParser(BaseBlobParser):
 
     @property
     def _rules(self) -> ImagePolicy:
-        return ImagePolicy.named(self.policy or ImagePolicy(isolate=True))
+        return ImagePolicy.named(self.policy, ImagePolicy(isolate=True))
 
     @property
     def _looks(self) -> tuple[Look, ...]:

@@ -174,7 +174,7 @@ def open_layouter(
     checkpoint: Checkpoint, policy: PolicyLike | None, limits: CacheLimits
 ) -> RequestLayouter:
     """A layouter that remembers images where features or prompts are kept."""
-    rules = ImagePolicy.named(policy or "trusted")
+    rules = ImagePolicy.named(policy, "trusted")
     layouter = RequestLayouter.open(checkpoint, rules, remember=limits.keep_anything)
     trim_heap()  # reading a tokenizer's JSON leaves 15 MB of holes
     return layouter

@@ -75,7 +75,7 @@ def load_image(
             ImageNotFound, CorruptImage, UnsupportedFormat, ImageTooLarge, BadDimensions,
             BadEncoding, PathNotAllowed, UrlNotAllowed, FetchFailed, FetchTimeout.
     """
-    rules = ImagePolicy.named(policy or "trusted")
+    rules = ImagePolicy.named(policy, "trusted")
     return open_image(source, rules, reduce_to, check_pixels, known)()
 
 

@@ -87,12 +87,13 @@ class ImagePolicy(BaseModel):
         return cls.agent((), allow_urls=False)
 
     @classmethod
-    def named(cls, policy: object) -> ImagePolicy:
-        """The policy of that `PolicyName`, or the one that is given.
+    def named(cls, policy: object, default: ImagePolicy | PolicyName | None = None) -> ImagePolicy:
+        """The policy of that `PolicyName`, or the one that is given; for None the default.
 
         Raises:
             BadOptions: it is neither.
         """
+        policy = default if policy is None else policy
         if isinstance(policy, ImagePolicy):
             return policy
         make = _NAMED.get(policy) if isinstance(policy, str) else None

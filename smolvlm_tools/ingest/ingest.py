@@ -14,7 +14,7 @@ from typing import Any
 from ..engine.shared import engine_source
 from ..engine.smolvlm import SmolVLM
 from ..errors import BadOptions, StoreFull
-from ..images import EncodedImage, ImagePolicy
+from ..images import EncodedImage, ImagePolicy, PolicyLike
 from ..images.policy import LARGE_FILE
 from ..pages import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Pages
 from ..pages.worker import WorkerLimits, WorkerPool
@@ -36,7 +36,8 @@ class Reading:
     """How files are read.
 
     Attributes:
-        policy: limits and permissions; None for `ImagePolicy` with files of up to 200 MB.
+        policy: limits and permissions, or their name; None for "trusted" with files of up to
+            200 MB.
         password: of encrypted PDF files.
         longest_edge: pixels along the longer side of a rendered PDF page.
         max_pages: documents with more are refused.
@@ -45,7 +46,7 @@ class Reading:
         storage_options: of fsspec's file systems, such as credentials.
     """
 
-    policy: ImagePolicy | None = None
+    policy: PolicyLike | None = None
     password: str | None = field(default=None, repr=False)
     longest_edge: int = LONGEST_EDGE
     max_pages: int = MAX_PAGES
@@ -54,6 +55,7 @@ class Reading:
     storage_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
+        ImagePolicy.named(self.policy, "trusted")  # refuses a typo
         for name in ("workers", "max_pages", "longest_edge"):
             if getattr(self, name) < 1:
                 raise BadOptions(f"{name}={getattr(self, name)} reads nothing", "Use 1 or more.")
@@ -80,7 +82,7 @@ class Reading:
     @property
     def rules(self) -> ImagePolicy:
         """The policy that holds."""
-        return self.policy or ImagePolicy(max_bytes=LARGE_FILE)
+        return ImagePolicy.named(self.policy, ImagePolicy(max_bytes=LARGE_FILE))
 
 
 def ingest(

@@ -62,7 +62,7 @@ def open_pages(
             DocumentTooCostly where the policy isolates.
         BackendUnavailable: pypdfium2 is not installed.
     """
-    policy = ImagePolicy.named(policy or "trusted")
+    policy = ImagePolicy.named(policy, "trusted")
     if not 1 <= longest_edge <= LONGEST_RENDERED:
         remedy = f"Use 1 to {LONGEST_RENDERED} pixels."
         raise BadOptions(f"longest_edge={longest_edge} is out of range", remedy)

@@ -124,7 +124,7 @@ class ImageStore:
         max_bytes: int = 64_000_000,
         max_images: int = 1024,
     ) -> None:
-        self.policy = ImagePolicy.named(policy or agent_policy())
+        self.policy = ImagePolicy.named(policy, agent_policy())
         if max_bytes < self.policy.max_bytes or max_images < 1:
             raise BadOptions(
                 f"a store of {max_bytes:,} bytes and {max_images} images cannot hold an image of "

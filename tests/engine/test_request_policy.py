@@ -48,7 +48,7 @@ def test_it_narrows_what_the_engine_would_read(vlm, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_name_that_there_is_not_is_refused(vlm, way):
-    with pytest.raises(BadOptions, match=r"policy='admin' is no policy.*trusted, agent, public"):
+    with pytest.raises(BadOptions, match=r"policy='admin' is no policy.*trusted, agent"):
         WAYS[way](vlm, policy="admin")
 
 
@@ -87,3 +87,10 @@ def test_the_three_names(name, policy):
 def test_nothing_else_is_a_policy(policy):
     with pytest.raises(BadOptions, match="is no policy"):
         ImagePolicy.named(policy)
+
+
+def test_nothing_given_is_the_default_and_an_empty_text_is_not():
+    assert ImagePolicy.named(None, "public") == ImagePolicy.public()
+    for default in ("trusted", ImagePolicy()):
+        with pytest.raises(BadOptions, match="is no policy"):
+            ImagePolicy.named("", default)

@@ -65,7 +65,7 @@ class RemoteEngine(Conversations):
 
         self.load_plan = self.calibration = None
         self._settings = RemoteSettings.of(name, **server)
-        self._images = ImagePolicy.named(policy or "trusted")
+        self._images = ImagePolicy.named(policy, "trusted")
         self._at_once = max_queue
         self._endpoint = Endpoint(self._settings)
         self._calls = Calls(batch_size, max_queue, self._settings.timeout, self._endpoint.close)

@@ -237,7 +237,7 @@ class SmolVLMLLM(EngineSettings, LLM):
     def _options(self, given: dict[str, Any]) -> RequestOptions:
         own = {name: value for name, value in self if name in _OF_REQUESTS}
         # Others write the messages than who has loaded the engine, which may be a given one.
-        policy = ImagePolicy.named(given.get("policy") or self.policy or "agent")
+        policy = ImagePolicy.named(given.get("policy"), self.policy or "agent")
         merged = {**_by_our_names(own), **_by_our_names(given), "policy": policy}
         return cast("RequestOptions", merged)
 

@@ -130,7 +130,7 @@ class LookSettings(EngineSettings):
     @property
     def _rules(self) -> ImagePolicy:
         """The policy that holds."""
-        return ImagePolicy.named(self.policy or self._default_policy)
+        return ImagePolicy.named(self.policy, self._default_policy)
 
     def _windows(self, numbers: Sequence[int]) -> list[Sequence[int]]:
         """The numbers, `at_once` together."""

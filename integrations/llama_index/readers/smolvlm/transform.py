@@ -146,7 +146,7 @@ def with_image_sha256(
         InputError: an image cannot be read.
     """
     marked: list[BaseNode] = []
-    rules = ImagePolicy.named(policy or _OF_NODES)
+    rules = ImagePolicy.named(policy, _OF_NODES)
     for node in nodes:
         if _held(node) is not None:
             data = read_image(_image_of(node), rules).data
