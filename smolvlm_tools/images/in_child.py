@@ -10,6 +10,17 @@ from .isolated import map_pixels
 from .opened import LocalImage, kind_of
 from .policy import ImagePolicy
 
+_PILLOW = (
+    *("BmpImagePlugin", "GifImagePlugin", "JpegImagePlugin", "MpoImagePlugin", "PngImagePlugin"),
+    *("PpmImagePlugin", "TiffImagePlugin", "WebPImagePlugin", "ExifTags", "ImageChops"),
+    *("ImageCms", "ImageColor", "ImageFilter", "ImageOps", "ImagePalette", "ImageSequence"),
+)
+LIBRARIES = (
+    *(f"PIL.{name}" for name in _PILLOW),
+    *("pillow_heif", "numpy", "copy", "mmap", "random", "tempfile", "traceback", "zoneinfo"),
+)
+"""What Pillow and we import only when an image needs it; see `sandbox.services`."""
+
 
 class _Image:
     """An image whose header is known."""
