@@ -16,6 +16,7 @@ from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 
 from .cards import Cards
+from .posture import say_posture
 from .server import make_server
 from .settings import Settings
 from .stdio import Wire, serve_until_ctrl_c
@@ -35,6 +36,7 @@ def run(settings: Settings, wire: Wire) -> None:
         images_in, sent_to = _images_in(settings), _server(settings)
         cards = Cards(settings.model, lambda: toolbox.loaded, store, images_in, sent_to)
         server = make_server(toolbox, cards)
+        say_posture()
         if settings.address is None:
             if anyio.run(serve_until_ctrl_c, server, wire):
                 raise KeyboardInterrupt
