@@ -25,6 +25,12 @@ _CALLED = {
     "core_dumps": "core dumps",
 }
 
+_SAID = {
+    "kernel": "limited by the kernel",
+    "parent": "limited by this process",
+    "no": "NOT limited",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Posture:
@@ -56,18 +62,11 @@ class Posture:
 
     def __str__(self) -> str:
         """One line."""
-        said = asdict(self)
-        by = {
-            guard: ", ".join(word for name, word in _CALLED.items() if said[name] == guard)
-            for guard in ("kernel", "parent", "no")
-        }
-        parts = [
-            f"{by['kernel']} limited by the kernel" if by["kernel"] else "",
-            f"{by['parent']} by this process" if by["parent"] else "",
-            f"NOT limited: {by['no']}" if by["no"] else "",
-        ]
-        line = "; ".join(part for part in parts if part)
-        return f"{line} ({self.missing})" if self.missing else line
+        said, parts = asdict(self), list[str]()
+        for guard, how in _SAID.items():
+            if words := [word for name, word in _CALLED.items() if said[name] == guard]:
+                parts.append(f"{how}: {', '.join(words)}")
+        return "; ".join(parts) + (f" ({self.missing})" if self.missing else "")
 
 
 def find_posture(pool: Pool = SHARED) -> Posture:

@@ -227,14 +227,14 @@ def test_an_abort_still_ends_the_process(seccomp, folder):
 
 @pdf_only
 def test_fonts_of_the_system_can_be_read(landlock, tmp_path):
-    if not list(Path("/usr/share/fonts").glob("**/DejaVuSans.ttf")):
-        pytest.skip("DejaVu Sans, which the document names, is not installed")
+    if not list(Path("/usr/share/fonts").glob("**/DejaVuSans-Oblique.ttf")):
+        pytest.skip("DejaVu Sans Oblique, which the document names, is not installed")
     body = """
 from smolvlm_tools.images.policy import ImagePolicy
 from smolvlm_tools.pages.opening import open_pages
 from smolvlm_tools.sandbox.services import load_services
 from tests.support.pdf_pages import lines, page
-named = b"<</Type/Font/Subtype/TrueType/BaseFont/DejaVuSans/Encoding/WinAnsiEncoding>>"
+named = b"<</Type/Font/Subtype/TrueType/BaseFont/DejaVu#20Sans#20Oblique/Encoding/WinAnsiEncoding>>"
 data = page(lines("The quick brown fox", size=24), fonts=named)
 load_services()
 confinement.FONTS = {fonts!r}

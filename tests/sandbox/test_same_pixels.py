@@ -88,7 +88,7 @@ def test_errors_are_the_same(name):
     assert (there.value.reason, there.value.remedy) == (here.value.reason, here.value.remedy)
 
 
-FONTS = ("Helvetica", "Times-Roman", "Courier", "Symbol", "DejaVuSans", "DejaVuSerif-Bold", "Arial")
+FONTS = ("Helvetica", "Times-Roman", "Symbol", "Arial", "DejaVuSans", "DejaVu#20Sans#20Oblique")
 
 
 @pdf_only
