@@ -49,13 +49,18 @@ def check_size(size: tuple[int, int], policy: ImagePolicy, name: str) -> None:
         )
 
 
-def picture_to_rgb(image: Image.Image, policy: ImagePolicy, name: str) -> Image.Image:
-    """Decode an image to upright RGB; the image itself stays as it is."""
+def picture_to_rgb(
+    image: Image.Image, policy: ImagePolicy, name: str, *, is_ours: bool = False
+) -> Image.Image:
+    """Decode an image to upright RGB; the image itself stays as it is.
+
+    What is ours alone, and RGB, is not copied: the result has the same memory.
+    """
     check_size(image.size, policy, name)
     try:
         image.load()
         turn = orientation(image)  # after load: some formats hold or apply it at the end
-        rgb = _to_rgb(image)
+        rgb = _to_rgb(image, is_ours)
     except (MemoryError, Image.DecompressionBombError) as error:
         raise ImageTooLarge(f"{name} takes too much memory", "Shrink the image.") from error
     except Exception as error:  # Pillow's decoders raise whatever the damage led to
@@ -88,7 +93,7 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, is_ours: bool) -> Image.Image:
     mode = image.mode
     if mode == "I" or mode.startswith("I;"):
         values = np.asarray(image)
@@ -101,7 +106,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return Image.fromarray(_floats_to_eight(np.asarray(image))).convert("RGB")
     if image.has_transparency_data and mode in _ALPHA_MODES:
         return on_white(_with_8_bit_transparency(image))
-    return image.convert("RGB")
+    return rgb_over(image.im) if is_ours and mode == "RGB" else image.convert("RGB")
+
+
+def rgb_over(core: Any) -> Image.Image:
+    """The image that Pillow's core has in RGB; nothing is copied."""
+    empty: Any = Image.new("RGB", (0, 0))
+    return empty._new(core)
 
 
 def _integers_to_eight(values: NDArray[Any]) -> NDArray[np.uint8]:

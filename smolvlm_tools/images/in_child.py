@@ -6,7 +6,6 @@ from typing import Any
 
 from ..sandbox.messages import Message
 from .encoded import EncodedImage
-from .isolated import map_pixels
 from .opened import LocalImage, kind_of
 from .policy import ImagePolicy
 
@@ -33,13 +32,9 @@ class _Image:
         assert self._image is not None
         if header["call"] == "reduce":
             return {"size": self._image.reduce(tuple(header["wanted"]))}, []
-        pixels = self._image.pixels()
-        if memory is None:
-            return {"size": pixels.size}, [pixels.tobytes()]
-        place = map_pixels(memory, pixels.size)
-        place.readonly = 0
-        place.paste(pixels)
-        return {"size": pixels.size}, []
+        image, self._image = self._image, None  # which would keep the memory
+        pixels = image.pixels(memory)
+        return {"size": pixels.size}, [pixels.tobytes()] if memory is None else []
 
     def close(self) -> None:
         self._image = None

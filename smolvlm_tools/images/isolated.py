@@ -15,11 +15,9 @@ from ..sandbox.pool import SHARED
 from ..sandbox.segments import AVAILABLE, Segment
 from ..sandbox.services import IMAGES
 from .encoded import CheckPixels, EncodedImage, ReduceTo, Size
+from .mapped import BYTES_PER_PIXEL, map_pixels
 from .opened import Decoded
 from .policy import ImagePolicy
-
-BYTES_PER_PIXEL = 4
-"""As Pillow keeps RGB: the fourth byte is not used."""
 
 
 class IsolatedImage:
@@ -60,21 +58,6 @@ class IsolatedImage:
 
     def _ask(self, read: Any, request: Request) -> Any:
         return unpack(read, SHARED.ask(self._held, request))
-
-
-def map_pixels(memory: Any, size: Size) -> Image.Image:
-    """The RGB image whose pixels are in `memory`, of four bytes each.
-
-    `Image.frombuffer` does the same for some modes, but makes a copy for RGB.
-    """
-    width, height = size
-    if len(memory) < width * height * BYTES_PER_PIXEL:
-        raise ValueError(f"{len(memory):,} bytes are not {width}x{height} pixels")
-    core: Any = Image.core
-    empty: Any = Image.new("RGB", (0, 0))
-    image = empty._new(core.map_buffer(memory, size, "raw", 0, ("RGB", 0, 1)))
-    image.readonly = 1  # who writes to it gets a copy
-    return image
 
 
 def _facts(answer: Message) -> tuple[int, Size, bool]:

@@ -52,7 +52,7 @@ def test_what_a_child_could_do_nobody_holds_it_to():
 
 
 def test_where_the_kernel_holds_all():
-    every = {name: False for name in FREE}
+    every = dict.fromkeys(FREE, False)
     held = _posture(({**every, "confined": {"landlock": 7, "seccomp": True, "missing": ""}}, []))
     assert str(held) == (
         "limited by the kernel: memory, processor time, files to read, files to write, network, "

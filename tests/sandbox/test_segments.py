@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from smolvlm_tools.images import ImagePolicy, load_image
-from smolvlm_tools.images.isolated import map_pixels
+from smolvlm_tools.images.mapped import map_pixels
 from smolvlm_tools.sandbox.segments import AVAILABLE, Segment, map_segment
 from tests.support.image_kinds import RGB, encode
 
@@ -79,7 +79,7 @@ def test_300_images_leave_nothing_behind():
     def decode(times):
         for number in range(times):
             if number % 10 == 9:
-                with pytest.raises(Exception, match="cannot be decoded|damaged"):
+                with pytest.raises(Exception, match=r"cannot be decoded|damaged"):
                     load_image(broken, THERE)
             else:
                 load_image(files[number % len(files)], THERE)

@@ -78,7 +78,9 @@ def _animated() -> dict[str, bytes]:
     frames = [Image.new("L", (9, 7), level) for level in (10, 100, 200)]
     kinds = ("GIF", "PNG", "TIFF", "WEBP")
     more = {"save_all": True, "append_images": frames[1:]}
-    return {f"{kind} of 3 frames": encode(frames[0], kind, **more) for kind in kinds}
+    grey = {f"{kind} of 3 frames": encode(frames[0], kind, **more) for kind in kinds}
+    colours = {**more, "append_images": [RGB.rotate(90), RGB], "disposal": 2, "blend": 1}
+    return {**grey, "PNG of 3 frames in colour": encode(RGB, "PNG", **colours)}
 
 
 def _heif() -> dict[str, bytes]:
