@@ -9,10 +9,10 @@ from typing import Any
 
 from PIL import Image
 
-from ..sandbox.held import Held, Request, unpack
+from ..sandbox.held import Held, Request, Room, unpack
 from ..sandbox.messages import Message
 from ..sandbox.pool import SHARED
-from ..sandbox.segments import AVAILABLE, Segment
+from ..sandbox.segments import AVAILABLE
 from ..sandbox.services import IMAGES
 from .encoded import CheckPixels, EncodedImage, ReduceTo, Size
 from .mapped import BYTES_PER_PIXEL, map_pixels
@@ -46,15 +46,11 @@ class IsolatedImage:
         return Decoded(pixels, full or pixels.size)
 
     def _pixels(self, size: Size) -> Image.Image:
-        nbytes = size[0] * size[1] * BYTES_PER_PIXEL
         if not AVAILABLE:
             return self._ask(_sent, Request("pixels"))
-        segment = Segment(nbytes)
-        try:
-            size = self._ask(_size, Request("pixels", segment=segment))
-        finally:
-            segment.close_fd()
-        return map_pixels(segment.memory, size)
+        room = Room(size[0] * size[1] * BYTES_PER_PIXEL)
+        size = self._ask(_size, Request("pixels", room=room))
+        return map_pixels(room.memory, size)
 
     def _ask(self, read: Any, request: Request) -> Any:
         return unpack(read, SHARED.ask(self._held, request))

@@ -115,6 +115,7 @@ class LocalImage:
         if memory is not None and file.mode == "RGB" and isinstance(file, _DECODED_IN_PLACE):
             place = map_pixels(memory, file.size)
             place.readonly = 0
+            place.paste(0, (0, 0, *file.size))  # what a damaged file leaves out is nobody else's
             file.im = place.im  # where Pillow would make an image of its own
         pixels = picture_to_rgb(file, self._policy, self._name, is_ours=True)
         if memory is None or (place is not None and pixels.im is place.im):

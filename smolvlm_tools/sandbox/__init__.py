@@ -10,6 +10,7 @@
     start     starts the child: the same interpreter and packages, nothing else
     watch     ends a child at its limits of time and memory, or when nobody waits for it any more
     process   one child as its parent sees it
+    priority  how far a child stands back behind other processes
     forks     what a fork must not take along
     worker    Worker: one child at a time, replaced when a limit ends it
     pool      Pool: several workers, shared by threads; the one of the whole process

@@ -18,6 +18,7 @@ from .coding import encode_error
 from .confinement import confine
 from .limits import IDLE, NICE, WorkerLimits, allow_cpu
 from .messages import Message, receive, send
+from .priority import set_priority
 from .segments import AVAILABLE, map_segment
 from .services import Opened, load_services
 
@@ -36,8 +37,7 @@ def main() -> None:
     wire = socket.socket(fileno=requests) if AVAILABLE else None
     limits = WorkerLimits(**receive(requests, 1 << 20)[0])
     desk = _Desk()  # loads all libraries, while it still may
-    if hasattr(os, "nice"):
-        os.nice(NICE)
+    set_priority(os.getpid(), NICE)
     confine(limits)
     received: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
     listening = (requests, wire, limits, received)
