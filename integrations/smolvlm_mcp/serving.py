@@ -18,6 +18,7 @@ from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 from .access_log import JsonFormatter, log_call
 from .cards import Cards
 from .observing import Activity, Observer
+from .posture import say_posture
 from .server import make_server
 from .settings import Settings
 from .stdio import Wire, serve_until_ctrl_c
@@ -39,6 +40,7 @@ def run(settings: Settings, wire: Wire) -> None:
         cards = Cards(settings.model, lambda: toolbox.loaded, store, images_in, sent_to)
         activity = _activity(settings, store)
         server = make_server(toolbox, cards, activity)
+        say_posture()
         if settings.address is None:
             if anyio.run(serve_until_ctrl_c, server, wire):
                 raise KeyboardInterrupt

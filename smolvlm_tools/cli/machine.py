@@ -15,7 +15,9 @@ from ..checkpoint import list_models
 from ..errors import ModelNotFound, SmolVLMError
 from ..machine import packages
 from ..machine.accelerator import accelerator
+from ..sandbox.posture import Posture
 from .console import Answers, reserve_stdout, working
+from .posture import posture_or_reason
 from .process import NO_MODEL
 
 PACKAGES = (
@@ -70,6 +72,7 @@ class Diagnosis:
         accelerator: whether there is a GPU that torch may use.
         packages: versions, None where not installed.
         missing: from what could be added to the command that installs it.
+        isolation: who holds the processes that read images and documents to what.
     """
 
     python: str
@@ -78,6 +81,7 @@ class Diagnosis:
     packages: dict[str, str | None]
     backends: list[BackendCheck]
     missing: dict[str, str]
+    isolation: Posture | str
 
 
 def print_doctor(as_json: bool) -> None:
@@ -113,6 +117,7 @@ def diagnose() -> Diagnosis:
         packages={name: _version(name) for name in PACKAGES},
         backends=checks,
         missing=missing,
+        isolation=posture_or_reason(),
     )
 
 
@@ -125,6 +130,7 @@ def _print_diagnosis(diagnosis: Diagnosis, answers: Answers) -> None:
     answers.table(table)
     for check in diagnosis.backends:
         answers.line(f"{check.backend}: {'works' if check.works else 'no'} ({check.detail})")
+    answers.line(f"isolated reading: {diagnosis.isolation}")
     for what, command in diagnosis.missing.items():
         answers.line(f"for {what}: {command}")
 

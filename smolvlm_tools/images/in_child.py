@@ -6,10 +6,20 @@ from typing import Any
 
 from ..sandbox.messages import Message
 from .encoded import EncodedImage
-from .isolated import map_pixels
 from .loaded import shows_nothing
 from .opened import LocalImage, kind_of
 from .policy import ImagePolicy
+
+_PILLOW = (
+    *("BmpImagePlugin", "GifImagePlugin", "JpegImagePlugin", "MpoImagePlugin", "PngImagePlugin"),
+    *("PpmImagePlugin", "TiffImagePlugin", "WebPImagePlugin", "ExifTags", "ImageChops"),
+    *("ImageCms", "ImageColor", "ImageFilter", "ImageOps", "ImagePalette", "ImageSequence"),
+)
+LIBRARIES = (
+    *(f"PIL.{name}" for name in _PILLOW),
+    *("pillow_heif", "numpy", "copy", "mmap", "random", "tempfile", "traceback", "zoneinfo"),
+)
+"""What Pillow and we import only when an image needs it; see `sandbox.services`."""
 
 
 class _Image:
@@ -23,16 +33,11 @@ class _Image:
         assert self._image is not None
         if header["call"] == "reduce":
             return {"size": self._image.reduce(tuple(header["wanted"]))}, []
-        pixels = self._image.pixels()
+        image, self._image = self._image, None  # which would keep the memory
+        pixels = image.pixels(memory)
         seen = {"size": pixels.size, "is_blank": shows_nothing(pixels)}
-        if header["call"] == "see":
-            return seen, []
-        if memory is None:
-            return seen, [pixels.tobytes()]
-        place = map_pixels(memory, pixels.size)
-        place.readonly = 0
-        place.paste(pixels)
-        return seen, []
+        sends = header["call"] == "pixels" and memory is None
+        return seen, [pixels.tobytes()] if sends else []
 
     def close(self) -> None:
         self._image = None

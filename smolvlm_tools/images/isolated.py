@@ -9,17 +9,15 @@ from typing import Any
 
 from PIL import Image
 
-from ..sandbox.held import Held, Request, unpack
+from ..sandbox.held import Held, Request, Room, unpack
 from ..sandbox.messages import Message
 from ..sandbox.pool import SHARED
-from ..sandbox.segments import AVAILABLE, Segment
+from ..sandbox.segments import AVAILABLE
 from ..sandbox.services import IMAGES
 from .encoded import CheckPixels, EncodedImage, ReduceTo, Size
+from .mapped import BYTES_PER_PIXEL, map_pixels
 from .opened import Decoded, Seen
 from .policy import ImagePolicy
-
-BYTES_PER_PIXEL = 4
-"""As Pillow keeps RGB: the fourth byte is not used."""
 
 
 class IsolatedImage:
@@ -56,30 +54,12 @@ class IsolatedImage:
     def _pixels(self, size: Size) -> tuple[Image.Image, bool]:
         if not AVAILABLE:
             return self._ask(_sent, Request("pixels"))
-        segment = Segment(size[0] * size[1] * BYTES_PER_PIXEL)
-        try:
-            seen = self._ask(_seen, Request("pixels", segment=segment))
-        finally:
-            segment.close_fd()
-        return map_pixels(segment.memory, seen.size), seen.is_blank
+        room = Room(size[0] * size[1] * BYTES_PER_PIXEL)
+        seen = self._ask(_seen, Request("pixels", room=room))
+        return map_pixels(room.memory, seen.size), seen.is_blank
 
     def _ask(self, read: Any, request: Request) -> Any:
         return unpack(read, SHARED.ask(self._held, request))
-
-
-def map_pixels(memory: Any, size: Size) -> Image.Image:
-    """The RGB image whose pixels are in `memory`, of four bytes each.
-
-    `Image.frombuffer` does the same for some modes, but makes a copy for RGB.
-    """
-    width, height = size
-    if len(memory) < width * height * BYTES_PER_PIXEL:
-        raise ValueError(f"{len(memory):,} bytes are not {width}x{height} pixels")
-    core: Any = Image.core
-    empty: Any = Image.new("RGB", (0, 0))
-    image = empty._new(core.map_buffer(memory, size, "raw", 0, ("RGB", 0, 1)))
-    image.readonly = 1  # who writes to it gets a copy
-    return image
 
 
 def _facts(answer: Message) -> tuple[int, Size, bool]:

@@ -11,16 +11,22 @@ from typing import NamedTuple, Protocol
 
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from ..errors import BadDimensions, BadEncoding, CorruptImage, ImageTooLarge, SmolVLMError
 from .colour import check_size, orientation, picture_to_rgb
 from .encoded import CheckPixels, EncodedImage, ReduceTo, Size
 from .formats import DAMAGED, FORMATS, identify
 from .loaded import shows_nothing
+from .mapped import map_pixels
 from .policy import ImagePolicy
 
 _ENOUGH = 31 / 32
 """This share of the needed size is enough: half of a camera's 4000 or 4032 pixels for 2048."""
+
+_DECODED_IN_PLACE = (JpegImageFile, PngImageFile, WebPImageFile)
+"""Readers that decode to the memory of `im` if it is there; TIFF's is sometimes turned."""
 
 
 class Decoded(NamedTuple):
@@ -118,9 +124,25 @@ class LocalImage:
         self._file.draft(None, (max(1, int(width * _ENOUGH)), max(1, int(height * _ENOUGH))))
         return self._file.size
 
-    def pixels(self) -> Image.Image:
-        """Decode what is left to decode; to be called once."""
-        return picture_to_rgb(self._file, self._policy, self._name, consume=True)
+    def pixels(self, memory: memoryview | None = None) -> Image.Image:
+        """Decode what is left to decode: into this memory, of its four bytes a pixel, if given.
+
+        To be called once.
+        """
+        file = self._file
+        place = None
+        if memory is not None and file.mode == "RGB" and isinstance(file, _DECODED_IN_PLACE):
+            place = map_pixels(memory, file.size)
+            place.readonly = 0
+            place.paste(0, (0, 0, *file.size))  # what a damaged file leaves out is nobody else's
+            file.im = place.im  # where Pillow would make an image of its own
+        pixels = picture_to_rgb(file, self._policy, self._name, consume=True)
+        if memory is None or (place is not None and pixels.im is place.im):
+            return pixels
+        place = map_pixels(memory, pixels.size)
+        place.readonly = 0
+        place.paste(pixels)
+        return place
 
     def decode(self, reduce_to: ReduceTo | None, check_pixels: CheckPixels | None) -> Decoded:
         """See `OpenedImage`."""

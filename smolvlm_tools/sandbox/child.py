@@ -15,8 +15,10 @@ import threading
 from typing import Any, NamedTuple
 
 from .coding import encode_error
-from .limits import IDLE, NICE, WorkerLimits, allow_cpu, confine
+from .confinement import confine
+from .limits import IDLE, NICE, WorkerLimits, allow_cpu
 from .messages import Message, receive, send
+from .priority import set_priority
 from .segments import AVAILABLE, map_segment
 from .services import Opened, load_services
 
@@ -32,13 +34,14 @@ def main() -> None:
     """Serve until the parent closes the pipe. The first request says the limits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, replies = _take_pipes()
+    wire = socket.socket(fileno=requests) if AVAILABLE else None
     limits = WorkerLimits(**receive(requests, 1 << 20)[0])
     desk = _Desk()  # loads all libraries, while it still may
-    if hasattr(os, "nice"):
-        os.nice(NICE)
+    set_priority(os.getpid(), NICE)
     confine(limits)
     received: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests, limits, received), daemon=True).start()
+    listening = (requests, wire, limits, received)
+    threading.Thread(target=_listen, args=listening, daemon=True).start()
     send(replies, ({"ready": os.getpid()}, []))
     while True:
         try:
@@ -85,8 +88,12 @@ class _Desk:
         return f"{header['what']} of {name}" if header.get("what") else name
 
 
-def _listen(requests: int, limits: WorkerLimits, received: queue.SimpleQueue[_Asked]) -> None:
-    wire = socket.socket(fileno=requests) if AVAILABLE else None
+def _listen(
+    requests: int,
+    wire: socket.socket | None,
+    limits: WorkerLimits,
+    received: queue.SimpleQueue[_Asked],
+) -> None:
     try:
         while True:
             header, parts = receive(requests, limits.memory_bytes)

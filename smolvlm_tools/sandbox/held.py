@@ -63,6 +63,20 @@ class Held:
         return {**header, "call": "open", "held": self.number}, [data]
 
 
+@dataclass(slots=True)
+class Room:
+    """Shared memory that is asked for along with something: `segment` is there with the answer."""
+
+    nbytes: int
+    segment: Segment | None = None
+
+    @property
+    def memory(self) -> Any:
+        """What a child has filled."""
+        assert self.segment is not None
+        return self.segment.memory
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Something to do with what is held.
@@ -71,13 +85,13 @@ class Request:
         call: "open", or one of the service's.
         what: the part of it that this is about, such as "page 2"; all of it when None.
         args: what the service is told.
-        segment: where large results go.
+        room: where large results go.
     """
 
     call: str = "open"
     what: str | None = None
     args: dict[str, Any] = field(default_factory=dict[str, Any])
-    segment: Segment | None = None
+    room: Room | None = None
 
     def about(self, held: Held) -> str:
         """What errors call it."""

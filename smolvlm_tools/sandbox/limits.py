@@ -59,8 +59,8 @@ class WorkerLimits:
                 raise BadOptions(f"{name}={value} is no time to wait", "Use a positive number.")
 
 
-def confine(limits: WorkerLimits) -> None:
-    """Limit this process for good, as far as the system can."""
+def limit_resources(limits: WorkerLimits) -> None:
+    """Limit what this process takes, for good and as far as the system can."""
     if sys.platform == "win32":
         return
     import resource

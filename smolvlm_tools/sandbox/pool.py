@@ -39,7 +39,8 @@ class Pool(Closing):
         if size < 1:
             raise BadOptions(f"a pool of {size} workers reads nothing", "Use 1 or more.")
         self._size, self._slow = size, slow
-        self._workers = [Worker(limits) for _ in range(size + slow)]
+        self.limits = limits or WorkerLimits()
+        self._workers = [Worker(self.limits) for _ in range(size + slow)]
         self._free = list(self._workers)
         self._beside: set[Worker] = set()
         self._is_closed = False

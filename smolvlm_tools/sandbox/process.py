@@ -20,7 +20,8 @@ from .forks import mind_forks
 from .held import Held, Request
 from .limits import IDLE, WorkerLimits
 from .messages import BrokenMessage, Message, receive, send
-from .segments import Segment
+from .priority import set_priority
+from .segments import Segment, Segments
 from .start import Started, start_child
 from .watch import Watch, resident_bytes
 
@@ -54,9 +55,10 @@ class ChildProcess:
         if child.popen.stderr is not None:
             os.set_blocking(child.popen.stderr.fileno(), False)
         self._open: OrderedDict[Held, None] = OrderedDict()
+        self._segments = Segments()
         self._is_ready = False
         self._why: str | None = None
-        self._finish = weakref.finalize(self, _finish, child, os.getpid())
+        self._finish = weakref.finalize(self, _finish, child, self._segments, os.getpid())
         mind_forks(self)
 
     @property
@@ -104,19 +106,15 @@ class ChildProcess:
         self._open.move_to_end(held)
         header = {**request.args, "call": request.call, "held": held.number, "what": request.what}
         header["drop"] = self._drop(held, 0)
-        if request.segment is not None:
-            header["segment"] = request.segment.nbytes
-        return self._exchange((header, []), request.segment)
+        room = request.room
+        if room is None:
+            return self._exchange((header, []))
+        room.segment = self._segments.take(room.nbytes)
+        return self._exchange(({**header, "segment": room.nbytes}, []), room.segment)
 
     def set_priority(self, nice: int) -> bool:
         """Have it stand back so far behind other processes; False where that is not allowed."""
-        if sys.platform == "win32":
-            return True
-        try:
-            os.setpriority(os.PRIO_PROCESS, self.pid, nice)
-        except OSError:
-            return False
-        return True
+        return set_priority(self.pid, nice)
 
     def end(self, why: str) -> None:
         """Kill it; who is asking it gets `Ended`. The first reason counts."""
@@ -132,6 +130,7 @@ class ChildProcess:
         self._finish.detach()
         self._child.popen.returncode = 0  # not this process's child: nothing to wait for
         self._child.close()
+        self._segments.close()
 
     def _drop(self, held: Held, room: int) -> list[int]:
         """Have things dropped: those that were closed, and the oldest of too many."""
@@ -210,7 +209,8 @@ def _nothing() -> None:
     """Nobody wants to know."""
 
 
-def _finish(child: Started, owner: int) -> None:
+def _finish(child: Started, segments: Segments, owner: int) -> None:
+    segments.close()
     if os.getpid() == owner:
         child.popen.kill()
         child.popen.wait()

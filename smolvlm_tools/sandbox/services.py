@@ -1,12 +1,13 @@
 """What a child can do. A service is a module of a higher room, which the child imports by its name.
 
 Such a module has a function `open_in_child(header, data)` that takes what `Held` sends and returns
-an `Opened`.
+an `Opened`, and may name `LIBRARIES`: modules that are to be imported while files can be read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias
 
@@ -14,7 +15,11 @@ from .messages import Message
 
 IMAGES = "smolvlm_tools.images.in_child"
 PAGES = "smolvlm_tools.pages.worker.in_child"
-SERVICES = (IMAGES, PAGES)
+PROBE = "smolvlm_tools.sandbox.probe"
+SERVICES = (IMAGES, PAGES, PROBE)
+
+_CODECS = ("ascii", "cp1252", "cp437", "idna", "latin_1", "mac_roman", "utf_8_sig")
+_WIDE_CODECS = ("utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le")
 
 
 class Opened(Protocol):
@@ -36,5 +41,12 @@ Open: TypeAlias = Callable[[dict[str, Any], bytes], Opened]
 
 
 def load_services() -> dict[str, Open]:
-    """All services by name."""
-    return {name: import_module(name).open_in_child for name in SERVICES}
+    """All services by name, and what they may need later, as no file can be read then."""
+    services = {name: import_module(name) for name in SERVICES}
+    libraries = [f"encodings.{name}" for name in _CODECS + _WIDE_CODECS]
+    for service in services.values():
+        libraries += getattr(service, "LIBRARIES", ())
+    for name in libraries:
+        with suppress(ImportError):  # an extra that is not installed
+            import_module(name)
+    return {name: service.open_in_child for name, service in services.items()}

@@ -68,6 +68,16 @@ def on_stdio(*flags: str, cwd: Path = ROOT, **more: str) -> StdioServerParameter
     )
 
 
+POSTURE = "smolvlm-mcp: isolated reading: "
+"""How the line on stderr begins that says what isolation holds; it comes at some time."""
+
+
+def besides_posture(errors: str) -> str:
+    """What is on stderr besides that line."""
+    lines = errors.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(POSTURE))
+
+
 @contextlib.contextmanager
 def on_http(*flags: str, **more: str) -> Iterator[str]:
     """The real server on a free port; gives its URL."""
@@ -76,7 +86,7 @@ def on_http(*flags: str, **more: str) -> Iterator[str]:
         command, env=environment(**more), cwd=ROOT, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        line = process.stderr.readline()
+        line = next(line for line in process.stderr if not line.startswith(POSTURE))
         drain = threading.Thread(target=process.stderr.read)
         drain.start()
         try:

@@ -10,6 +10,9 @@ from ..opening import open_pages
 from ..page import Pages
 from .calls import CALLS
 
+LIBRARIES = ("pypdfium2", "pypdfium2.raw")
+"""What is imported only for PDF files; see `sandbox.services`."""
+
 
 class _Document:
     """An open document."""
