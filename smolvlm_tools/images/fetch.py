@@ -2,29 +2,37 @@
 
 Redirects are followed here, one checked request at a time. Every connection passes through
 `_Network.connect_tcp`, which resolves the host once, has `addresses` check the result and connects
-to no other address. Compressed transfer is neither requested nor accepted, so the bytes counted
+to no other address. Every wait ends soon when the image is no longer wanted (`machine.stopping`). Compressed transfer is neither requested nor accepted, so the bytes counted
 are the bytes there are. Proxies named in the environment are not used, because they would connect
 on their own.
 """
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent import futures
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import httpcore2
 import httpx2
 
-from ..errors import FetchFailed, FetchTimeout, InputError, UrlNotAllowed
+from ..errors import FetchFailed, FetchTimeout, UrlNotAllowed
+from ..machine.stopping import check_stopped
 from .addresses import Address, resolve, resolve_public
 from .encodings import abbreviate
 from .policy import ImagePolicy
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol, OSError)
+_LOOK_SECONDS = 0.05
+"""How often a wait looks whether the image is still wanted."""
+
+T = TypeVar("T")
+
 _RETRY = "Check the URL, or download the file and pass its path."
 
 
@@ -37,6 +45,7 @@ def fetch_url(url: str, policy: ImagePolicy) -> bytes:
     current = _parse(url, name)
     try:
         for _ in range(policy.max_redirects + 1):
+            check_stopped()
             with httpcore2.ConnectionPool(network_backend=_Network(deadline, policy)) as pool:
                 answer = _get(pool, current, policy, name)
             if isinstance(answer, bytes):
@@ -120,6 +129,27 @@ class _Deadline:
             raise self.error()
         return left
 
+    def wait(self, work: Callable[[], T]) -> T:
+        """Do what cannot be interrupted in a thread, which is left behind if it takes too long.
+
+        Raises:
+            FetchTimeout: it does.
+            SmolVLMError: the image is no longer wanted; and what `work` raises.
+        """
+        done: futures.Future[T] = futures.Future()
+
+        def run() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:  # whatever it is, the caller waits for it
+                done.set_exception(error)
+
+        threading.Thread(target=run, name="smolvlm-network", daemon=True).start()
+        while not done.done():
+            futures.wait([done], min(self.left(), _LOOK_SECONDS))
+            check_stopped()
+        return done.result()
+
     def error(self) -> FetchTimeout:
         return FetchTimeout(
             f"{self._name!r} took longer than {self._seconds:g} s",
@@ -144,33 +174,38 @@ class _Network(httpcore2.NetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         failure: Exception = httpcore2.ConnectError(f"{host!r} has no address")
-        for address in self._look_up(host, port):
+        lookup = resolve_public if self._policy.public_addresses_only else resolve
+        # The system's resolver has no timeout.
+        for address in self._deadline.wait(lambda: lookup(host, port)):
             try:  # with the checked address, so that nothing is looked up again
-                stream = self._sockets.connect_tcp(
-                    str(address), port, self._deadline.left(), local_address, socket_options
-                )
+                stream = self._connect(address, port, local_address, socket_options)
             except httpcore2.ConnectError as error:
                 failure = error
             else:
                 return _Stream(stream, self._deadline)
         raise failure
 
-    def _look_up(self, host: str, port: int) -> list[Address]:
-        """The host's addresses, in a thread because the system's resolver has no timeout."""
-        lookup = resolve_public if self._policy.public_addresses_only else resolve
-        found: futures.Future[list[Address]] = futures.Future()
+    def _connect(
+        self,
+        address: Address,
+        port: int,
+        local_address: str | None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None,
+    ) -> httpcore2.NetworkStream:
+        def connect() -> httpcore2.NetworkStream:
+            stream = self._sockets.connect_tcp(
+                str(address), port, left, local_address, socket_options
+            )
+            if is_left.is_set():
+                stream.close()
+            return stream
 
-        def look_up() -> None:
-            try:
-                found.set_result(lookup(host, port))
-            except InputError as error:
-                found.set_exception(error)
-
-        threading.Thread(target=look_up, name="smolvlm-resolver", daemon=True).start()
+        left, is_left = self._deadline.left(), threading.Event()
         try:
-            return found.result(self._deadline.left())
-        except futures.TimeoutError:
-            raise self._deadline.error() from None
+            return self._deadline.wait(connect)
+        except BaseException:
+            is_left.set()
+            raise
 
 
 class _Stream(httpcore2.NetworkStream):
@@ -179,7 +214,11 @@ class _Stream(httpcore2.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left())
+        while True:
+            try:
+                return self._stream.read(max_bytes, min(self._deadline.left(), _LOOK_SECONDS))
+            except httpcore2.ReadTimeout:
+                check_stopped()
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._deadline.left())
@@ -190,7 +229,15 @@ class _Stream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
+        left = self._deadline.left()
+        try:
+            stream = self._deadline.wait(
+                lambda: self._stream.start_tls(ssl_context, server_hostname, left)
+            )
+        except BaseException:  # ends the thread, if it is still there
+            with suppress(OSError):
+                self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            raise
         return _Stream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
