@@ -2,10 +2,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TOOLS := .venv-tools
 EXAMPLES := examples/images
 BENCH ?=
+LOCK ?=
 
-.PHONY: help demo install test test-slow test-oldest lint format typecheck conformance bench bench-full clean
+.PHONY: help demo install install-locked test test-slow test-oldest lint format typecheck conformance \
+	bench bench-full soak lock audit sbom clean
 
 help:  ## Show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -29,6 +32,13 @@ demo: $(VENV)/.lean  ## Describe, ask, transcribe and extract, offline, in a fre
 	$(BIN)/smolvlm extract $(EXAMPLES)/receipt.png --schema examples/receipt.schema.json --model embedded
 
 install: $(VENV)/.dev  ## Install with everything that development needs
+
+install-locked: $(BIN)/python  ## The same, exactly as locked and each file held against its hash (as CI does)
+	$(PIP) --require-hashes --no-deps -r requirements/ci.lock
+	$(PIP) --no-deps -c constraints.txt torch
+	$(PIP) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check
+	@touch $(VENV)/.dev $(VENV)/.lean
 
 test: $(VENV)/.dev  ## Run the test suite (what CI runs)
 	$(BIN)/python -m pytest -m "not slow and not hub"
@@ -61,5 +71,27 @@ bench: $(VENV)/.dev  ## Measure on a full-size checkpoint (at most 15 minutes)
 bench-full: $(VENV)/.dev  ## The whole table; hours (make bench-full BENCH=--resume goes on)
 	$(BIN)/python -m benchmarks.bench --full $(BENCH)
 
+soak: $(VENV)/.dev  ## Ten minutes of good, bad and broken-off traffic from 64 clients, held against bounds
+	$(BIN)/python -m benchmarks.soak --minutes 10 $(BENCH)
+
+$(TOOLS)/.ready: requirements/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/tools.txt
+	@touch $@
+
+lock: $(TOOLS)/.ready  ## Pin what CI installs in requirements/ci.lock (LOCK=--upgrade for newer releases)
+	$(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command 'make lock' --no-emit-package smolvlm-tools \
+		--override requirements/without-torch.txt --extra dev $(LOCK) \
+		pyproject.toml requirements/ci.in --output-file requirements/ci.lock
+
+audit: $(TOOLS)/.ready  ## Known vulnerabilities of what is locked ("not audited" where nobody can be asked)
+	$(TOOLS)/bin/python requirements/audit.py
+
+sbom: $(VENV)/.dev $(TOOLS)/.ready  ## What is installed, as CycloneDX in build/sbom.json
+	@mkdir -p build
+	$(TOOLS)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --mc-type library \
+		--output-reproducible --no-validate --output-file build/sbom.json
+
 clean:  ## Remove the environment and build products
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache tests/conformance/node_modules
+	rm -rf $(VENV) $(TOOLS) build dist .pytest_cache .ruff_cache tests/conformance/node_modules

@@ -40,9 +40,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
-
-from typing_extensions import Self
+from typing import Any, Self
 
 
 class SmolVLMError(Exception):

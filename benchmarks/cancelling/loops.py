@@ -23,12 +23,8 @@ class LoopSurface(Surface):
         self._thread.start()
         self.ways = {
             "task": partial(self._task, lambda image: vlm.agenerate(messages(image), **LONG)),
-            "transcribe, task": partial(
-                self._task, lambda image: vlm.atranscribe(image, **LONG)
-            ),
-            "tool, task": partial(
-                self._task, lambda image: toolbox.acall(TOOL, long_call(image))
-            ),
+            "transcribe, task": partial(self._task, lambda image: vlm.atranscribe(image, **LONG)),
+            "tool, task": partial(self._task, lambda image: toolbox.acall(TOOL, long_call(image))),
             "close": self._closing,
         }
 

@@ -45,9 +45,7 @@ class PythonSurface(Surface):
 
     def _transcribing(self, image: str) -> Asked:
         cancel = threading.Event()
-        return self._waiting(
-            cancel, lambda: self._vlm.transcribe(image, cancel=cancel, **LONG)
-        )
+        return self._waiting(cancel, lambda: self._vlm.transcribe(image, cancel=cancel, **LONG))
 
     def _by_tool(self, image: str) -> Asked:
         cancel = threading.Event()

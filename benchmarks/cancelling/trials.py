@@ -212,9 +212,7 @@ def _again_and_again(
         yield from chance.sample(cases, len(cases))
 
 
-def give_up(
-    names: Sequence[str], count: int, seed: int, tell: Callable[[Cancel], None]
-) -> Outcome:
+def give_up(names: Sequence[str], count: int, seed: int, tell: Callable[[Cancel], None]) -> Outcome:
     """Give up so many requests on these surfaces of an embedded model."""
     with tempfile.TemporaryDirectory() as folder, Trials(names, Path(folder)) as trials:
         return trials.run(count, seed, tell)

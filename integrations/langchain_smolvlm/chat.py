@@ -46,8 +46,10 @@ class ChatSmolVLM(Configured):
 
     Attributes:
         model: a checkpoint; this and the following are keywords of `SmolVLM.load`.
-        policy: which images are let in. Messages of people you do not know want a narrow one:
-            `smolvlm_tools.tools.agent_policy()`.
+        policy: which images of messages are let in, also where an `engine` has another policy:
+            "trusted", "agent", "public" or an `ImagePolicy`. None is "agent": files below the
+            working directory and public URLs, because others than you write the messages. Also a
+            keyword of calls.
         load_options: the other keywords of `SmolVLM.load`.
         max_new_tokens: this and the following are fields of `GenerationOptions`; None for its
             default.

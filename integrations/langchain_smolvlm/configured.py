@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from inspect import signature
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from pydantic import Field, PrivateAttr, model_validator
-from typing_extensions import Self
 
 from smolvlm_tools import (
     BadOptions,
@@ -28,6 +27,7 @@ from smolvlm_tools import (
     engine_source,
     open_checkpoint,
 )
+from smolvlm_tools.images import PolicyLike
 from smolvlm_tools.types import OnIncomplete
 
 from .no_tools import FOR_PLANNERS, tools_not_supported
@@ -80,7 +80,7 @@ class Configured(BaseChatModel):
     revision: str | None = None
     local_files_only: bool = False
     base_url: str | None = None
-    policy: ImagePolicy | None = None
+    policy: PolicyLike | None = None
     load_options: dict[str, Any] = Field(default_factory=dict)
     max_new_tokens: int | None = None
     max_tokens: int | None = None
@@ -132,7 +132,7 @@ class Configured(BaseChatModel):
             **{name: getattr(self, name) for name in ("model", *_LOADING, "load_options")},
             **{name: getattr(self, name) for name in (*_GENERATION, *_POLICY)},
             "max_new_tokens": _longest_reply(vars(self)),
-            "policy": self.policy.model_dump(mode="json") if self.policy else None,
+            "policy": _as_json(self.policy or "agent"),
             "engine": repr(self.engine) if self.engine is not None else None,
         }
 
@@ -189,6 +189,8 @@ class Configured(BaseChatModel):
         if stop is not None:
             options["stop"] = stop
         given = {name: value for name, value in options.items() if value is not None}
+        # Others write the messages than who has loaded the engine, which may be a given one.
+        given["policy"] = ImagePolicy.named(call.get("policy") or self.policy or "agent")
         return cast("RequestOptions", given)
 
     def _bounded(
@@ -207,7 +209,7 @@ class Configured(BaseChatModel):
             return engine_source(self.engine, model)
         if model not in self._claims:
             loading = {name: getattr(self, name) for name in _LOADING}
-            claim = SharedEngine(model, **loading, policy=self.policy, **self.load_options)
+            claim = SharedEngine(model, **loading, **self.load_options)
             self._claims.setdefault(model, claim)
         return self._claims[model]
 
@@ -217,6 +219,10 @@ def _of_requests(fields: Mapping[str, Any]) -> dict[str, Any]:
     options = {name: fields.get(name) for name in (*_GENERATION, *_POLICY)}
     options["max_new_tokens"] = _longest_reply(fields)
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _as_json(policy: PolicyLike) -> Any:
+    return policy.model_dump(mode="json") if isinstance(policy, ImagePolicy) else policy
 
 
 def _longest_reply(given: Mapping[str, Any]) -> int | None:

@@ -24,7 +24,7 @@ from smolvlm_tools import (
     transcribe_messages,
 )
 from smolvlm_tools.errors import BadOptions, InputError, OutOfMemoryBudget, SmolVLMError
-from smolvlm_tools.images import ImageSource
+from smolvlm_tools.images import ImageSource, PolicyLike
 from smolvlm_tools.ingest import (
     Answers,
     ImageRequest,
@@ -101,6 +101,8 @@ class SmolVLMBlobParser(BaseBlobParser):
     the engine is loaded when the first page needs it.
 
     Attributes:
+        policy: which files are let in: "trusted", "agent", "public" or an `ImagePolicy`. None for
+            any that you name, decoded in a child process, because others have made them.
         mode: what to make a document's text of: a "caption", the "transcription" of the text in the
             image, or "both" with an empty line between.
         question: ask this instead.
@@ -124,7 +126,7 @@ class SmolVLMBlobParser(BaseBlobParser):
     model: str = "256m"
     mode: Mode = "transcription"
     question: str | None = None
-    policy: ImagePolicy | None = None
+    policy: PolicyLike | None = None
     password: str | None = field(default=None, repr=False)
     longest_edge: int = LONGEST_EDGE
     max_pages: int = MAX_PAGES
@@ -144,6 +146,7 @@ class SmolVLMBlobParser(BaseBlobParser):
             if chosen not in choices:
                 raise BadOptions(f"unknown {name} {chosen!r}", f"Use one of {', '.join(choices)}.")
         parse_pages(self.pages)
+        ImagePolicy.named(self.policy or "trusted")  # refuses a typo
         source = engine_source(self.engine, self.model, **self.load_options)
         object.__setattr__(self, "_source", source)
         object.__setattr__(self, "_answers", Answers(source, self.cache))
@@ -206,10 +209,9 @@ class SmolVLMBlobParser(BaseBlobParser):
         return []
 
     def _open(self, whole: Place, read: Read) -> tuple[Pages, Sequence[int]]:
-        policy = self.policy or ImagePolicy()
         pages = open_pages(
-            read(policy),
-            policy,
+            read(self._rules),
+            self._rules,
             password=self.password,
             longest_edge=self.longest_edge,
             max_pages=self.max_pages,
@@ -233,6 +235,10 @@ class SmolVLMBlobParser(BaseBlobParser):
         return seen._replace(page=pages.read(number))
 
     @property
+    def _rules(self) -> ImagePolicy:
+        return ImagePolicy.named(self.policy or ImagePolicy(isolate=True))
+
+    @property
     def _looks(self) -> tuple[Look, ...]:
         return _LOOKS[self.mode] if self.question is None else ("answer",)
 
@@ -243,7 +249,7 @@ class SmolVLMBlobParser(BaseBlobParser):
         return [
             ImageRequest(
                 self._messages(look, page),
-                {**self.options, "task": _TASKS[look]},
+                {"policy": self._rules, **self.options, "task": _TASKS[look]},
                 page.sha256,
                 page.ref,
             )

@@ -9,7 +9,7 @@
 
 A block of a document with several pages says by the key "pages" which are shown: "1-3,7".
 A block that is not understood is an error, never left out. Whether an image may be read, fetched or
-decoded is for the engine's `ImagePolicy` to say.
+decoded is for the `ImagePolicy` of the request to say.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ _BESIDE_TEXT = frozenset({"reasoning", "thinking", "tool_call", "tool_use", "inv
 _TEXTS = frozenset({"text", "input_text", "output_text", "text-plain"})
 _HOLDERS = frozenset({"image", "file", "media", "document", "inline_data", ""})
 """Types of blocks that may hold an image, besides those that name a URL only."""
+
+_DEEPEST = 8
+"""Blocks within blocks; LangChain makes one of an unknown one."""
 
 _NAME_A_FILE = 'Name a file of this machine as {"type": "image", "path": …}.'
 _STARTS = {
@@ -107,9 +110,10 @@ def _complete(block: Any) -> Any:
         return block
     known = cast("dict[str, Any]", block)
     file = known.get("file")
-    if isinstance(file, dict) and str(file.get("file_data", "")).startswith("data:image/"):
+    data = cast("dict[str, Any]", file).get("file_data") if isinstance(file, dict) else None
+    if isinstance(data, str) and data.startswith("data:image/"):
         # LangChain would take it for a PDF document.
-        return {"type": "image_url", "image_url": {"url": file["file_data"]}}
+        return {"type": "image_url", "image_url": {"url": data}}
     changed = dict(known)
     if str(known.get("id", "")).startswith("lc_"):
         del changed["id"]
@@ -140,7 +144,7 @@ def _content(message: BaseMessage) -> tuple[TextPart | ImagePart, ...]:
         parts += _parts(block, of_assistant=isinstance(message, AIMessage))
     if isinstance(message, AIMessage):
         for call in message.tool_calls:
-            arguments = json.dumps(call["args"], ensure_ascii=False)
+            arguments = _json(call["args"])
             parts.append(TextPart(text=f"Tool call: {call['name']}({arguments})"))
     return tuple(parts) or (TextPart(text=""),)
 
@@ -148,16 +152,36 @@ def _content(message: BaseMessage) -> tuple[TextPart | ImagePart, ...]:
 def _parts(block: str | Block, *, of_assistant: bool) -> _Parts:
     if isinstance(block, str):
         return [TextPart(text=block)]
+    block = _standard(block)
     kind = str(block.get("type", ""))
     if kind in _TEXTS and isinstance(block.get("text"), str):
         return [TextPart(text=block["text"])]
     if kind == "json":
-        return [TextPart(text=json.dumps(block.get("json"), ensure_ascii=False))]
-    if kind == "non_standard" and isinstance(block.get("value"), Mapping):
-        return _parts(cast("Block", block["value"]), of_assistant=of_assistant)
+        return [TextPart(text=_json(block.get("json")))]
     if of_assistant and kind in _BESIDE_TEXT:
         return []
     return [ImagePart(image=_image(block, kind), pages=_pages(block))]
+
+
+def _standard(block: Block) -> Block:
+    """What a block holds that LangChain has put into another, because it does not know it."""
+    for _ in range(_DEEPEST):
+        inner = block.get("value")
+        if block.get("type") != "non_standard" or not isinstance(inner, Mapping):
+            return block
+        block = cast("Block", inner)
+    raise BadPrompt(
+        f"content blocks stand within each other more than {_DEEPEST} deep", "Send plain blocks."
+    )
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadPrompt(
+            f"a message holds what is not JSON ({error})", "Send JSON values."
+        ) from error
 
 
 def _pages(block: Block) -> str | None:
@@ -194,7 +218,7 @@ def _image(block: Block, kind: str) -> str:
         return _checked(f"data:{claimed or ''};base64,{encoded}", claimed, kind)
     path = source.get("path")
     if kind in ("image", "file") and isinstance(path, str):
-        guessed = guess_type(path)[0] if mime in _UNCLAIMED else str(mime)
+        guessed = _guess(path) if mime in _UNCLAIMED else str(mime)
         return _checked(path, guessed, kind)
     if isinstance(source.get("url"), str):
         url = check_url(source["url"], _NAME_A_FILE)
@@ -220,8 +244,18 @@ def _checked(source: str, mime: str | None, kind: str) -> str:
     return source
 
 
+def _guess(path: str) -> str | None:
+    """The MIME type that a file's name stands for."""
+    try:
+        return guess_type(path)[0]
+    except ValueError:  # it looks like a URL, and a broken one
+        return None
+
+
 def _claimed(uri: str) -> str | None:
     """The MIME type in a data URI."""
     if url_scheme(uri) != "data":
         return None
-    return uri.lstrip()[len("data:") :].partition(",")[0].partition(";")[0].strip().lower() or None
+    begin = uri.index(":") + 1
+    header = uri[begin : uri.index(",", begin)] if "," in uri else uri[begin : begin + 1_000]
+    return header.partition(";")[0].strip().lower() or None

@@ -10,8 +10,9 @@ from typing import Any
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from smolvlm_tools import EngineSource, ImagePolicy, SmolVLM, engine_source
+from smolvlm_tools import EngineSource, SmolVLM, engine_source
 from smolvlm_tools.errors import SmolVLMError
+from smolvlm_tools.images import PolicyLike
 from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
 
 _MAKING = threading.Lock()
@@ -33,8 +34,8 @@ class SmolVLMToolkit(BaseToolkit):
     `SmolVLM.load(model, **load_options)`.
 
     Attributes:
-        policy: which images an agent may name; None for `agent_policy()`: files below the working
-            directory, no URLs.
+        policy: which images an agent may name: "trusted", "agent", "public" or an `ImagePolicy`;
+            None for `agent_policy()`: files below the working directory, no URLs.
         names: of the tools to offer; None for all.
         engine: a loaded engine to use instead of the shared one. It is not pickled.
     """
@@ -42,7 +43,7 @@ class SmolVLMToolkit(BaseToolkit):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     model: str = "256m"
-    policy: ImagePolicy | None = None
+    policy: PolicyLike | None = None
     names: list[str] | None = None
     load_options: dict[str, Any] = Field(default_factory=dict)
     engine: SmolVLM | None = Field(default=None, exclude=True, repr=False)

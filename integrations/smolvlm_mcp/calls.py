@@ -16,8 +16,9 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 
 from smolvlm_tools.errors import Cancelled, SmolVLMError
-from smolvlm_tools.tools import Toolbox
+from smolvlm_tools.tools import Toolbox, ToolProgress
 
+from .observing import CANCELLED, Activity, Call
 from .progress import Reporter
 from .results import failure, success
 
@@ -29,10 +30,30 @@ async def run_call(
     toolbox: Toolbox,
     context: ServerRequestContext[Any, Any],
     params: types.CallToolRequestParams,
+    activity: Activity,
 ) -> types.CallToolResult:
     """Run a tool for a client and return its output, or its error, as a result."""
+    with activity.watch(params.name) as call:
+        try:
+            return await _run(toolbox, context, params, call)
+        except anyio.get_cancelled_exc_class():
+            call.outcome = CANCELLED
+            raise
+
+
+async def _run(
+    toolbox: Toolbox,
+    context: ServerRequestContext[Any, Any],
+    params: types.CallToolRequestParams,
+    call: Call,
+) -> types.CallToolResult:
     cancel = threading.Event()
     reporter = Reporter(context.session.report_progress)
+
+    def on_progress(progress: ToolProgress) -> None:
+        call.on_progress(progress)
+        reporter.on_progress(progress)
+
     result: types.CallToolResult | None = None
     try:
         async with anyio.create_task_group() as tasks:
@@ -42,17 +63,22 @@ async def run_call(
                 output = await toolbox.acall(
                     params.name,
                     params.arguments or {},
-                    on_progress=reporter.on_progress,
+                    on_progress=on_progress,
                     cancel=cancel,
                 )
+                call.succeeded(output)
                 await reporter.flush()
                 result = success(output)
             except SmolVLMError as error:
+                call.outcome = error.code
                 result = failure(error)
             tasks.cancel_scope.cancel()
     finally:
         cancel.set()
-    return result or failure(Cancelled("the client has left", "Ask again."))
+    if result is None:
+        call.outcome = CANCELLED
+        return failure(Cancelled("the client has left", "Ask again."))
+    return result
 
 
 async def _cancel_when_gone(

@@ -94,6 +94,40 @@ class Flags:
         int | None, typer.Option(metavar="N", help="Calls that decode together.  \\[default: 8]")
     ] = None
     offline: Annotated[bool | None, typer.Option("--offline", help="Never download.")] = None
+    access_log: Annotated[
+        bool | None,
+        typer.Option(
+            "--access-log", help="A line of JSON on stderr for each request and each call."
+        ),
+    ] = None
+    max_connections: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="HTTP connections, at most half of `ulimit -n`.  \\[default: 512]"
+        ),
+    ] = None
+    max_sessions: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Sessions; one more ends the oldest that is idle.  \\[default: 500]"
+        ),
+    ] = None
+    head_timeout: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="For a request's head to come.  \\[default: 10]"),
+    ] = None
+    body_timeout: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="For its body to come.  \\[default: 60]"),
+    ] = None
+    idle_timeout: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="For a connection between requests.  \\[default: 15]"),
+    ] = None
+    session_timeout: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="For a session without a request.  \\[default: 1800]"),
+    ] = None
 
 
 @options_from_fields

@@ -1,107 +1,168 @@
-"""Serving many clients over streamable HTTP at /mcp, behind a check of names, origin and token."""
+"""Serving many clients over streamable HTTP at /mcp, behind checks of names, origin and token.
+
+    guard (connections, heads) -> Front (health, metrics, refusals) -> bodies -> sessions -> the SDK
+
+Cheap checks come first: no byte of a stranger's body is read.
+"""
 
 from __future__ import annotations
 
 import hmac
+import math
 import os
 import socket
 import sys
+from collections import deque
 from typing import Any
 
 import anyio
 import uvicorn
 from mcp.server.lowlevel import Server
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from smolvlm_tools import __version__
 from smolvlm_tools.errors import BadOptions
 
+from .access_log import AccessLog
+from .bodies import Refused, Room, expected, read_body
 from .calls import GONE
+from .guard import BACKLOG, MAX_HEAD, Door, Limits, granted_connections, protocol_of
+from .metrics import MISSING, Metrics
+from .observing import Activity
+from .origins import LOOPBACK, Allowed
+from .parsing import MAX_BODY as MAX_BODY
+from .sessions import Sessions
 from .settings import Settings, is_loopback
 
 PATH = "/mcp"
-MAX_BODY = 28_000_000
-"""Bytes of a request: an image of 20 MB in base64 (26.7 MB) and the message around it."""
-_LARGE = 1_000_000
-_MAX_HELD = 4 * MAX_BODY
-"""Bytes of large requests in flight: each takes its size several times while it is read."""
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+HEALTH = "/healthz"
+METRICS = "/metrics"
+_MAX_HEADERS = 100
 
 
-class Gate:
-    """Checks the Host and Origin headers and the token, and notices clients that leave.
+class Front:
+    """What every request meets first; notices clients that leave."""
 
-    Cheap checks come first: no byte of a stranger's body is read.
-    """
-
-    def __init__(self, app: ASGIApp, allowed: TransportSecuritySettings, token: str | None) -> None:
-        self._app = app
-        self._headers = TransportSecurityMiddleware(allowed)
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowed: Allowed,
+        token: str | None,
+        door: Door,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._app, self._allowed = app, allowed
         self._token = None if token is None else token.encode()
-        self._held = 0
+        self._door, self._metrics = door, metrics
+        self.room = Room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = Request(scope)
-        refusal = await self._headers.validate_request(request)
-        if refusal is None and not self._has_token(request.headers.get("authorization", "")):
-            refusal = JSONResponse(
-                {"error": "invalid_token", "error_description": "A bearer token is needed."},
-                status_code=401,
-                headers={"WWW-Authenticate": 'Bearer realm="smolvlm", error="invalid_token"'},
-            )
-        size = _size(request)
-        if refusal is None and size > _LARGE and self._held + size > _MAX_HELD:
-            refusal = Response("Too many large requests at once", 503, {"Retry-After": "2"})
-        if refusal is not None:
-            await refusal(scope, receive, send)
-            return
+        response = self._answer(scope)
+        if response is None:
+            try:
+                body = expected(Headers(scope=scope))
+                async with self.room.granted(body):
+                    messages = await read_body(body, receive, self._door.limits.body_seconds)
+                    if messages is not None:
+                        await self._serve(scope, messages, receive, send)
+                return
+            except Refused as refused:
+                self._door.closed[refused.reason] += 1
+                response = refused.response
+        await response(scope, receive, send)
+
+    def _answer(self, scope: Scope) -> Response | None:
+        """The answer to a request that needs no more than its head, or None."""
+        raw: list[tuple[bytes, bytes]] = scope["headers"]
+        size = len(scope["raw_path"]) + len(scope["query_string"])
+        size += sum(len(name) + len(value) for name, value in raw)
+        if size > MAX_HEAD or len(raw) > _MAX_HEADERS:
+            return PlainTextResponse("Request header fields too large", 431)
+        headers = Headers(scope=scope)
+        reads = scope["method"] in ("GET", "HEAD")
+        if scope["path"] == HEALTH and reads:  # asked by the number of the machine, without a token
+            return JSONResponse({"status": "ok", "version": __version__})
+        refusal = self._refusal(headers)
+        if refusal is not None or scope["path"] in (PATH, f"{PATH}/"):  # the SDK redirects that
+            return refusal
+        if scope["path"] == METRICS and reads:
+            if self._metrics is None:
+                return PlainTextResponse(MISSING, 501)
+            return Response(self._metrics.text(), media_type=self._metrics.media_type)
+        return PlainTextResponse("Not found; MCP is served at /mcp", 404)
+
+    def _refusal(self, headers: Headers) -> Response | None:
+        if self._allowed.refuses_host(headers.getlist("host")):
+            return PlainTextResponse("Invalid Host header", 421)
+        if self._allowed.refuses_origin(headers.getlist("origin")):
+            return PlainTextResponse("Invalid Origin header", 403)
+        if self._has_token(headers.getlist("authorization")):
+            return None
+        return JSONResponse(
+            {"error": "invalid_token", "error_description": "A bearer token is needed."},
+            status_code=401,
+            headers={"WWW-Authenticate": 'Bearer realm="smolvlm", error="invalid_token"'},
+        )
+
+    def _has_token(self, authorizations: list[str]) -> bool:
+        if self._token is None:
+            return True
+        if len(authorizations) != 1:
+            return False
+        scheme, _, token = authorizations[0].partition(" ")
+        given = token.strip().encode("utf-8", "replace")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given, self._token)
+
+    async def _serve(
+        self, scope: Scope, messages: deque[Message], receive: Receive, send: Send
+    ) -> None:
         gone = scope[GONE] = anyio.Event()
 
-        async def watched() -> Message:
+        async def replayed() -> Message:
+            if messages:
+                return messages.popleft()
             message = await receive()
             if message["type"] == "http.disconnect":
                 gone.set()
             return message
 
-        self._held += size
-        try:
-            await self._app(scope, watched, send)
-        finally:
-            self._held -= size
-
-    def _has_token(self, authorization: str) -> bool:
-        if self._token is None:
-            return True
-        scheme, _, token = authorization.partition(" ")
-        given = token.strip().encode("utf-8", "replace")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given, self._token)
+        await self._app(scope, replayed, send)
 
 
-def _size(request: Request) -> int:
-    """Bytes of the body: 0 for small ones, the largest possible if the client gives no length."""
-    if request.method != "POST":
-        return 0
-    declared = request.headers.get("content-length", "")
-    size = int(declared) if declared.isdecimal() and len(declared) < 10 else MAX_BODY
-    return min(size, MAX_BODY) if size > _LARGE else 0
-
-
-def allowed_headers(settings: Settings, host: str) -> TransportSecuritySettings:
-    """Accepted values of Host and Origin: loopback names, the bound host, those in the settings."""
+def allowed_names(settings: Settings, host: str) -> tuple[list[str], list[str]]:
+    """Accepted Hosts and Origins: of loopback, the bound name, and those in the settings."""
     name = f"[{host}]" if ":" in host else host
-    names = [*_LOOPBACK, *((name,) if host not in ("0.0.0.0", "::") else ())]
-    hosts = [value for n in names for value in (n, f"{n}:*")]
-    local = is_loopback(host)
-    origins = [f"http://{n}{tail}" for n in _LOOPBACK for tail in ("", ":*") if local]
-    return TransportSecuritySettings(
-        enable_dns_rebinding_protection=True,
-        allowed_hosts=[*hosts, *settings.allowed_hosts],
-        allowed_origins=[*origins, *settings.allowed_origins],
+    names = [*LOOPBACK, *((name,) if host not in ("0.0.0.0", "::") else ())]
+    origins = [f"http://{n}:*" for n in LOOPBACK if is_loopback(host)]
+    return (
+        [*(f"{n}:*" for n in names), *settings.allowed_hosts],
+        [*origins, *settings.allowed_origins],
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What the settings grant, within what the process may open."""
+    connections = granted_connections(settings.max_connections)
+    if connections < settings.max_connections:
+        print(
+            f"at most {connections} connections, since this process may open only twice as many "
+            "files (ulimit -n)",
+            file=sys.stderr,
+            flush=True,
+        )
+    return Limits(
+        connections,
+        settings.max_sessions,
+        settings.head_timeout,
+        settings.body_timeout,
+        settings.idle_timeout,
+        settings.session_timeout,
     )
 
 
@@ -110,44 +171,71 @@ def listen(address: tuple[str, int]) -> socket.socket:
     host, port = address
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=128)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise BadOptions(
             f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)})",
             "Choose another address; port 0 takes any that is free.",
         ) from None
+    # Its connections inherit this. asyncio sets it only where the socket names its protocol, and
+    # without it every answer waits 40 ms for the client to acknowledge the head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def make_uvicorn(
-    server: Server[Any], settings: Settings, listener: socket.socket
+    server: Server[Any],
+    settings: Settings,
+    listener: socket.socket,
+    activity: Activity | None = None,
 ) -> uvicorn.Server:
     """The HTTP server for a socket that is already listening."""
     host = settings.address[0] if settings.address else listener.getsockname()[0]
-    allowed = allowed_headers(settings, host)
+    limits = limits_of(settings)
+    door = Door(limits)
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         max_request_body_size=MAX_BODY,
-        transport_security=allowed,
+        session_idle_timeout=limits.session_seconds,
+        max_sessions=limits.sessions + limits.connections,  # `Sessions` makes room before that
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         host=host,
     )
+    sessions = Sessions(app, limits.sessions, limits.session_seconds)
     token = settings.token.get_secret_value() if settings.token else None
+    activity = activity or Activity()
+    metrics = Metrics.make(activity)
+    front = Front(sessions, Allowed.of(*allowed_names(settings, host)), token, door, metrics)
+    if metrics is not None:
+        metrics.watch(door, sessions, front.room)
     config = uvicorn.Config(
-        Gate(app, allowed, token),
+        AccessLog(front) if settings.access_log else front,
+        http=protocol_of(door),
+        ws="none",
         log_config=None,
+        log_level="error",  # a stranger's broken request is no line in the log
         access_log=False,
         server_header=False,
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=MAX_HEAD,
+        timeout_keep_alive=math.ceil(limits.idle_seconds),
         timeout_graceful_shutdown=2,
         lifespan="on",
     )
     return uvicorn.Server(config)
 
 
-async def serve_http(server: Server[Any], settings: Settings, listener: socket.socket) -> None:
+async def serve_http(
+    server: Server[Any],
+    settings: Settings,
+    listener: socket.socket,
+    activity: Activity | None = None,
+) -> None:
     """Serve until the process is told to stop."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"serving MCP on http://{shown}:{port}{PATH}", file=sys.stderr, flush=True)
     if not is_loopback(host) and not settings.allowed_hosts:
-        names = ", ".join(n for n in allowed_headers(settings, host).allowed_hosts if ":*" not in n)
+        names = ", ".join(n.removesuffix(":*") for n in allowed_names(settings, host)[0])
         print(f"clients must call it {names}; add names with --allow-host", file=sys.stderr)
-    await make_uvicorn(server, settings, listener).serve(sockets=[listener])
+    await make_uvicorn(server, settings, listener, activity).serve(sockets=[listener])

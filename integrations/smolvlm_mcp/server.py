@@ -23,6 +23,7 @@ from smolvlm_tools.tools import Toolbox, find_tool, tool_schemas
 
 from .calls import run_call
 from .cards import IMAGES_TEMPLATE, MODEL_URI, Cards
+from .observing import Activity
 from .prompts import PROMPTS, render
 from .results import explain
 
@@ -65,8 +66,9 @@ _TEMPLATES = types.ListResourceTemplatesResult(
 Context = ServerRequestContext[Any, Any]
 
 
-def make_server(toolbox: Toolbox, cards: Cards) -> Server[Any]:
-    """A server of the toolbox's tools for any transport."""
+def make_server(toolbox: Toolbox, cards: Cards, activity: Activity | None = None) -> Server[Any]:
+    """A server of the toolbox's tools for any transport; tells `activity` of calls."""
+    activity = activity or Activity()
     tools = [types.Tool.model_validate(schema) for schema in tool_schemas("mcp")]
     inputs = {tool.name: tool.input_schema for tool in tools}
 
@@ -74,8 +76,10 @@ def make_server(toolbox: Toolbox, cards: Cards) -> Server[Any]:
         try:
             find_tool(params.name)
         except UnknownTool as error:  # the specification wants a protocol error, not a result
+            with activity.watch(params.name) as call:
+                call.outcome = error.code
             raise MCPError(types.INVALID_PARAMS, str(error), explain(error)) from None
-        return await run_call(toolbox, ctx, params)
+        return await run_call(toolbox, ctx, params, activity)
 
     server: Server[Any] = Server(
         "smolvlm",

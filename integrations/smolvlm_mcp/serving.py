@@ -15,10 +15,13 @@ from smolvlm_tools.engine.remote.settings import RemoteSettings
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 
+from .access_log import JsonFormatter, log_call
 from .cards import Cards
+from .observing import Activity, Observer
 from .server import make_server
 from .settings import Settings
 from .stdio import Wire, serve_until_ctrl_c
+from .tracing import make_tracer
 
 _FOR_THE_ENGINE = {
     *("backend", "precision", "device", "memory_budget", "calibration", "max_queue", "batch_size"),
@@ -29,19 +32,34 @@ _FOR_THE_ENGINE = {
 
 def run(settings: Settings, wire: Wire) -> None:
     """Serve until the client leaves or the process is told to stop."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    _set_up_logging(settings)
     store = ImageStore(agent_policy(roots(settings), allow_urls=settings.allow_urls))
     with load_toolbox(settings, store) as toolbox:
         images_in, sent_to = _images_in(settings), _server(settings)
         cards = Cards(settings.model, lambda: toolbox.loaded, store, images_in, sent_to)
-        server = make_server(toolbox, cards)
+        activity = _activity(settings, store)
+        server = make_server(toolbox, cards, activity)
         if settings.address is None:
             if anyio.run(serve_until_ctrl_c, server, wire):
                 raise KeyboardInterrupt
         else:
             from .http import listen, serve_http
 
-            anyio.run(serve_http, server, settings, listen(settings.address))
+            anyio.run(serve_http, server, settings, listen(settings.address), activity)
+
+
+def _set_up_logging(settings: Settings) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    plain = logging.Formatter("%(name)s: %(message)s")
+    handler.setFormatter(JsonFormatter() if settings.access_log else plain)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def _activity(settings: Settings, store: ImageStore) -> Activity:
+    """What is told of calls, and to whom."""
+    spans = make_tracer()
+    observers: list[Observer] = [log_call] if settings.access_log else []
+    return Activity([*observers, *([spans] if spans else [])], lambda: store.held_bytes)
 
 
 def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:

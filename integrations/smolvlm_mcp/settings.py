@@ -25,8 +25,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from smolvlm_tools.errors import BadOptions
 
+from .origins import Allowed
+
 PREFIX = "SMOLVLM_MCP_"
-_HTTP_ONLY = ("token", "allowed_hosts", "allowed_origins")
+_HTTP_ONLY = (
+    *("token", "allowed_hosts", "allowed_origins", "max_connections", "max_sessions"),
+    *("head_timeout", "body_timeout", "idle_timeout", "session_timeout"),
+)
 SETTINGS_BY_FLAG = {
     "root": "roots",
     "allow_host": "allowed_hosts",
@@ -49,6 +54,7 @@ def _folders(value: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
 Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders)]
 
 
@@ -79,6 +85,13 @@ class Settings(BaseSettings):
     allowed_origins: Names = ()
     max_queue: int = Field(default=8, ge=1, le=10_000)
     batch_size: int = Field(default=8, ge=1, le=1_000)
+    access_log: bool = False
+    max_connections: int = Field(default=512, ge=8, le=100_000)
+    max_sessions: int = Field(default=500, ge=1, le=100_000)
+    head_timeout: Seconds = 10
+    body_timeout: Seconds = 60
+    idle_timeout: Seconds = 15
+    session_timeout: Seconds = 1_800
 
     @model_validator(mode="before")
     @classmethod
@@ -109,6 +122,7 @@ def read_settings(**flags: Any) -> Settings:
     if settings.http is None and unused:
         raise BadOptions(f"{unused[0]} is for HTTP, but stdio is served", "Add --http HOST:PORT.")
     check_exposure(settings)
+    Allowed.of(settings.allowed_hosts, settings.allowed_origins)
     return settings
 
 

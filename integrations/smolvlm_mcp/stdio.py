@@ -9,22 +9,15 @@ serves.)
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import io
 import os
 import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
-
-_CHUNK = 1 << 20
-_AHEAD = 64
-"""Lines read before the server has taken them."""
 
 
 class ClientPipe(io.FileIO):
@@ -79,48 +72,6 @@ def _move(standard: int, substitute: int) -> int:
     return private
 
 
-class Lines(AsyncIterator[str]):
-    """The lines of a descriptor, read by a thread that nobody has to wait for.
-
-    The SDK's own reader cannot be abandoned while the client is silent, which is when a person
-    presses Ctrl-C. Construct it inside the running loop.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._loop = asyncio.get_running_loop()
-        self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._room = threading.Semaphore(_AHEAD)
-        threading.Thread(target=self._read, name="smolvlm-stdin", daemon=True).start()
-
-    async def __anext__(self) -> str:
-        line = await self._lines.get()
-        self._room.release()
-        if line is None:
-            raise StopAsyncIteration
-        return line.decode("utf-8", "replace")
-
-    def end(self) -> None:
-        """Deliver no more lines, whatever the client still sends; callable from any thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._lines.put_nowait, None)
-
-    def _read(self) -> None:
-        begun: list[bytes] = []
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is reading
-            while chunk := os.read(self._descriptor, _CHUNK):
-                first, *others = chunk.split(b"\n")
-                begun.append(first)
-                for start in others:
-                    self._hand_over(b"".join(begun))
-                    begun = [start]
-            self._hand_over(None)
-
-    def _hand_over(self, line: bytes | None) -> None:
-        self._room.acquire()
-        self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
-
-
 async def serve_until_ctrl_c(server: Any, wire: Wire) -> bool:
     """Run `serve_stdio` on the main thread until it ends or Ctrl-C; returns whether it was Ctrl-C.
 
@@ -146,11 +97,20 @@ async def serve_until_ctrl_c(server: Any, wire: Wire) -> bool:
 async def serve_stdio(server: Any, wire: Wire) -> None:
     """Serve until the client closes its end, which cancels running calls."""
     from mcp.server.stdio import stdio_server
+    from mcp.shared.message import SessionMessage
+
+    from .lines import Lines
 
     if os.isatty(wire.incoming):
         hint = "serving MCP on stdin and stdout, for a client that starts this; see also --http"
         print(hint, file=sys.stderr, flush=True)
-    lines: Any = Lines(wire.incoming)  # the SDK only iterates over the file's lines
+    lines = Lines(wire.incoming)
     wire.pipe.on_broken = lines.end
-    async with stdio_server(lines, anyio.wrap_file(wire.outgoing)) as (incoming, outgoing):
+    file: Any = lines  # the SDK only iterates over its lines
+    async with stdio_server(file, anyio.wrap_file(wire.outgoing)) as (incoming, outgoing):
+
+        async def answer(fault: Any) -> None:
+            await outgoing.send(SessionMessage(fault))
+
+        lines.answer_fault = answer  # before the first line is taken: nothing has been awaited
         await server.run(incoming, outgoing, server.create_initialization_options())

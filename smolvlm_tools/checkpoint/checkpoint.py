@@ -10,31 +10,21 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ModelInvalid, ModelNotFound
 from .config import ModelConfig
+from .files import list_files
+from .folder_files import FolderFiles
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-CONFIG_FILES = (
-    "config.json",
-    "preprocessor_config.json",
-    "generation_config.json",
-    "tokenizer.json",
-)
-"""Everything that opening a checkpoint reads; backends fetch the weights later."""
-
-_SUFFIXES = (".json", ".safetensors", ".onnx", ".onnx_data", ".onnx.data")
-
-
-def is_usable(name: str) -> bool:
-    """Whether a file may be listed and fetched: only data formats, no pickles and no code."""
-    parts = name.split("/")
-    return name.endswith(_SUFFIXES) and not any(part.startswith(".") for part in parts)
-
 
 class FileSource(Protocol):
-    """Brings files into the checkpoint's folder that are not there yet."""
+    """Brings files into the checkpoint's folder that are not there yet, and checks them."""
 
     def fetch(self, names: Iterable[str]) -> None: ...
+
+    def confirm(self) -> None:
+        """Check that what was fetched was not replaced since."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +37,7 @@ class Checkpoint:
         folder: where its files are, in the hub's layout.
         config: its numbers.
         files: relative names (with `/`) of what is in the folder or can be fetched into it.
-        source: brings files into the folder; None if all are there.
+        source: brings files into the folder and checks them; None if nothing is to be checked.
     """
 
     id: str
@@ -67,14 +57,16 @@ class Checkpoint:
         """
         folder = Path(os.path.abspath(folder))
         config = ModelConfig.from_folder(folder)
-        return cls(name or folder.name or "checkpoint", None, folder, config, list_files(folder))
+        name = name or folder.name or "checkpoint"
+        return cls(name, None, folder, config, list_files(folder), FolderFiles(folder))
 
     def fetch(self, names: Iterable[str]) -> None:
-        """Download and verify those of some `files` that are not in `folder` yet.
+        """Download those of some `files` that are not in `folder` yet, and check all of them.
 
         Raises:
             ModelNotFound: the checkpoint has no such file, or it cannot be downloaded now.
-            ModelInvalid: a download does not have the size or digest it should have.
+            ModelInvalid: a file does not have the size or digest it should have, or does not
+                belong to the others.
             ModelError: the hub failed.
         """
         wanted = list(names)
@@ -86,6 +78,15 @@ class Checkpoint:
                 )
         if self.source is not None:
             self.source.fetch(wanted)
+
+    def confirm(self) -> None:
+        """Check, once files have been read, that nobody replaced them since `fetch`.
+
+        Raises:
+            ModelInvalid: another export was put into the folder meanwhile.
+        """
+        if self.source is not None:
+            self.source.confirm()
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer of `tokenizer.json`; raises ModelNotFound or ModelInvalid."""
@@ -99,14 +100,3 @@ class Checkpoint:
                 f"the tokenizer.json of {self.id} is damaged ({error})",
                 "Fetch the checkpoint again.",
             ) from error
-
-
-def list_files(folder: Path) -> frozenset[str]:
-    """Relative names of the usable files in a folder, at any depth."""
-    names: set[str] = set()
-    for parent, subfolders, files in os.walk(folder):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        relative = Path(parent).relative_to(folder)
-        names.update((relative / name).as_posix() for name in files)
-    # is_file: a cache whose blobs were deleted keeps links to nowhere.
-    return frozenset(name for name in names if is_usable(name) and (folder / name).is_file())

@@ -14,6 +14,14 @@ MODEL_TYPES = ("idefics3", "smolvlm")
 
 JsonObject = dict[str, Any]
 
+_LARGEST = 1 << 24
+"""Of a size: 16 million are beyond any model, and their products within what a float holds."""
+
+_MOST_LAYERS = 1 << 12
+"""Each is a step of loops that run before anything is loaded."""
+
+_KV_HEADS = "num_key_value_heads"
+
 
 @dataclass(frozen=True, slots=True)
 class VisionConfig:
@@ -106,7 +114,7 @@ def _read_json(path: Path) -> JsonObject:
             "Name a folder in the hub's layout (config.json, tokenizer.json, "
             "preprocessor_config.json, weights), a hub id, or an alias: see `smolvlm models`.",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelInvalid(
             f"{path} is not readable JSON ({error})", "Fetch the checkpoint again."
         ) from error
@@ -124,7 +132,7 @@ def _parse(config: JsonObject, processor: JsonObject, generation: JsonObject) ->
         )
     vision = _parse_vision(config.get("vision_config") or {})
     text = _parse_text(config["text_config"])
-    scale_factor = int(config.get("scale_factor", 2))
+    scale_factor = _size(config, "scale_factor", 2)
     eos = generation.get("eos_token_id", [])
     return ModelConfig(
         model_type=model_type,
@@ -138,38 +146,60 @@ def _parse(config: JsonObject, processor: JsonObject, generation: JsonObject) ->
     )
 
 
+def _size(raw: JsonObject, key: str, otherwise: Any = None, most: int = _LARGEST) -> int:
+    """A count or a length; None as the default means that there is none."""
+    value = raw[key] if otherwise is None else raw.get(key, otherwise)
+    found = int(value)
+    if not 1 <= found <= most:
+        raise ModelInvalid(
+            f"the configuration has {key} = {str(value)[:40]}",
+            f"It must be 1 to {most:,}: use the config.json of a SmolVLM checkpoint.",
+        )
+    return found
+
+
+def _positive(given: Any, key: str) -> float:
+    value = float(given)
+    if not 0 < value < math.inf:  # false for NaN, too
+        raise ModelInvalid(
+            f"the configuration has {key} = {value:g}",
+            "It must be a positive number: use the config.json of a SmolVLM checkpoint.",
+        )
+    return value
+
+
 def _parse_vision(raw: JsonObject) -> VisionConfig:
     return VisionConfig(
-        hidden_size=int(raw.get("hidden_size", 1152)),
-        intermediate_size=int(raw.get("intermediate_size", 3072)),
-        layers=int(raw.get("num_hidden_layers", 12)),
-        heads=int(raw.get("num_attention_heads", 16)),
-        image_size=int(raw.get("image_size", 224)),
-        patch_size=int(raw.get("patch_size", 32)),
-        layer_norm_eps=float(raw.get("layer_norm_eps", 1e-6)),
+        hidden_size=_size(raw, "hidden_size", 1152),
+        intermediate_size=_size(raw, "intermediate_size", 3072),
+        layers=_size(raw, "num_hidden_layers", 12, _MOST_LAYERS),
+        heads=_size(raw, "num_attention_heads", 16),
+        image_size=_size(raw, "image_size", 224),
+        patch_size=_size(raw, "patch_size", 32),
+        layer_norm_eps=_positive(raw.get("layer_norm_eps", 1e-6), "layer_norm_eps"),
     )
 
 
 def _parse_text(raw: JsonObject) -> TextConfig:
-    heads = int(raw["num_attention_heads"])
-    hidden_size = int(raw["hidden_size"])
+    heads, hidden_size = _size(raw, "num_attention_heads"), _size(raw, "hidden_size")
     rope = raw.get("rope_parameters") or {}
+    theta = raw.get("rope_theta") or rope.get("rope_theta") or 10_000.0
     return TextConfig(
         hidden_size=hidden_size,
-        intermediate_size=int(raw["intermediate_size"]),
-        layers=int(raw["num_hidden_layers"]),
+        intermediate_size=_size(raw, "intermediate_size"),
+        layers=_size(raw, "num_hidden_layers", most=_MOST_LAYERS),
         heads=heads,
-        kv_heads=int(raw.get("num_key_value_heads") or heads),
-        head_dim=int(raw.get("head_dim") or hidden_size // heads),
-        vocab_size=int(raw["vocab_size"]),
-        rope_theta=float(raw.get("rope_theta") or rope.get("rope_theta") or 10_000.0),
-        rms_norm_eps=float(raw.get("rms_norm_eps", 1e-6)),
-        context_length=int(raw.get("max_position_embeddings", 2048)),
+        kv_heads=_size({_KV_HEADS: raw.get(_KV_HEADS) or heads}, _KV_HEADS),
+        head_dim=_size({"head_dim": raw.get("head_dim") or hidden_size // heads}, "head_dim"),
+        vocab_size=_size(raw, "vocab_size"),
+        rope_theta=_positive(theta, "rope_theta"),
+        rms_norm_eps=_positive(raw.get("rms_norm_eps", 1e-6), "rms_norm_eps"),
+        context_length=_size(raw, "max_position_embeddings", 2048),
     )
 
 
 def _parse_image(raw: JsonObject, vision: VisionConfig, scale_factor: int) -> ImageConfig:
-    tile_size = int(raw["max_image_size"]["longest_edge"])
+    tile_size = _size(raw["max_image_size"], "longest_edge")
     if tile_size != vision.image_size:
         raise ModelInvalid(
             f"preprocessor_config.json cuts tiles of {tile_size} px, the vision tower in "
@@ -182,20 +212,30 @@ def _parse_image(raw: JsonObject, vision: VisionConfig, scale_factor: int) -> Im
             f"{side}x{side} patches are not divisible by scale_factor {scale_factor}",
             "Use the config.json of a SmolVLM checkpoint.",
         )
-    longest_edge, resample = int(raw["size"]["longest_edge"]), int(raw.get("resample", 1))
-    if longest_edge < 1 or resample not in range(6):
+    longest_edge, resample = _size(raw["size"], "longest_edge"), int(raw.get("resample", 1))
+    if resample not in range(6):
         raise ModelInvalid(
             f"preprocessor_config.json resizes images to {longest_edge} px by filter {resample}",
             "Use the preprocessor_config.json of a SmolVLM checkpoint.",
         )
     mean, std = raw.get("image_mean", [0.5] * 3), raw.get("image_std", [0.5] * 3)
+    red, green, blue = float(mean[0]), float(mean[1]), float(mean[2])
+    if not math.isfinite(red + green + blue):
+        raise ModelInvalid(
+            f"preprocessor_config.json has image_mean = {mean}",
+            "Use the preprocessor_config.json of a SmolVLM checkpoint.",
+        )
     return ImageConfig(
         tile_size=tile_size,
         longest_edge=longest_edge,
         tokens_per_tile=(side // scale_factor) ** 2,
         split=bool(raw.get("do_image_splitting", True)),
-        mean=(float(mean[0]), float(mean[1]), float(mean[2])),
-        std=(float(std[0]), float(std[1]), float(std[2])),
-        rescale=float(raw.get("rescale_factor", 1 / 255)),
+        mean=(red, green, blue),
+        std=(
+            _positive(std[0], "image_std"),
+            _positive(std[1], "image_std"),
+            _positive(std[2], "image_std"),
+        ),
+        rescale=_positive(raw.get("rescale_factor", 1 / 255), "rescale_factor"),
         resample=resample,
     )

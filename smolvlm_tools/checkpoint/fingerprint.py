@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from .checkpoint import Checkpoint
+from .manifest import MANIFEST
 
 _SAMPLE = 1 << 16
 _WEIGHTS = (".safetensors", ".onnx", ".onnx_data", ".onnx.data")
@@ -20,7 +21,7 @@ def fingerprint(checkpoint: Checkpoint) -> str:
     if checkpoint.revision is not None:
         return checkpoint.revision
     digest = hashlib.sha256()
-    for name in sorted(checkpoint.files):
+    for name in sorted(checkpoint.files - {MANIFEST}):
         if name.endswith((*_WEIGHTS, ".json")):
             digest.update(f"{name}\0".encode("utf-8", "surrogatepass"))
             digest.update(_sample(checkpoint.folder / name))

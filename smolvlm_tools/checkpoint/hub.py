@@ -15,11 +15,15 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 
 from ..errors import ModelInvalid, ModelNotFound
 from . import hub_cache
-from .checkpoint import CONFIG_FILES, Checkpoint, is_usable, list_files
+from .checking import check_file
+from .checkpoint import Checkpoint
 from .config import ModelConfig
+from .files import CONFIG_FILES, is_usable, list_files
 from .hub_cache import HubSettings
 from .hub_errors import HUB_ERRORS, model_error
 from .known_files import KNOWN_FILES, FileFacts
+from .onnx_values import check_onnx_values
+from .verified import VerifiedFiles
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +34,11 @@ _UNREACHABLE = (httpx2.TransportError, OfflineModeIsEnabled)
 class HubFiles:
     """The files of one commit: those that are cached, and the way to get the others.
 
-    A download must have the size and SHA-256 that the hub states. Without an explicit revision it
-    must also match `KNOWN_FILES`, so that neither a mirror nor a replaced "main" can slip in other
-    weights; naming a revision is consent to what it contains. Digests are computed once, after a
-    download; sizes are compared on every use.
+    A file must have the size and digest that the hub states: SHA-256, or git's SHA-1 of a small
+    one. Without an explicit revision it must also match `KNOWN_FILES`, so that neither a mirror nor
+    a replaced "main" can slip in other weights; naming a revision is consent to what it contains.
+    Offline, the names of the cache's blobs are digests too. `record` says what was read in full
+    before, so that a process killed after a download leaves nothing that is taken for checked.
     """
 
     id: str
@@ -44,6 +49,7 @@ class HubFiles:
     """Of all files or, offline, of those that are cached."""
     facts: Mapping[str, FileFacts]
     settings: HubSettings
+    record: VerifiedFiles
 
     def require(self, name: str, remedy: str) -> None:
         if name not in self.names and self.settings.offline:
@@ -52,36 +58,53 @@ class HubFiles:
             raise ModelNotFound(f"{self.id} has no {name}", remedy)
 
     def fetch(self, names: Iterable[str]) -> None:
-        for name in names:
+        for name in sorted(names, key=lambda name: name.endswith(".onnx")):  # data before graphs
             if not is_usable(name):
                 raise ModelInvalid(
                     f"{name} is not JSON, safetensors or ONNX", "Other files are never fetched."
                 )
             path = self.folder / name
-            expected = self.facts.get(name, FileFacts())
-            if path.is_file():
-                expected.check_size(path, f"{self.id}: {name}")
-            else:
-                self._download(name, expected)
+            if not path.is_file():
+                self._download(name)
+            self._check(name, path)
 
-    def _download(self, name: str, expected: FileFacts) -> None:
+    def confirm(self) -> None:
+        """The files of a commit never change."""
+
+    def _download(self, name: str) -> None:
         if self.settings.offline:
             raise hub_cache.not_cached(self.id, name)
         hub: Any = _hub(self.settings)  # its signature names an untyped progress bar
         try:
-            path: str = hub.hf_hub_download(
-                self.id, name, revision=self.commit, cache_dir=self.settings.cache
-            )
+            hub.hf_hub_download(self.id, name, revision=self.commit, cache_dir=self.settings.cache)
         except HUB_ERRORS as error:
             raise model_error(error, self.id, self.commit) from error
+
+    def _check(self, name: str, path: Path) -> None:
+        facts = self.facts.get(name, FileFacts())
         try:
-            expected.check_size(Path(path), f"{self.id}: {name}")
-            expected.check_digest(Path(path), f"{self.id}: {name}")
-        except ModelInvalid:
-            blob = os.path.realpath(path)
-            Path(path).unlink(missing_ok=True)
-            Path(blob).unlink(missing_ok=True)
-            raise
+            entry = check_file(path, name, facts, self.record, f"{self.id}: {name}")
+        except ModelInvalid as error:
+            raise self._removed(name, path, error) from error
+        if entry is not None:
+            if name.endswith(".onnx"):
+                check_onnx_values(path)
+            self.record.put(name, entry)
+
+    def _removed(self, name: str, path: Path, error: ModelInvalid) -> ModelInvalid:
+        """Remove a damaged file from the cache, if another can be had; the error that says so."""
+        if self.settings.offline or isinstance(error.__cause__, OSError):
+            return error
+        blob = Path(os.path.realpath(path))
+        try:
+            path.unlink(missing_ok=True)
+            blob.unlink(missing_ok=True)
+        except OSError:  # a read-only cache: the error's own remedy says to delete it
+            return error
+        self.record.drop(name)
+        return error.reworded(
+            error.reason, "It was removed from the cache: try again, to fetch it anew."
+        )
 
 
 def _hub(settings: HubSettings) -> HfApi:
@@ -129,14 +152,17 @@ def _locate(hub_id: str, revision: str | None, local_files_only: bool) -> HubFil
     if not info.sha:
         raise ModelInvalid(f"the hub states no commit for {hub_id}", "Check HF_ENDPOINT.")
     facts = {
-        file.rfilename: FileFacts(file.size, file.lfs.sha256 if file.lfs else None)
+        file.rfilename: FileFacts(file.size, file.lfs.sha256)
+        if file.lfs
+        else FileFacts(file.size, None, file.blob_id)
         for file in info.siblings or ()
         if is_usable(file.rfilename)
     }
     if revision is None:
         facts = _with_known_facts(hub_id, facts)
     folder = hub_cache.snapshot_folder(hub_id, info.sha, settings)
-    return HubFiles(hub_id, info.sha, folder, frozenset(facts), facts, settings)
+    record = hub_cache.verified_files(hub_id, info.sha, settings)
+    return HubFiles(hub_id, info.sha, folder, frozenset(facts), facts, settings, record)
 
 
 def _with_known_facts(hub_id: str, facts: dict[str, FileFacts]) -> dict[str, FileFacts]:
@@ -158,4 +184,5 @@ def _locate_cached(hub_id: str, revision: str | None, settings: HubSettings) -> 
         raise hub_cache.not_cached(hub_id, f"revision {revision}" if revision else None)
     folder = hub_cache.snapshot_folder(hub_id, commit, settings)
     known = KNOWN_FILES.get(hub_id, {}) if revision is None else {}
-    return HubFiles(hub_id, commit, folder, list_files(folder), known, settings)
+    record = hub_cache.verified_files(hub_id, commit, settings)
+    return HubFiles(hub_id, commit, folder, list_files(folder), known, settings, record)

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelNotFound
+from .verified import VerifiedFiles
 
 _log = logging.getLogger(__name__)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+RECORDS = "smolvlm-verified"
+"""Our own folder in a repository's; the hub's client passes it over."""
+
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 
 
@@ -80,6 +84,30 @@ def remember_commit(hub_id: str, revision: str | None, commit: str, settings: Hu
 def snapshot_folder(hub_id: str, commit: str, settings: HubSettings) -> Path:
     """Where the files of one commit are cached."""
     return _repository(hub_id, settings) / "snapshots" / commit
+
+
+def cached_ids(settings: HubSettings) -> list[str]:
+    """The ids of all models in the cache, sorted."""
+    try:
+        names = sorted(path.name for path in settings.cache.glob("models--*--*") if path.is_dir())
+    except OSError:
+        return []
+    return [name.removeprefix("models--").replace("--", "/", 1) for name in names]
+
+
+def cached_commits(hub_id: str, settings: HubSettings) -> dict[str, bool]:
+    """The commits of a model in the cache, and whether each is what "main" stood for last."""
+    main = cached_commit(hub_id, None, settings)
+    try:
+        names = sorted(path.name for path in snapshot_folder(hub_id, "", settings).iterdir())
+    except OSError:
+        return {}
+    return {name: name == main for name in names if _COMMIT.fullmatch(name)}
+
+
+def verified_files(hub_id: str, commit: str, settings: HubSettings) -> VerifiedFiles:
+    """The record of what was checked of one commit, beside its snapshot."""
+    return VerifiedFiles(_repository(hub_id, settings) / RECORDS / f"{commit}.json")
 
 
 def not_cached(hub_id: str, what: str | None = None) -> ModelNotFound:

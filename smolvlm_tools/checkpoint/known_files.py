@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelInvalid
+from .digests import Digests, blob_name
 
 _AGAIN = "Delete the file and fetch the checkpoint again."
 
@@ -18,6 +19,12 @@ class FileFacts:
     """Bytes."""
     sha256: str | None = None
     """Hex digest."""
+    sha1: str | None = None
+    """Hex digest: git's of the file, or the plain one."""
+
+    @property
+    def has_digest(self) -> bool:
+        return self.sha256 is not None or self.sha1 is not None
 
     def check_size(self, path: Path, name: str) -> None:
         """Compare the size of the file at `path`, which costs one stat."""
@@ -25,16 +32,22 @@ class FileFacts:
         if self.size is not None and size != self.size:
             raise ModelInvalid(f"{name} has {size:,} bytes instead of {self.size:,}", _AGAIN)
 
-    def check_digest(self, path: Path, name: str) -> None:
-        """Compare the SHA-256 of the file at `path`, which reads all of it."""
-        from huggingface_hub.utils.sha import sha_fileobj  # only downloads are compared
+    def check_digests(self, found: Digests, name: str) -> None:
+        """Compare the digests of a file."""
+        if self.sha256 not in (None, found.sha256):
+            raise ModelInvalid(
+                f"{name} has the SHA-256 {found.sha256} instead of {self.sha256}", _AGAIN
+            )
+        if self.sha1 not in (None, found.git, found.sha1):
+            raise ModelInvalid(f"{name} has git's SHA-1 {found.git} instead of {self.sha1}", _AGAIN)
 
-        if self.sha256 is None:
-            return
-        with path.open("rb") as file:
-            found = sha_fileobj(file).hex()
-        if found != self.sha256:
-            raise ModelInvalid(f"{name} has the SHA-256 {found} instead of {self.sha256}", _AGAIN)
+
+def facts_of_blob(path: Path) -> FileFacts:
+    """What the hub's cache says about a file by the name that it gave to its content."""
+    name = blob_name(path)
+    if name is None:
+        return FileFacts()
+    return FileFacts(sha256=name) if len(name) == 64 else FileFacts(sha1=name)
 
 
 _ONNX_256M = {
@@ -89,4 +102,4 @@ KNOWN_FILES: dict[str, dict[str, FileFacts]] = {
         **_onnx_files(_ONNX_256M),
     }
 }
-"""Hub id → relative file name → facts. `hub.HubFiles` says when they are compared."""
+"""Hub id → relative file name → facts. `checking.check_file` compares them."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .aliases import ALIASES, EMBEDDED, EMBEDDED_FOLDER, PARAMETERS
-from .checkpoint import list_files
+from .files import list_files
 from .hub_cache import HubSettings, cached_commit, hub_settings, snapshot_folder
 from .known_files import KNOWN_FILES
 from .safetensors import SINGLE, read_safetensors_header

@@ -29,7 +29,12 @@ def export_weights(weights: Weights, out: Path, precision: str, as_json: bool) -
         checkpoint, adapter = _fetch(weights)
         with working("exporting"):
             report = export_checkpoint(
-                checkpoint.folder, out, precisions, progress=note, adapter=adapter
+                checkpoint.folder,
+                out,
+                precisions,
+                progress=note,
+                adapter=adapter,
+                replace=weights.replace,
             )
         for text in report.notes:
             note(f"note: {text}")
@@ -51,7 +56,14 @@ def quantize_weights(weights: Weights, out: Path, precision: str, as_json: bool)
     with reserve_stdout() as answers:
         checkpoint, adapter = _fetch(weights)
         with working("quantizing"):
-            report = quantize_checkpoint(checkpoint, out, precision, adapter=adapter, progress=note)
+            report = quantize_checkpoint(
+                checkpoint,
+                out,
+                precision,
+                adapter=adapter,
+                progress=note,
+                replace=weights.replace,
+            )
         if as_json:
             answers.json({**asdict(report), "folder": str(out)})
             return

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import BadOptions
 from .command import command
 from .options import Json, ModelChoice, Offline, ResolutionOption, Revision
 from .quality_options import AUTO, Precisions, QualityOptions
@@ -166,12 +167,36 @@ def models(json: Json = False) -> None:
     print_models(json)
 
 
-@command("smolvlm doctor")
-def doctor(json: Json = False) -> None:
+@command("smolvlm doctor --verify")
+def doctor(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="With --verify: only this alias, hub id or folder.  \\[default: all that are "
+            "downloaded, and the one in the package]",
+        ),
+    ] = None,
+    *,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Instead, read all files of the models, and compare digests."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Tell what is installed, try every backend, and say what to install for more.
 
-    Exit code 4 when no backend works.
+    Exit code 4 when no backend works, or a file of a model is not as it should be.
     """
+    if verify:
+        from .verifying import print_verified
+
+        print_verified(model, json)
+        return
+    if model is not None:
+        raise BadOptions(f"the doctor was asked about {model!r}", "Add --verify.")
     from .machine import print_doctor
 
     print_doctor(json)

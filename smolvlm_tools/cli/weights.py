@@ -27,5 +27,9 @@ class Weights:
             help="LoRA adapter to merge into the weights first: a folder or a hub id.",
         ),
     ] = None
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Remove another model's export from DIR."),
+    ] = False
     revision: Revision = None
     offline: Offline = False

@@ -6,8 +6,6 @@ applies it to every reply before the reply is judged.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from ..errors import BadOptions
+from ..machine.whole_file import write_whole
 from ..types import Value
 from .scales import Kind, Prior, Scale
 
@@ -139,15 +138,7 @@ class Calibration(Value):
         """
         path = Path(path)
         try:
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(self.model_dump_json(indent=2) + "\n")
-                os.chmod(name, 0o644)
-                os.replace(name, path)
-            except BaseException:  # Ctrl-C too: nothing half-written stays behind
-                os.unlink(name)
-                raise
+            write_whole(path, self.model_dump_json(indent=2) + "\n")
         except OSError as error:
             raise BadOptions(
                 f"{str(path)!r} cannot be written ({error.strerror})", "Name another file."

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*")|(")|[-+.\w]+|[{}\[\],]')
+_TOKEN = re.compile(rb'("(?:[^"\\]|\\.)*")|("(?:[^"\\]|\\.)*)|[-+.\w]+|[{}\[\],]')
 """A closed string, the beginning of one that is not, a number or word, or a sign."""
 
 

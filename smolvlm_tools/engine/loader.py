@@ -42,7 +42,7 @@ class Loader(Closing):
 
         `check` ends it when it raises.
         """
-        if not _may_take_long(request, self._layouter.policy):
+        if not _may_take_long(request, self._policy(request)):
             return None
         if self._threads is None:
             self._threads = ThreadPoolExecutor(MOST_LOADING, "smolvlm-images")
@@ -53,10 +53,13 @@ class Loader(Closing):
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def _policy(self, request: Request) -> ImagePolicy:
+        return request.images or self._layouter.policy
+
     def _load(self, request: Request, check: Check, clock: StageClock) -> Sequence[Decode]:
         with stoppable_by(check), clock.stage("preprocess"):
             opened = self._layouter.open_images(request, self._guard.check_pixels)
-            if not self._layouter.policy.isolate:
+            if not self._policy(request).isolate:
                 return list(opened)  # decoded later: this process's memory is for one at a time
             return [_Ahead(decode) for decode in opened]
 

@@ -20,7 +20,7 @@ from ..backends.registry import spec_of
 from ..cache import CacheLimits, parse_cache
 from ..checkpoint import AdapterFiles, Checkpoint, find_adapter, open_checkpoint
 from ..errors import BadOptions
-from ..images import ImagePolicy, LoadedImage
+from ..images import ImagePolicy, LoadedImage, PolicyLike
 from ..machine.amounts import parse_bytes
 from ..machine.heap import trim_heap
 from ..machine.meter import resident
@@ -43,7 +43,7 @@ class LoadOptions(TypedDict, total=False):
     memory_budget: int | str | None
     revision: str | None
     local_files_only: bool
-    policy: ImagePolicy | None
+    policy: PolicyLike | None
     cache: bool | CacheLimits
     adapter: str | Path | None
 
@@ -171,12 +171,11 @@ def _this_process() -> Process:
 
 
 def open_layouter(
-    checkpoint: Checkpoint, policy: ImagePolicy | None, limits: CacheLimits
+    checkpoint: Checkpoint, policy: PolicyLike | None, limits: CacheLimits
 ) -> RequestLayouter:
     """A layouter that remembers images where features or prompts are kept."""
-    layouter = RequestLayouter.open(
-        checkpoint, policy or ImagePolicy(), remember=limits.keep_anything
-    )
+    rules = ImagePolicy.named(policy or "trusted")
+    layouter = RequestLayouter.open(checkpoint, rules, remember=limits.keep_anything)
     trim_heap()  # reading a tokenizer's JSON leaves 15 MB of holes
     return layouter
 

@@ -14,7 +14,7 @@ from ..checkpoint import Checkpoint
 from ..constraints.answers import parse_answer
 from ..constraints.compiler import Compiled
 from ..decoding.calibration import Calibration
-from ..images import ImagePolicy
+from ..images import ImagePolicy, PolicyLike
 from ..machine.closing import Closing
 from ..memory.plan import LoadPlan
 from ..prompt.request import Request, RequestOptions, make_request
@@ -59,7 +59,7 @@ class SmolVLM(Conversations, Closing):
         backend: AnyBackend,
         *,
         resolution: Resolution = "auto",
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         max_queue: int = 32,
         batch_size: int = 8,
         cache: bool | CacheLimits = True,
@@ -95,7 +95,7 @@ class SmolVLM(Conversations, Closing):
         memory_budget: int | str | None = None,
         revision: str | None = None,
         local_files_only: bool = False,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         max_queue: int = 32,
         batch_size: int = 8,
         cache: bool | CacheLimits = True,
@@ -127,7 +127,7 @@ class SmolVLM(Conversations, Closing):
                 is chosen so that the largest image fits; see `load_plan` and docs/memory.md.
             revision: branch, tag or commit on the hub.
             local_files_only: never touch the network.
-            policy: which images are let in; see `ImagePolicy`.
+            policy: which images are let in, or its name; see `ImagePolicy`. "trusted" if None.
             max_queue: most requests that may wait before `Busy` is raised.
             batch_size: most requests that decode together, each with keys and values of its own
                 in memory; with backend "remote" most calls at a time.

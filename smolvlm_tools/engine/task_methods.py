@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 from ..images import ImagePolicy
 from ..machine.stopping import stoppable_by
 from ..machine.threads import check_of, in_thread
-from ..prompt.request import RequestOptions, parse_cancel
+from ..prompt.request import RequestOptions, parse_cancel, parse_policy
 from ..prompt.tasks import (
     Images,
     ask_messages,
@@ -54,7 +54,7 @@ class TaskMethods(ABC):
     @property
     @abstractmethod
     def _policy(self) -> ImagePolicy:
-        """Which images are let in."""
+        """Which images are let in, of requests that say nothing of it."""
 
     @abstractmethod
     def _start(
@@ -114,10 +114,10 @@ class TaskMethods(ABC):
             context: see the class.
             options: see the class.
         """
-        cancel = parse_cancel(options.get("cancel"))
+        policy = parse_policy(options.get("policy")) or self._policy
         with (
-            stoppable_by(check_of(cancel)),
-            open_parts(image, options.get("pages"), self._policy) as parts,
+            stoppable_by(check_of(parse_cancel(options.get("cancel")))),
+            open_parts(image, options.get("pages"), policy) as parts,
         ):
             if not parts.by_page:
                 images = [part() for part in parts.each]
@@ -194,10 +194,9 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`transcribe` for an event loop."""
+        policy = parse_policy(options.get("policy")) or self._policy
         cancel = parse_cancel(options.get("cancel"))
-        parts = await in_thread(
-            partial(open_parts, image, options.get("pages"), self._policy), cancel
-        )
+        parts = await in_thread(partial(open_parts, image, options.get("pages"), policy), cancel)
         try:
             if not parts.by_page:
                 images = [part() for part in parts.each]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..backends.onnx.files import COMPONENTS, EXPORTED, FOLDER
 from ..checkpoint import AdapterFiles, Checkpoint
-from ..checkpoint.checkpoint import list_files
 from ..checkpoint.config import ModelConfig
+from ..checkpoint.files import list_files
 from ..errors import BadOptions, ModelError, ModelInvalid
 from .reference import GREEDY_STEPS, compute_reference, require_export_packages
 from .report import ComponentError, ExportedFile, ExportReport
+from .scratch import scratch_folder
+from .unit import Unit, source_digest
 
 PRECISIONS = EXPORTED
 COPIED = (
@@ -33,6 +35,7 @@ COPIED = (
 )
 """Files of the checkpoint that are copied beside new weights, where they exist."""
 
+FORMS = {True: "fused", False: "plain"}
 TANH_GELU = "gelu_pytorch_tanh"
 Progress = Callable[[str], None]
 
@@ -46,11 +49,13 @@ def export_checkpoint(
     weights: str = "fp32",
     progress: Progress | None = None,
     adapter: AdapterFiles | None = None,
+    replace: bool = False,
 ) -> ExportReport:
     """Write ONNX files in the hub's layout and check them against torch.
 
     Nothing appears in `out` until every file has been checked; a failure or Ctrl-C leaves it as it
-    was. fp32 files must match torch; of the others, only NaN or a wrong shape is a failure.
+    was. fp32 files must match torch; of the others, only NaN or a wrong shape is a failure. Other
+    precisions of the same model are kept, and a manifest says what belongs together.
 
     Args:
         checkpoint_folder: an Idefics3 / SmolVLM folder with safetensors weights.
@@ -62,11 +67,12 @@ def export_checkpoint(
         weights: "fp16" stores weights rounded to float16, half the bytes; still runs in float32.
         progress: called with one line before each step.
         adapter: a LoRA adapter to merge into the weights first (see `checkpoint.find_adapter`).
+        replace: whether another model's ONNX files in `out` may be removed.
 
     Raises:
         BackendUnavailable: torch, transformers, onnx or onnxruntime is not installed.
-        BadOptions: an unknown precision or storage, heads the fused form cannot take, or an
-            adapter merged beside the checkpoint's own weights.
+        BadOptions: an unknown precision or storage, heads the fused form cannot take, an adapter
+            merged beside the checkpoint's own weights, or another model's files in `out`.
         ModelNotFound: the folder has no configuration or no safetensors weights.
         ModelInvalid: the checkpoint is contradictory, the adapter cannot be merged into it, or the
             written files do not match torch.
@@ -82,8 +88,8 @@ def export_checkpoint(
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
     form, notes = _choose_form(config, fused)
-    job = _Job(checkpoint_folder, out, config, form, weights == "fp16", adapter)
-    return replace(job.run(chosen, progress or say_nothing), notes=notes)
+    job = _Job(checkpoint_folder, out, config, form, weights == "fp16", adapter, replace)
+    return dataclasses.replace(job.run(chosen, progress or say_nothing), notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +102,19 @@ class _Job:
     fused: bool
     half: bool
     adapter: AdapterFiles | None
+    replace: bool
 
     def run(self, precisions: Sequence[str], progress: Progress) -> ExportReport:
         """Write into a scratch folder, check the files there, and move them into place."""
+        unit = self.unit(precisions)
+        unit.check_place()
         existed = self.out.exists()
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".export-", dir=self.out) as name:
-                scratch = Path(name)
+            with scratch_folder(self.out) as scratch:
                 self.write(scratch, precisions, progress)
                 report = self.check(scratch, precisions, progress)
-                (self.out / FOLDER).mkdir(exist_ok=True)
-                for file in report.files:
-                    (scratch / file.name).replace(self.out / file.name)
+                unit.commit(scratch)
         except OSError as error:
             raise ModelError(
                 f"the export to {self.out} failed ({error})", "Check permissions and free space."
@@ -117,6 +123,12 @@ class _Job:
             if not existed and self.out.is_dir() and not any(self.out.iterdir()):
                 self.out.rmdir()
         return report
+
+    def unit(self, precisions: Sequence[str]) -> Unit:
+        """What is to be put into place."""
+        form = {"form": FORMS[self.fused], "weights": "fp16" if self.half else "fp32"}
+        source = source_digest(self.source, self.adapter)
+        return Unit(self.out, self.source, source, dict.fromkeys(precisions, form), self.replace)
 
     def write(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> None:
         from .components import write_component
@@ -153,7 +165,7 @@ class _Job:
             progress(f"checking {precision} against torch")
             found, same[precision] = check_precision(exported, precision, truth)
             errors.extend(found)
-        form, files = "fused" if self.fused else "plain", _list_files(scratch)
+        form, files = FORMS[self.fused], _list_files(scratch)
         return ExportReport(self.out, form, files, tuple(errors), same, GREEDY_STEPS + 1)
 
 

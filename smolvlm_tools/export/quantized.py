@@ -28,6 +28,8 @@ from ..errors import BadOptions, ModelError, ModelInvalid
 from ..machine.heap import give_back_large_blocks, trim_heap
 from .export import Progress, copy_small_files, say_nothing
 from .safetensors_file import write_safetensors
+from .scratch import scratch_folder
+from .unit import Unit, source_digest
 
 MATRICES = {
     f"{VISION}encoder.layers.": "vision",
@@ -55,6 +57,7 @@ def quantize_checkpoint(
     *,
     adapter: AdapterFiles | None = None,
     progress: Progress | None = None,
+    replace: bool = False,
 ) -> QuantizeReport:
     """Write a checkpoint's weights quantized, as `SmolVLM.load(out, backend="torch")` reads them.
 
@@ -66,10 +69,11 @@ def quantize_checkpoint(
         precision: one name, or one for each component: see `backends.torch.names`.
         adapter: a LoRA adapter to merge into the weights first.
         progress: called with one line now and then.
+        replace: whether another model's export in `out` may be removed.
 
     Raises:
-        BadOptions: an unknown precision, one that quantizes nothing, or the checkpoint's own
-            folder.
+        BadOptions: an unknown precision, one that quantizes nothing, the checkpoint's own folder,
+            or one that holds another model's files.
         BackendUnavailable: a library is missing, or cannot quantize on this machine.
         ModelNotFound: the checkpoint has no safetensors weights.
         ModelInvalid: it is already quantized or damaged, or the adapter does not belong to it.
@@ -82,20 +86,30 @@ def quantize_checkpoint(
     with torch.inference_mode():
         check_kinds(kinds.values(), "cpu", make_plan(kinds, "cpu").activations)
         source = _Source(base, weights, kinds)
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            tensors = source.tensors(progress or say_nothing)
-            size = write_safetensors(out / SINGLE, source.layout(), tensors)
-            copy_small_files(checkpoint.folder, out)
-            config = json.dumps({**raw, KEY: quantization_config(kinds)}, indent=2)
-            (out / "config.json").write_text(config + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ModelError(
-                f"writing to {out} failed ({error})", "Check permissions and free space."
-            ) from error
-    if not isinstance(weights, TorchWeights):
-        weights.check_all_used()
+        digest = f"quantized from {source_digest(checkpoint.folder, adapter)}"
+        unit = Unit(out, checkpoint.folder, digest, {describe_kinds(kinds): {}}, replace)
+        unit.check_place()
+        size = _write(unit, source, {**raw, KEY: quantization_config(kinds)}, progress)
     return QuantizeReport(out, describe_kinds(kinds), base.bytes, size)
+
+
+def _write(unit: Unit, source: _Source, raw: dict[str, Any], progress: Progress | None) -> int:
+    """Write all files and put them into place; returns the size of the weights' file."""
+    try:
+        unit.out.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(unit.out) as scratch:
+            tensors = source.tensors(progress or say_nothing)
+            size = write_safetensors(scratch / SINGLE, source.layout(), tensors)
+            source.check_all_used()
+            copy_small_files(unit.source_folder, scratch)
+            text = json.dumps(raw, indent=2) + "\n"
+            (scratch / "config.json").write_text(text, encoding="utf-8")
+            unit.commit(scratch)
+    except OSError as error:
+        raise ModelError(
+            f"writing to {unit.out} failed ({error})", "Check permissions and free space."
+        ) from error
+    return size
 
 
 def _check(
@@ -130,6 +144,11 @@ class _Source:
         self._tied = HEAD not in base
         if self._tied and (HEAD in weights or kinds["lm_head"] not in FLOATS):
             self._shapes[HEAD] = self._shapes[EMBEDDING]  # the table's no longer
+
+    def check_all_used(self) -> None:
+        """Check that all of an adapter was merged."""
+        if not isinstance(self._weights, TorchWeights):
+            self._weights.check_all_used()
 
     def layout(self) -> Layout:
         """Of all tensors in the file."""

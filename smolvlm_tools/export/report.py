@@ -38,7 +38,7 @@ class ExportReport:
     Attributes:
         folder: the output folder.
         form: "fused" or "plain", the form of the decoder graph.
-        files: every file written, ONNX files first.
+        files: every file written but the manifest, ONNX files first.
         errors: one entry per component and precision.
         same_greedy_tokens: per precision, how many of the checked greedy steps chose torch's token.
         greedy_steps: how many greedy steps were checked.

@@ -21,3 +21,4 @@ from .loaded import KnownImages as KnownImages
 from .loaded import LoadedImage as LoadedImage
 from .loaded import shows_nothing as shows_nothing
 from .policy import ImagePolicy as ImagePolicy
+from .policy import PolicyLike as PolicyLike

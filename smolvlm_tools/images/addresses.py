@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from ..errors import FetchFailed, UrlNotAllowed
 
 PUBLIC_PORTS = frozenset({80, 443})
+_FROM_ANYWHERE = 'Where a person names the URL, policy="trusted" fetches it from anywhere.'
 
 Address = IPv4Address | IPv6Address
 
@@ -78,12 +79,13 @@ def resolve_public(host: str, port: int) -> list[Address]:
     """
     if port not in PUBLIC_PORTS:
         raise UrlNotAllowed(
-            f"the URL leads to port {port} of {host[:200]!r}", "Only ports 80 and 443 are fetched."
+            f"the URL leads to port {port} of {host[:200]!r}",
+            f"Only ports 80 and 443 are fetched. {_FROM_ANYWHERE}",
         )
     addresses = resolve(host, port)
     if not all(is_public(address) for address in addresses):
         raise UrlNotAllowed(
             f"the URL leads to {host[:200]!r}, which is not on the public internet",
-            "Pass a public URL, or the image as a file or its bytes.",
+            f"Pass a public URL, or the image as a file or its bytes. {_FROM_ANYWHERE}",
         )
     return addresses

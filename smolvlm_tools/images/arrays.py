@@ -6,6 +6,7 @@ uint8, uint16 or of floats in 0..1. A fourth channel is alpha.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import BadDimensions, BadEncoding
-from .colour import check_size, on_white, sixteen_to_eight
+from .colour import Box, by_pieces, check_size, on_white, sixteen_to_eight
 from .policy import ImagePolicy
 
 _SHAPES = "Pass (height, width), or (height, width, channels) with 1, 3 or 4 channels."
@@ -24,11 +25,17 @@ def array_to_rgb(array: NDArray[Any], policy: ImagePolicy) -> Image.Image:
     """Check an array's shape, size and dtype, and convert it to RGB."""
     _check_shape(array.shape)
     check_size((array.shape[1], array.shape[0]), policy, "the array")
-    eight = _to_eight(array)
-    if eight.ndim == 3 and eight.shape[2] == 1:
-        eight = eight[:, :, 0]
-    image = Image.fromarray(np.ascontiguousarray(eight))
-    return on_white(image) if image.mode == "RGBA" else image.convert("RGB")
+    to_eight = _levels(array)
+
+    def paint(box: Box) -> Image.Image:
+        left, top, right, bottom = box
+        eight = to_eight(array[top:bottom, left:right])
+        if eight.ndim == 3 and eight.shape[2] == 1:
+            eight = eight[:, :, 0]
+        image = Image.fromarray(np.ascontiguousarray(eight))
+        return on_white(image) if image.mode == "RGBA" else image.convert("RGB")
+
+    return by_pieces("RGB", (array.shape[1], array.shape[0]), paint)
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:
@@ -42,16 +49,17 @@ def _check_shape(shape: tuple[int, ...]) -> None:
     raise BadDimensions(f"the array's shape {shape} is not that of an image", _SHAPES)
 
 
-def _to_eight(array: NDArray[Any]) -> NDArray[np.uint8]:
+def _levels(array: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:
+    """How values become 0..255; raises for a dtype or range that none has."""
     if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255)
+        return lambda piece: piece.astype(np.uint8) * np.uint8(255)
     if array.dtype == np.uint8:
-        return array
+        return lambda piece: piece
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        return sixteen_to_eight(array)
+        return sixteen_to_eight
     if array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())
         if not (0 <= low and high <= 1):  # false for NaN too
             raise BadEncoding(f"the array's floats run from {low:g} to {high:g}", _DTYPES)
-        return np.rint(array.astype(np.float64) * 255).astype(np.uint8)
+        return lambda piece: np.rint(piece.astype(np.float64) * 255).astype(np.uint8)
     raise BadEncoding(f"the array's dtype is {array.dtype}", _DTYPES)

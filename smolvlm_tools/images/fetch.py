@@ -2,37 +2,31 @@
 
 Redirects are followed here, one checked request at a time. Every connection passes through
 `_Network.connect_tcp`, which resolves the host once, has `addresses` check the result and connects
-to no other address. Every wait ends soon when the image is no longer wanted (`machine.stopping`). Compressed transfer is neither requested nor accepted, so the bytes counted
+to no other address. Compressed transfer is neither requested nor accepted, so the bytes counted
 are the bytes there are. Proxies named in the environment are not used, because they would connect
-on their own.
+on their own. Every wait ends soon once the image is no longer wanted (see `machine.stopping`).
 """
 
 from __future__ import annotations
 
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterable
-from concurrent import futures
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import httpcore2
 import httpx2
 
-from ..errors import FetchFailed, FetchTimeout, UrlNotAllowed
+from ..errors import FetchFailed, SmolVLMError, UrlNotAllowed
 from ..machine.stopping import check_stopped
 from .addresses import Address, resolve, resolve_public
+from .deadline import LOOK_SECONDS, Deadline
 from .encodings import abbreviate
 from .policy import ImagePolicy
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol, OSError)
-_LOOK_SECONDS = 0.05
-"""How often a wait looks whether the image is still wanted."""
-
-T = TypeVar("T")
-
 _RETRY = "Check the URL, or download the file and pass its path."
 
 
@@ -40,8 +34,12 @@ def fetch_url(url: str, policy: ImagePolicy) -> bytes:
     """Download an image; raises as `load_image`."""
     name = abbreviate(url, 200)
     if not policy.allow_urls:
-        raise UrlNotAllowed(f"fetching {name!r} is switched off", "Pass a file or its bytes.")
-    deadline = _Deadline(policy.url_timeout, name)
+        raise UrlNotAllowed(
+            f"fetching {name!r} is switched off",
+            "Pass a file or its bytes, or allow URLs: policy=ImagePolicy.agent(), or --allow-urls "
+            "of `smolvlm mcp`.",
+        )
+    deadline = Deadline(policy.url_timeout, name)
     current = _parse(url, name)
     try:
         for _ in range(policy.max_redirects + 1):
@@ -114,53 +112,10 @@ def _read_body(
     return bytes(body)
 
 
-class _Deadline:
-    """The moment by which a whole fetch must be done."""
-
-    def __init__(self, seconds: float, name: str) -> None:
-        self._seconds = seconds
-        self._end = time.monotonic() + seconds
-        self._name = name
-
-    def left(self) -> float:
-        """Seconds left, for the next socket operation."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self.error()
-        return left
-
-    def wait(self, work: Callable[[], T]) -> T:
-        """Do what cannot be interrupted in a thread, which is left behind if it takes too long.
-
-        Raises:
-            FetchTimeout: it does.
-            SmolVLMError: the image is no longer wanted; and what `work` raises.
-        """
-        done: futures.Future[T] = futures.Future()
-
-        def run() -> None:
-            try:
-                done.set_result(work())
-            except BaseException as error:  # whatever it is, the caller waits for it
-                done.set_exception(error)
-
-        threading.Thread(target=run, name="smolvlm-network", daemon=True).start()
-        while not done.done():
-            futures.wait([done], min(self.left(), _LOOK_SECONDS))
-            check_stopped()
-        return done.result()
-
-    def error(self) -> FetchTimeout:
-        return FetchTimeout(
-            f"{self._name!r} took longer than {self._seconds:g} s",
-            "Try again, raise ImagePolicy.url_timeout, or download the file yourself.",
-        )
-
-
 class _Network(httpcore2.NetworkBackend):
     """Sockets to addresses that the policy allows; every operation ends at the deadline."""
 
-    def __init__(self, deadline: _Deadline, policy: ImagePolicy) -> None:
+    def __init__(self, deadline: Deadline, policy: ImagePolicy) -> None:
         self._deadline = deadline
         self._policy = policy
         self._sockets = httpcore2.SyncBackend()
@@ -174,49 +129,41 @@ class _Network(httpcore2.NetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         failure: Exception = httpcore2.ConnectError(f"{host!r} has no address")
-        lookup = resolve_public if self._policy.public_addresses_only else resolve
-        # The system's resolver has no timeout.
-        for address in self._deadline.wait(lambda: lookup(host, port)):
-            try:  # with the checked address, so that nothing is looked up again
-                stream = self._connect(address, port, local_address, socket_options)
+        for address in self._look_up(host, port):
+            left = self._deadline.left()
+            connect = partial(
+                self._sockets.connect_tcp, str(address), port, left, local_address, socket_options
+            )  # with the checked address, so that nothing is looked up again
+            try:
+                stream = self._deadline.wait(connect, httpcore2.NetworkStream.close)
             except httpcore2.ConnectError as error:
                 failure = error
             else:
                 return _Stream(stream, self._deadline)
         raise failure
 
-    def _connect(
-        self,
-        address: Address,
-        port: int,
-        local_address: str | None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None,
-    ) -> httpcore2.NetworkStream:
-        def connect() -> httpcore2.NetworkStream:
-            stream = self._sockets.connect_tcp(
-                str(address), port, left, local_address, socket_options
-            )
-            if is_left.is_set():
-                stream.close()
-            return stream
-
-        left, is_left = self._deadline.left(), threading.Event()
+    def _look_up(self, host: str, port: int) -> list[Address]:
+        """The host's addresses; the system's resolver has no timeout."""
+        lookup = resolve_public if self._policy.public_addresses_only else resolve
         try:
-            return self._deadline.wait(connect)
-        except BaseException:
-            is_left.set()
+            return self._deadline.wait(partial(lookup, host, port))
+        except SmolVLMError:
             raise
+        except Exception as error:  # resolvers raise ValueError, UnicodeError, … for odd names
+            raise FetchFailed(
+                f"the host {host[:200]!r} could not be resolved ({error})", "Check the URL's host."
+            ) from error
 
 
 class _Stream(httpcore2.NetworkStream):
-    def __init__(self, stream: httpcore2.NetworkStream, deadline: _Deadline) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         while True:
             try:
-                return self._stream.read(max_bytes, min(self._deadline.left(), _LOOK_SECONDS))
+                return self._stream.read(max_bytes, min(self._deadline.left(), LOOK_SECONDS))
             except httpcore2.ReadTimeout:
                 check_stopped()
 
@@ -231,9 +178,8 @@ class _Stream(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         left = self._deadline.left()
         try:
-            stream = self._deadline.wait(
-                lambda: self._stream.start_tls(ssl_context, server_hostname, left)
-            )
+            shake = partial(self._stream.start_tls, ssl_context, server_hostname, left)
+            stream = self._deadline.wait(shake, httpcore2.NetworkStream.close)
         except BaseException:  # ends the thread, if it is still there
             with suppress(OSError):
                 self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

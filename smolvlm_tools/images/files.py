@@ -20,6 +20,11 @@ _OPEN_FLAGS = (
     | getattr(os, "O_NONBLOCK", 0)  # a FIFO without a writer would block the open
 )
 
+_LONGEST = 4_096
+"""Characters of a path, as many as Linux takes."""
+
+_CHECK = "Check the path."
+
 
 def read_file(path: str, policy: ImagePolicy) -> bytes:
     """Read a regular file of at most `policy.max_bytes` bytes.
@@ -28,6 +33,8 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
     read does not help. Outside the roots the error is the same whether or not a file exists.
     """
     name = abbreviate(path, 200)
+    if len(path) > _LONGEST:  # each of its parts would be looked up
+        raise ImageNotFound(f"no file at {name!r}, which has {len(path):,} characters", _CHECK)
     if "\0" in path:
         raise PathNotAllowed(f"{name!r} contains a NUL character", "Pass a plain file path.")
     allowed = policy.allowed_roots
@@ -47,6 +54,8 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
             if status.st_size > policy.max_bytes:
                 raise policy.too_many_bytes(f"{name!r} has {status.st_size:,} bytes")
             data = file.read(policy.max_bytes + 1)
+    except UnicodeEncodeError as error:  # half a character, which no file name holds
+        raise ImageNotFound(f"no file at {name!r}", _CHECK) from error
     except OSError as error:
         raise _os_error(error, name) from error
     if len(data) > policy.max_bytes:
@@ -58,7 +67,9 @@ def _check_inside(resolved: str, roots: list[Path] | None, name: str) -> None:
     # is_relative_to compares whole components: /img-evil is not inside /img.
     if roots is not None and not any(Path(resolved).is_relative_to(root) for root in roots):
         raise PathNotAllowed(
-            f"{name!r} is outside the allowed folders", "Use a file inside an allowed folder."
+            f"{name!r} is outside the allowed folders",
+            "Use a file inside an allowed folder, or allow its folder: "
+            "policy=ImagePolicy.agent(roots=[…]), or --root of `smolvlm mcp`.",
         )
 
 
@@ -88,7 +99,7 @@ def _descriptor_path(descriptor: int, path: str) -> str:
 
 def _os_error(error: OSError, name: str) -> InputError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-        return ImageNotFound(f"no file at {name!r}", "Check the path.")
+        return ImageNotFound(f"no file at {name!r}", _CHECK)
     if error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.ENODEV):
         return PathNotAllowed(f"{name!r} cannot be opened ({error.strerror})", "Check permissions.")
     return CorruptImage(f"{name!r} cannot be read ({error.strerror})", "Check the disk.")

@@ -10,15 +10,23 @@ from typing import IO, TypeAlias
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import jpeg_factory
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from ..errors import CorruptImage, UnsupportedFormat
-from .frames import check_png_chunks, count_gif_frames, count_tiff_pages
+from .frames import (
+    check_bmp_runs,
+    check_gif_blocks,
+    check_png_chunks,
+    check_webp_chunks,
+    count_gif_frames,
+)
 from .heif import BRANDS, read_heif
+from .jpeg import read_jpeg
+from .jpeg_segments import check_jpeg
+from .png import WholePng
 from .policy import ImagePolicy
+from .tiff_directories import check_tiff, count_tiff_pages
+from .webp import LeanWebp
 
 DAMAGED = "Save the image again, or send another one."
 
@@ -58,17 +66,25 @@ class ImageFormat:
 
 FORMATS: dict[str, ImageFormat] = {
     "PNG": ImageFormat(
-        PngImageFile,
+        WholePng,
         (b"\x89PNG\r\n\x1a\n",),
         ("image/png", "image/x-png", "image/apng"),
         check=check_png_chunks,
         has_pages=True,
     ),
     "JPEG": ImageFormat(
-        jpeg_factory, (b"\xff\xd8\xff",), ("image/jpeg", "image/jpg", "image/pjpeg")
+        read_jpeg,
+        (b"\xff\xd8\xff",),
+        ("image/jpeg", "image/jpg", "image/pjpeg"),
+        check=check_jpeg,
     ),
     "WEBP": ImageFormat(
-        WebPImageFile, (b"RIFF",), ("image/webp",), brands=(b"WEBP",), has_pages=True
+        LeanWebp,
+        (b"RIFF",),
+        ("image/webp",),
+        brands=(b"WEBP",),
+        check=check_webp_chunks,
+        has_pages=True,
     ),
     "HEIF": ImageFormat(
         read_heif,
@@ -82,14 +98,21 @@ FORMATS: dict[str, ImageFormat] = {
         GifImageFile,
         (b"GIF87a", b"GIF89a"),
         ("image/gif",),
+        check=check_gif_blocks,
         count_frames=count_gif_frames,
         has_pages=True,
     ),
-    "BMP": ImageFormat(BmpImageFile, (b"BM",), ("image/bmp", "image/x-bmp", "image/x-ms-bmp")),
+    "BMP": ImageFormat(
+        BmpImageFile,
+        (b"BM",),
+        ("image/bmp", "image/x-bmp", "image/x-ms-bmp"),
+        check=check_bmp_runs,
+    ),
     "TIFF": ImageFormat(
         TiffImageFile,
         (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         ("image/tiff", "image/tif"),
+        check=check_tiff,
         count_frames=count_tiff_pages,
         has_pages=True,
     ),

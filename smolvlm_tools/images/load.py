@@ -22,7 +22,7 @@ from .encoded import CheckPixels, EncodedImage, ReduceTo
 from .encodings import abbreviate, decode_base64, decode_data_uri, is_plausible_base64, url_scheme
 from .files import read_file
 from .loaded import KnownImages, LoadedImage
-from .policy import ImagePolicy
+from .policy import ImagePolicy, PolicyLike
 
 ImageSource = (
     str
@@ -46,7 +46,7 @@ _LONGEST_PATH = 4096
 
 def load_image(
     source: ImageSource,
-    policy: ImagePolicy | None = None,
+    policy: PolicyLike | None = None,
     *,
     reduce_to: ReduceTo | None = None,
     check_pixels: CheckPixels | None = None,
@@ -59,7 +59,7 @@ def load_image(
 
     Args:
         source: the image.
-        policy: limits and permissions; `ImagePolicy()` when None.
+        policy: limits and permissions, or their name; "trusted" when None.
         reduce_to: from the image's upright size to the size at which it is needed; a JPEG is then
             decoded to fewer pixels where that is enough (up to 1/32 below). None decodes all.
         check_pixels: called with the size at which the image will be decoded; raises if that is
@@ -75,8 +75,8 @@ def load_image(
             ImageNotFound, CorruptImage, UnsupportedFormat, ImageTooLarge, BadDimensions,
             BadEncoding, PathNotAllowed, UrlNotAllowed, FetchFailed, FetchTimeout.
     """
-    decode = open_image(source, policy or ImagePolicy(), reduce_to, check_pixels, known)
-    return decode()
+    rules = ImagePolicy.named(policy or "trusted")
+    return open_image(source, rules, reduce_to, check_pixels, known)()
 
 
 def open_image(

@@ -119,8 +119,8 @@ class LocalImage:
         return self._file.size
 
     def pixels(self) -> Image.Image:
-        """Decode what is left to decode."""
-        return picture_to_rgb(self._file, self._policy, self._name)
+        """Decode what is left to decode; to be called once."""
+        return picture_to_rgb(self._file, self._policy, self._name, consume=True)
 
     def decode(self, reduce_to: ReduceTo | None, check_pixels: CheckPixels | None) -> Decoded:
         """See `OpenedImage`."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from ..errors import ImageTooLarge
+from ..errors import BadOptions, ImageTooLarge
+
+PolicyName: TypeAlias = Literal["trusted", "agent", "public"]
 
 LARGE_FILE = 200_000_000
 """Bytes of a file that a person names on their own machine: a book of scans is as large."""
@@ -21,11 +23,14 @@ _OF_SOURCES = {"isolate", "allow_urls", "public_addresses_only", "allowed_roots"
 class ImagePolicy(BaseModel):
     """Limits on an image source. Unknown names are refused.
 
-    Three are made for three kinds of callers; docs/security.md has them in one table:
+    Three are made for three kinds of callers; docs/security.md has them in one table. Whatever
+    takes a policy takes their names, too:
 
-        ImagePolicy()            a person's own script names the images: files and URLs of any kind
-        ImagePolicy.agent()      an agent names them: files in some folders, public URLs
-        ImagePolicy.public()     anybody sends them: nothing is read but what is sent
+        "trusted"   ImagePolicy()           a person's own script names the images: files and URLs
+                                            of any kind
+        "agent"     ImagePolicy.agent()     an agent names them: files below the working directory,
+                                            public URLs
+        "public"    ImagePolicy.public()    anybody sends them: nothing is read but what is sent
 
     Attributes:
         max_bytes: encoded bytes read from any source.
@@ -81,6 +86,23 @@ class ImagePolicy(BaseModel):
         """For images that anybody may send: data URIs, base64 text and bytes."""
         return cls.agent((), allow_urls=False)
 
+    @classmethod
+    def named(cls, policy: object) -> ImagePolicy:
+        """The policy of that `PolicyName`, or the one that is given.
+
+        Raises:
+            BadOptions: it is neither.
+        """
+        if isinstance(policy, ImagePolicy):
+            return policy
+        make = _NAMED.get(policy) if isinstance(policy, str) else None
+        if make is None:
+            raise BadOptions(
+                f"policy={repr(policy)[:60]} is no policy",
+                f"Use one of {', '.join(_NAMED)}, or an ImagePolicy.",
+            )
+        return make()
+
     def for_bytes(self) -> dict[str, Any]:
         """The limits that still matter once the bytes are there, by their names."""
         return self.model_dump(mode="json", include=set(type(self).model_fields) - _OF_SOURCES)
@@ -91,3 +113,22 @@ class ImagePolicy(BaseModel):
             f"{what}; the limit is {self.max_bytes:,} bytes",
             "Send a smaller file or raise ImagePolicy.max_bytes.",
         )
+
+
+_NAMED: Mapping[str, Callable[[], ImagePolicy]] = {
+    "trusted": ImagePolicy,
+    "agent": ImagePolicy.agent,
+    "public": ImagePolicy.public,
+}
+
+
+def _check_name(policy: Any) -> Any:
+    if isinstance(policy, str):
+        ImagePolicy.named(policy)
+    return policy
+
+
+PolicyLike: TypeAlias = Annotated[ImagePolicy | PolicyName, BeforeValidator(_check_name)]
+"""What callers may give as a policy. As the type of a field of a pydantic model, it raises
+`BadOptions` for a name that there is not, and stays a name, so that the working directory of
+"agent" is the one at the time of use."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Outcome: TypeAlias = VisionResult | SmolVLMError
 
-_NOT_IN_KEYS = ("cancel", "on_progress")
+_NOT_IN_KEYS = ("cancel", "on_progress", "policy")
 """Options that no reply depends on."""
 
 

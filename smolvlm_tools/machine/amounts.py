@@ -10,14 +10,14 @@ _DECIMAL = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _BINARY = {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 UNITS = _DECIMAL | _BINARY
 
-_AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 
 def parse_bytes(amount: object) -> int:
     """The number of bytes in 900_000_000, "900MB", "0.9 GB" or "1GiB"."""
     if isinstance(amount, int) and not isinstance(amount, bool) and amount > 0:
         return amount
-    found = _AMOUNT.fullmatch(amount) if isinstance(amount, str) else None
+    found = _AMOUNT.fullmatch(amount.strip()) if isinstance(amount, str) else None
     unit = UNITS.get((found[2] or "B").upper()) if found else None
     if found is None or unit is None or float(found[1]) * unit < 1:
         raise BadOptions(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-
-from typing_extensions import Self
+from typing import Self
 
 
 class Closing(ABC):

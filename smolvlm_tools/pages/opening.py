@@ -9,7 +9,14 @@ import numpy as np
 from PIL import Image
 
 from ..errors import BadOptions, ImageTooLarge, PagesNeeded
-from ..images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
+from ..images import (
+    EncodedImage,
+    ImagePolicy,
+    ImageSource,
+    PolicyLike,
+    count_pages,
+    read_image,
+)
 from ..images.encodings import abbreviate
 from ..sandbox.pool import SHARED
 from .page import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Page, Pages
@@ -33,7 +40,7 @@ SOURCES = [PageSource(is_pdf, pdf_pages)]
 
 def open_pages(
     source: ImageSource,
-    policy: ImagePolicy | None = None,
+    policy: PolicyLike | None = None,
     *,
     password: str | None = None,
     longest_edge: int = LONGEST_EDGE,
@@ -43,8 +50,8 @@ def open_pages(
 
     Args:
         source: a path, URL, data URI, base64 text, bytes or a binary file object.
-        policy: limits and permissions; `ImagePolicy()` when None. Its `max_bytes` applies to the
-            whole file, `max_pixels` to a page.
+        policy: limits and permissions, or their name; "trusted" when None. Its `max_bytes` applies
+            to the whole file, `max_pixels` to a page.
         password: of an encrypted PDF file.
         longest_edge: pixels along the longer side of a rendered PDF page, whatever size it states.
         max_pages: documents with more are refused.
@@ -55,7 +62,7 @@ def open_pages(
             DocumentTooCostly where the policy isolates.
         BackendUnavailable: pypdfium2 is not installed.
     """
-    policy = policy or ImagePolicy()
+    policy = ImagePolicy.named(policy or "trusted")
     if not 1 <= longest_edge <= LONGEST_RENDERED:
         remedy = f"Use 1 to {LONGEST_RENDERED} pixels."
         raise BadOptions(f"longest_edge={longest_edge} is out of range", remedy)
@@ -87,7 +94,7 @@ def open_pages(
 
 def read_pages(
     source: ImageSource,
-    policy: ImagePolicy | None = None,
+    policy: PolicyLike | None = None,
     *,
     password: str | None = None,
     longest_edge: int = LONGEST_EDGE,

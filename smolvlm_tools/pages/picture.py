@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from io import BytesIO
 
+from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from ..errors import CorruptImage
+from ..errors import CorruptImage, ImageTooLarge, SmolVLMError
 from ..images import EncodedImage, ImagePolicy, count_pages, decode_image
 from ..images.colour import picture_to_rgb
 from ..images.formats import FORMATS, ImageFormat, identify
@@ -42,13 +43,18 @@ class _Frames:
         name = f"page {number} of {self._encoded.name}"
         with self._lock:
             try:
-                file = self._at(number - 1)
+                pixels = picture_to_rgb(self._at(number - 1), self._policy, name)
+            except SmolVLMError:
+                self._file = None
+                raise
+            except (MemoryError, Image.DecompressionBombError) as error:
+                self._file = None
+                raise ImageTooLarge(f"{name} takes too much memory", "Shrink it.") from error
             except Exception as error:  # Pillow's readers raise whatever the damage led to
                 self._file = None
-                raise CorruptImage(
-                    f"{name} is damaged ({error})", "Save the file again."
-                ) from error
-            return as_page(number, self._total, picture_to_rgb(file, self._policy, name))
+                what = str(error) or type(error).__name__
+                raise CorruptImage(f"{name} is damaged ({what})", "Save the file again.") from error
+        return as_page(number, self._total, pixels)
 
     def _at(self, index: int) -> ImageFile:
         if self._file is None or self._file.tell() >= index:

@@ -9,7 +9,7 @@ from ..errors import BadOptions
 
 ALL = "all"
 _RANGE = re.compile(r"(\d{1,9})(?:\s*(-)\s*(\d{1,9})?)?")
-_LONGEST = 1_000
+_LONGEST, _LAST = 1_000, 999_999_999
 _FORM = 'Write numbers from 1 and ranges: "1-3,7", "2-" to the end, or "all".'
 
 
@@ -48,10 +48,11 @@ def parse_pages(pages: object) -> PageSelection | None:
     """
     if pages is None or isinstance(pages, PageSelection):
         return pages
-    if isinstance(pages, int) and not isinstance(pages, bool):
+    if isinstance(pages, int) and not isinstance(pages, bool) and abs(pages) <= _LAST:
         pages = str(pages)
     if not isinstance(pages, str):
-        raise BadOptions(f"pages={pages!r} is a {type(pages).__name__}", _FORM)
+        shown = "…" if isinstance(pages, int) and abs(pages) > _LAST else repr(pages)[:60]
+        raise BadOptions(f"pages={shown} is a {type(pages).__name__}", _FORM)
     if len(pages) > _LONGEST:
         raise BadOptions(f"a selection of pages has {len(pages):,} characters", "Write ranges.")
     if pages.strip() == ALL:

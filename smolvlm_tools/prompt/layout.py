@@ -44,6 +44,7 @@ class RequestLayouter:
     """Knows a checkpoint's tokenizer, template and image rules.
 
     Attributes:
+        policy: which images are let in, of requests that say nothing of it.
         max_side: most tiles along the longest edge under "auto"; None for the checkpoint's own.
     """
 
@@ -92,12 +93,13 @@ class RequestLayouter:
             task=request.task,
             max_side=self.max_side,
         )
+        policy = request.images or self.policy
         for message in request.messages:
             for part in message.content:
                 if isinstance(part, ImagePart):
-                    sources = open_as_images(part.image, parse_pages(part.pages), self.policy)
+                    sources = open_as_images(part.image, parse_pages(part.pages), policy)
                     for place, source in enumerate(sources):
-                        decode = open_image(source, self.policy, wanted, check_pixels, self.known)
+                        decode = open_image(source, policy, wanted, check_pixels, self.known)
                         if reads_print(request.task):
                             decode = partial(self._decode_upright, decode)
                         yield partial(_decode_following, decode) if place else decode

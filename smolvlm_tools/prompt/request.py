@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ..checkpoint.config import ImageConfig
 from ..errors import BadOptions
+from ..images import ImagePolicy, PolicyLike
 from ..pages import parse_pages
 from ..types import (
     GenerationOptions,
@@ -48,6 +49,7 @@ class Request:
         answer: what the reply is constrained to; None for free text.
         text_value: whether the free text is the value that was asked for.
         policy: when its value is handed out.
+        images: which images are let in; None for the engine's own policy.
         report: told how far the request has come.
         own_text: whether the text that a document has for a page stands for its transcription.
         grows: whether the reply may become as long as the context allows, as a page needs it;
@@ -62,6 +64,7 @@ class Request:
     answer: Answer | None = None
     text_value: bool = False
     policy: AnswerPolicy = field(default_factory=AnswerPolicy)
+    images: ImagePolicy | None = None
     report: Callable[[Progress], None] | None = None
     own_text: bool = True
     grows: bool = False
@@ -87,6 +90,8 @@ class RequestOptions(TypedDict, total=False):
             Each becomes an image. Needed where there are several, unless each is read by itself.
         text: of transcriptions: "auto" (the default: the text layer of a PDF page where it can be
             trusted, else the model) or "model" (always).
+        policy: which images are let in, or its name; the engine's own policy by default. Give one
+            where others have named the images than whoever loaded the engine had in mind.
         cancel: setting this event ends the request with `Cancelled`.
         answer: what the reply has to be: bool, int, float, str, datetime.date, Literal[...], an
             Enum, a `Rating`, list[str], a pydantic model or another type that pydantic knows, a
@@ -116,6 +121,7 @@ class RequestOptions(TypedDict, total=False):
     task: Task | None
     pages: str | int | None
     text: TextFrom | None
+    policy: PolicyLike | None
     cancel: threading.Event | None
     answer: Any
     on_incomplete: OnIncomplete | None
@@ -206,6 +212,7 @@ def make_request(
     wished = rest.pop("answer", None)
     pages = parse_pages(rest.pop("pages", None))
     own_text = parse_text_from(rest.pop("text", None)) == "auto"
+    images = parse_policy(rest.pop("policy", None))
     policy = AnswerPolicy.taken_from(rest)
     report = parse_on_progress(rest.pop("on_progress", None))
     parsed = parse_options(rest)
@@ -221,6 +228,7 @@ def make_request(
         answer=answer,
         text_value=wished is str,
         policy=policy,
+        images=images,
         report=report,
         own_text=own_text,
         grows=task == "transcribe" and "max_new_tokens" not in rest,
@@ -239,6 +247,11 @@ def each_options(
             "Give `each` one set for each conversation.",
         )
     return [{**common, **own} for own in each]
+
+
+def parse_policy(policy: object) -> ImagePolicy | None:
+    """Return the policy that is given or named, if one is."""
+    return None if policy is None else ImagePolicy.named(policy)
 
 
 def parse_text_from(text: object) -> TextFrom:

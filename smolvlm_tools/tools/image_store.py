@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadOptions, ImageNotFound
-from ..images import EncodedImage, ImagePolicy, KnownImages, read_image, see_image
+from ..images import EncodedImage, ImagePolicy, KnownImages, PolicyLike, read_image, see_image
 from ..images.encodings import abbreviate
 from ..pages import Pages, is_document, open_pages
 from ..types import Flag, PageRef
@@ -32,7 +32,7 @@ from .page_choice import PageChoice
 IMAGE_URI = "smolvlm://images/"
 """Start of the MCP resource URI of a stored image."""
 
-_HANDLE = re.compile(rf"\s*(?:img:|{IMAGE_URI})\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
+_HANDLES = ("img:", IMAGE_URI)
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 _HANDLE_DIGITS = 16
 _AGAIN = (
@@ -91,6 +91,15 @@ class StoredImage:
         )
 
 
+def _handle_digits(text: str) -> str | None:
+    """What follows the start of a handle, in lower case; None for what is no handle."""
+    trimmed = text.strip()
+    for start in _HANDLES:
+        if trimmed[: len(start)].lower() == start:
+            return trimmed[len(start) :].strip().lower()
+    return None
+
+
 def one_by_one(images: Sequence[StoredImage]) -> bool:
     """Whether an engine reads the print of each by itself: pages of documents beside others."""
     return len(images) > 1 and any(image.pages > 1 for image in images)
@@ -103,19 +112,19 @@ class ImageStore:
     somebody who had.
 
     Args:
-        policy: which images are accepted; None for `agent_policy()`.
+        policy: which images are accepted, or its name; None for `agent_policy()`.
         max_bytes: encoded bytes to keep; the images used longest ago make room.
         max_images: number of images to keep.
     """
 
     def __init__(
         self,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         *,
         max_bytes: int = 64_000_000,
         max_images: int = 1024,
     ) -> None:
-        self.policy = policy or agent_policy()
+        self.policy = ImagePolicy.named(policy or agent_policy())
         if max_bytes < self.policy.max_bytes or max_images < 1:
             raise BadOptions(
                 f"a store of {max_bytes:,} bytes and {max_images} images cannot hold an image of "
@@ -162,9 +171,9 @@ class ImageStore:
             InputError: see `load_image` and `open_pages`.
         """
         choice = pages if isinstance(pages, PageChoice) else PageChoice(pages)
-        handle = _HANDLE.fullmatch(text)
-        if handle is not None:
-            image = self._find(handle.group(1).lower(), text)
+        digits = _handle_digits(text)
+        if digits is not None:
+            image = self._find(digits, text)
             choice.numbers(1, image.handle)
             return [image]
         encoded = read_image(text, self.policy)

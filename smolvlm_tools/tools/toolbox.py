@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..engine.lazy import LazyEngine
 from ..errors import BadOptions, SmolVLMError
-from ..images import ImagePolicy
+from ..images import PolicyLike
 from ..machine.closing import Closing
 from ..machine.stopping import stoppable_by
 from ..machine.threads import check_of, in_thread
@@ -55,8 +55,8 @@ class Toolbox(Closing):
     Args:
         vlm: a loaded engine, or a function that loads one when a tool first needs it. `close`
             closes an engine that the toolbox loaded; closing one you passed in is up to you.
-        policy: which images are accepted; None for `agent_policy()`: files below the working
-            directory, no URLs.
+        policy: which images are accepted, or its name; None for `agent_policy()`: files below the
+            working directory, no URLs. It holds for the engine, too, whatever that was loaded with.
         store: images by handle, with their own policy; None for one of 64 MB under `policy`.
     """
 
@@ -64,7 +64,7 @@ class Toolbox(Closing):
         self,
         vlm: SmolVLM | Loader,
         *,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         store: ImageStore | None = None,
     ) -> None:
         if policy is not None and store is not None:
@@ -80,7 +80,7 @@ class Toolbox(Closing):
         cls,
         name: str | Path = "256m",
         *,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         store: ImageStore | None = None,
         **options: Any,
     ) -> Toolbox:
@@ -133,7 +133,7 @@ class Toolbox(Closing):
                 return tool.look(self._outlook, checked, images)
             with self._report_loading(on_progress):
                 engine = self._engine.get()
-            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
+            method, given, options = self._engine_call(tool, checked, images, on_progress, cancel)
             result = getattr(engine, method)(*given, **options)
             return self._report(tool, images, result)
 
@@ -155,7 +155,7 @@ class Toolbox(Closing):
                 return await in_thread(look, cancel)
             with self._report_loading(on_progress):
                 engine = await self._engine.aget()
-            method, given, options = _engine_call(tool, checked, images, on_progress, cancel)
+            method, given, options = self._engine_call(tool, checked, images, on_progress, cancel)
             result = await getattr(engine, f"a{method}")(*given, **options)
             return self._report(tool, images, result)
 
@@ -186,6 +186,31 @@ class Toolbox(Closing):
             self.speed.observe(usage)
         return tool.output(**tool.report(result), **worth, **model_reply(results, images))
 
+    def _engine_call(
+        self,
+        tool: ModelTool,
+        arguments: ToolInput,
+        images: list[StoredImage],
+        on_progress: OnProgress | None,
+        cancel: threading.Event | None,
+    ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """Name, arguments and keywords of the engine's method."""
+        asked = tool.ask(arguments)
+        common = {name: getattr(arguments, name, None) for name in _COMMON_OPTIONS}
+        common |= {"cancel": cancel, "policy": self.store.policy}
+        if on_progress is not None:
+            report = on_progress  # pyright forgets the check inside the function
+
+            def pass_on(told: Progress) -> None:
+                report(ToolProgress(told.stage, told.done, told.total, told.page, told.pages))
+
+            common["on_progress"] = pass_on
+        options = {
+            **asked.options,
+            **{k: value for k, value in common.items() if value is not None},
+        }
+        return asked.method, ([image.encoded for image in images], *asked.arguments), options
+
     @contextmanager
     def _report_loading(self, on_progress: OnProgress | None) -> Generator[None]:
         """Report the loading of the engine, if it is not there yet."""
@@ -208,25 +233,3 @@ def _redacted_errors() -> Generator[list[str]]:
         if redacted is error:
             raise
         raise redacted from error
-
-
-def _engine_call(
-    tool: ModelTool,
-    arguments: ToolInput,
-    images: list[StoredImage],
-    on_progress: OnProgress | None,
-    cancel: threading.Event | None,
-) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-    """Name, arguments and keywords of the engine's method."""
-    asked = tool.ask(arguments)
-    common = {name: getattr(arguments, name, None) for name in _COMMON_OPTIONS}
-    common["cancel"] = cancel
-    if on_progress is not None:
-        report = on_progress  # pyright forgets the check inside the function
-
-        def pass_on(told: Progress) -> None:
-            report(ToolProgress(told.stage, told.done, told.total, told.page, told.pages))
-
-        common["on_progress"] = pass_on
-    options = {**asked.options, **{k: value for k, value in common.items() if value is not None}}
-    return asked.method, ([image.encoded for image in images], *asked.arguments), options

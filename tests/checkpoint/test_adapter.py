@@ -9,7 +9,7 @@ import pytest
 
 from smolvlm_tools.checkpoint import find_adapter
 from smolvlm_tools.errors import ModelInvalid, ModelNotFound
-from tests.support.hub_server import COMMIT, HubRepository, HubServer
+from tests.support.hub_server import COMMIT, HubRepository, HubServer, hub_of
 
 ID = "someone/my-lora"
 FILES = {"adapter_config.json", "adapter_model.safetensors"}
@@ -25,13 +25,7 @@ def repository() -> HubRepository:
 def hub(
     repository: HubRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[HubServer]:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    with HubServer(repository).running() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+    with hub_of(monkeypatch, tmp_path / "cache", repository) as server:
         yield server
 
 

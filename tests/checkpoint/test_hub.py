@@ -13,7 +13,7 @@ import pytest
 from smolvlm_tools import ModelError, ModelInvalid, ModelNotFound, open_checkpoint
 from smolvlm_tools.checkpoint import ALIASES
 from smolvlm_tools.checkpoint.known_files import KNOWN_FILES
-from tests.support.hub_server import COMMIT, HubRepository, HubServer
+from tests.support.hub_server import COMMIT, HubRepository, HubServer, hub_of
 from tests.support.tiny_files import tiny_files
 
 ID = "someone/tiny-smolvlm"
@@ -25,24 +25,16 @@ CONFIGURATION = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 @pytest.fixture
 def repository() -> HubRepository:
     return HubRepository(ID, tiny_files())
 
 
 @pytest.fixture
-def hub(repository: HubRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    with HubServer(repository).running() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+def hub(
+    repository: HubRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HubServer]:
+    with hub_of(monkeypatch, tmp_path / "cache", repository) as server:
         yield server
 
 

@@ -96,7 +96,7 @@ def test_the_report_lists_files_and_errors(tiny: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "model.safetensors").exists()
 
 
-def test_an_export_into_the_checkpoints_own_folder_adds_only_onnx_files(
+def test_an_export_into_the_checkpoints_own_folder_adds_only_onnx_files_and_a_manifest(
     tiny_a: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "own"
@@ -105,7 +105,8 @@ def test_an_export_into_the_checkpoints_own_folder_adds_only_onnx_files(
     export_checkpoint(folder, folder, ("q4",))
     after = snapshot(folder)
     assert {name: after[name] for name in before} == before
-    assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"onnx"}
+    added = {name.split("/")[0] for name in after.keys() - before.keys()}
+    assert added == {"onnx", "smolvlm-export.json"}
 
 
 def test_equal_checkpoints_give_equal_bytes(tiny_a: Path, tmp_path: Path) -> None:

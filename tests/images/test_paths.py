@@ -46,6 +46,20 @@ def test_text_that_is_no_source_is_not_found(text: str) -> None:
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.parametrize("name", ["\ud800.png", "a\udfff", "a" * 5_000, "a/" * 100_000])
+def test_a_name_that_no_file_has_is_not_found(name: str, tmp_path: Path) -> None:
+    for source in (
+        name,
+        tmp_path / name,
+        f"file://{name}",
+        f"file:///{quote(name, errors='ignore')}",
+    ):
+        for policy in (ImagePolicy(), ImagePolicy(allowed_roots=(tmp_path,))):
+            with pytest.raises(InputError) as caught:
+                load_image(source, policy)
+            str(caught.value).encode()
+
+
 def test_a_directory_is_called_one(tmp_path: Path) -> None:
     with pytest.raises(PathNotAllowed, match="is a directory"):
         load_image(tmp_path)

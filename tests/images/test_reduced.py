@@ -32,9 +32,9 @@ def decoded(monkeypatch):
     """The sizes at which files were decoded."""
     sizes: list[tuple[int, int]] = []
 
-    def spy(image, policy, name):
+    def spy(image, policy, name, **options):
         sizes.append(image.size)
-        return original(image, policy, name)
+        return original(image, policy, name, **options)
 
     original = opened.picture_to_rgb
     monkeypatch.setattr(opened, "picture_to_rgb", spy)

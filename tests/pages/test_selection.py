@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from smolvlm_tools import BadOptions
 from smolvlm_tools.pages import parse_pages
@@ -41,3 +43,16 @@ def test_a_page_that_is_not_there_is_refused(pages):
     assert selection is not None
     with pytest.raises(BadOptions, match=r"there is no page \d+ in 'x\.pdf'\. It has 9 pages"):
         selection.numbers(9, "'x.pdf'")
+
+
+@given(st.one_of(st.text("0123456789-, all²٣", max_size=30), st.integers(), st.floats(), st.none()))
+@example(10**5_000)
+@example("1-," * 300)
+@example("1" + " " * 990 + "x")
+def test_anything_is_a_selection_or_a_typed_error(pages):
+    try:
+        selection = parse_pages(pages)
+        numbers = [] if selection is None else selection.numbers(9)
+        assert all(1 <= number <= 9 for number in numbers)
+    except BadOptions as error:
+        assert error.remedy

@@ -126,7 +126,7 @@ def test_the_base_install_needs_no_torch_and_every_extra_is_known(wheel):
     assert "onnxruntime" in base and "torch" not in base and "transformers" not in base
     extras = {line.partition(": ")[2] for line in lines if line.startswith("Provides-Extra: ")}
     assert {"torch", "export", "mcp", "all", "dev"} <= extras
-    assert "Requires-Python: >=3.10" in lines
+    assert "Requires-Python: >=3.11" in lines
     script = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
     scripts = archive.read(script).decode()
     assert "smolvlm = smolvlm_tools.cli:main" in scripts

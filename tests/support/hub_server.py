@@ -17,8 +17,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LARGE = 4096
@@ -98,6 +101,21 @@ class HubServer:
             self._server.shutdown()
             thread.join()
             self._server.server_close()
+
+
+@contextmanager
+def hub_of(
+    monkeypatch: pytest.MonkeyPatch, cache: Path, *repositories: HubRepository
+) -> Generator[HubServer]:
+    """A running server that is the hub of this process, with a cache of its own."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    with HubServer(*repositories).running() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        yield server
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,16 @@ import numpy as np
 from smolvlm_tools.backends.onnx.backend import OnnxBackend
 from smolvlm_tools.checkpoint import Checkpoint
 from smolvlm_tools.checkpoint.config import ModelConfig
+from smolvlm_tools.checkpoint.manifest import MANIFEST
 
 
 def exported(folder: Path) -> Checkpoint:
     return Checkpoint.from_folder(folder)
+
+
+def foreign_copy(source: Path, folder: Path) -> Path:
+    """A copy of an export that may be changed: as other tools' files are, with no manifest."""
+    return Path(shutil.copytree(source, folder, ignore=shutil.ignore_patterns(MANIFEST)))
 
 
 def load(folder: Path, precision: str = "auto") -> OnnxBackend:

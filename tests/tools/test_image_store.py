@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -150,3 +151,11 @@ def test_many_threads_may_load_at_once_and_decode_one_at_a_time(folder, monkeypa
         found = list(pool.map(store.load, paths * 4))
     assert len({image.handle for image in found}) == 8 and most == 1
     assert store.held_bytes == sum(len(image.data) for image in found[:8])
+
+
+def test_a_handle_with_very_many_spaces_is_refused_at_once(folder):
+    began = time.process_time()
+    for text in ("img:a" + " " * 1_000_000 + "b", " " * 1_000_000 + "img:", "img:" + "\n" * 10**6):
+        with pytest.raises(ImageNotFound, match="is not an image handle"):
+            ImageStore().load(text)
+    assert time.process_time() - began < 2

@@ -92,6 +92,7 @@ class OnnxBackend:
         paths = [checkpoint.folder / component_file(PARTS[part], plan[part]) for part in PARTS]
         vision = cls.open_vision(paths[0], device, threads)
         embed, decoder = (create_session(path, device, threads) for path in paths[1:])
+        checkpoint.confirm()
         config = checkpoint.config
         _check_names(vision, "vision_encoder", {"pixel_values"}, "image_features")
         _check_names(embed, "embed_tokens", {"input_ids"}, "inputs_embeds")

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import BackendUnavailable, BadOptions, ModelInvalid, ModelNotFound
 from ...machine.mapped_pages import forget_pages, is_unwritten
+from .external import check_external
 from .files import data_file
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ def create_session(path: Path, device: str = "cpu", threads: int | None = None) 
     name, provider = provider_for(device)
     if not path.is_file():
         raise ModelNotFound(f"{path} does not exist", "Run `smolvlm export CHECKPOINT --out DIR`.")
+    check_external(path)
     settings = {"device_id": name.partition(":")[2]} if provider != PROVIDERS["cpu"] else {}
     for optimise in (True, False):
         options = _options(onnxruntime, threads, optimise)

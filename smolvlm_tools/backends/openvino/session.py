@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...errors import BackendUnavailable, ModelInvalid, ModelNotFound
 from ...machine.cpu import this_cpu
 from ...machine.mapped_pages import forget_pages
+from ..onnx.external import check_external
 
 PORTS = ("pixel_values", "image_features")
 ELEMENTS = {"f32": "tensor(float)", "f16": "tensor(float16)"}
@@ -39,6 +40,7 @@ class OpenVinoSession:
             raise ModelNotFound(
                 f"{path} does not exist", "Run `smolvlm export CHECKPOINT --out DIR`."
             )
+        check_external(path)
         from .graph import read_graph
 
         try:

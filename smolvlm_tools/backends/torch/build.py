@@ -56,6 +56,7 @@ def load_model(
         decoder = builder.decoder()
         trim_heap()  # of what quantizing left between the weights, before more are read
         model = decoder, builder.vision()
+    checkpoint.confirm()
     _check_all_read(weights.unread)
     if isinstance(weights, MergedWeights):
         weights.check_all_used()

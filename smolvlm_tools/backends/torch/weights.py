@@ -16,6 +16,7 @@ import torch
 
 from ...checkpoint import Checkpoint
 from ...checkpoint.safetensors import INDEX, SINGLE, shard_names, tensor_places
+from ...checkpoint.values import check_finite, not_finite
 from ...errors import ModelInvalid, ModelNotFound
 from .formats.matrix import Layout, Stored
 
@@ -61,7 +62,7 @@ class TorchWeights:
         return DTYPES.get(self._places[name].dtype)
 
     def get(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        """The tensor `name` in the dtype of its file, in memory of its own."""
+        """The tensor `name` in the dtype of its file, in memory of its own; it is finite."""
         return self._read(self._locate(name, shape), name).reshape(shape)
 
     def stored(self, name: str, layout: Layout) -> Stored:
@@ -84,12 +85,16 @@ class TorchWeights:
             raise _unreadable(path, error) from error
         if view:
             raise ModelInvalid(f"{path.name} ends inside {name}", "Fetch the checkpoint again.")
-        return torch.from_numpy(data).view(dtype)
+        tensor = torch.from_numpy(data).view(dtype)
+        if not all_finite(tensor):
+            raise not_finite(name, path.name)
+        return tensor
 
     def map(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         """The tensor `name` as the file itself, mapped into memory; raises as `get` does."""
         path, offset, size, dtype = self._locate(name, shape)
         try:
+            check_finite(path, offset, size, self._places[name].dtype, name)
             data = np.memmap(path, np.uint8, mode="c", offset=offset, shape=(size,))
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from error
@@ -125,6 +130,16 @@ class TorchWeights:
             )
         self.unread.discard(name)
         return place.file, place.offset, place.size, dtype
+
+
+def all_finite(tensor: torch.Tensor) -> bool:
+    """Whether no number of a tensor is NaN or infinite, by its extremes: that copies nothing."""
+    if tensor.numel() == 0 or not tensor.is_floating_point():
+        return True
+    if tensor.itemsize == 1:  # torch cannot compare the float8 formats
+        return not bool(((tensor.view(torch.uint8) & 0x7F) == 0x7F).any())
+    low, high = torch.aminmax(tensor)
+    return bool(torch.isfinite(low)) and bool(torch.isfinite(high))
 
 
 def open_weights(checkpoint: Checkpoint) -> TorchWeights:

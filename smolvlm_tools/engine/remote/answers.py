@@ -17,7 +17,7 @@ from ...constraints.kinds import LINES, Choice, Constraint, Grammar
 
 MEMBER = "answer"
 _OPENING = re.compile(rf'\s*\{{\s*"{MEMBER}"\s*:\s*')
-_CODE_BLOCK = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
+_FENCE = "```"
 
 _JOINING = frozenset({"allOf", "if", "not", "dependentSchemas", "dependencies"})
 _OPENING_UP = frozenset({"additionalProperties", "unevaluatedProperties", "patternProperties"})
@@ -86,10 +86,11 @@ def take_answer(answer: RemoteAnswer, said: str) -> Taken:
     if answer.is_lines:
         lines = [line.replace("\t", " ").strip() for line in said.splitlines()]
         return Taken("\n".join(filter(None, lines)), 0, False, True)
-    block = _CODE_BLOCK.fullmatch(said)  # as models write JSON that nothing enforces
-    if block and answer.schema is not None:
-        inner = take_answer(answer, block[1])
-        return replace(inner, start=inner.start + block.start(1), in_form=False)
+    block = _code_block(said) if answer.schema is not None else None
+    if block is not None:
+        start, text = block
+        inner = take_answer(answer, text)
+        return replace(inner, start=inner.start + start, in_form=False)
     opening = _OPENING.match(said) if answer.wrapped else None
     if opening is None:
         start = len(said) - len(said.lstrip())
@@ -103,6 +104,18 @@ def take_answer(answer: RemoteAnswer, said: str) -> Taken:
     if isinstance(answer.constraint, Grammar) and answer.constraint.is_json:
         return Taken(value, start, True, whole)
     return Taken(_string(value), start, True, whole)
+
+
+def _code_block(said: str) -> tuple[int, str] | None:
+    """Where what stands in a code block begins, and that; models write JSON so unless forced."""
+    trimmed = said.rstrip()
+    begin = len(trimmed) - len(trimmed.lstrip()) + len(_FENCE)
+    end = len(trimmed) - len(_FENCE)
+    if begin > end or not (trimmed[:begin].endswith(_FENCE) and trimmed.endswith(_FENCE)):
+        return None
+    inner = trimmed[begin:end].removeprefix("json")
+    text = inner.lstrip()
+    return end - len(text), text.rstrip()
 
 
 def in_our_layout(document: str) -> str:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from ...cache import Look
 from ...decoding.calibration import Calibration
-from ...images import ImagePolicy
+from ...images import ImagePolicy, PolicyLike
 from ...memory.plan import LoadPlan
 from ...prompt.request import Request, RequestOptions, make_request
 from ...prompt.tasks import Images, reads_print
@@ -56,7 +56,7 @@ class RemoteEngine(Conversations):
         name: str | Path,
         server: RemoteOptions,
         *,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         max_queue: int = 32,
         batch_size: int = 8,
     ) -> None:
@@ -65,7 +65,7 @@ class RemoteEngine(Conversations):
 
         self.load_plan = self.calibration = None
         self._settings = RemoteSettings.of(name, **server)
-        self._images = policy or ImagePolicy()
+        self._images = ImagePolicy.named(policy or "trusted")
         self._at_once = max_queue
         self._endpoint = Endpoint(self._settings)
         self._calls = Calls(batch_size, max_queue, self._settings.timeout, self._endpoint.close)
@@ -137,8 +137,9 @@ class RemoteEngine(Conversations):
 
     def _pictures(self, request: Request) -> list[list[Picture]]:
         """In prompt order, for every image part those of its pages."""
+        policy = request.images or self._policy
         return [
-            open_pictures(part, self._policy, upright=reads_print(request.task))
+            open_pictures(part, policy, upright=reads_print(request.task))
             for message in request.messages
             for part in message.content
             if isinstance(part, ImagePart)

@@ -21,7 +21,7 @@ from smolvlm_tools.errors import (
 )
 from smolvlm_tools.export import export_checkpoint
 from tests.support.checkpoints import build_tiny_checkpoint
-from tests.support.onnx_exports import greedy, load, make_prompt, torch_greedy
+from tests.support.onnx_exports import foreign_copy, greedy, load, make_prompt, torch_greedy
 
 STEPS = 12
 
@@ -135,8 +135,7 @@ def test_fused_int8_rows_do_not_set_each_others_scale(both_forms: tuple[Path, Pa
 def test_a_truncated_or_foreign_file_is_model_invalid(
     both_forms: tuple[Path, Path], component: str, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "broken"
-    shutil.copytree(both_forms[0], folder)
+    folder = foreign_copy(both_forms[0], tmp_path / "broken")
     path = folder / "onnx" / f"{component}.onnx"
     whole = path.read_bytes()
     other = "embed_tokens" if component != "embed_tokens" else "vision_encoder"
@@ -157,12 +156,12 @@ def test_weights_that_give_nan_are_model_invalid(
     import onnx
     from onnx import numpy_helper
 
-    shutil.copytree(both_forms[0], tmp_path / "nan")
+    foreign_copy(both_forms[0], tmp_path / "nan")
     path = tmp_path / "nan" / "onnx" / "decoder_model_merged.onnx"
     model = onnx.load(path)
     tensor = max(model.graph.initializer, key=lambda t: len(t.raw_data))
     values = numpy_helper.to_array(tensor).copy()
-    values[0] = np.nan
+    values[0] = np.finfo(np.float32).max  # finite, but no sum of it is
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     onnx.save(model, path)
     with pytest.raises(ModelInvalid, match="NaN"):
@@ -223,8 +222,7 @@ def test_a_closed_backend_says_so(both_forms: tuple[Path, Path]) -> None:
 def test_a_float16_cache_is_fed_as_float16(both_forms: tuple[Path, Path], tmp_path: Path) -> None:
     """The hub's fp16 and q4f16 decoders keep keys and values in float16, the rest in float32."""
     for number, source in enumerate(both_forms):
-        folder = tmp_path / str(number)
-        shutil.copytree(source, folder)
+        folder = foreign_copy(source, tmp_path / str(number))
         for path in list((folder / "onnx").iterdir()):
             if path.stem.endswith(("_int8", "_q4")):
                 path.unlink()

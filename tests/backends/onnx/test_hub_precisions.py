@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from smolvlm_tools.backends.onnx.files import COMPONENTS, PRECISIONS, component_file
+from smolvlm_tools.checkpoint.manifest import MANIFEST
 from smolvlm_tools.errors import ModelInvalid
 from tests.support.onnx_exports import greedy, load, make_prompt
 
@@ -102,6 +103,7 @@ def folder(tiny_a: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("hub")
     export_checkpoint(tiny_a, out, ["fp32"], fused=False)
+    (out / MANIFEST).unlink()
     for precision, (source, write) in MAKERS.items():
         for component in COMPONENTS:
             write(

@@ -16,6 +16,7 @@ from smolvlm_tools.backends.onnx.files import COMPONENTS, component_file
 from smolvlm_tools.backends.openvino.backend import OpenVinoBackend
 from smolvlm_tools.cache import CacheLimits
 from smolvlm_tools.checkpoint import open_checkpoint
+from smolvlm_tools.checkpoint.manifest import MANIFEST
 from smolvlm_tools.engine.planner import LoadWish, largest_request, open_layouter, plan_load
 from smolvlm_tools.errors import (
     BackendUnavailable,
@@ -106,6 +107,7 @@ def test_products_of_the_int8_file_keep_integer_weights(tiny: Path, tmp_path: Pa
 @needs_openvino
 def test_a_damaged_graph_is_named_with_a_remedy(tiny: Path, tmp_path: Path) -> None:
     export_checkpoint(tiny, tmp_path, ("fp32",))
+    (tmp_path / MANIFEST).unlink()
     path = tmp_path / "onnx" / "vision_encoder.onnx"
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(ModelInvalid, match=r"vision_encoder\.onnx") as caught:

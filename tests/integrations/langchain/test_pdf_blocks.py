@@ -25,6 +25,12 @@ def pdf(tmp_path_factory):
     return path
 
 
+@pytest.fixture(autouse=True)
+def in_their_folder(pdf, monkeypatch):
+    """Files in messages are read below the working directory."""
+    monkeypatch.chdir(pdf.parent)
+
+
 def shapes(path):
     text = base64.b64encode(path.read_bytes()).decode()
     data = f"data:application/pdf;base64,{text}"
@@ -93,7 +99,8 @@ def test_a_document_of_several_pages_wants_to_know_which(chat, pdf, name):
 
 
 @pdf_only
-def test_a_document_of_one_page_is_an_image(chat, tmp_path):
+def test_a_document_of_one_page_is_an_image(chat, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     paged(tmp_path / "one.pdf", ["red"])
     assert chat.invoke(asked({"type": "file", "path": str(tmp_path / "one.pdf")})).text == "red"
 

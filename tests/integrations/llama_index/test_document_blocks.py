@@ -22,6 +22,12 @@ def pdf(tmp_path_factory):
     return path
 
 
+@pytest.fixture(autouse=True)
+def in_their_folder(pdf, monkeypatch):
+    """Files in messages are read below the working directory."""
+    monkeypatch.chdir(pdf.parent)
+
+
 def asked(block, **extra):
     return [ChatMessage(blocks=[block, TextBlock(text=QUESTION)], additional_kwargs=extra)]
 

@@ -10,8 +10,11 @@ from typing import Any
 import anyio
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
+from smolvlm_mcp.bodies import PACE_SECONDS
 from smolvlm_mcp.command import command
+from smolvlm_mcp.guard import Limits
 from smolvlm_mcp.http import MAX_BODY, PATH
+from smolvlm_mcp.parsing import MAX_DEPTH, MAX_VALUES
 from smolvlm_mcp.prompts import PROMPTS
 from smolvlm_mcp.settings import PREFIX, Settings, read_settings
 
@@ -25,6 +28,11 @@ CONFIGS = [block for block in BLOCKS if "error" not in block]
 (ERROR,) = [block["error"] for block in BLOCKS if "error" in block]
 FIELDS = Settings.model_fields
 ROWS = re.findall(r"^\| `(--[\w-]+)`(.*?) \| `(\w+)`(.*?) \| (.+?) \| (.*) \|$", PAGE, re.MULTILINE)
+LIMITS = {
+    "connections": "max_connections",
+    "sessions": "max_sessions",
+    **{f"{name}_seconds": f"{name}_timeout" for name in ("head", "body", "idle", "session")},
+}
 
 
 def servers(block: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +113,13 @@ def test_the_table_names_the_flags_of_the_command():
 
 def test_numbers_names_and_codes_on_the_page_are_those_of_the_code():
     assert f"more than {MAX_BODY // 10**6} MB is refused with 413" in PAGE
+    assert f"more than {MAX_DEPTH} levels or {MAX_VALUES:,} values are refused" in PAGE
+    limits = Limits()
+    said = "A head has {0.head_seconds:g} seconds, a body {0.body_seconds:g} and {1:g} for every"
+    assert said.format(limits, PACE_SECONDS) in PAGE
+    assert {field: getattr(limits, name) for name, field in LIMITS.items()} == {
+        field: FIELDS[field].default for field in LIMITS.values()
+    }
     named = re.search(r"the prompts are (.*?)\.", PAGE, re.DOTALL)
     assert named and set(re.findall(r"`(\w+)`", named[1])) == set(PROMPTS)
     codes = {

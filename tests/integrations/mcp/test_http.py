@@ -5,7 +5,7 @@ import io
 import socket
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import httpx2
@@ -23,6 +23,8 @@ from tests.support.mcp_servers import (
     ERAS,
     HELLO,
     PATIENCE,
+    READY,
+    counted_server,
     environment,
     every_call,
     http_thread,
@@ -162,36 +164,23 @@ def test_a_client_with_the_token_is_served(guarded, mode):
     assert anyio.run(run) == len(TOOLS)
 
 
-def test_too_many_large_requests_at_once_are_put_off(guarded):
-    """Four of the largest are taken; while they are read, a fifth is asked to come again."""
-    held = threading.Barrier(5)
-    done = threading.Event()
-
-    def slow():
-        yield b" "
-        held.wait(PATIENCE)
-        done.wait(PATIENCE)
-        yield b" " * (MAX_BODY - 1)
-
-    def send() -> None:
-        headers = {**ACCEPT, **bearer(TOKEN), "Content-Length": str(MAX_BODY)}
-        httpx2.post(guarded, content=slow(), headers=headers, timeout=PATIENCE)
-
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    held.wait(PATIENCE)
-    # each has sent its headers; small requests pass, and once all four are in, large ones do not
-    refused = None
-    while refused is None or refused.status_code != 503:
-        headers = {**ACCEPT, **bearer(TOKEN), "Content-Length": str(MAX_BODY)}
-        with httpx2.stream("POST", guarded, content=iter([b" " * MAX_BODY]), headers=headers) as r:
-            refused = r
-    assert refused.headers["retry-after"]
-    assert post(guarded, HELLO, **bearer(TOKEN)).status_code == 200
-    done.set()
-    for thread in threads:
-        thread.join(PATIENCE)
+def test_too_many_large_requests_at_once_are_put_off():
+    """Four of the largest are worked on; until one is done, a fifth is asked to come again."""
+    server, backend = counted_server()
+    asked = {"name": "describe_image", "arguments": {"image": str(SHAPES)}}
+    call = {**LIST, "method": "tools/call", "params": {**asked, "_meta": {"pad": "x" * 27_900_000}}}
+    with http_thread(server) as address, ThreadPoolExecutor(4) as pool:
+        session = {"Mcp-Session-Id": post(address, HELLO).headers["mcp-session-id"]}
+        post(address, READY, **session)
+        taken = [pool.submit(post, address, {**call, "id": n}, **session) for n in range(4)]
+        # once all four are in, small requests pass, and large ones do not
+        refused = None
+        while refused is None or refused.status_code != 503:
+            refused = post(address, {**call, "method": "ping"}, **session)
+        assert refused.headers["retry-after"]
+        assert post(address, HELLO).status_code == 200
+        backend.open()
+        assert all("isError" in future.result(PATIENCE).text for future in taken)
 
 
 def test_others_on_the_network_need_a_token():

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from smolvlm_mcp.http import allowed_headers
+from smolvlm_mcp.http import allowed_names
 from smolvlm_mcp.serving import load_toolbox, roots
 from smolvlm_mcp.settings import parse_address, read_settings, unknown_variables
 
@@ -123,12 +123,23 @@ def test_a_client_that_starts_it_in_the_root_of_the_file_system_shares_nothing_b
 
 
 def test_a_bound_name_is_served_and_pages_only_from_this_machine():
-    local = allowed_headers(read_settings(http="127.0.0.1:0"), "127.0.0.1")
-    assert "localhost:*" in local.allowed_hosts and "http://localhost:*" in local.allowed_origins
+    hosts, origins = allowed_names(read_settings(http="127.0.0.1:0"), "127.0.0.1")
+    assert "localhost:*" in hosts and "http://localhost:*" in origins
     settings = read_settings(http="10.0.0.5:80", token=SECRET, allowed_origins="https://a.lan")
-    remote = allowed_headers(settings, "10.0.0.5")
-    assert "10.0.0.5:*" in remote.allowed_hosts and remote.allowed_origins == ["https://a.lan"]
-    assert remote.enable_dns_rebinding_protection
+    hosts, origins = allowed_names(settings, "10.0.0.5")
+    assert "10.0.0.5:*" in hosts and origins == ["https://a.lan"]
+
+
+@pytest.mark.parametrize("name", ["http://a.lan", "a.lan/", "a b", "*", "a.lan:x", "u@a.lan", "a:"])
+def test_a_host_that_no_client_could_send_is_refused(name):
+    with pytest.raises(BadOptions, match="--allow-host"):
+        read_settings(http="127.0.0.1:0", allowed_hosts=[name])
+
+
+@pytest.mark.parametrize("page", ["a.lan", "https://a.lan/", "null", "*", "https://u@a.lan"])
+def test_an_origin_that_no_browser_sends_is_refused(page):
+    with pytest.raises(BadOptions, match="--allow-origin"):
+        read_settings(http="127.0.0.1:0", allowed_origins=[page])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from llama_index.readers.smolvlm.engine import EngineSettings
 from PIL import Image
 from pydantic import PrivateAttr, model_validator
 
-from smolvlm_tools import RequestOptions, check_options, open_checkpoint
+from smolvlm_tools import ImagePolicy, RequestOptions, check_options, open_checkpoint
 from smolvlm_tools.types import GenerationOptions, OnIncomplete
 
 from .messages import asking_for_json, to_chat_response, to_completion, to_messages
@@ -52,6 +52,9 @@ class SmolVLMLLM(EngineSettings, LLM):
     last, is the `VisionResult` as a dict. It calls no functions: SmolVLM was not trained to.
 
     Attributes:
+        policy: which images of messages are let in; None is "agent": files below the working
+            directory and public URLs, because others than you write the messages. Also a keyword
+            of calls.
         max_new_tokens: this and the following are fields of `GenerationOptions`.
         max_tokens: other LLMs' name for `max_new_tokens`, which wins.
         min_confidence: this and the following are the policy of `RequestOptions`; see
@@ -233,7 +236,10 @@ class SmolVLMLLM(EngineSettings, LLM):
 
     def _options(self, given: dict[str, Any]) -> RequestOptions:
         own = {name: value for name, value in self if name in _OF_REQUESTS}
-        return cast("RequestOptions", {**_by_our_names(own), **_by_our_names(given)})
+        # Others write the messages than who has loaded the engine, which may be a given one.
+        policy = ImagePolicy.named(given.get("policy") or self.policy or "agent")
+        merged = {**_by_our_names(own), **_by_our_names(given), "policy": policy}
+        return cast("RequestOptions", merged)
 
     def _read_context_window(self) -> int:
         """From the checkpoint's configuration; no weights are loaded for it."""

@@ -1,7 +1,7 @@
 """LlamaIndex's messages ⇄ the engine's.
 
     TextBlock                           text
-    ImageBlock(image | path | url)      an image, read and checked by the engine under its policy
+    ImageBlock(image | path | url)      an image, read by the engine under the LLM's policy
     DocumentBlock of an image or PDF    the same
     ThinkingBlock, CachePoint           left out: never said aloud, and a mark for other providers
     ToolCallBlock                       text

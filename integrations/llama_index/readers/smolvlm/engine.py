@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, field_serializer
 
 from smolvlm_tools import EngineSource, engine_source
 from smolvlm_tools.errors import BadOptions, ModelError, SmolVLMError, StoreFull
-from smolvlm_tools.images import ImagePolicy
+from smolvlm_tools.images import ImagePolicy, PolicyLike
 from smolvlm_tools.ingest import Ledger
 
 if TYPE_CHECKING:
@@ -63,8 +63,9 @@ class EngineSettings(BaseComponent):
     Attributes:
         model: a checkpoint; see `SmolVLM.load`.
         load_options: other keywords of `SmolVLM.load`, such as {"memory_budget": "900MB"}.
-        policy: which images are let in; None for `ImagePolicy()`. Files and messages of people you
-            do not know want a narrow one: `smolvlm_tools.tools.agent_policy()`.
+        policy: which images are let in, also where an `engine` has another policy: "trusted",
+            "agent", "public" or an `ImagePolicy`. None for what fits those who name the images,
+            which each component says.
 
     Args:
         engine: a loaded engine to use instead. It cannot be serialized: a component that is made
@@ -75,7 +76,7 @@ class EngineSettings(BaseComponent):
 
     model: str = "256m"
     load_options: dict[str, Any] = Field(default_factory=dict)
-    policy: ImagePolicy | None = None
+    policy: PolicyLike | None = None
     _engine: SmolVLM | None = PrivateAttr(default=None)
     _source: EngineSource | None = PrivateAttr(default=None)
 
@@ -88,8 +89,10 @@ class EngineSettings(BaseComponent):
         self._engine = engine
 
     @field_serializer("policy")
-    def _policy_as_json(self, policy: ImagePolicy | None) -> dict[str, Any] | None:
-        return policy.model_dump(mode="json", exclude_defaults=True) if policy else None
+    def _policy_as_json(self, policy: PolicyLike | None) -> dict[str, Any] | str | None:
+        if isinstance(policy, ImagePolicy):
+            return policy.model_dump(mode="json", exclude_defaults=True)
+        return policy
 
     def close(self) -> None:
         """Give the shared engine up; it is freed when nobody else uses it."""
@@ -106,6 +109,5 @@ class EngineSettings(BaseComponent):
 
     def _shared(self) -> EngineSource:
         if self._source is None:
-            options = {"policy": self.policy, **self.load_options}
-            self._source = engine_source(self._engine, self.model, **options)
+            self._source = engine_source(self._engine, self.model, **self.load_options)
         return self._source

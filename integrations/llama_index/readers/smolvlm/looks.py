@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, cast
 
 from pydantic import BeforeValidator, Field, PrivateAttr, computed_field, model_validator
 
@@ -17,7 +17,7 @@ from smolvlm_tools import (
     transcribe_messages,
 )
 from smolvlm_tools.errors import BadOptions, InputError, OutOfMemoryBudget, SmolVLMError
-from smolvlm_tools.images import ImageSource
+from smolvlm_tools.images import ImagePolicy, ImageSource
 from smolvlm_tools.ingest import Answers, ImageRequest, Outcome, OwnText
 from smolvlm_tools.types import Detail, Message, Task
 
@@ -94,6 +94,8 @@ class LookSettings(EngineSettings):
     at_once: int = Field(default=8, ge=1)
     cache: Annotated[str | None, BeforeValidator(_as_text)] = None
     _answers: Answers | None = PrivateAttr(default=None)
+    _default_policy: ClassVar[ImagePolicy] = ImagePolicy(isolate=True)
+    """Where you name the files, and others have made them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -125,6 +127,11 @@ class LookSettings(EngineSettings):
             return transcribe_messages(source, self.layout)
         return ask_messages(source, self.question or "")
 
+    @property
+    def _rules(self) -> ImagePolicy:
+        """The policy that holds."""
+        return ImagePolicy.named(self.policy or self._default_policy)
+
     def _windows(self, numbers: Sequence[int]) -> list[Sequence[int]]:
         """The numbers, `at_once` together."""
         return [numbers[n : n + self.at_once] for n in range(0, len(numbers), self.at_once)]
@@ -138,7 +145,7 @@ class LookSettings(EngineSettings):
         return [look for look in self._looks if not (look == "transcription" and sight.is_read)]
 
     def _requests(self, found: Sequence[Found]) -> list[ImageRequest]:
-        given = cast("RequestOptions", self.options)
+        given = cast("RequestOptions", {"policy": self._rules, **self.options})
         return [
             ImageRequest(
                 self._messages(look, sight.source),

@@ -88,6 +88,8 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
     the log says so.
 
     Attributes:
+        policy: which files are let in; None for any that you name, decoded in a child process,
+            because others have made them.
         text: where a transcription comes from. "auto": from the text layer of a PDF page where it
             is sound, else from the model; "layer": whatever the layer says, never from
             the model; "model": always from it. `text_source` of the metadata says what it was,
@@ -186,10 +188,10 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
     def _open(self, place: _Place) -> tuple[Pages, Sequence[int]]:
         source, fs = place.file, place.fs
         if fs is not None:
-            source = _read_from(fs, place.path, self.policy)
+            source = _read_from(fs, place.path, self._rules)
         with or_missing():
             pages = open_pages(
-                source, self.policy, password=self.password, longest_edge=self.longest_edge
+                source, self._rules, password=self.password, longest_edge=self.longest_edge
             )
         chosen = parse_pages(self.pages)
         if chosen is None:
@@ -279,11 +281,11 @@ def _document(
     return document
 
 
-def _read_from(fs: AbstractFileSystem, path: str, policy: ImagePolicy | None) -> bytes:
+def _read_from(fs: AbstractFileSystem, path: str, policy: ImagePolicy) -> bytes:
     """A file's bytes, one more than allowed at most."""
     try:
         with cast("Any", fs).open(path, "rb") as file:
-            return file.read((policy or ImagePolicy()).max_bytes + 1)
+            return file.read(policy.max_bytes + 1)
     except FileNotFoundError as error:
         raise ImageNotFound(f"there is no {path!r}", "Check the path.") from error
     except PermissionError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from llama_index.core.schema import (
@@ -23,11 +23,14 @@ from pydantic import (
 )
 
 from smolvlm_tools.errors import BadOptions, ImageNotFound, SmolVLMError
-from smolvlm_tools.images import ImagePolicy, ImageSource, read_image
+from smolvlm_tools.images import ImagePolicy, ImageSource, PolicyLike, read_image
 from smolvlm_tools.types import VisionResult
 
 from . import held_images, metadata
 from .looks import LOG, Found, LookSettings, Said, Sight, first_error
+
+_OF_NODES = ImagePolicy(public_addresses_only=True, isolate=True)
+"""Paths in nodes are of files that somebody here has read; their URLs are often other people's."""
 
 
 class SmolVLMTransform(LookSettings, TransformComponent):
@@ -48,11 +51,14 @@ class SmolVLMTransform(LookSettings, TransformComponent):
     Prompts, options and model are part of the entry's key through this component's `to_dict`.
 
     Attributes:
+        policy: which images are let in; None for any file that a node names, and URLs that lead to
+            public addresses; both are decoded in a child process.
         need_sha256: False also takes nodes without it; `to_dict` is then different every time, so
             that no pipeline finds anything in its cache.
     """
 
     need_sha256: bool = True
+    _default_policy: ClassVar[ImagePolicy] = _OF_NODES
 
     @model_validator(mode="after")
     def _check_mode(self) -> SmolVLMTransform:
@@ -102,7 +108,7 @@ class SmolVLMTransform(LookSettings, TransformComponent):
     def _see(self, node: BaseNode) -> Sight:
         source, digest = _image_of(node), node.metadata.get(metadata.SHA256)
         if digest is None and self.cache is not None:
-            source = read_image(source, self.policy or ImagePolicy())
+            source = read_image(source, self._rules)
             digest = hashlib.sha256(source.data).hexdigest()
         return Sight(source, digest)
 
@@ -130,19 +136,20 @@ class SmolVLMTransform(LookSettings, TransformComponent):
 
 
 def with_image_sha256(
-    nodes: Sequence[BaseNode], policy: ImagePolicy | None = None
+    nodes: Sequence[BaseNode], policy: PolicyLike | None = None
 ) -> list[BaseNode]:
     """The nodes, with the digest of its image in the metadata of each that has one.
 
-    Reads the images; `policy` says which may be read.
+    Reads the images; `policy` says which may be read, by default as with `SmolVLMTransform`.
 
     Raises:
         InputError: an image cannot be read.
     """
     marked: list[BaseNode] = []
+    rules = ImagePolicy.named(policy or _OF_NODES)
     for node in nodes:
         if _held(node) is not None:
-            data = read_image(_image_of(node), policy or ImagePolicy()).data
+            data = read_image(_image_of(node), rules).data
             about = {metadata.SHA256: hashlib.sha256(data).hexdigest()}
             node = _changed(node, about, node.get_content(MetadataMode.NONE))
         marked.append(node)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from smolvlm_tools import SharedEngine, SmolVLM
 from smolvlm_tools.errors import BadOptions
-from smolvlm_tools.images import ImagePolicy
+from smolvlm_tools.images import PolicyLike
 from smolvlm_tools.tools import TOOLS, ImageStore, Tool, Toolbox, ToolOutput, find_tool
 
 
@@ -31,8 +31,8 @@ class SmolVLMToolSpec(BaseToolSpec):
 
     Args:
         model: loaded by the first call that needs it, once for the whole process.
-        policy: which images agents may name; None for `agent_policy()`: files below the working
-            directory, no URLs.
+        policy: which images agents may name: "trusted", "agent", "public" or an `ImagePolicy`;
+            None for `agent_policy()`: files below the working directory, no URLs.
         store: images by handle; it brings its own policy.
         engine: a loaded engine to use instead of `model`.
         load_options: other keywords of `SmolVLM.load`.
@@ -44,7 +44,7 @@ class SmolVLMToolSpec(BaseToolSpec):
         self,
         model: str | Path = "256m",
         *,
-        policy: ImagePolicy | None = None,
+        policy: PolicyLike | None = None,
         store: ImageStore | None = None,
         engine: SmolVLM | None = None,
         **load_options: Any,
@@ -52,7 +52,7 @@ class SmolVLMToolSpec(BaseToolSpec):
         if engine is not None and (load_options or model != "256m"):
             raise BadOptions("both an engine and a model are given", "Give one of the two.")
         self.toolbox = Toolbox(engine or (lambda: self._claim.get()), policy=policy, store=store)
-        self._claim = SharedEngine(model, policy=self.toolbox.store.policy, **load_options)
+        self._claim = SharedEngine(model, **load_options)
 
     def to_tool_list(
         self,

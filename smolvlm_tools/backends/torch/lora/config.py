@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -64,6 +65,20 @@ TokenRows: TypeAlias = Annotated[
 ]
 
 
+def _check_repeats(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    """Refuse a pattern that may take for ever: repeated groups, or many repeats in a row."""
+    text = pattern.pattern
+    if _REPEATED_GROUP.search(text) or sum(map(text.count, "*+{")) > _MOST_REPEATS:
+        raise ValueError("it repeats groups, or too much, and may take very long to match")
+    return pattern
+
+
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
+_MOST_REPEATS = 3
+_Pattern: TypeAlias = Annotated[re.Pattern[str], AfterValidator(_check_repeats)]
+"""Peft's patterns are names of modules, at most with a ".*" before them."""
+
+
 class AdapterConfig(BaseModel):
     """What the tensors of an adapter do not say themselves."""
 
@@ -71,8 +86,8 @@ class AdapterConfig(BaseModel):
 
     r: Rank = 8
     lora_alpha: Alpha = 8.0
-    rank_pattern: Annotated[dict[re.Pattern[str], Rank], _OrEmpty] = {}
-    alpha_pattern: Annotated[dict[re.Pattern[str], Alpha], _OrEmpty] = {}
+    rank_pattern: Annotated[dict[_Pattern, Rank], _OrEmpty] = {}
+    alpha_pattern: Annotated[dict[_Pattern, Alpha], _OrEmpty] = {}
     use_rslora: Flag = False
     use_dora: Flag = False
     trainable_token_indices: TokenRows = {}

@@ -1,0 +1,1 @@
+"""The process of `benchmarks.fuzz` that is led by what code an input reaches."""
