@@ -100,7 +100,7 @@ def table(told: dict[str, Any]) -> str:
         [
             f"On {told['machine']['cpu']}, {told['machine']['cores']} cores",
             markdown_table(head, rows, left=1),
-            f"A decode step: {told['decode_step']} ms. {told['good']} good requests between. {kept}.",
+            f"A decode step: {told['decode_step']} ms. {told['good']} good requests. {kept}.",
             "; ".join(told["failures"]) or "All as it has to be.",
         ]
     )

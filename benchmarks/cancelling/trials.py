@@ -116,12 +116,10 @@ class Trials(Closing):
             for way in opened.ways
             for moment in MOMENTS
         ]
-        for name in self._surfaces:
-            self._check_good(name)
         for surface, opened in self._surfaces.items():  # starts whatever starts late
             for way in opened.ways:
                 self.cancel(surface, way, "document", chance)
-        before, missed, cancels = kept(), 0, list[Cancel]()
+        before, missed, cancels = self._kept(), 0, list[Cancel]()
         for surface, way, moment in _again_and_again(cases, chance):
             if len(cancels) == count:
                 break
@@ -134,7 +132,7 @@ class Trials(Closing):
             if len(cancels) % GOOD_EVERY == 0 or len(cancels) == count:
                 self._check_good(surface)
         steps = self._watch.step_seconds
-        return Outcome(cancels, missed, steps, before, kept(), self._good, self._wrong)
+        return Outcome(cancels, missed, steps, before, self._kept(), self._good, self._wrong)
 
     def cancel(self, surface: str, way: str, moment: str, chance: random.Random) -> Cancel | None:
         """Give one request up; None if it had ended before."""
@@ -196,6 +194,13 @@ class Trials(Closing):
                 wait_for(lambda: self._watch.together == count, PATIENCE_TO_COME)
             yield count
         wait_for(self._watch.is_free, PATIENCE_TO_COME)
+
+    def _kept(self) -> Kept:
+        """What this process has when everybody has left."""
+        for name in self._surfaces:
+            self._check_good(name)
+        wait_for(lambda: self._watch.is_free() and not self._stalling.asked, PATIENCE)
+        return kept()
 
     def _check_good(self, surface: str) -> None:
         text = self._surfaces[surface].good(self._sources["good"])
