@@ -59,7 +59,8 @@ class HttpSurface(Surface):
         return text_of(json.loads(lines[-1][len("data: ") :]))
 
     def close(self) -> None:
-        self._end_session(self._session)
+        if self._session:
+            self._say("DELETE", None, self._session)
         self._server.should_exit = True
         self._thread.join()
 
@@ -75,7 +76,7 @@ class HttpSurface(Surface):
         headers = self._headers(OLD)
 
         def give_up() -> None:
-            self._post(cancelled(message), headers)
+            self._say("POST", cancelled(message), headers)
             connection.close()
 
         return Asked(give_up)
@@ -85,19 +86,23 @@ class HttpSurface(Surface):
         session, self._session = self._session, {}
 
         def give_up() -> None:
-            self._end_session(session)
+            self._say("DELETE", None, session)
             connection.close()
 
         return Asked(give_up)
 
     def _open(self, message: dict[str, Any], era: str) -> socket.socket:
         """Send a call on a connection of its own."""
-        body = json.dumps(message).encode()
-        headers = {"Host": "127.0.0.1", "Content-Length": str(len(body)), **self._headers(era)}
-        lines = [f"POST {PATH} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         connection = socket.create_connection(self._address, _SECONDS)
-        connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        connection.sendall(_request("POST", message, self._headers(era)))
         return connection
+
+    def _say(self, method: str, message: dict[str, Any] | None, headers: dict[str, str]) -> None:
+        """Send something and wait until the server has taken it in."""
+        with socket.create_connection(self._address, _SECONDS) as connection:
+            connection.sendall(_request(method, message, headers))
+            if not connection.recv(65536).startswith(b"HTTP/1.1 2"):
+                raise RuntimeError(f"{method} was refused")
 
     def _headers(self, era: str) -> dict[str, str]:
         if era == NEW:
@@ -113,11 +118,15 @@ class HttpSurface(Surface):
             self._post(READY, self._session)
         return self._session
 
-    def _end_session(self, session: dict[str, str]) -> None:
-        if session:
-            httpx2.delete(self._url, headers=session, timeout=_SECONDS)
-
     def _post(self, message: dict[str, Any], headers: dict[str, str]) -> httpx2.Response:
         answered = httpx2.post(self._url, json=message, headers=headers, timeout=_SECONDS)
         answered.raise_for_status()
         return answered
+
+
+def _request(method: str, message: dict[str, Any] | None, headers: dict[str, str]) -> bytes:
+    """What is sent over a plain socket."""
+    body = b"" if message is None else json.dumps(message).encode()
+    named = {"Host": "127.0.0.1", "Content-Length": str(len(body)), **headers}
+    lines = [f"{method} {PATH} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body

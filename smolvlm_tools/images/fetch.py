@@ -135,7 +135,7 @@ class _Network(httpcore2.NetworkBackend):
                 self._sockets.connect_tcp, str(address), port, left, local_address, socket_options
             )  # with the checked address, so that nothing is looked up again
             try:
-                stream = self._deadline.wait(connect, httpcore2.NetworkStream.close)
+                stream = self._deadline.wait(connect, _close)
             except httpcore2.ConnectError as error:
                 failure = error
             else:
@@ -179,7 +179,7 @@ class _Stream(httpcore2.NetworkStream):
         left = self._deadline.left()
         try:
             shake = partial(self._stream.start_tls, ssl_context, server_hostname, left)
-            stream = self._deadline.wait(shake, httpcore2.NetworkStream.close)
+            stream = self._deadline.wait(shake, _close)
         except BaseException:  # ends the thread, if it is still there
             with suppress(OSError):
                 self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
@@ -188,3 +188,7 @@ class _Stream(httpcore2.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+def _close(stream: httpcore2.NetworkStream) -> None:
+    stream.close()

@@ -125,6 +125,7 @@ def stoppable(options: Any) -> Generator[Any]:
     def stop() -> None:
         options.terminate = True
 
+    check_stopped()
     try:
         with stopping(stop):
             yield options
