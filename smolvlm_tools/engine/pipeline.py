@@ -22,6 +22,7 @@ from ..decoding.running import RunningReply
 from ..errors import Cancelled, Closed, OutOfMemoryBudget, SmolVLMError
 from ..machine.exhaustion import out_of_memory, ran_out
 from ..machine.heap import trim_heap
+from ..machine.stopping import stoppable_by
 from ..memory.guard import MemoryGuard
 from ..prompt.image_flags import image_flags
 from ..prompt.known_text import KnownText, known_text
@@ -145,7 +146,7 @@ class Pipeline:
 
     def _lay_out(self, reply: RunningReply, decoders: Sequence[Decode] | None) -> int:
         """Load and cut the images; by how many bytes that made the memory grow."""
-        with reply.clock.stage("preprocess"):
+        with reply.clock.stage("preprocess"), stoppable_by(reply.check_cancelled):
             layout, grown = self.admission.lay_out(reply.request, reply.look, decoders)
         reply.see(layout)
         reply.flags += image_flags(reply.request, layout.images)
@@ -154,7 +155,7 @@ class Pipeline:
 
     def _prefill(self, reply: RunningReply, cache: KVCache) -> Logits:
         reply.report("prefill", 0, 1)
-        with reply.clock.stage("prefill"):
+        with reply.clock.stage("prefill"), stoppable_by(reply.check_cancelled):
             for block in reply.known.blocks:
                 self.backend.write_cache(cache, block)
             unread = reply.prompt.token_ids[cache.length :]

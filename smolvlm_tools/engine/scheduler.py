@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Logits
-from ..decoding.protocol import NextToken, ReplySteps
+from ..decoding.protocol import CheckCancelled, NextToken, ReplySteps
+from ..errors import SmolVLMError
 from ..types import StreamChunk
 from .loader import MOST_LOADING
 
@@ -31,10 +32,15 @@ DecodeStep: TypeAlias = Callable[[Sequence[NextToken]], NDArray[np.float32]]
 
 @dataclass(eq=False)
 class Job:
-    """A reply and who is told of its end."""
+    """A reply and who is told of its end.
+
+    Attributes:
+        check: raises when the reply is no longer wanted.
+    """
 
     reply: ReplySteps
     finish: Callable[[Outcome], None]
+    check: CheckCancelled
 
 
 class Scheduler:
@@ -102,6 +108,16 @@ class Scheduler:
             elif self._may_prepare:
                 del self._loading[job]
                 self._preparing = job
+            else:
+                self._check(job)
+
+    def _check(self, job: Job) -> None:
+        """End a reply whose images are there, and that waits for room, if nobody wants it."""
+        try:
+            job.check()
+        except SmolVLMError as error:
+            del self._loading[job]
+            self._fail(job, error)
 
     def _prepare(self) -> None:
         if job := self._preparing:
@@ -146,7 +162,7 @@ class Scheduler:
                     wanted.add_done_callback(lambda _: self._wake())
 
     def _fail(self, job: Job, error: Exception) -> None:
-        """Let the reply clean up after a failed step."""
+        """Let the reply clean up after a failure outside it."""
         try:
             job.reply.throw(error)
         except BaseException as raised:  # the same one, as a rule

@@ -101,7 +101,7 @@ class Worker:
             try:
                 waiting.channel.check_cancelled()
             except Cancelled as error:
-                waiting.channel.deliver(error)
+                waiting.channel.deliver(error.with_traceback(None))  # its frames hold requests
             else:
                 kept.append(waiting)
         self._waiting = kept
@@ -127,6 +127,7 @@ class Worker:
             return self._closing or not scheduler.rests or is_next()
 
         with self._changed:
+            self._drop_cancelled()  # they need not wait for room to be told
             patience = _LOOK_SECONDS if scheduler.is_loading else None
             self._changed.wait_for(something_to_do, patience)
             if not is_next():
@@ -148,7 +149,7 @@ class Worker:
             channel.check_cancelled()
 
         finish = partial(self._finish, channel, time.monotonic())
-        return Job(waiting.run(channel.deliver, check_cancelled), finish)
+        return Job(waiting.run(channel.deliver, check_cancelled), finish, check_cancelled)
 
     def _finish(self, channel: Channel, began: float, outcome: Outcome) -> None:
         with self._changed:

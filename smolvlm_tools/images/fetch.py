@@ -4,22 +4,24 @@ Redirects are followed here, one checked request at a time. Every connection pas
 `_Network.connect_tcp`, which resolves the host once, has `addresses` check the result and connects
 to no other address. Compressed transfer is neither requested nor accepted, so the bytes counted
 are the bytes there are. Proxies named in the environment are not used, because they would connect
-on their own.
+on their own. Every wait ends soon once the image is no longer wanted (see `machine.stopping`).
 """
 
 from __future__ import annotations
 
-import threading
-import time
+import socket
 from collections.abc import Iterable
-from concurrent import futures
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpcore2
 import httpx2
 
-from ..errors import FetchFailed, FetchTimeout, InputError, UrlNotAllowed
+from ..errors import FetchFailed, SmolVLMError, UrlNotAllowed
+from ..machine.stopping import check_stopped
 from .addresses import Address, resolve, resolve_public
+from .deadline import LOOK_SECONDS, Deadline
 from .encodings import abbreviate
 from .policy import ImagePolicy
 
@@ -37,10 +39,11 @@ def fetch_url(url: str, policy: ImagePolicy) -> bytes:
             "Pass a file or its bytes, or allow URLs: policy=ImagePolicy.agent(), or --allow-urls "
             "of `smolvlm mcp`.",
         )
-    deadline = _Deadline(policy.url_timeout, name)
+    deadline = Deadline(policy.url_timeout, name)
     current = _parse(url, name)
     try:
         for _ in range(policy.max_redirects + 1):
+            check_stopped()
             with httpcore2.ConnectionPool(network_backend=_Network(deadline, policy)) as pool:
                 answer = _get(pool, current, policy, name)
             if isinstance(answer, bytes):
@@ -109,32 +112,10 @@ def _read_body(
     return bytes(body)
 
 
-class _Deadline:
-    """The moment by which a whole fetch must be done."""
-
-    def __init__(self, seconds: float, name: str) -> None:
-        self._seconds = seconds
-        self._end = time.monotonic() + seconds
-        self._name = name
-
-    def left(self) -> float:
-        """Seconds left, for the next socket operation."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self.error()
-        return left
-
-    def error(self) -> FetchTimeout:
-        return FetchTimeout(
-            f"{self._name!r} took longer than {self._seconds:g} s",
-            "Try again, raise ImagePolicy.url_timeout, or download the file yourself.",
-        )
-
-
 class _Network(httpcore2.NetworkBackend):
     """Sockets to addresses that the policy allows; every operation ends at the deadline."""
 
-    def __init__(self, deadline: _Deadline, policy: ImagePolicy) -> None:
+    def __init__(self, deadline: Deadline, policy: ImagePolicy) -> None:
         self._deadline = deadline
         self._policy = policy
         self._sockets = httpcore2.SyncBackend()
@@ -149,10 +130,12 @@ class _Network(httpcore2.NetworkBackend):
     ) -> httpcore2.NetworkStream:
         failure: Exception = httpcore2.ConnectError(f"{host!r} has no address")
         for address in self._look_up(host, port):
-            try:  # with the checked address, so that nothing is looked up again
-                stream = self._sockets.connect_tcp(
-                    str(address), port, self._deadline.left(), local_address, socket_options
-                )
+            left = self._deadline.left()
+            connect = partial(
+                self._sockets.connect_tcp, str(address), port, left, local_address, socket_options
+            )  # with the checked address, so that nothing is looked up again
+            try:
+                stream = self._deadline.wait(connect, _close)
             except httpcore2.ConnectError as error:
                 failure = error
             else:
@@ -160,22 +143,11 @@ class _Network(httpcore2.NetworkBackend):
         raise failure
 
     def _look_up(self, host: str, port: int) -> list[Address]:
-        """The host's addresses, in a thread because the system's resolver has no timeout."""
+        """The host's addresses; the system's resolver has no timeout."""
         lookup = resolve_public if self._policy.public_addresses_only else resolve
-        found: futures.Future[list[Address]] = futures.Future()
-
-        def look_up() -> None:
-            try:
-                found.set_result(lookup(host, port))
-            except Exception as error:  # whatever it is, the thread that waits is to know
-                found.set_exception(error)
-
-        threading.Thread(target=look_up, name="smolvlm-resolver", daemon=True).start()
         try:
-            return found.result(self._deadline.left())
-        except futures.TimeoutError:
-            raise self._deadline.error() from None
-        except InputError:
+            return self._deadline.wait(partial(lookup, host, port))
+        except SmolVLMError:
             raise
         except Exception as error:  # resolvers raise ValueError, UnicodeError, … for odd names
             raise FetchFailed(
@@ -184,12 +156,16 @@ class _Network(httpcore2.NetworkBackend):
 
 
 class _Stream(httpcore2.NetworkStream):
-    def __init__(self, stream: httpcore2.NetworkStream, deadline: _Deadline) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left())
+        while True:
+            try:
+                return self._stream.read(max_bytes, min(self._deadline.left(), LOOK_SECONDS))
+            except httpcore2.ReadTimeout:
+                check_stopped()
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._deadline.left())
@@ -200,8 +176,19 @@ class _Stream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
+        left = self._deadline.left()
+        try:
+            shake = partial(self._stream.start_tls, ssl_context, server_hostname, left)
+            stream = self._deadline.wait(shake, _close)
+        except BaseException:  # ends the thread, if it is still there
+            with suppress(OSError):
+                self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            raise
         return _Stream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+def _close(stream: httpcore2.NetworkStream) -> None:
+    stream.close()

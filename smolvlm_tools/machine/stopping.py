@@ -6,13 +6,18 @@ with stoppable_by(check):     # raises Cancelled once the caller has left
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias
 
+from ..errors import SmolVLMError
+
 Check: TypeAlias = Callable[[], None]
 """Raises an error of ours when the work is no longer wanted. Called from any thread, often."""
+
+_LOOK_SECONDS = 0.02
 
 _CHECK: ContextVar[Check | None] = ContextVar("smolvlm_stop", default=None)
 
@@ -36,3 +41,32 @@ def check_stopped() -> None:
     """Raise what the current check raises, if the work is no longer wanted."""
     if (check := _CHECK.get()) is not None:
         check()
+
+
+@contextmanager
+def stopping(stop: Callable[[], object]) -> Generator[None]:
+    """Have long work of a library in this block stopped, from another thread, by `stop`.
+
+    It is called once the work is no longer wanted. What the library raises then is the caller's
+    to replace: `check_stopped` raises the reason.
+    """
+    check, done = _CHECK.get(), threading.Event()
+    if check is None:
+        yield
+        return
+
+    def watch(check: Check) -> None:
+        while not done.wait(_LOOK_SECONDS):
+            try:
+                check()
+            except SmolVLMError:
+                stop()
+                return
+
+    thread = threading.Thread(target=watch, args=(check,), name="smolvlm-stop", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

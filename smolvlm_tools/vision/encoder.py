@@ -15,6 +15,7 @@ from ..errors import ModelInvalid, SmolVLMError
 from ..images import LoadedImage
 from ..machine.exhaustion import ran_out
 from ..machine.heap import trim_heap
+from ..machine.stopping import stoppable_by
 from .tiles import Frames, cut_frames, normalise
 
 
@@ -67,7 +68,8 @@ class VisionEncoder:
             reply.check_cancelled()
             batch = frames[start : start + size]
             try:
-                parts.append(self._encode_tiles(batch, reply.clock))
+                with stoppable_by(reply.check_cancelled):
+                    parts.append(self._encode_tiles(batch, reply.clock))
             except (MemoryError, SmolVLMError) as error:
                 if "halved_micro_batch" in reply.flags or size == 1 or not ran_out(error):
                     raise

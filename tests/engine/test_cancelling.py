@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from smolvlm_tools import Cancelled, SmolVLM
+from smolvlm_tools import Cancelled, ImagePolicy, SmolVLM
 from smolvlm_tools.prompt.chat import encode_text
-from tests.support.gated import GatedBackend, check_cancelling_frees_the_engine
+from tests.support.gated import PATIENCE, GatedBackend, check_cancelling_frees_the_engine
 from tests.support.pictures import noise
 from tests.support.requests import HELLO
 
@@ -123,3 +124,49 @@ def test_an_interrupt_while_waiting_stops_the_engine(checkpoint, monkeypatch):
         backend.gate.release(200)
         vlm.generate(HELLO, max_new_tokens=1)
     assert backend.forwards <= 5
+
+
+def test_who_waits_in_the_queue_is_told_of_a_cancel_before_there_is_room(checkpoint):
+    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 50))
+    cancel = threading.Event()
+    with SmolVLM(checkpoint, backend, batch_size=1) as vlm, ThreadPoolExecutor(1) as thread:
+        first = vlm.stream(HELLO)
+        backend.wait_for()
+        second = vlm.stream(HELLO, cancel=cancel)
+        cancel.set()
+        backend.gate.release(3)
+        with pytest.raises(Cancelled):
+            thread.submit(second.result).result(PATIENCE)
+        assert not first.channel.closed.is_set()
+        first.close()
+        backend.open()
+
+
+def test_who_waits_for_room_with_loaded_images_is_told_of_a_cancel(checkpoint):
+    backend = GatedBackend(checkpoint.config, encode_text(checkpoint.tokenizer(), " x" * 50))
+    cancel, loading, go = threading.Event(), threading.Event(), threading.Event()
+
+    def load(*_):
+        loading.set()
+        assert go.wait(PATIENCE)
+        return []
+
+    strangers = ImagePolicy(isolate=True)
+    picture = {"role": "user", "content": [{"type": "image", "image": noise((64, 64))}]}
+    with (
+        SmolVLM(checkpoint, backend, batch_size=1, policy=strangers) as vlm,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        vlm._pipeline._loader._load = load
+        second = vlm.stream([picture], cancel=cancel)
+        assert loading.wait(PATIENCE)
+        first = vlm.stream(HELLO)
+        backend.wait_for()
+        go.set()
+        cancel.set()
+        backend.gate.release(3)
+        with pytest.raises(Cancelled):
+            thread.submit(second.result).result(PATIENCE)
+        assert not first.channel.closed.is_set()
+        first.close()
+        backend.open()

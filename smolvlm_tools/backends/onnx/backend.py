@@ -21,7 +21,7 @@ from .cache import OnnxCache, check_room
 from .decoder import ELEMENTS, Decoder
 from .files import PARTS, component_file, needed_files
 from .plan import ComponentPrecisions, choose_plan, describe_plan, int8_vision_is_exact
-from .session import create_session, provider_for, releasing, runtime_errors
+from .session import create_session, provider_for, releasing, runtime_errors, stoppable
 from .table import TokenTable
 
 BATCHED = ("fp32", "fp16")
@@ -179,7 +179,8 @@ class OnnxBackend:
         feed: dict[str, Any] = {"pixel_values": np.ascontiguousarray(pixels)}
         if "pixel_attention_mask" in self._pixels:
             feed["pixel_attention_mask"] = np.ones((1, len(tiles), *tiles.shape[2:]), np.bool_)
-        found = _run(self._vision, "vision_encoder", feed, self._releasing)
+        with stoppable(self._releasing) as options:
+            found = _run(self._vision, "vision_encoder", feed, options)
         expected = (len(tiles), self.config.image.tokens_per_tile, self.config.text.hidden_size)
         if found.size != np.prod(expected):
             raise ModelInvalid(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError, ModelInvalid
 from .cache import Arena, GrowingCache, OnnxCache, SharedCache, check_room
-from .session import releasing, runtime, runtime_errors
+from .session import releasing, runtime, runtime_errors, stoppable
 
 ELEMENTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 PROBE_CAPACITY = 8
@@ -149,7 +149,11 @@ class Decoder:
         logits = np.empty((batch, 1 if self._last_only else length, self._vocabulary), self._scored)
         pointer = logits.ctypes.data
         binding.bind_output("logits", "cpu", 0, self._scored, logits.shape, pointer)
-        self._session.run_with_iobinding(binding, self._releasing if length > 1 else None)
+        if length == 1:
+            self._session.run_with_iobinding(binding, None)
+        else:
+            with stoppable(self._releasing) as options:
+                self._session.run_with_iobinding(binding, options)
         return logits[rows, -1]
 
     def _binding(self, start: int, batch: int) -> Any:
@@ -180,7 +184,8 @@ class Decoder:
             feed["attention_mask"] = value(np.ones((1, end), np.int64))
         if "position_ids" in self._inputs:
             feed["position_ids"] = value(np.arange(cache.length, end)[None])
-        outputs = self._session.run_with_ort_values(["logits", *self._present], feed)
+        with stoppable(runtime().RunOptions()) as options:
+            outputs = self._session.run_with_ort_values(["logits", *self._present], feed, options)
         cache.states = list(outputs[1:])
         return outputs[0].numpy()[:, -1]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ...errors import BackendUnavailable, BadOptions, ModelInvalid, ModelNotFound
 from ...machine.mapped_pages import forget_pages, is_unwritten
+from ...machine.stopping import check_stopped, stopping
 from .external import check_external
 from .files import data_file
 
@@ -107,6 +110,30 @@ def _forget_copied(path: Path) -> None:
     data = data_file(path)
     if data.is_file() and is_unwritten(data):
         forget_pages(data, writable=True)
+
+
+@contextmanager
+def stoppable(options: Any) -> Generator[Any]:
+    """Run options, of one run at a time, by which it ends once nobody wants what comes of it.
+
+    ONNX Runtime looks at them before every operator.
+
+    Raises:
+        SmolVLMError: in place of what ONNX Runtime raises then; see `machine.stopping`.
+    """
+
+    def stop() -> None:
+        options.terminate = True
+
+    check_stopped()
+    try:
+        with stopping(stop):
+            yield options
+    except Exception:  # of whatever kind it has become: the reason of the end is known here
+        check_stopped()
+        raise
+    finally:
+        options.terminate = False
 
 
 def releasing(device: str) -> Any:
