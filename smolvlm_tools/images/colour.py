@@ -157,8 +157,14 @@ def _to_rgb(image: Image.Image, consume: bool) -> Image.Image:
         return on_white(_with_8_bit_transparency(image))
     if mode == "RGB" and consume:
         # Else a second copy would be in memory for as long as the first one is referred to.
-        return image._new(image.im)  # pyright: ignore[reportPrivateUsage]
+        return rgb_over(image.im)
     return image.convert("RGB")
+
+
+def rgb_over(core: Any) -> Image.Image:
+    """The image that Pillow's core has in RGB; nothing is copied."""
+    empty: Any = Image.new("RGB", (0, 0))
+    return empty._new(core)
 
 
 def _grey(image: Image.Image) -> Image.Image:

@@ -76,6 +76,19 @@ def open_pages(
             longest_edge=longest_edge,
             max_pages=max_pages,
         )
+    pages = _open_here(encoded, policy, password, longest_edge)
+    if len(pages) > max_pages:
+        pages.close()
+        raise ImageTooLarge(
+            f"{encoded.name} has {len(pages):,} pages; the limit is {max_pages:,}",
+            "Split the document, or raise max_pages.",
+        )
+    return pages
+
+
+def _open_here(
+    encoded: EncodedImage, policy: ImagePolicy, password: str | None, longest_edge: int
+) -> Pages:
     for kind in SOURCES:
         if kind.recognises(encoded.data):
             pages = kind.open(encoded, policy, password, longest_edge)
@@ -83,12 +96,6 @@ def open_pages(
     else:
         pages = picture_pages(encoded, policy)
     pages.source = encoded.ref.source
-    if len(pages) > max_pages:
-        pages.close()
-        raise ImageTooLarge(
-            f"{encoded.name} has {len(pages):,} pages; the limit is {max_pages:,}",
-            "Split the document, or raise max_pages.",
-        )
     return pages
 
 
