@@ -50,7 +50,7 @@ def tables(measured: Measured, found: list[Verdict]) -> Iterator[str]:
     """The same to read."""
     rate = measured.tally.total / measured.seconds if measured.seconds else 0.0
     load = "unknown" if measured.load is None else f"{measured.load:.1f}"
-    yield f"{measured.seconds:.0f} s, {rate:.1f} requests/s, load average {load}"
+    yield f"{measured.seconds:.0f} s, {rate:.1f} requests/s, load average {load}{_cpu(measured)}"
     kinds = ((kind, _words(words)) for kind, words in sorted(measured.tally.counts.items()))
     yield markdown_table(["request", "outcomes"], kinds)
     head = ["milliseconds", "number", "p50", "p95", "p99", "longest"]
@@ -66,6 +66,15 @@ def tables(measured: Measured, found: list[Verdict]) -> Iterator[str]:
     yield markdown_table(["bound", "measured", "", "kept"], bounds)
     if measured.tally.examples:
         yield "Unexpected, the first:\n" + "\n".join(measured.tally.examples)
+
+
+def _cpu(measured: Measured) -> str:
+    """How much of the processor the service got: with less than it wants, everything is late."""
+    if len(measured.samples) < 2:
+        return ""
+    first, last = measured.samples[0], measured.samples[-1]
+    cores = (last.cpu - first.cpu) / (last.at - first.at)
+    return f", {cores:.2f} cores used by the service"
 
 
 def _row(values: list[float]) -> list[int]:

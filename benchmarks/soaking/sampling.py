@@ -18,7 +18,8 @@ SETTLED = 3
 class Sample(NamedTuple):
     """One look: seconds since the start, bytes, and counts of the process itself.
 
-    `children` and `children_rss` are of all processes below it; `waiting` is the engine's queue,
+    `cpu` is the processor's seconds that it has used; `children` and `children_rss` are of all
+    processes below it; `waiting` is the engine's queue,
     None where the service does not tell.
     """
 
@@ -28,6 +29,7 @@ class Sample(NamedTuple):
     threads: int
     children: int
     children_rss: int
+    cpu: float = 0.0
     waiting: int | None = None
 
 
@@ -48,6 +50,7 @@ class Sampler:
         process = self._process
         with process.oneshot():
             rss, threads = process.memory_info().rss, process.num_threads()
+            cpu = sum(process.cpu_times()[:2])
         descriptors = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
         children = process.children(recursive=True)
         held = 0
@@ -55,7 +58,7 @@ class Sampler:
             with suppress(psutil.Error):  # it has ended since
                 held += child.memory_info().rss
         at = time.monotonic() - self._begun
-        return Sample(at, rss, descriptors, threads, len(children), held, self._waiting())
+        return Sample(at, rss, descriptors, threads, len(children), held, cpu, self._waiting())
 
     def quiet(self, longest: float) -> Sample:
         """Wait until descriptors and threads stay as they are, at most `longest` seconds."""

@@ -12,6 +12,10 @@ GROWTH = 32 * 1024**2
 RIGHT = 0.999
 BUSY_SECONDS = 0.100
 MB = 1024**2
+LATE = {"descriptors": 8, "threads": 8, "children": 1}
+"""What may come after the warm-up: pools of a fixed size start a thread or a process when it is
+first needed. In five minutes threads went from 33 to 42 at most, all within the first two, and
+stayed; a leak of two in a thousand requests is above it."""
 
 
 class Verdict(NamedTuple):
@@ -50,6 +54,7 @@ def _quiet(measured: Measured) -> Iterator[Verdict]:
     grown = after.rss - before.rss
     shown = f"{grown / MB:+.1f} MB to {after.rss / MB:.0f} MB"
     yield Verdict("resident memory after warm-up", shown, "+32 MB", grown <= GROWTH)
-    for name in ("descriptors", "threads", "children"):
+    for name, late in LATE.items():
         one, other = getattr(before, name), getattr(after, name)
-        yield Verdict(f"{name} without clients", f"{one} → {other}", "constant", other <= one)
+        shown, bound = f"{one} → {other}", f"constant (+{late} for pools that fill late)"
+        yield Verdict(f"{name} without clients", shown, bound, other <= one + late)
