@@ -248,6 +248,15 @@ class SmolVLM(Conversations, Closing):
         predicted = self._pipeline.admission.forecast(request, layout, grown).predicted
         return self._pipeline.layouter.describe(layout, predicted)
 
+    def check_room(self) -> None:
+        """See whether a request would be taken now, before work is put into its images.
+
+        Raises:
+            Busy: the queue is full.
+            Closed: the engine was closed.
+        """
+        self._worker.check_room()
+
     def close(self) -> None:
         """Stop the running requests, refuse the waiting ones and free the weights."""
         self._worker.close()

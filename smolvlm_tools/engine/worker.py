@@ -69,16 +69,24 @@ class Worker:
             Closed: the engine was closed.
         """
         with self._changed:
-            if self._closing:
-                raise closed()
-            if not self._thread.is_alive():
-                raise without_thread()
-            if self._is_full():
-                self._drop_cancelled()
-            if self._is_full():
-                raise busy(self._max_queue, self._usual_seconds / max(1, self._running))
+            self._check_room()
             self._waiting.append(_Waiting(run, channel))
             self._changed.notify()
+
+    def check_room(self) -> None:
+        """Raise what `submit` would raise now."""
+        with self._changed:
+            self._check_room()
+
+    def _check_room(self) -> None:
+        if self._closing:
+            raise closed()
+        if not self._thread.is_alive():
+            raise without_thread()
+        if self._is_full():
+            self._drop_cancelled()
+        if self._is_full():
+            raise busy(self._max_queue, self._usual_seconds / max(1, self._running))
 
     def close(self) -> None:
         """Stop the running requests and the waiting ones (`Closed`), and end the thread."""

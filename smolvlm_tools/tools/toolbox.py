@@ -172,6 +172,8 @@ class Toolbox(Closing):
         tool = find_tool(name)
         checked = check_arguments(tool, arguments)
         sent.extend(checked.sources)
+        if isinstance(tool, ModelTool) and self.loaded is not None:
+            self.loaded.check_room()  # images are not read for a call that is refused anyway
         return tool, checked, self.store.load_all(checked.sources, checked.page_choice)
 
     def _report(

@@ -86,14 +86,22 @@ class Calls:
             Closed: the engine was closed.
         """
         with self._lock:
-            if self._closing:
-                raise closed()
-            if not self._thread.is_alive():
-                raise without_thread()
-            if self._inside >= self._at_once + self._max_queue:
-                raise busy(self._max_queue, self._usual_seconds / self._at_once)
+            self._check_room()
             self._inside += 1
         self._loop.call_soon_threadsafe(self._begin, run, channel)
+
+    def check_room(self) -> None:
+        """Raise what `submit` would raise now."""
+        with self._lock:
+            self._check_room()
+
+    def _check_room(self) -> None:
+        if self._closing:
+            raise closed()
+        if not self._thread.is_alive():
+            raise without_thread()
+        if self._inside >= self._at_once + self._max_queue:
+            raise busy(self._max_queue, self._usual_seconds / self._at_once)
 
     def close(self) -> None:
         """Stop all calls (`Closed`), and end the thread."""

@@ -95,6 +95,10 @@ class RemoteEngine(Conversations):
         """
         raise cannot_plan()
 
+    def check_room(self) -> None:
+        """See `SmolVLM.check_room`."""
+        self._calls.check_room()
+
     def close(self) -> None:
         """Stop the running calls, and refuse the waiting ones."""
         self._calls.close()
