@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from smolvlm_tools.machine import cpu as cpu_features
 from tests.support import cpus
 from tests.support.checkpoints import build_tiny_checkpoint, reference_folder
+
+# No test is to fail because the machine is busy with other things.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,10 +14,11 @@ from .policy import ImagePolicy
 from .tiff_directories import is_flood
 
 _MOST_SEGMENTS = 5_000
-"""Before the first scan. An ICC profile takes 255 at most, other metadata of 20 MB some 300."""
+"""Besides scans. An ICC profile takes 255 at most, other metadata of 20 MB some 300, and the tables
+of 500 scans up to 2,000."""
 
 _MOST_PADDING = 1 << 16
-"""Bytes between those segments, which Pillow reads one by one."""
+"""Bytes between segments before the first scan, which Pillow reads one by one."""
 
 _MOST_RESOURCES = 10_000
 """Photoshop's image resource blocks, which Pillow reads one by one; Photoshop writes some 30."""
@@ -52,12 +53,14 @@ def check_jpeg(data: bytes, policy: ImagePolicy, name: str) -> None:
     end, segments, scans, resources, pixels = 2, 0, 0, 0, 0
     exif = bytearray()
     for segment in _segments(data):
+        padding = segment.at - end if not scans else 0
         if segment.code == _SOS:
             scans += 1
-        elif not scans:
+        else:
             segments += 1
-            if segments > _MOST_SEGMENTS or segment.at - end > _MOST_PADDING:
-                raise _flooded(name, "segments or padding bytes before its pixels")
+        if segments > _MOST_SEGMENTS or padding > _MOST_PADDING:
+            raise _flooded(name, "segments, or padding between them")
+        if not scans:
             if segment.code == _APP13:
                 resources += data.count(b"8BIM", segment.begin, segment.end)
             if segment.code == _APP1 and data.startswith(b"Exif\0\0", segment.begin):

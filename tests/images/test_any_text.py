@@ -56,7 +56,7 @@ def with_examples(test: object) -> object:
     return test
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @with_examples
 @given(TEXTS)
 def test_any_text_is_a_typed_error(asked: list[str], text: str) -> None:
@@ -67,7 +67,7 @@ def test_any_text_is_a_typed_error(asked: list[str], text: str) -> None:
         ImageStore(agent_policy(())).load(text)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @with_examples
 @given(TEXTS)
 def test_with_urls_switched_off_no_host_is_looked_up(asked: list[str], text: str) -> None:

@@ -81,6 +81,14 @@ def test_as_many_scans_as_encoders_write_are_accepted() -> None:
         check_jpeg(jpeg_of_scans(6_300, 41), POLICY, "it")
 
 
+@pytest.mark.parametrize("marker", [b"\xff\xdb", b"\xff\xc4", b"\xff\xda"])
+def test_padding_before_any_segment_of_the_header_is_bounded(marker: bytes) -> None:
+    at = JPEG.index(marker)
+    check_jpeg(JPEG[:at] + b"\xff" * 60_000 + JPEG[at:], POLICY, "it")
+    with pytest.raises(ImageTooLarge, match="padding"):
+        check_jpeg(JPEG[:at] + b"\xff" * 70_000 + JPEG[at:], POLICY, "it")
+
+
 def test_scans_of_a_second_image_behind_the_first_do_not_count() -> None:
     check_jpeg(JPEG + jpeg_of_scans(200, 501), POLICY, "it")
 
