@@ -10,16 +10,15 @@ import pytest
 
 from smolvlm_tools import Ask, Busy, Cancelled, Closed, ImagePolicy, SmolVLM
 from smolvlm_tools.engine.loader import MOST_LOADING
-from smolvlm_tools.sandbox import SHARED
 from tests.support.documents import pdf_only
 from tests.support.hostile_documents import slow_page
 from tests.support.paths import SHAPES
-from tests.support.workers import wait_until
+from tests.support.workers import patient_pool, wait_until
 
 pytestmark = pdf_only
 SLOW = slow_page()
-SOON = 10
-"""Seconds: a child that is not ended would take 18."""
+SOON = 60
+"""Seconds: a child that is not ended would take 300."""
 
 
 def asking(image):
@@ -34,21 +33,27 @@ def agents():
         yield vlm
 
 
-def test_eight_slow_documents_hold_up_nobody(agents):
+@pytest.fixture(autouse=True)
+def shared(monkeypatch):
+    with patient_pool(monkeypatch) as pool:
+        yield pool
+
+
+def test_eight_slow_documents_hold_up_nobody(agents, shared):
     alone = agents.describe(SHAPES, max_new_tokens=4)
     slow = [agents.stream(asking(SLOW), max_new_tokens=4) for _ in range(8)]
-    wait_until(lambda: len(SHARED.pids) >= 8)
+    wait_until(lambda: len(shared.pids) >= 8)
     beside = agents.describe(SHAPES, max_new_tokens=4)
     assert not any(stream.channel.closed.is_set() for stream in slow)
     assert beside.text == alone.text
     for stream in slow:
         stream.close()
-    wait_until(lambda: len(SHARED._free) == len(SHARED._workers))
+    wait_until(lambda: len(shared._free) == len(shared._workers))
 
 
-def test_more_slow_documents_than_are_loaded_wait_their_turn(agents):
+def test_more_slow_documents_than_are_loaded_wait_their_turn(agents, shared):
     slow = [agents.stream(asking(SLOW)) for _ in range(MOST_LOADING)]
-    wait_until(lambda: len(SHARED.pids) >= 8)
+    wait_until(lambda: len(shared.pids) >= 8)
     good = agents.stream(asking(str(SHAPES)), max_new_tokens=1)
     for stream in slow:
         stream.close()
@@ -72,9 +77,9 @@ def test_a_queue_that_is_full_of_slow_documents_is_busy():
 
 
 @pytest.mark.parametrize("how", ["event", "stream", "task"])
-def test_a_request_that_is_given_up_ends_its_child(agents, how):
+def test_a_request_that_is_given_up_ends_its_child(agents, shared, how):
     cancel = threading.Event()
-    busy = lambda: len(SHARED._free) < len(SHARED._workers)  # noqa: E731
+    busy = lambda: len(shared._free) < len(shared._workers)  # noqa: E731
     began = time.monotonic()
     if how == "task":
 

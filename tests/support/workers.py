@@ -13,6 +13,7 @@ import psutil
 
 from smolvlm_tools.images import EncodedImage
 from smolvlm_tools.pages.worker import DocumentWorker, WorkerLimits
+from smolvlm_tools.sandbox import Pool
 from tests.support.hostile_documents import self_drawing_form
 from tests.support.paths import ROOT
 
@@ -22,6 +23,16 @@ LONG = 60
 
 def encoded(data: bytes, name: str = "paper.pdf", mime: str | None = None) -> EncodedImage:
     return EncodedImage(data, name, mime)
+
+
+@contextmanager
+def patient_pool(monkeypatch):
+    """A pool in place of the shared one, whose calls may take long: the machine may be busy."""
+    limits = WorkerLimits(seconds=300, cpu_seconds=300)
+    with Pool(2, limits, slow=8) as pool:
+        monkeypatch.setattr("smolvlm_tools.images.isolated.SHARED", pool)
+        monkeypatch.setattr("smolvlm_tools.pages.opening.SHARED", pool)
+        yield pool
 
 
 def read_form_without_end() -> None:

@@ -17,13 +17,14 @@ from smolvlm_tools import (
     open_checkpoint,
 )
 from smolvlm_tools.backends.fake import FakeBackend
-from smolvlm_tools.sandbox import SHARED
+from smolvlm_tools.sandbox import Pool
 from smolvlm_tools.tools import TOOLS, Toolbox
 from tests.support.documents import pdf_only
 from tests.support.gated import GatedBackend, check_cancelling_frees_the_engine
 from tests.support.hostile_documents import slow_page
 from tests.support.paths import SHAPES as SHAPES_FILE
 from tests.support.tool_calls import CALLS, SHAPES
+from tests.support.workers import patient_pool
 
 DESCRIBE = {"image": SHAPES}
 
@@ -154,18 +155,20 @@ def test_progress_comes_to_a_loop_in_order(checkpoint):
 
 
 @pdf_only
-def test_eight_slow_documents_leave_a_good_call_its_time_and_end_when_given_up(tmp_path):
+def test_eight_slow_documents_leave_a_good_call_its_time_and_end_when_given_up(
+    tmp_path, monkeypatch
+):
     (tmp_path / "slow.pdf").write_bytes(slow_page())
     (tmp_path / "shapes.png").write_bytes(SHAPES_FILE.read_bytes())
     policy = ImagePolicy.agent([tmp_path])
 
-    async def run() -> None:
+    async def run(pool: Pool) -> None:
         with Toolbox.load("embedded", policy=policy) as toolbox:
             good = {"image": str(tmp_path / "shapes.png"), "max_new_tokens": 4}
             alone = await toolbox.acall("describe_image", good)
             slow = {"image": str(tmp_path / "slow.pdf")}
             calls = [asyncio.create_task(toolbox.acall("transcribe_image", slow)) for _ in range(8)]
-            while len(SHARED._beside) < 8:
+            while len(pool._beside) < 8:
                 await asyncio.sleep(0.01)
             beside = await toolbox.acall("describe_image", good)
             assert beside.text == alone.text
@@ -173,7 +176,8 @@ def test_eight_slow_documents_leave_a_good_call_its_time_and_end_when_given_up(t
             for call in calls:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
-            while SHARED._beside:
+            while pool._beside:
                 await asyncio.sleep(0.01)
 
-    asyncio.run(asyncio.wait_for(run(), 60))
+    with patient_pool(monkeypatch) as pool:
+        asyncio.run(asyncio.wait_for(run(pool), 120))
