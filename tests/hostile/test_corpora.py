@@ -45,4 +45,4 @@ def test_a_hundred_real_documents_are_read_or_refused(attacked):
 @pdf_only
 @pytest.mark.timeout(600)
 def test_a_share_of_the_documents_at_hand_is_read(attacked):
-    attacked("python", [*list(real_documents(REAL))[::6], *drawn_documents(3)], LIMITS)
+    attacked("python", [*list(real_documents(REAL))[::8], *drawn_documents(2)], LIMITS)

@@ -10,7 +10,6 @@ from smolvlm_tools.errors import BadArguments, BadOptions, BadPrompt
 from .case import WORKS, Case, Sent, codes
 
 _SAID = codes(WORKS, BadPrompt, BadArguments, BadOptions)
-_REFUSED = codes(BadPrompt, BadArguments, BadOptions)
 
 _SPECIAL = (
     "<image>",
@@ -39,7 +38,7 @@ _TEXTS = {
     "of a lone surrogate": "What \ud800 color?",
     "of a lone low surrogate": "\udc80\udfff",
     "of noncharacters": "\ufffe\uffff\U0010ffff",
-    "of emoji": "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 300,
+    "of emoji": "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 60,
     "of one letter, 100 kB": "a" * 100_000,
     "of 1 MB": "word " * 200_000,
     "of 1 MB without spaces": "x" * 1_000_000,
@@ -112,5 +111,5 @@ def cases() -> Iterator[Case]:
 
 
 def _asking(name: str, text: str) -> Case:
-    allowed = _SAID if text.strip() else _REFUSED
-    return Case(name, "prompt", lambda: Sent(question=text), allowed, trusted=allowed)
+    # A chat message may be empty beside its image.
+    return Case(name, "prompt", lambda: Sent(question=text), _SAID, trusted=_SAID)
