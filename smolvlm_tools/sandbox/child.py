@@ -18,7 +18,6 @@ from .coding import encode_error
 from .confinement import confine
 from .limits import IDLE, NICE, WorkerLimits, allow_cpu
 from .messages import Message, receive, send
-from .priority import set_priority
 from .segments import AVAILABLE, map_segment
 from .services import Opened, load_services
 
@@ -37,7 +36,8 @@ def main() -> None:
     wire = socket.socket(fileno=requests) if AVAILABLE else None
     limits = WorkerLimits(**receive(requests, 1 << 20)[0])
     desk = _Desk()  # loads all libraries, while it still may
-    set_priority(os.getpid(), NICE)
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     confine(limits)
     received: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
     listening = (requests, wire, limits, received)

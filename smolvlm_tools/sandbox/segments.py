@@ -14,6 +14,8 @@ import tempfile
 import threading
 import weakref
 
+from ..errors import BackendUnavailable
+
 AVAILABLE = sys.platform != "win32" and hasattr(socket, "send_fds")
 
 
@@ -57,13 +59,27 @@ class Segments:
         self._lock = threading.RLock()  # an image may go while the lock is held
 
     def take(self, nbytes: int) -> Segment:
-        """One of this size, with anything in it."""
+        """One of this size, with anything in it.
+
+        Raises:
+            BackendUnavailable: there is no memory, or no descriptor.
+        """
         with self._lock:
             size, fd = self._free or (0, -1)
             if size >= nbytes:
                 self._free = None
-        size, fd = (size, fd) if size >= nbytes else (nbytes, _make(nbytes))
-        segment = Segment(nbytes, fd)
+        try:
+            if size < nbytes:
+                size, fd = nbytes, -1
+                fd = _make(nbytes)
+            segment = Segment(nbytes, fd)
+        except OSError as error:
+            if fd >= 0:
+                os.close(fd)
+            raise BackendUnavailable(
+                f"there is no shared memory of {nbytes:,} bytes for an image ({error})",
+                "Free memory or file descriptors, and try again.",
+            ) from error
         segment.close_fd.detach()
         weakref.finalize(segment.memory, self._give_back, size, fd, _forks).atexit = False
         return segment

@@ -9,10 +9,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
+import smolvlm_tools.images.isolated as isolated
+import smolvlm_tools.sandbox.segments as segments_module
+from smolvlm_tools import BackendUnavailable, InputError
 from smolvlm_tools.images import ImagePolicy, load_image
 from smolvlm_tools.images.mapped import map_pixels
-from smolvlm_tools.sandbox.segments import AVAILABLE, Segment, map_segment
+from smolvlm_tools.sandbox import Pool
+from smolvlm_tools.sandbox.segments import AVAILABLE, Segment, Segments, map_segment
 from tests.support.image_kinds import RGB, encode
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="descriptors cannot be sent here")
@@ -67,6 +72,74 @@ def test_an_image_takes_its_memory_once_and_gives_it_back():
     gc.collect()
     assert mapped() == []
     assert me.memory_full_info().pss - before < 0.5 * 2048 * 1536 * 4
+
+
+def test_memory_is_used_again_once_nobody_holds_it():
+    segments = Segments()
+    first = segments.take(10_000)
+    first.memory[:3] = b"abc"
+    held = first.memory
+    fd, other = first.fd, segments.take(20_000)
+    del first
+    assert other.fd != fd and held[:3] == b"abc", "while somebody holds it"
+    del held
+    again = segments.take(5_000)
+    assert (again.fd, again.nbytes, len(again.memory)) == (fd, 5_000, 5_000)
+    again_fd, other_fd = again.fd, other.fd
+    del again, other
+    assert segments.take(20_000).fd == other_fd, "the larger one is kept"
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(again_fd)
+
+
+def test_memory_is_not_used_again_that_is_large_or_that_a_fork_has_or_when_it_is_closed():
+    segments = Segments()
+
+    def is_kept(nbytes, meanwhile=lambda: None):
+        segment = segments.take(nbytes)
+        fd = segment.fd
+        meanwhile()
+        del segment
+        try:
+            os.fstat(fd)
+        except OSError:
+            return False
+        return True
+
+    assert not is_kept((1 << 24) + 1)
+    assert not is_kept(10_000, segments_module._count_forks)
+    assert is_kept(10_000)
+    assert not is_kept(20_000, segments.close)
+    assert segments._free is None
+
+
+def test_memory_that_cannot_be_had_is_an_error_of_ours(monkeypatch):
+    def refuse(nbytes):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(segments_module, "_make", refuse)
+    with pytest.raises(BackendUnavailable, match=r"10,000 bytes.*Too many open files"):
+        Segments().take(10_000)
+
+
+@linux_only
+def test_a_damaged_image_shows_nothing_of_the_one_before(monkeypatch):
+    """Where a reader accepts what is missing, as Pillow does for the last rows of some files."""
+    white = encode(Image.new("RGB", (600, 400), "white"), "JPEG")
+    image = load_image(white, THERE)
+    assert image.pixels.getextrema() == ((255, 255),) * 3
+    del image
+    with Pool(1) as pool:
+        monkeypatch.setattr(isolated, "SHARED", pool)
+        load_image(white, THERE)
+        for cut in range(len(white) - 2, 700, -150):
+            try:
+                here = load_image(white[:cut])
+            except InputError:
+                with pytest.raises(InputError):
+                    load_image(white[:cut], THERE)
+            else:
+                assert load_image(white[:cut], THERE).pixels.tobytes() == here.pixels.tobytes()
 
 
 @linux_only
