@@ -101,6 +101,19 @@ def test_a_request_that_is_given_up_ends_its_child(agents, how):
     assert agents.describe(SHAPES, max_new_tokens=1).text
 
 
+def test_a_loop_goes_on_while_the_only_page_of_a_document_is_read(agents):
+    async def give_up() -> None:
+        task = asyncio.create_task(agents.atranscribe(SLOW))
+        while not (SHARED._beside or task.done()):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(give_up())
+    wait_until(lambda: len(SHARED._free) == len(SHARED._workers))
+
+
 def test_questions_about_one_image_wait_for_one_child(agents):
     questions = {str(number): Ask(f"What is {number}?") for number in range(3)}
     together = agents.ask_many(SHAPES, questions, max_new_tokens=4)
