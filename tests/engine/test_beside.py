@@ -9,6 +9,7 @@ import time
 import pytest
 
 from smolvlm_tools import Ask, Busy, Cancelled, Closed, ImagePolicy, SmolVLM
+from smolvlm_tools.engine import page_by_page
 from smolvlm_tools.engine.loader import MOST_LOADING
 from smolvlm_tools.sandbox import SHARED
 from tests.support.documents import pdf_only
@@ -101,15 +102,21 @@ def test_a_request_that_is_given_up_ends_its_child(agents, how):
     assert agents.describe(SHAPES, max_new_tokens=1).text
 
 
-def test_a_loop_goes_on_while_the_only_page_of_a_document_is_read(agents):
+def test_a_loop_goes_on_while_the_only_page_of_a_document_is_read(agents, monkeypatch):
+    reading, read = threading.Event(), page_by_page._page
+
+    def page(*given):
+        reading.set()
+        return read(*given)
+
     async def give_up() -> None:
         task = asyncio.create_task(agents.atranscribe(SLOW))
-        while not (SHARED._beside or task.done()):
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(reading.wait)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
+    monkeypatch.setattr(page_by_page, "_page", page)
     asyncio.run(give_up())
     wait_until(lambda: len(SHARED._free) == len(SHARED._workers))
 
