@@ -35,7 +35,7 @@ def write_sources(folder: Path, good: Path) -> dict[str, str]:
     """Files for the stages of a request, by the kind of source: good, document, picture."""
     document, picture, copy = folder / "slow.pdf", folder / "large.png", folder / "good.png"
     document.write_bytes(slow_page())
-    Image.linear_gradient("L").resize((4000, 4000)).convert("RGB").save(picture)
+    Image.linear_gradient("L").resize((3000, 3000)).convert("RGB").save(picture)
     copy.write_bytes(good.read_bytes())
     return {"good": str(copy), "document": str(document), "picture": str(picture)}
 

@@ -118,7 +118,7 @@ class Trials(Closing):
         ]
         for surface, opened in self._surfaces.items():  # starts whatever starts late
             for way in opened.ways:
-                self.cancel(surface, way, "document", chance)
+                self.cancel(surface, way, "decode", chance)
         before, missed, cancels = self._kept(), 0, list[Cancel]()
         for surface, way, moment in _again_and_again(cases, chance):
             if len(cancels) == count:

@@ -199,7 +199,7 @@ class TaskMethods(ABC):
         parts = await in_thread(partial(open_parts, image, options.get("pages"), policy), cancel)
         try:
             if not parts.by_page:
-                images = [part() for part in parts.each]
+                images = [await in_thread(part, cancel) for part in parts.each]
                 return await self._aanswer(*_transcribe(images, layout, context, options))
 
             async def answer(number: int, part: Part) -> VisionResult:

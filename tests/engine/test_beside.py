@@ -9,6 +9,7 @@ import time
 import pytest
 
 from smolvlm_tools import Ask, Busy, Cancelled, Closed, ImagePolicy, SmolVLM
+from smolvlm_tools.engine import page_by_page
 from smolvlm_tools.engine.loader import MOST_LOADING
 from tests.support.documents import pdf_only
 from tests.support.hostile_documents import slow_page
@@ -104,6 +105,25 @@ def test_a_request_that_is_given_up_ends_its_child(agents, shared, how):
     wait_until(lambda: not busy())
     assert time.monotonic() - began < SOON
     assert agents.describe(SHAPES, max_new_tokens=1).text
+
+
+def test_a_loop_goes_on_while_the_only_page_of_a_document_is_read(agents, monkeypatch):
+    reading, read = threading.Event(), page_by_page._page
+
+    def page(*given):
+        reading.set()
+        return read(*given)
+
+    async def give_up() -> None:
+        task = asyncio.create_task(agents.atranscribe(SLOW))
+        await asyncio.to_thread(reading.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    monkeypatch.setattr(page_by_page, "_page", page)
+    asyncio.run(give_up())
+    wait_until(lambda: len(SHARED._free) == len(SHARED._workers))
 
 
 def test_questions_about_one_image_wait_for_one_child(agents):
