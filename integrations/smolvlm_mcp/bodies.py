@@ -1,16 +1,14 @@
 """Bodies of requests: read whole before anything is started for them, in bounded time and memory.
 
 A body must come within `Limits.body_seconds`, and every `PACE_BYTES` of it within `PACE_SECONDS`.
-Large ones need room, since each takes its size several times while it is worked on. One that has
-been coming for longer than `_GIVE_WAY` seconds loses its room to one that waits for it, the slowest
+Large ones need room, since each takes its size several times while it is worked on. One that comes
+slower than `_SLOW` after `_GIVE_WAY` seconds loses its room to one that waits for it, the slowest
 first: somebody who sends slowly, or not at all, keeps nobody out.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import anyio
 import mcp_types as types
@@ -29,6 +27,8 @@ _LARGE = 4_000_000
 _ROOM = 4 * MAX_BODY
 _ROOM_BESIDE = 64_000_000
 _GIVE_WAY = 2.0
+_SLOW = 500_000
+"""Bytes a second, over the last second or two."""
 _PATIENCE = 6.0
 """Seconds that a large body waits for room before it is put off."""
 
@@ -49,23 +49,33 @@ class Body:
         self.came = 0
         self.complete = False
         self._given_up = False
-        self._at_mark = 0
         self._receiving = anyio.CancelScope()
         self.start()
 
     def start(self) -> None:
         """Set its clock to now."""
-        self.started = self._marked = anyio.current_time()
+        self.started = anyio.current_time()
+        start = (self.started, self.came)
+        self._step = start
+        self._before, self._mark = start, start
 
     def pace(self, now: float) -> float:
-        """Bytes a second lately."""
-        return (self.came - self._at_mark) / max(now - self._marked, 0.1)
+        """Bytes a second, over the last second or two."""
+        self._roll(now)
+        since, came = self._before
+        return (self.came - came) / max(now - since, 0.1)
 
     def take(self, count: int) -> None:
         """Note bytes that came."""
         self.came += count
-        if self.came - self._at_mark >= PACE_BYTES:
-            self._marked, self._at_mark = anyio.current_time(), self.came
+        now = anyio.current_time()
+        self._roll(now)
+        if self.came - self._step[1] >= PACE_BYTES:
+            self._step = (now, self.came)
+
+    def _roll(self, now: float) -> None:
+        if now - self._mark[0] >= 1.0:
+            self._before, self._mark = self._mark, (now, self.came)
 
     def give_up(self) -> None:
         """Take no more of it."""
@@ -76,7 +86,7 @@ class Body:
         """The next message, or None if it does not come in time or the body has to give way."""
         if self._given_up:
             return None
-        until = min(self.started + seconds, self._marked + PACE_SECONDS)
+        until = min(self.started + seconds, self._step[0] + PACE_SECONDS)
         with anyio.CancelScope(deadline=until) as self._receiving:
             return await receive()
         return None
@@ -93,17 +103,8 @@ class Room:
         """Bytes that have been granted."""
         return sum(body.size for body in self._bodies)
 
-    @asynccontextmanager
-    async def granted(self, body: Body) -> AsyncGenerator[None]:
-        """Hold room for a body; raises `Refused` if there is none for long."""
-        if body.size > _SMALL:
-            await self._wait(body)
-        try:
-            yield
-        finally:
-            self._bodies.pop(body, None)
-
-    async def _wait(self, body: Body) -> None:
+    async def grant(self, body: Body) -> None:
+        """Wait for room for a body; raises `Refused` if there is none for long."""
         until = anyio.current_time() + _PATIENCE
         while not self._fits(body):
             if anyio.current_time() >= until:
@@ -113,6 +114,10 @@ class Room:
         self._bodies[body] = None
         body.start()
 
+    def give_back(self, body: Body) -> None:
+        """Take back what has been granted to a body, if anything."""
+        self._bodies.pop(body, None)
+
     def _fits(self, body: Body) -> bool:
         room = _ROOM if body.size > _LARGE else _ROOM + _ROOM_BESIDE
         return self.held + body.size <= room
@@ -120,7 +125,8 @@ class Room:
     def _make_room(self) -> bool:
         """Let the slowest of the bodies that have been coming for long give way."""
         now = anyio.current_time()
-        slow = [b for b in self._bodies if not b.complete and now - b.started > _GIVE_WAY]
+        late = [b for b in self._bodies if not b.complete and now - b.started > _GIVE_WAY]
+        slow = [body for body in late if body.pace(now) < _SLOW]
         if slow:
             slowest = min(slow, key=lambda body: body.pace(now))
             del self._bodies[slowest]
@@ -139,14 +145,19 @@ def expected(headers: Headers) -> Body:
     return Body(size)
 
 
-async def read_body(body: Body, receive: Receive, seconds: float) -> deque[Message] | None:
+async def read_body(
+    body: Body, room: Room, receive: Receive, seconds: float
+) -> deque[Message] | None:
     """The messages that make up a body of JSON, or None if the client has left.
+
+    Room is asked for when so much has come that it is needed: not for those who only say much.
 
     Raises:
         Refused: it is too large, too slow, or has more levels or values than a message may.
     """
     messages: deque[Message] = deque()
     scan = JsonScan()
+    granted = _SMALL
     while not body.complete:
         message = await body.receive(receive, seconds)
         if message is None:
@@ -164,6 +175,9 @@ async def read_body(body: Body, receive: Receive, seconds: float) -> deque[Messa
             start: bytes = messages[0].get("body", b"") if messages else part
             raise Refused("json", _fault(reason, start, part))
         messages.append(message)
+        if granted < body.came and not body.complete:
+            await room.grant(body)
+            granted = MAX_BODY
     body.size = min(body.size, body.came)
     return messages
 

@@ -66,11 +66,7 @@ class Front:
         response = self._answer(scope)
         if response is None:
             try:
-                body = expected(Headers(scope=scope))
-                async with self.room.granted(body):
-                    messages = await read_body(body, receive, self._door.limits.body_seconds)
-                    if messages is not None:
-                        await self._serve(scope, messages, receive, send)
+                await self._read_and_serve(scope, receive, send)
                 return
             except Refused as refused:
                 self._door.closed[refused.reason] += 1
@@ -118,6 +114,16 @@ class Front:
         scheme, _, token = authorizations[0].partition(" ")
         given = token.strip().encode("utf-8", "replace")
         return scheme.lower() == "bearer" and hmac.compare_digest(given, self._token)
+
+    async def _read_and_serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = expected(Headers(scope=scope))
+        try:
+            seconds = self._door.limits.body_seconds
+            messages = await read_body(body, self.room, receive, seconds)
+            if messages is not None:
+                await self._serve(scope, messages, receive, send)
+        finally:
+            self.room.give_back(body)
 
     async def _serve(
         self, scope: Scope, messages: deque[Message], receive: Receive, send: Send

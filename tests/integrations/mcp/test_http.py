@@ -5,6 +5,7 @@ import io
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
@@ -173,10 +174,11 @@ def test_too_many_large_requests_at_once_are_put_off():
         session = {"Mcp-Session-Id": post(address, HELLO).headers["mcp-session-id"]}
         post(address, READY, **session)
         taken = [pool.submit(post, address, {**call, "id": n}, **session) for n in range(4)]
-        # once all four are in, small requests pass, and large ones do not
-        refused = None
-        while refused is None or refused.status_code != 503:
-            refused = post(address, {**call, "method": "ping"}, **session)
+        metrics = address.replace("/mcp", "/metrics")
+        while "smolvlm_http_body_bytes 1.1" not in httpx2.get(metrics, timeout=PATIENCE).text:
+            time.sleep(0.1)  # until all four have room
+        refused = post(address, {**call, "method": "ping"}, **session)
+        assert refused.status_code == 503
         assert refused.headers["retry-after"]
         assert post(address, HELLO).status_code == 200
         backend.open()
