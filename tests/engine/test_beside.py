@@ -107,7 +107,7 @@ def test_a_request_that_is_given_up_ends_its_child(agents, shared, how):
     assert agents.describe(SHAPES, max_new_tokens=1).text
 
 
-def test_a_loop_goes_on_while_the_only_page_of_a_document_is_read(agents, monkeypatch):
+def test_a_loop_goes_on_while_the_only_page_of_a_document_is_read(agents, shared, monkeypatch):
     reading, read = threading.Event(), page_by_page._page
 
     def page(*given):
@@ -123,7 +123,7 @@ def test_a_loop_goes_on_while_the_only_page_of_a_document_is_read(agents, monkey
 
     monkeypatch.setattr(page_by_page, "_page", page)
     asyncio.run(give_up())
-    wait_until(lambda: len(SHARED._free) == len(SHARED._workers))
+    wait_until(lambda: len(shared._free) == len(shared._workers))
 
 
 def test_questions_about_one_image_wait_for_one_child(agents):
