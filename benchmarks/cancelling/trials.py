@@ -135,17 +135,16 @@ class Trials(Closing):
         return Outcome(cancels, missed, steps, before, self._kept(), self._good, self._wrong)
 
     def cancel(self, surface: str, way: str, moment: str, chance: random.Random) -> Cancel | None:
-        """Give one request up; None if it had ended before."""
+        """Give one request up; None if it had ended before, or never came to its stage."""
         source, spread = MOMENTS[moment]
         image = self._sources[source] if source else self._stalling.url(chance.random() < 0.5)
         ask = self._surfaces[surface].ways[way]
         with self._neighbours(BATCH if moment == "queue" else 0) as others:
             come = self._comes_to(moment)
             asked = ask(image)
-            if not wait_for(come, PATIENCE_TO_COME):
-                raise RuntimeError(f"{surface}, {way}: it does not come to {moment!r}")
+            is_there = wait_for(come, PATIENCE_TO_COME)
             time.sleep(chance.uniform(0, spread))
-            if self._watch.is_free(others):
+            if not is_there or self._watch.is_free(others):
                 asked.give_up()
                 return None
             began = time.perf_counter()
@@ -177,7 +176,7 @@ class Trials(Closing):
         if moment in ("document", "picture"):
             return lambda: watch.reading
         if moment == "queue":
-            return lambda: watch.waiting > 0
+            return lambda: watch.waiting > 0 or watch.replies < BATCH  # the others have ended
         if moment == "any":
             return lambda: watch.replies > 0 or watch.reading
         before = watch.entered[moment]
