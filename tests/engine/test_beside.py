@@ -117,7 +117,7 @@ def test_a_loop_goes_on_while_the_only_page_of_a_document_is_read(agents, shared
     async def give_up() -> None:
         task = asyncio.create_task(agents.atranscribe(SLOW))
         await asyncio.to_thread(reading.wait)
-        while not (len(SHARED._free) < len(SHARED._workers) or task.done()):
+        while not (len(shared._free) < len(shared._workers) or task.done()):
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

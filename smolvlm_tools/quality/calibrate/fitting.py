@@ -90,7 +90,7 @@ def _newton_step(found: _Vector, x: _Vector, target: _Vector) -> _Vector:
     q = _sigmoid(found @ x)
     gradient = x @ (q - target)
     curvature = (x * (q * (1 - q))) @ x.T + 1e-9 * np.eye(2)
-    step = -np.linalg.solve(curvature, gradient)
+    step = np.asarray(-np.linalg.solve(curvature, gradient), np.float64)
     before = _loss(found @ x, target)
     while _loss((found + step) @ x, target) > before and np.abs(step).max() > 1e-9:
         step = step / 2
