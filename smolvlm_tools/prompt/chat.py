@@ -54,6 +54,33 @@ def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
     return ids
 
 
+def refuse_overlong(tokenizer: Tokenizer, text: str, context_length: int) -> None:
+    """Refuse a text that no context holds by its beginning: a whole megabyte takes 370 MB.
+
+    Raises:
+        BadPrompt: it has more tokens than the context.
+    """
+    end = _BEGINNING
+    while end < len(text):
+        try:
+            count = len(tokenizer.encode(text[:end], add_special_tokens=False).ids)
+        except (UnicodeEncodeError, TypeError):  # `encode_text` says so
+            return
+        if count > context_length + _AT_THE_CUT:
+            raise BadPrompt(
+                f"the text is over {count - _AT_THE_CUT:,} tokens long and the model's context "
+                f"{context_length}",
+                "Shorten the text.",
+            )
+        end *= 4
+
+
+_BEGINNING = 1 << 16
+"""Characters; English text of a whole context has fewer."""
+_AT_THE_CUT = 64
+"""Tokens that a text may have less than its beginning, where a word is cut."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A conversation as the decoder reads it.
@@ -88,13 +115,17 @@ class ChatTemplate:
 
     Args:
         image_token_id: the placeholder's id, from the checkpoint's configuration.
+        context_length: tokens that the model takes; text that has more is refused early.
 
     Raises:
         ModelInvalid: the tokenizer lacks a structural token, or names another image token.
     """
 
-    def __init__(self, tokenizer: Tokenizer, image_token_id: int) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, image_token_id: int, context_length: int | None = None
+    ) -> None:
         self._tokenizer = tokenizer
+        self._context_length = context_length
         self._special = {
             token.content: token_id
             for token_id, token in tokenizer.get_added_tokens_decoder().items()
@@ -185,4 +216,6 @@ class ChatTemplate:
         return Prompt(token_ids, int(np.count_nonzero(token_ids == self.image_token_id)))
 
     def _encode_run(self, run: str) -> list[int]:
+        if self._context_length is not None:
+            refuse_overlong(self._tokenizer, run, self._context_length)
         return encode_text(self._tokenizer, run) if run else []

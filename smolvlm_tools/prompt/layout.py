@@ -64,7 +64,8 @@ class RequestLayouter:
         `remember` spares an image's decoding where an earlier request has told enough of it.
         """
         tokenizer = checkpoint.tokenizer()
-        chat = ChatTemplate(tokenizer, checkpoint.config.image_token_id)
+        config = checkpoint.config
+        chat = ChatTemplate(tokenizer, config.image_token_id, config.text.context_length)
         return cls(checkpoint, tokenizer, chat, policy, KnownImages() if remember else None)
 
     @property

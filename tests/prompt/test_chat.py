@@ -10,9 +10,10 @@ from tokenizers import Tokenizer
 
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BadPrompt, ModelInvalid
-from smolvlm_tools.prompt.chat import ChatTemplate, encode_text
+from smolvlm_tools.prompt.chat import ChatTemplate, encode_text, refuse_overlong
 from smolvlm_tools.prompt.messages import parse_messages
 from smolvlm_tools.prompt.resolution import plan_grid
+from smolvlm_tools.types import Message, TextPart
 from tests.support.conversations import CONVERSATIONS, IMAGE, fill, text
 from tests.support.pictures import SIZES, noise
 from tests.support.transformers_reference import load_processor, process
@@ -153,3 +154,30 @@ def test_grids_and_images_must_agree(tiny):
         chat.build(
             parse_messages([{"role": "user", "content": [{"type": "image", "image": 1}]}]), []
         )
+
+
+@pytest.mark.parametrize("text", ["7" * 1_000_000, "the cat " * 60_000])
+def test_text_that_no_context_holds_is_refused_by_its_beginning(tiny, text, monkeypatch):
+    config = ModelConfig.from_folder(tiny)
+    tokenizer = Tokenizer.from_file(str(tiny / "tokenizer.json"))
+    longest = []
+
+    class Spy:
+        def __getattr__(self, name):
+            return getattr(tokenizer, name)
+
+        def encode(self, text, **options):
+            longest.append(len(text))
+            return tokenizer.encode(text, **options)
+
+    chat = ChatTemplate(Spy(), config.image_token_id, 8192)
+    message = Message(role="user", content=(TextPart(text=text),))
+    with pytest.raises(BadPrompt, match=r"over [\d,]+ tokens long and the model's context 8192"):
+        chat.build([message], [])
+    assert max(longest) == 1 << 16
+
+
+def test_long_text_of_few_tokens_is_encoded_whole(tiny):
+    tokenizer = Tokenizer.from_file(str(tiny / "tokenizer.json"))
+    refuse_overlong(tokenizer, "x" * 100_000, 200_000)
+    refuse_overlong(tokenizer, "\ud800" * 100_000, 10)
