@@ -26,7 +26,7 @@ class _Asked(NamedTuple):
     header: dict[str, Any]
     data: bytes
     segment: int | None
-    """A descriptor of the memory that results go to."""
+    """A descriptor of the memory that results go to; that of large data has been read."""
 
 
 def main() -> None:
@@ -97,10 +97,13 @@ def _listen(
     try:
         while True:
             header, parts = receive(requests, limits.memory_bytes)
-            fds: list[int] = []
+            data, segment = b"".join(parts), None
             if wire is not None and header.get("segment"):
-                fds = socket.recv_fds(wire, 1, 1)[1]
-            received.put(_Asked(header, b"".join(parts), fds[0] if fds else None))
+                segment = socket.recv_fds(wire, 1, 1)[1][0]
+            if segment is not None and header["call"] == "open":
+                # Copied: the parent will use it again.
+                data, segment = map_segment(segment, header["segment"])[:], None
+            received.put(_Asked(header, data, segment))
     except EOFError:
         os._exit(0)
     finally:

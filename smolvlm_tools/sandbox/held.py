@@ -52,15 +52,15 @@ class Held:
             raise Closed(f"{self.name} was closed", "Open it again.")
         return self.data
 
-    def opening(self) -> Message:
-        """The message that hands it over.
+    def opening(self) -> tuple[dict[str, Any], bytes]:
+        """The message that hands it over: its header and the bytes.
 
         Raises:
             Closed: its bytes are no longer kept.
         """
         data = self.check_open()
         header = {"service": self.service, "name": self.name, **self.header}
-        return {**header, "call": "open", "held": self.number}, [data]
+        return {**header, "call": "open", "held": self.number}, data
 
 
 @dataclass(slots=True)

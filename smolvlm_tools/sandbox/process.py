@@ -29,6 +29,8 @@ _START_SECONDS = 60.0
 _MOST_OPEN = 8
 """Things that a child keeps open; others are handed over again when they are needed."""
 _LAST_WORDS = 300
+_LARGE = 1 << 18
+"""Bytes; more of them go through shared memory, as a socket holds 200 kB at a time."""
 
 
 class Ended(Exception):
@@ -55,10 +57,12 @@ class ChildProcess:
         if child.popen.stderr is not None:
             os.set_blocking(child.popen.stderr.fileno(), False)
         self._open: OrderedDict[Held, None] = OrderedDict()
-        self._segments = Segments()
+        self._segments, self._handing = Segments(), Segments()
         self._is_ready = False
         self._why: str | None = None
-        self._finish = weakref.finalize(self, _finish, child, self._segments, os.getpid())
+        self._finish = weakref.finalize(
+            self, _finish, child, (self._segments, self._handing), os.getpid()
+        )
         mind_forks(self)
 
     @property
@@ -96,8 +100,7 @@ class ChildProcess:
             self._exchange((asdict(self._limits), []), seconds=_START_SECONDS)
             self._is_ready = True
         if held not in self._open:
-            header, parts = held.opening()
-            answer = self._exchange(({**header, "drop": self._drop(held, 1)}, parts))
+            answer = self._hand_over(held)
             if "error" in answer[0]:
                 return answer
             self._open[held] = None
@@ -111,6 +114,15 @@ class ChildProcess:
             return self._exchange((header, []))
         room.segment = self._segments.take(room.nbytes)
         return self._exchange(({**header, "segment": room.nbytes}, []), room.segment)
+
+    def _hand_over(self, held: Held) -> Message:
+        header, data = held.opening()
+        header["drop"] = self._drop(held, 1)
+        if len(data) < _LARGE or self._child.wire is None:
+            return self._exchange((header, [data]))
+        segment = self._handing.take(len(data))
+        segment.memory[: len(data)] = data
+        return self._exchange(({**header, "segment": len(data)}, []), segment)
 
     def set_priority(self, nice: int) -> bool:
         """Have it stand back so far behind other processes; False where that is not allowed."""
@@ -131,6 +143,7 @@ class ChildProcess:
         self._child.popen.returncode = 0  # not this process's child: nothing to wait for
         self._child.close()
         self._segments.close()
+        self._handing.close()
 
     def _drop(self, held: Held, room: int) -> list[int]:
         """Have things dropped: those that were closed, and the oldest of too many."""
@@ -209,8 +222,9 @@ def _nothing() -> None:
     """Nobody wants to know."""
 
 
-def _finish(child: Started, segments: Segments, owner: int) -> None:
-    segments.close()
+def _finish(child: Started, both: tuple[Segments, Segments], owner: int) -> None:
+    for segments in both:
+        segments.close()
     if os.getpid() == owner:
         child.popen.kill()
         child.popen.wait()

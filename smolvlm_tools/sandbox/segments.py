@@ -1,4 +1,4 @@
-"""Memory that a child fills and its parent reads: no byte of it goes through a pipe.
+"""Memory that parent and child share: no byte of it goes through a pipe.
 
 The parent makes it, and sends a descriptor of it along with a request.
 Where descriptors cannot be sent (Windows), there are no segments, and results are sent as bytes.
