@@ -17,6 +17,7 @@ from smolvlm_tools import (
     open_checkpoint,
 )
 from smolvlm_tools.backends.torch.names import FLOATS, KINDS
+from smolvlm_tools.checkpoint.manifest import MANIFEST
 from tests.support.checkpoints import build_tiny_checkpoint
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
@@ -130,7 +131,8 @@ def test_transformers_reads_what_bitsandbytes_quantized(embedded, tmp_path, kind
     """Where the CPU has AVX-512, bitsandbytes' own layer takes outputs in multiples of 32 only."""
     transformers = pytest.importorskip("transformers")
     safetensors = pytest.importorskip("safetensors.torch")
-    source = shutil.copytree(open_checkpoint(embedded).folder, tmp_path / "source")
+    folder, ignore = open_checkpoint(embedded).folder, shutil.ignore_patterns(MANIFEST)
+    source = shutil.copytree(folder, tmp_path / "source", ignore=ignore)
     tensors = safetensors.load_file(source / "model.safetensors")
     halves = {name: tensor.bfloat16() for name, tensor in tensors.items()}  # as on the hub
     safetensors.save_file(halves, source / "model.safetensors", {"format": "pt"})
@@ -183,6 +185,7 @@ def test_the_checkpoints_own_folder_and_a_quantized_one_are_refused(tiny_a, tmp_
 
 
 def damage(folder, change):
+    (folder / MANIFEST).unlink()  # which would be enough to notice it
     config = json.loads((folder / "config.json").read_text())
     change(config)
     (folder / "config.json").write_text(json.dumps(config))
@@ -220,6 +223,7 @@ def test_damaged_metadata_of_a_matrix_is_refused(tiny_a, tmp_path):
     tensors = load_file(tmp_path / "model.safetensors")
     name = next(n for n in tensors if n.endswith("quant_state.bitsandbytes__nf4"))
     tensors[name] = torch.full_like(tensors[name], 65)
+    (tmp_path / MANIFEST).unlink()
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelInvalid, match="quant_state"):
         SmolVLM.load(tmp_path, backend="torch")
