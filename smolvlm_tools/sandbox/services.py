@@ -6,8 +6,8 @@ an `Opened`, and may name `LIBRARIES`: modules that are to be imported while fil
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias
 
@@ -47,6 +47,8 @@ def load_services() -> dict[str, Open]:
     for service in services.values():
         libraries += getattr(service, "LIBRARIES", ())
     for name in libraries:
-        with suppress(ImportError):  # an extra that is not installed
+        try:
             import_module(name)
+        except ImportError:  # an extra that is not installed; later it would be one not allowed
+            sys.modules[name] = None  # pyright: ignore[reportArgumentType]
     return {name: service.open_in_child for name, service in services.items()}

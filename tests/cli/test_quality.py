@@ -12,6 +12,7 @@ import pytest
 
 from smolvlm_tools import open_checkpoint
 from smolvlm_tools.checkpoint.aliases import EMBEDDED_FOLDER
+from smolvlm_tools.checkpoint.manifest import MANIFEST
 from smolvlm_tools.cli.quality import PAST_BOUND, parse_precisions
 from smolvlm_tools.cli.run import run
 from smolvlm_tools.errors import BadPrompt
@@ -106,7 +107,8 @@ def test_the_shipped_tasks_are_scored_without_another_option(quality, embedded):
 def badly_quantized(embedded, tmp_path):
     """The embedded checkpoint with an int8 decoder whose widest matrix lies back to front."""
     folder = tmp_path / "bad"
-    shutil.copytree(EMBEDDED_FOLDER, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    ignore = shutil.ignore_patterns("*.safetensors", MANIFEST)
+    shutil.copytree(EMBEDDED_FOLDER, folder, ignore=ignore)
     path = folder / "onnx" / "decoder_model_merged_int8.onnx"
     graph = onnx.load(path)
     bytes_wide = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)

@@ -201,7 +201,8 @@ def test_a_batch_of_mixed_types_is_the_same_as_one_by_one(vlm):
     for (text, _), options, found in zip(asked, each, together, strict=True):
         alone = vlm.generate(question(text), **options)
         assert (found.text, found.value) == (alone.text, alone.value)
-        assert found.confidence == pytest.approx(alone.confidence, rel=1e-4)
+        # int8 products of several rows may saturate where those of one do not: CPUs without VNNI.
+        assert found.confidence == pytest.approx(alone.confidence, abs=0.005)
 
 
 def test_an_answer_can_be_sampled_and_stays_of_its_type(vlm):
