@@ -68,7 +68,7 @@ def refuse_overlong(tokenizer: Tokenizer, text: str, context_length: int) -> Non
             return
         if count > context_length + _AT_THE_CUT:
             raise BadPrompt(
-                f"the text is over {count - _AT_THE_CUT:,} tokens long and the model's context "
+                f"the prompt is over {count - _AT_THE_CUT} tokens long and the model's context "
                 f"{context_length}",
                 "Shorten the text.",
             )

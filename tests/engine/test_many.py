@@ -25,6 +25,7 @@ from smolvlm_tools import (
     open_checkpoint,
 )
 from smolvlm_tools.images import load
+from tests.support.cpus import SAME
 from tests.support.gated import GatedBackend, check_cancelling_frees_the_engine
 from tests.support.paths import RECEIPT, SHAPES
 from tests.support.requests import Countdown, asking
@@ -72,8 +73,8 @@ def check_same(results, alone):
     for name, result in results.items():
         same = {"text", "value", "abstained", "finish_reason", "flags", "image_sha256"}
         assert result.model_dump(include=same) == alone[name].model_dump(include=same)
-        assert result.confidence == pytest.approx(alone[name].confidence, abs=1e-4)
-        assert result.probabilities == pytest.approx(alone[name].probabilities, abs=1e-4)
+        assert result.confidence == pytest.approx(alone[name].confidence, abs=SAME)
+        assert result.probabilities == pytest.approx(alone[name].probabilities, abs=SAME)
 
 
 def check_one_look(results):
