@@ -34,7 +34,10 @@ def kept(measured: Measured) -> dict[str, bool | None]:
     return {verdict.what: verdict.kept for verdict in verdicts(measured)}
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize(
+    "surface",
+    [pytest.param(name, marks=() if name == "mcp-http" else pytest.mark.slow) for name in SURFACES],
+)
 def test_a_few_seconds_of_mixed_traffic_leave_nothing_behind(surface: str):
     pytest.importorskip("mcp")
     measured = Measured()

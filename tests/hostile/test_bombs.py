@@ -19,7 +19,7 @@ def test_there_are_sixty():
 
 @pytest.mark.timeout(600)
 def test_a_share_of_the_bombs_is_held(attacked):
-    attacked("python", list(bombs().values())[::20], LIMITS)
+    attacked("python", list(bombs().values())[::30], LIMITS)
 
 
 @pytest.mark.slow

@@ -20,8 +20,8 @@ _NEEDS = {
 }
 _IN_CI = ("cli", "langchain", "llama-index", "mcp-stdio", "mcp-http", "python-urls", "ingest")
 _FILES = ("image", "document")
-_STEP = 50
-"""Each surface takes another fiftieth of the cases in CI; the slow tests take all."""
+_STEP = 120
+"""Each surface takes another share of the cases, one in so many, in CI; the slow tests take all."""
 
 
 pytestmark = pytest.mark.timeout(900)
@@ -47,8 +47,8 @@ def test_a_share_of_the_cases_is_held_from_python(attacked):
     cases = list(catalogue().values())
     files = [case for case in cases if case.kind in _FILES]
     named = [case for case in cases if case.kind not in _FILES]
-    outcomes = attacked("python", [*files[::16], *named[::7]])
-    assert len(outcomes) > 100
+    outcomes = attacked("python", [*files[::32], *named[::14]])
+    assert len(outcomes) > 50
 
 
 @pytest.mark.parametrize("surface", _IN_CI)

@@ -172,7 +172,9 @@ def test_text_that_no_context_holds_is_refused_by_its_beginning(tiny, text, monk
 
     chat = ChatTemplate(Spy(), config.image_token_id, 8192)
     message = Message(role="user", content=(TextPart(text=text),))
-    with pytest.raises(BadPrompt, match=r"the prompt is over \d+ tokens long and the model's context 8192"):
+    with pytest.raises(
+        BadPrompt, match=r"the prompt is over \d+ tokens long and the model's context 8192"
+    ):
         chat.build([message], [])
     assert max(longest) == 1 << 16
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from smolvlm_tools.ingest import Record, read_parquet
 from smolvlm_tools.ingest.record import as_json
+from tests.support.cpus import SAME
 
 parquet_only = pytest.mark.skipif(
     find_spec("pyarrow") is None, reason="pyarrow, the extra `parquet`, is not installed"
@@ -45,9 +46,25 @@ def by_id(path: Path) -> dict[str, dict[str, Any]]:
     """The records of an output by their ids, none of which may stand there twice."""
     is_parquet = path.suffix == ".parquet"
     all_of_it = [as_json(each) for each in read_parquet(path)] if is_parquet else read_lines(path)
-    found = {each["id"]: each for each in all_of_it}
+    found = {each["id"]: _nearly(each) for each in all_of_it}
     assert len(found) == len(all_of_it)
     return found
+
+
+class _Near(float):
+    """A number that equals those about as large."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, float) and abs(float(self) - float(other)) <= SAME
+
+    __hash__ = float.__hash__
+
+
+def _nearly(value: Any) -> Any:
+    """JSON whose fractions need not be the same to the last digit."""
+    if isinstance(value, dict):
+        return {name: _nearly(each) for name, each in value.items()}
+    return _Near(value) if isinstance(value, float) else value
 
 
 def draw_troubles(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from smolvlm_tools import (
     SchemaNotSupported,
     UnknownTool,
 )
+from smolvlm_tools.checkpoint.manifest import MANIFEST
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 from tests.support.tool_calls import RED_CIRCLE, SHAPES
 
@@ -164,7 +165,8 @@ def test_images_that_fill_the_context_are_refused_and_only_loading_them_says_why
     checkpoint, tmp_path
 ):
     folder = tmp_path / "short"
-    shutil.copytree(checkpoint.folder, folder, copy_function=os.symlink)
+    ignore = shutil.ignore_patterns(MANIFEST)
+    shutil.copytree(checkpoint.folder, folder, copy_function=os.symlink, ignore=ignore)
     config = json.loads((folder / "config.json").read_text())
     config["text_config"]["max_position_embeddings"] = 100
     (folder / "config.json").unlink()

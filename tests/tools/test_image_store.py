@@ -132,7 +132,7 @@ def test_a_damaged_image_is_named_as_the_caller_named_it_and_not_kept(folder):
 def test_many_threads_may_load_at_once_and_decode_one_at_a_time(folder, monkeypatch):
     paths = [str(save(folder / f"{seed}.png", seed)) for seed in range(8)]
     decoding, most, lock = 0, 0, threading.Lock()
-    decode = image_store.decode_image
+    decode = image_store.see_image
 
     def counted(*arguments, **options):
         nonlocal decoding, most
@@ -145,8 +145,8 @@ def test_many_threads_may_load_at_once_and_decode_one_at_a_time(folder, monkeypa
             with lock:
                 decoding -= 1
 
-    monkeypatch.setattr(image_store, "decode_image", counted)
-    store = ImageStore()
+    monkeypatch.setattr(image_store, "see_image", counted)
+    store = ImageStore(ImagePolicy(allowed_roots=(folder,)))
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(store.load, paths * 4))
     assert len({image.handle for image in found}) == 8 and most == 1
