@@ -132,9 +132,8 @@ class Pipeline:
                     return None
                 if look:
                     look.loading = loading
-            while not loading.done():
-                reply.check_cancelled()
-                yield loading
+            if not loading.done():
+                yield loading  # resumed once it is done
             try:
                 return loading.result()
             except (Cancelled, Closed):

@@ -103,16 +103,18 @@ class Scheduler:
     def _look_after_loading(self) -> None:
         """Take the first reply whose images are there; the others see whether they are wanted."""
         for job, loading in list(self._loading.items()):
-            if not loading.done():
-                self._advance(job, None)
-            elif self._may_prepare:
+            if loading.done() and self._may_prepare:
                 del self._loading[job]
                 self._preparing = job
             else:
                 self._check(job)
 
     def _check(self, job: Job) -> None:
-        """End a reply whose images are there, and that waits for room, if nobody wants it."""
+        """End a reply that waits for its images, or for room after that, if nobody wants it.
+
+        It isn't resumed for that: its images may come at this moment, and it would go on beside
+        the reply that is being prepared.
+        """
         try:
             job.check()
         except SmolVLMError as error:
@@ -144,7 +146,6 @@ class Scheduler:
             self._step([each])
 
     def _advance(self, job: Job, logits: Logits | None) -> None:
-        before = self._loading.pop(job, None)
         try:
             wanted = job.reply.send(logits)
         except StopIteration as end:
@@ -158,8 +159,7 @@ class Scheduler:
                 self._decoding.append((job, wanted))
             else:
                 self._loading[job] = wanted
-                if wanted is not before:
-                    wanted.add_done_callback(lambda _: self._wake())
+                wanted.add_done_callback(lambda _: self._wake())
 
     def _fail(self, job: Job, error: Exception) -> None:
         """Let the reply clean up after a failure outside it."""

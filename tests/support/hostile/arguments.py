@@ -212,8 +212,6 @@ def _lines() -> Iterator[Case]:
         "NUL": good.replace(GOOD, "\\u0000"),
         "a number of 100,000 digits": good.replace(f'"{GOOD}"', "9" * 100_000),
         "a BOM": "\ufeff" + good,
-        "a result nobody asked for": '{"jsonrpc":"2.0","id":777,"result":{}}',
-        "an error nobody asked for": '{"jsonrpc":"2.0","id":777,"error":{"code":1,"message":""}}',
         "a task": good.replace('"name"', '"task": {"ttl": -1}, "name"'),
         "a progress token of 1 MB": good.replace(
             '"name"', '"_meta": {"progressToken": "%s"}, "name"' % ("x" * 1_000_000)
