@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ModelInvalid
+from .protobuf import Malformed, fields, varint
 from .values import check_finite
 
 _GRAPH, _INITIALIZER = 7, 5
@@ -20,10 +21,6 @@ _DTYPES = {1: "F32", 10: "F16", 11: "F64", 16: "BF16"}
 """Of TensorProto.DataType, by safetensors' names."""
 
 Span = tuple[int, int]
-
-
-class _NotProtobuf(Exception):
-    """The bytes are no message."""
 
 
 @dataclass(slots=True)
@@ -50,7 +47,7 @@ def check_onnx_values(path: Path) -> None:
                 check_finite(path, *tensor.inline, tensor.dtype, tensor.name)
             if tensor.external:
                 _check_external(path, tensor)
-    except _NotProtobuf:
+    except Malformed:
         return
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
         raise ModelInvalid(
@@ -82,58 +79,26 @@ def _check_external(path: Path, tensor: _Tensor) -> None:
 
 def _tensors(data: mmap.mmap) -> Iterator[_Tensor]:
     """The initializers of a ModelProto."""
-    for number, start, stop in _fields(data, 0, len(data)):
+    for number, _, start, stop in fields(data, 0, len(data)):
         if number == _GRAPH:
-            for inner, first, last in _fields(data, start, stop):
+            for inner, _, first, last in fields(data, start, stop):
                 if inner == _INITIALIZER:
                     yield _tensor(data, first, last)
 
 
 def _tensor(data: mmap.mmap, start: int, stop: int) -> _Tensor:
     tensor = _Tensor()
-    for number, first, last in _fields(data, start, stop):
+    for number, _, first, last in fields(data, start, stop):
         if number == _NAME:
             tensor.name = data[first:last].decode("utf-8", "replace")
         elif number == _DATA_TYPE:
-            tensor.dtype = _DTYPES.get(_varint(data, first, last)[0], "")
+            tensor.dtype = _DTYPES.get(varint(data, first, last)[0], "")
         elif number == _RAW_DATA:
             tensor.inline = (first, last - first)
         elif number == _EXTERNAL:
             pair = {
                 key: data[a:b].decode("utf-8", "replace")
-                for key, a, b in _fields(data, first, last)
+                for key, _, a, b in fields(data, first, last)
             }
             tensor.external[pair.get(1, "")] = pair.get(2, "")
     return tensor
-
-
-def _fields(data: mmap.mmap, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and end of each field of a message; a varint is left as its bytes."""
-    while start < stop:
-        tag, start = _varint(data, start, stop)
-        kind = tag & 7
-        if kind == 0:
-            end = _varint(data, start, stop)[1]
-        elif kind == 2:
-            size, start = _varint(data, start, stop)
-            end = start + size
-        elif kind in (1, 5):
-            end = start + (8 if kind == 1 else 4)
-        else:
-            raise _NotProtobuf
-        if end > stop:
-            raise _NotProtobuf
-        yield tag >> 3, start, end
-        start = end
-
-
-def _varint(data: mmap.mmap, start: int, stop: int) -> tuple[int, int]:
-    """The number at `start`, and where what follows begins."""
-    number = shift = 0
-    while start < stop and shift < 64:
-        byte = data[start]
-        number |= (byte & 127) << shift
-        start, shift = start + 1, shift + 7
-        if byte < 128:
-            return number, start
-    raise _NotProtobuf

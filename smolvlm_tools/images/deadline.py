@@ -68,7 +68,7 @@ class Deadline:
             while not done.done():
                 futures.wait([done], min(self.left(), LOOK_SECONDS))
                 check_stopped()
-        except BaseException:
+        except BaseException:  # whatever it is, what arrives later is to be closed
             is_left.set()
             if discard is not None and done.done() and done.exception() is None:
                 discard(done.result())

@@ -11,6 +11,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from ...checkpoint.protobuf import BYTES, Malformed, fields
 from ...errors import ModelInvalid
 
 MESSAGES: dict[str, dict[int, str]] = {
@@ -32,13 +33,8 @@ MESSAGES: dict[str, dict[int, str]] = {
 }
 """Of each kind of message, the fields through which a tensor's external data can be reached."""
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 DEPTH = 100
 """Nested messages that protobuf itself reads."""
-
-
-class _Malformed(Exception):
-    """The bytes are not a protobuf message."""
 
 
 def check_external(path: Path) -> None:
@@ -53,7 +49,7 @@ def check_external(path: Path) -> None:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             named = set(_locations(data, 0, len(data), "model", 0))
-    except (_Malformed, ValueError) as error:  # ValueError: an empty file cannot be mapped
+    except (Malformed, ValueError) as error:  # ValueError: an empty file cannot be mapped
         raise ModelInvalid(
             f"{path} is damaged: it is no ONNX graph ({error})", "Fetch or export the file again."
         ) from None
@@ -80,61 +76,22 @@ def _check_name(path: Path, name: str, folders: set[Path]) -> None:
 def _locations(data: mmap.mmap, at: int, end: int, kind: str, depth: int) -> Iterator[str]:
     """Every name of a file in the message `kind` that is data[at:end]."""
     if depth > DEPTH:
-        raise _Malformed(f"messages are nested more than {DEPTH} deep")
+        raise Malformed(f"messages are nested more than {DEPTH} deep")
     inner = MESSAGES[kind]
-    while at < end:
-        number, wire, at = _tag(data, at, end)
-        at, stop = _extent(data, at, end, wire)
+    for number, wire, start, stop in fields(data, at, end):
         below = inner.get(number) if wire == BYTES else None
         if below == "entry":
-            yield from _entry(data, at, stop)
+            yield from _entry(data, start, stop)
         elif below is not None:
-            yield from _locations(data, at, stop, below, depth + 1)
-        at = stop
+            yield from _locations(data, start, stop, below, depth + 1)
 
 
 def _entry(data: mmap.mmap, at: int, end: int) -> Iterator[str]:
     """The values of a key/value pair whose key is, anywhere in it, "location"."""
-    fields: dict[int, list[bytes]] = {1: [], 2: []}
-    while at < end:
-        number, wire, at = _tag(data, at, end)
-        at, stop = _extent(data, at, end, wire)
-        if wire == BYTES and number in fields:
-            fields[number].append(data[at:stop])
-        at = stop
-    if b"location" in fields[1]:
-        for value in fields[2]:
+    pair: dict[int, list[bytes]] = {1: [], 2: []}
+    for number, wire, start, stop in fields(data, at, end):
+        if wire == BYTES and number in pair:
+            pair[number].append(data[start:stop])
+    if b"location" in pair[1]:
+        for value in pair[2]:
             yield value.decode("utf-8", "surrogateescape")
-
-
-def _tag(data: mmap.mmap, at: int, end: int) -> tuple[int, int, int]:
-    """A field's number, its wire type, and where its value starts."""
-    key, at = _varint(data, at, end)
-    return key >> 3, key & 7, at
-
-
-def _extent(data: mmap.mmap, at: int, end: int, wire: int) -> tuple[int, int]:
-    """Where a field's value starts and ends."""
-    if wire == VARINT:
-        stop = _varint(data, at, end)[1]
-    elif wire == BYTES:
-        length, at = _varint(data, at, end)
-        stop = at + length
-    elif wire in (FIXED64, FIXED32):
-        stop = at + (8 if wire == FIXED64 else 4)
-    else:
-        raise _Malformed(f"wire type {wire} at byte {at}")
-    if stop > end:
-        raise _Malformed(f"a field at byte {at} ends after its message")
-    return at, stop
-
-
-def _varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < end and shift < 70:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-    raise _Malformed(f"a number at byte {at} does not end")
