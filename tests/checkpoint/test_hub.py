@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from smolvlm_tools import ModelError, ModelInvalid, ModelNotFound, open_checkpoint
 from smolvlm_tools.checkpoint import ALIASES
 from smolvlm_tools.checkpoint.known_files import KNOWN_FILES
-from tests.support.hub_server import COMMIT, HubRepository, HubServer, hub_of
+from tests.support.hub_server import COMMIT, HubRepository, HubServer
 from tests.support.tiny_files import tiny_files
 
 ID = "someone/tiny-smolvlm"
@@ -23,19 +22,6 @@ CONFIGURATION = {
     "generation_config.json",
     "tokenizer.json",
 }
-
-
-@pytest.fixture
-def repository() -> HubRepository:
-    return HubRepository(ID, tiny_files())
-
-
-@pytest.fixture
-def hub(
-    repository: HubRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[HubServer]:
-    with hub_of(monkeypatch, tmp_path / "cache", repository) as server:
-        yield server
 
 
 def test_opening_downloads_the_configuration_only_and_records_the_commit(hub: HubServer) -> None:

@@ -8,15 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from smolvlm_tools import ModelInvalid, open_checkpoint
 from smolvlm_tools.checkpoint import checking
-from tests.support.hub_server import COMMIT, HubRepository, HubServer, hub_of
-from tests.support.tiny_files import tiny_files
+from tests.support.hub_server import COMMIT, HubRepository, HubServer
 
 ID = "someone/tiny-smolvlm"
 WEIGHTS = "model.safetensors"
@@ -36,19 +34,6 @@ def check(path, name, *rest):
 hub.check_file = check
 open_checkpoint("someone/tiny-smolvlm").fetch(["model.safetensors"])
 """
-
-
-@pytest.fixture
-def repository() -> HubRepository:
-    return HubRepository(ID, tiny_files())
-
-
-@pytest.fixture
-def hub(
-    repository: HubRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[HubServer]:
-    with hub_of(monkeypatch, tmp_path / "cache", repository) as server:
-        yield server
 
 
 @pytest.fixture
