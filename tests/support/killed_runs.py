@@ -85,7 +85,7 @@ class Runs:
         self._helper.stdout.close()
 
     def start(self, folder: Path, out: Path, calls: Path) -> Started:
-        """Ingest a folder; each call of the engine adds a line to `calls`."""
+        """Ingest a folder; each answer of the engine adds a line to `calls`."""
         line = json.dumps([str(folder), str(out), str(calls)]) + "\n"
         self._helper.stdin.write(line.encode())
         self._helper.stdin.flush()
@@ -145,13 +145,15 @@ def _engine(kind: str, calls: str) -> Any:
     file = os.open(calls, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     class Counting(SmolVLM):
-        """Writes down every page that it is asked about."""
+        """Writes down every page that it has answered about: one that it refuses while it is busy
+        is asked about again."""
 
         def ask_many(self, image: Any, questions: Any, **options: Any) -> Any:
-            os.write(file, f"{image.ref}\n".encode())
             if kind == FAKE:
                 time.sleep(0.05)  # as long as a model might take
-            return super().ask_many(image, questions, **options)
+            answers = super().ask_many(image, questions, **options)
+            os.write(file, f"{image.ref}\n".encode())
+            return answers
 
     if kind == EMBEDDED:
         return Counting.load("embedded")
