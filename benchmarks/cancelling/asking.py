@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from smolvlm_tools.machine.closing import Closing
 
-LONG: dict[str, Any] = {"max_new_tokens": 400, "ignore_eos": True, "repetition_guard": False}
+LONG: dict[str, Any] = {"max_new_tokens": 1500, "ignore_eos": True, "repetition_guard": False}
 """Options of a reply that takes far longer than giving it up."""
 
 TOOL = "extract_fields"
@@ -49,6 +49,9 @@ def long_call(image: str) -> dict[str, Any]:
     """Arguments of `TOOL` whose answer is long."""
     return {"image": image, "schema": _SCHEMA, "max_new_tokens": 700}
 
+
+NEIGHBOUR = [{"role": "user", "content": [{"type": "text", "text": "Describe it."}]}]
+"""A conversation that decodes at once, as no image has to be opened for it."""
 
 SHORT = {"max_new_tokens": 6}
 NUMBERS = itertools.count(100)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.cancelling.asking import LONG, Surface, messages
+from benchmarks.cancelling.asking import LONG, NEIGHBOUR, Surface, messages
 from benchmarks.cancelling.http import HttpSurface
 from benchmarks.cancelling.loops import LoopSurface
 from benchmarks.cancelling.python import PythonSurface
@@ -188,7 +188,7 @@ class Trials(Closing):
         self._watch.together = 0
         with ExitStack() as stack:
             for _ in range(count):
-                stack.enter_context(self._vlm.stream(messages(self._sources["good"]), **LONG))
+                stack.enter_context(self._vlm.stream(NEIGHBOUR, **LONG))
             if count:
                 wait_for(lambda: self._watch.together == count, PATIENCE_TO_COME)
             yield count
