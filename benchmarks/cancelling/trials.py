@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.cancelling.asking import LONG, NEIGHBOUR, Surface, messages
+from benchmarks.cancelling.asking import LONG, NEIGHBOUR, Surface
 from benchmarks.cancelling.http import HttpSurface
 from benchmarks.cancelling.loops import LoopSurface
 from benchmarks.cancelling.python import PythonSurface
