@@ -1,7 +1,7 @@
 """What is kept between requests: image features and the keys and values of prompt beginnings."""
 
 from .engine_caches import EngineCaches
-from .features import FeatureCache, ImageKey
+from .features import FeatureCache, ImageKey, TileKey
 from .identity import Identities
 from .known import Known
 from .limits import CacheLimits, parse_cache
@@ -17,5 +17,6 @@ __all__ = [
     "Known",
     "Look",
     "PrefixCache",
+    "TileKey",
     "parse_cache",
 ]

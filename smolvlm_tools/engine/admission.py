@@ -169,7 +169,7 @@ class Admission:
         unseen = tuple(
             image
             for image, key, read in zip(load.images, known.keys, known.read_rows, strict=True)
-            if read < key.grid.image_tokens and self._caches.features.get(key) is None
+            if read < key.grid.image_tokens and self._caches.features.image(key) is None
         )
         keeps = look is not None and look.will_keep
         own = self._guard.working(replace(load, images=unseen), known.tokens, keeps_prompt=keeps)

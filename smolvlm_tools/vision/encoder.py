@@ -7,9 +7,8 @@ from typing import Any
 
 from ..arrays import Features
 from ..backends.base import AnyBackend
-from ..cache import EngineCaches, ImageKey
+from ..cache import EngineCaches, ImageKey, TileKey
 from ..checkpoint.config import ModelConfig
-from ..decoding.clock import StageClock
 from ..decoding.running import RunningReply
 from ..errors import ModelInvalid, SmolVLMError
 from ..images import LoadedImage
@@ -17,6 +16,38 @@ from ..machine.exhaustion import ran_out
 from ..machine.heap import trim_heap
 from ..machine.stopping import stoppable_by
 from .tiles import Frames, cut_frames, normalise
+
+_HALVED = "halved_micro_batch"
+
+
+class _Look:
+    """How far a reply's images are encoded.
+
+    Attributes:
+        known: features of the tiles that this reply has seen so far; no others are needed again.
+    """
+
+    def __init__(self, reply: RunningReply) -> None:
+        self.reply = reply
+        self.known: dict[TileKey, Features] = {}
+        self._seen = 0
+
+    @property
+    def is_halved(self) -> bool:
+        """Whether memory ran out once, so that micro-batches are half as large."""
+        return _HALVED in self.reply.flags
+
+    def halve(self) -> None:
+        """Make them so."""
+        self.reply.flags.append(_HALVED)
+
+    def saw(self, tiles: int, kept: bool) -> None:
+        """Count tiles, and report them."""
+        self._seen += tiles
+        if kept:
+            self.reply.cached_tiles += tiles
+        if tiles:
+            self.reply.report("vision", self._seen, self.reply.tiles)
 
 
 class VisionEncoder:
@@ -31,66 +62,78 @@ class VisionEncoder:
     def encode(self, reply: RunningReply) -> Generator[None, Any, None]:
         """Give a reply the features that it has to read; yields after each micro-batch.
 
-        One micro-batch of tiles exists at a time, and one image's tiles as bytes.
+        Each distinct tile is encoded once. One micro-batch of tiles exists at a time, and one
+        image's tiles as bytes.
 
         Raises:
             OutOfMemoryBudget: memory ran out, and again with half as many tiles.
         """
         known = reply.known
+        look = _Look(reply)
         features: list[Features] = []
-        tiles = 0
         for image, key, read in zip(reply.layout.images, known.keys, known.read_rows, strict=True):
-            parts = self._caches.features.get(key)
-            is_read = read == key.grid.image_tokens
-            if is_read or parts is not None:
-                reply.cached_tiles += key.grid.tiles
-                reply.report("vision", tiles + key.grid.tiles, reply.tiles)
-            elif parts is None:
-                parts = yield from self._encode_image(reply, image, key, tiles)
-                self._caches.features.put(key, parts)
-            tiles += key.grid.tiles
-            if not is_read and parts is not None:
-                features += _without_rows(parts, read)
+            if read == key.grid.image_tokens:
+                look.saw(key.grid.tiles, kept=True)
+                continue
+            tiles = self._caches.features.image(key)
+            if tiles is None:
+                tiles = yield from self._encode_image(look, image, key)
+            else:
+                look.saw(len(tiles), kept=True)
+            features += _without_rows(tiles, read)
         reply.features = features
 
     def _encode_image(
-        self, reply: RunningReply, image: LoadedImage, key: ImageKey, before: int
-    ) -> Generator[None, Any, tuple[Features, ...]]:
-        """Features of an image whose tiles come after `before` others."""
-        with reply.clock.stage("preprocess"):
+        self, look: _Look, image: LoadedImage, key: ImageKey
+    ) -> Generator[None, Any, list[Features]]:
+        """Features of an image, tile by tile."""
+        cache = self._caches.features
+        with look.reply.clock.stage("preprocess"):
             frames = cut_frames(image.pixels, key.grid, self._config.image)
-        parts: list[Features] = []
-        size = self._tiles_per_batch
-        if "halved_micro_batch" in reply.flags:
-            size //= 2
-        start = 0
-        while start < len(frames):
-            reply.check_cancelled()
-            batch = frames[start : start + size]
-            try:
-                with stoppable_by(reply.check_cancelled):
-                    parts.append(self._encode_tiles(batch, reply.clock))
-            except (MemoryError, SmolVLMError) as error:
-                if "halved_micro_batch" in reply.flags or size == 1 or not ran_out(error):
-                    raise
-            else:
-                start += len(batch)
-                reply.report("vision", before + start, reply.tiles)
-                yield
+            names = cache.keys(frames)
+        look.known |= cache.find(names)
+        places = {name: place for place, name in enumerate(names) if name not in look.known}
+        look.saw(len(names) - len(places), kept=True)
+        missing = list(places)
+        while missing:
+            batch = missing[: self._size(look)]
+            encoded = self._encode_tiles(look, frames[[places[name] for name in batch]])
+            if encoded is None:
                 continue
-            reply.flags.append("halved_micro_batch")
-            size //= 2
-            self._caches.clear()
-            self._caches.give_looks_up()
-            trim_heap()
-        self._check_rows(parts, key)
-        return tuple(parts)
+            del missing[: len(batch)]
+            # Copies, so that a kept tile does not hold those beside it.
+            made = {name: encoded[[n]] for n, name in enumerate(batch)}
+            look.known |= made
+            cache.keep(made)
+            look.saw(len(batch), kept=False)
+            yield
+        tiles = [look.known[name] for name in names]
+        self._check_rows(tiles, key)
+        cache.name(key, names)
+        return tiles
 
-    def _encode_tiles(self, frames: Frames, clock: StageClock) -> Features:
-        with clock.stage("preprocess"):
-            tiles = normalise(frames, self._config.image)
-        with clock.stage("vision"):
-            return self._backend.encode(tiles)
+    def _size(self, look: _Look) -> int:
+        """Tiles of a micro-batch."""
+        return max(1, self._tiles_per_batch // (2 if look.is_halved else 1))
+
+    def _encode_tiles(self, look: _Look, frames: Frames) -> Features | None:
+        """Features of a micro-batch; None if it has to be tried again with half as many."""
+        reply = look.reply
+        reply.check_cancelled()
+        try:
+            with stoppable_by(reply.check_cancelled):
+                with reply.clock.stage("preprocess"):
+                    tiles = normalise(frames, self._config.image)
+                with reply.clock.stage("vision"):
+                    return self._backend.encode(tiles)
+        except (MemoryError, SmolVLMError) as error:
+            if look.is_halved or self._tiles_per_batch == 1 or not ran_out(error):
+                raise
+        look.halve()
+        self._caches.clear()
+        self._caches.give_looks_up()
+        trim_heap()
+        return None
 
     def _check_rows(self, parts: Iterable[Features], key: ImageKey) -> None:
         rows = sum(part.shape[0] * part.shape[1] for part in parts)

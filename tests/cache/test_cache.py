@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from smolvlm_tools import BadOptions, CacheLimits
-from smolvlm_tools.cache import FeatureCache, Identities, ImageKey, PrefixCache, parse_cache
+from smolvlm_tools.cache import Identities, ImageKey, PrefixCache, parse_cache
 from smolvlm_tools.prompt.resolution import TileGrid
 
 PER_TOKEN = 2 * 1 * 4 * 4  # bytes of one position of the blocks below
@@ -120,29 +120,11 @@ def test_a_cache_without_room_keeps_nothing():
     cache = PrefixCache(0)
     keep(cache, "abc")
     assert known(cache, "abc") == ""
-    features = FeatureCache(0)
-    features.put(image_key("a"), (np.zeros(4),))
-    assert features.get(image_key("a")) is None
 
 
 def image_key(sha256: str, **grid) -> ImageKey:
     whole = {"steps": ((8, 8),), "rows": 0, "cols": 0, "tile_size": 8, "tokens_per_tile": 3} | grid
     return ImageKey(sha256, TileGrid(**whole))
-
-
-def test_features_are_kept_by_image_and_grid_within_the_bound():
-    cache = FeatureCache(3 * 32)
-    for name in "abc":
-        cache.put(image_key(name), (np.zeros(4),))
-    assert cache.get(image_key("a")) is not None  # now "b" is the oldest
-    cache.put(image_key("d"), (np.zeros(4),))
-    assert cache.get(image_key("b")) is None
-    assert cache.get(image_key("a")) is not None
-    assert cache.get(image_key("a", rows=1, cols=1)) is None
-    assert cache.nbytes == 3 * 32
-    cache.put(image_key("e"), (np.zeros(100),))
-    assert cache.get(image_key("e")) is None
-    assert cache.get(image_key("a")) is not None
 
 
 def test_image_tokens_are_told_apart_by_image_grid_and_place():
