@@ -1,3 +1,5 @@
+from .backends.tuning.speeds import Tuning as Tuning
+from .backends.tuning.tune import tune_model as tune_model
 from .cache import CacheLimits as CacheLimits
 from .checkpoint import ALIASES as ALIASES
 from .checkpoint import Checkpoint as Checkpoint

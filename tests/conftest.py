@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from smolvlm_tools.backends.tuning import kept
 from smolvlm_tools.machine import cpu as cpu_features
 from tests.support import cpus
 from tests.support.checkpoints import build_tiny_checkpoint, reference_folder
@@ -34,6 +36,15 @@ def _pretended_cpu(
         path = tmp_path_factory.mktemp("cpu") / "cpuinfo"
         path.write_text(cpus.cpuinfo(cpus.BOTH[name]))
         cpu_features.CPUINFO = path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_measurements(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """What the user of this machine has measured with `smolvlm tune` decides about no test."""
+    folder = tmp_path_factory.mktemp("measurements")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept, "folder", lambda: folder)
+        yield
 
 
 @pytest.fixture(params=cpus.BOTH)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..checkpoint import AdapterFiles, Checkpoint
 from ..errors import BadOptions, ModelNotFound
 from .base import AnyBackend
 from .onnx.files import available_precisions
 from .precision import Precision, is_mixed
 from .registry import SPECS, spec_of
+from .tuning.kept import find as find_tuning
+from .tuning.speeds import Place, Speed, rank_speeds
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -48,7 +52,7 @@ def load_backend(
         backend = backend_for_adapter(backend)
     check_names(backend, precision, device, threads)
     if backend == "auto":
-        backend = choose_backend(checkpoint, precision, device)
+        backend = choose_backend(checkpoint, precision, device, threads)
     more = {} if adapter is None else {"adapter": adapter}
     return spec_of(backend).loader()(checkpoint, precision, device, threads, **more)
 
@@ -71,21 +75,39 @@ def backend_for_adapter(backend: str) -> str:
     )
 
 
-def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) -> str:
-    """The installed backend that suits the device and whose files are there.
+def choose_backend(
+    checkpoint: Checkpoint, precision: Precision, device: str, threads: int | None = None
+) -> str:
+    """What backend "auto" is: the first of `rank_backends`."""
+    return rank_backends(checkpoint, precision, device, threads)[0]
 
-    Torch on an accelerator; on a CPU onnx, else torch (docs/adr/0003 has the reasons).
+
+def rank_backends(
+    checkpoint: Checkpoint, precision: Precision, device: str, threads: int | None = None
+) -> list[str]:
+    """The backends that "auto" may become, the best first.
+
+    On a CPU those that `tune_model` measured on this machine, the quickest first; and then the one
+    that is quickest on most: torch on an accelerator, on a CPU onnx, else torch (docs/adr/0003 has
+    the reasons).
 
     Raises:
         ModelNotFound: none can run this checkpoint in this precision; it says what would help.
     """
     check_names(precision=precision)
-    ranks = {name: spec.auto_rank(device) for name, spec in SPECS.items()}
-    ranked = sorted((rank, name) for name, rank in ranks.items() if rank is not None)
-    for _, name in ranked:
-        spec = SPECS[name]
-        if not spec.missing and spec.can_run(checkpoint, precision, device):
-            return name
+    able = [
+        name
+        for name, spec in SPECS.items()
+        if not spec.missing and spec.can_run(checkpoint, precision, device)
+    ]
+    ranks = {name: rank for name in able if (rank := SPECS[name].auto_rank(device)) is not None}
+    default = min(ranks, key=lambda name: ranks[name], default=None)
+    speeds = rank_speeds(_speeds(able, checkpoint, precision, device, threads), default)
+    found = [speed.backend for speed in speeds]
+    if default and default not in found:
+        found.append(default)
+    if found:
+        return found
     wanted = "" if precision == "auto" else f" in {precision}"
     present = available_precisions(checkpoint.files)
     have = f"; it has ONNX files in {', '.join(present)}" if present else ""
@@ -94,6 +116,27 @@ def choose_backend(checkpoint: Checkpoint, precision: Precision, device: str) ->
         f"Run `smolvlm export {checkpoint.id} --out DIR` on a machine with "
         "`pip install 'smolvlm-tools[export]'`, or install 'smolvlm-tools[torch]' here.",
     )
+
+
+def _speeds(
+    able: Sequence[str],
+    checkpoint: Checkpoint,
+    precision: Precision,
+    device: str,
+    threads: int | None,
+) -> list[Speed]:
+    """Of those that were measured here in this precision."""
+    on_cpu = all(SPECS[name].default_device() == "cpu" for name in able)
+    if not (device == "cpu" or (device == "auto" and on_cpu)):
+        return []
+    tuning = find_tuning(Place.here(checkpoint, threads))
+    if tuning is None:
+        return []
+    setups = {name: next(iter(SPECS[name].setups(checkpoint, precision, "cpu"))) for name in able}
+    found = [
+        tuning.find(name, SPECS[name].describe(setup.precision)) for name, setup in setups.items()
+    ]
+    return [speed for speed in found if speed]
 
 
 def check_names(

@@ -42,6 +42,10 @@ class BackendSpec(ABC):
         """Where it stands under backend "auto" on a device (or "auto"): 0 first, None never."""
         return None
 
+    def forms(self, checkpoint: Checkpoint) -> Iterable[Precision]:
+        """Precisions that are worth measuring on a CPU, "auto" first."""
+        return ("auto",)
+
     def default_device(self) -> str:
         """What device "auto" is for it."""
         return "cpu"

@@ -8,7 +8,7 @@ import typer
 
 from .image_commands import ask, describe, extract, plan, transcribe
 from .ingest_command import ingest
-from .model_commands import calibrate, doctor, export, models, quality, quantize, tools
+from .model_commands import calibrate, doctor, export, models, quality, quantize, tools, tune
 from .plugins import SETTINGS, Commands
 
 app = typer.Typer(
@@ -46,6 +46,6 @@ def smolvlm(
 for _each in (
     *(describe, ask, transcribe, extract, plan),
     ingest,
-    *(tools, export, quantize, quality, calibrate, models, doctor),
+    *(tools, export, quantize, quality, calibrate, tune, models, doctor),
 ):
     app.command(epilog=_each.epilog)(_each.run)

@@ -10,8 +10,11 @@ from typing import Any
 import typer
 from rich.table import Table
 
+from ..backends.choose import rank_backends
 from ..backends.registry import SPECS
-from ..checkpoint import list_models
+from ..backends.tuning.kept import find as find_tuning
+from ..backends.tuning.speeds import Place
+from ..checkpoint import list_models, open_checkpoint
 from ..errors import ModelNotFound, SmolVLMError
 from ..machine import packages
 from ..machine.accelerator import accelerator
@@ -73,6 +76,7 @@ class Diagnosis:
         packages: versions, None where not installed.
         missing: from what could be added to the command that installs it.
         isolation: who holds the processes that read images and documents to what.
+        auto: by model, what "auto" runs here and why; of those on this machine.
     """
 
     python: str
@@ -82,6 +86,7 @@ class Diagnosis:
     backends: list[BackendCheck]
     missing: dict[str, str]
     isolation: Posture | str
+    auto: dict[str, str]
 
 
 def print_doctor(as_json: bool) -> None:
@@ -118,7 +123,20 @@ def diagnose() -> Diagnosis:
         backends=checks,
         missing=missing,
         isolation=posture_or_reason(),
+        auto={info.alias: _auto(info.alias) for info in list_models() if info.cached},
     )
+
+
+def _auto(alias: str) -> str:
+    """What "auto" runs a model with, and why."""
+    try:
+        checkpoint = open_checkpoint(alias, local_files_only=True)
+        chosen = rank_backends(checkpoint, "auto", "auto")[0]
+    except SmolVLMError as error:
+        return f"nothing ({error.reason})"
+    if find_tuning(Place.here(checkpoint)) is None:
+        return f"{chosen}, the quickest on most machines (`smolvlm tune {alias}` measures it here)"
+    return f"{chosen}, as measured on this machine"
 
 
 def _print_diagnosis(diagnosis: Diagnosis, answers: Answers) -> None:
@@ -130,6 +148,8 @@ def _print_diagnosis(diagnosis: Diagnosis, answers: Answers) -> None:
     answers.table(table)
     for check in diagnosis.backends:
         answers.line(f"{check.backend}: {'works' if check.works else 'no'} ({check.detail})")
+    for model, reason in diagnosis.auto.items():
+        answers.line(f"auto for {model}: {reason}")
     answers.line(f"isolated reading: {diagnosis.isolation}")
     for what, command in diagnosis.missing.items():
         answers.line(f"for {what}: {command}")

@@ -159,6 +159,33 @@ def calibrate(
     run_calibrate(Files(labels, held_out, out), unlabelled, choice, wish, json)
 
 
+@command("smolvlm tune embedded --json")
+def tune(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Alias, hub id or folder.")
+    ] = "256m",
+    *,
+    threads: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="CPU threads to compute with.  \\[default: all]"),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(metavar="N", help="How often each is measured; the quickest counts.")
+    ] = 2,
+    revision: Revision = None,
+    json: Json = False,
+    offline: Offline = False,
+) -> None:
+    """Measure which backend runs a model quickest on this machine, and have "auto" go by it.
+
+    One tile, a short prompt and some tokens with each backend and precision that is there: seconds
+    each. The result is kept for models of this shape, this CPU, these threads and releases.
+    """
+    from .tuning import print_tuning
+
+    print_tuning(model, threads, rounds, revision, offline, json)
+
+
 @command("smolvlm models --json")
 def models(json: Json = False) -> None:
     """List the models that have short names, their sizes, and which are on this machine."""

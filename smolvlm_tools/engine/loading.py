@@ -12,8 +12,11 @@ from ..backends.base import AnyBackend
 from ..backends.choose import load_backend
 from ..backends.footprint import Setup
 from ..backends.registry import SPECS, footprint_of, spec_of
+from ..backends.tuning.kept import find as find_tuning
+from ..backends.tuning.speeds import Place
+from ..backends.tuning.tune import tune_model
 from ..cache import CacheLimits
-from ..checkpoint import Checkpoint
+from ..checkpoint import Checkpoint, open_checkpoint
 from ..decoding.calibration import Calibration, Engine
 from ..errors import OutOfMemoryBudget, SmolVLMError
 from ..machine.exhaustion import out_of_memory, ran_out
@@ -22,7 +25,7 @@ from ..machine.meter import Meter, resident
 from ..memory.guard import MemoryGuard
 from ..memory.plan import LoadPlan
 from .identity import EngineIdentity, identity_of, remote_identity
-from .planner import LoadOptions, Planner
+from .planner import LoadOptions, LoadWish, Planner
 from .remote.settings import (
     BACKEND,
     OF_SERVERS,
@@ -45,7 +48,7 @@ def plan_model(name: str | Path = "256m", **options: Unpack[LoadOptions]) -> Loa
     return Planner.open(name, **options).load_plan
 
 
-OF_THE_ENGINE = ("max_queue", "batch_size", "threads", "calibration")
+OF_THE_ENGINE = ("max_queue", "batch_size", "calibration")
 """Keywords of `SmolVLM.load` that no plan depends on."""
 
 
@@ -70,20 +73,35 @@ def plan_identity(name: str | Path, options: Mapping[str, Any]) -> EngineIdentit
     )
 
 
-def load_weights(planner: Planner, threads: int | None) -> AnyBackend:
+def load_weights(planner: Planner) -> AnyBackend:
     """Load the weights as planned; raises what `load_backend` does, and `OutOfMemoryBudget`."""
     plan, checkpoint = planner.load_plan, planner.layouter.checkpoint
     try:
         if plan.budget_bytes:
             spec_of(plan.backend).limit_memory(plan.device, plan.budget_bytes)
         return load_backend(
-            checkpoint, plan.backend, plan.precision_name, plan.device, threads, planner.adapter
+            checkpoint,
+            plan.backend,
+            plan.precision_name,
+            plan.device,
+            planner.wish.threads,
+            planner.adapter,
         )
     except (MemoryError, SmolVLMError) as error:
         if isinstance(error, OutOfMemoryBudget) or not ran_out(error):
             raise
         trim_heap()
         raise out_of_memory(f"loading {checkpoint.id}", error) from error
+
+
+def tune_unless_known(name: str | Path, options: LoadOptions) -> None:
+    """Measure a checkpoint's backends on this machine, if nobody has; see `tune_model`."""
+    LoadWish.of(options)  # first: a typo must not cost the time
+    revision, threads = options.get("revision"), options.get("threads")
+    offline = options.get("local_files_only", False)
+    checkpoint = open_checkpoint(name, revision=revision, local_files_only=offline)
+    if find_tuning(Place.here(checkpoint, threads)) is None:
+        tune_model(name, threads=threads, revision=revision, local_files_only=offline)
 
 
 def read_calibration(given: str | Path | Calibration | None) -> Calibration | None:

@@ -14,12 +14,12 @@ from typing import TypedDict
 from PIL import Image
 from typing_extensions import Unpack
 
-from ..backends.choose import backend_for_adapter, check_names, choose_backend
+from ..backends.choose import backend_for_adapter, check_names, rank_backends
 from ..backends.precision import Precision
 from ..backends.registry import spec_of
 from ..cache import CacheLimits, parse_cache
 from ..checkpoint import AdapterFiles, Checkpoint, find_adapter, open_checkpoint
-from ..errors import BadOptions
+from ..errors import BadOptions, OutOfMemoryBudget
 from ..images import ImagePolicy, LoadedImage, PolicyLike
 from ..machine.amounts import parse_bytes
 from ..machine.heap import trim_heap
@@ -46,6 +46,7 @@ class LoadOptions(TypedDict, total=False):
     policy: PolicyLike | None
     cache: bool | CacheLimits
     adapter: str | Path | None
+    threads: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class LoadWish:
     Attributes:
         budget: bytes; None for no bound.
         caches: bounds that may not be lowered; None for the default ones, which may.
+        threads: CPU threads; None leaves them to the backend.
     """
 
     backend: str = "auto"
@@ -62,6 +64,7 @@ class LoadWish:
     device: str = "auto"
     budget: int | None = None
     caches: CacheLimits | None = None
+    threads: int | None = None
 
     @classmethod
     def of(cls, options: LoadOptions) -> LoadWish:
@@ -81,7 +84,8 @@ class LoadWish:
         if options.get("adapter") is not None:
             backend = backend_for_adapter(backend)
         precision, device = options.get("precision", "auto"), options.get("device", "auto")
-        check_names(backend, precision, device)
+        threads = options.get("threads")
+        check_names(backend, precision, device, threads)
         cache = options.get("cache", True)
         limits = parse_cache(cache)
         return cls(
@@ -90,6 +94,7 @@ class LoadWish:
             device,
             None if budget is None else parse_bytes(budget),
             None if cache is True else limits,
+            threads,
         )
 
 
@@ -205,10 +210,32 @@ def plan_load(
     Raises:
         OutOfMemoryBudget: no allowed way of running it fits.
     """
-    checkpoint, backend = layouter.checkpoint, wish.backend
-    if backend == "auto":
-        backend = choose_backend(checkpoint, wish.precision, wish.device)
-    spec = spec_of(backend)
+    checkpoint = layouter.checkpoint
+    if wish.backend != "auto":
+        return _plan_on(wish.backend, layouter, request, layout, wish, process, batch)
+    refused: list[tuple[str, OutOfMemoryBudget]] = []
+    for backend in rank_backends(checkpoint, wish.precision, wish.device, wish.threads):
+        try:
+            plan = _plan_on(backend, layouter, request, layout, wish, process, batch)
+        except OutOfMemoryBudget as error:
+            refused.append((backend, error))
+            continue
+        given_up = [f"backend {name}, which is quicker: {error.reason}" for name, error in refused]
+        return plan.model_copy(update={"given_up": (*given_up, *plan.given_up)})
+    raise min((error for _, error in refused), key=lambda error: error.needed_bytes)
+
+
+def _plan_on(
+    backend: str,
+    layouter: RequestLayouter,
+    request: Request,
+    layout: RequestLayout,
+    wish: LoadWish,
+    process: Process,
+    batch: int,
+) -> LoadPlan:
+    """The plan with one backend."""
+    checkpoint, spec = layouter.checkpoint, spec_of(backend)
     device = spec.default_device() if wish.device == "auto" else wish.device
     choices = Choices(
         setups=list(spec.setups(checkpoint, wish.precision, device)),

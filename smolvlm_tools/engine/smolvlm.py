@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..backends.base import AnyBackend
-from ..backends.choose import check_names
 from ..cache import CacheLimits, Look, parse_cache
 from ..checkpoint import Checkpoint
 from ..constraints.answers import parse_answer
@@ -23,7 +22,13 @@ from ..prompt.tasks import Images, task_messages
 from ..types import MessageLike, RequestPlan, Resolution, Task
 from .conversations import Conversations
 from .identity import EngineIdentity, identity_of
-from .loading import engine_of, guard_for, load_weights, read_calibration
+from .loading import (
+    engine_of,
+    guard_for,
+    load_weights,
+    read_calibration,
+    tune_unless_known,
+)
 from .pipeline import Pipeline
 from .planner import LoadOptions, Planner, open_layouter
 from .remote.engine import RemoteEngine, RemoteOptions
@@ -102,6 +107,7 @@ class SmolVLM(Conversations, Closing):
         threads: int | None = None,
         adapter: str | Path | None = None,
         calibration: str | Path | Calibration | None = None,
+        tune: bool = False,
         base_url: str | None = None,
         api_key: SecretStr | None = None,
         timeout: float | None = None,
@@ -113,8 +119,9 @@ class SmolVLM(Conversations, Closing):
             name: an alias ("256m", "500m", "2.2b", "256m-video", "500m-video", "2.2b-video",
                 "embedded"), a hub id, or a folder in the hub's layout; with backend "remote" what
                 the server calls the model.
-            backend: "onnx", "openvino", "torch", or "auto": torch on a GPU, else onnx, else torch,
-                as what is installed and the files allow. "remote": a server with an
+            backend: "onnx", "openvino", "torch", or "auto": torch on a GPU, else what `tune_model`
+                found to be quickest here, else onnx, else torch, as what is installed and the
+                files allow. "remote": a server with an
                 OpenAI-compatible API; see docs/remote.md.
             precision: "fp32", "bf16", "fp16", "int8", "q4", "bnb-nf4", …, or "auto"; also one for
                 each component: {"vision": "int8", "embed": "int8", "decoder": "q4"} of ONNX
@@ -140,6 +147,8 @@ class SmolVLM(Conversations, Closing):
             calibration: a file of `smolvlm calibrate`, or what `Calibration.read` makes of one,
                 made with this model, revision, backend and precision. Every confidence of an
                 answer goes through it first; `calibrated` of a result says whether it did.
+            tune: measure first which backend is quickest on this machine, unless that is known; see
+                `tune_model`, which takes seconds for each. Backend "auto" goes by it.
             base_url: of the server, such as "http://127.0.0.1:8080/v1"; SMOLVLM_BASE_URL if None.
             api_key: for the server; SMOLVLM_API_KEY if None.
             timeout: most seconds in which nothing comes from the server; 120 if None.
@@ -170,21 +179,22 @@ class SmolVLM(Conversations, Closing):
             "policy": policy,
             "cache": cache,
             "adapter": adapter,
+            "threads": threads,
         }
         if backend == BACKEND:
-            refuse_local_options({**options, "threads": threads, "calibration": calibration})
+            refuse_local_options({**options, "calibration": calibration, "tune": tune})
             return RemoteSmolVLM(
                 name, server, policy=policy, max_queue=max_queue, batch_size=batch_size
             )
         refuse_remote_options(server)
-        check_names(threads=threads)
         calibration = read_calibration(calibration)
+        if tune:
+            tune_unless_known(name, options)
         planner = Planner.open(name, **options)
         return cls.load_planned(
             planner,
             max_queue=max_queue,
             batch_size=batch_size,
-            threads=threads,
             calibration=calibration,
         )
 
@@ -195,7 +205,6 @@ class SmolVLM(Conversations, Closing):
         *,
         max_queue: int = 32,
         batch_size: int = 8,
-        threads: int | None = None,
         calibration: str | Path | Calibration | None = None,
     ) -> SmolVLM:
         """Load the checkpoint that a planner has opened, as it has planned; see `load`."""
@@ -205,7 +214,7 @@ class SmolVLM(Conversations, Closing):
             calibration.check_engine(engine_of(checkpoint, plan.backend, plan.precision_name))
         return cls(
             checkpoint,
-            load_weights(planner, threads),
+            load_weights(planner),
             resolution=planner.resolution,
             max_queue=max_queue,
             batch_size=batch_size,

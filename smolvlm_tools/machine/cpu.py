@@ -13,6 +13,9 @@ from pathlib import Path
 CPUINFO = Path("/proc/cpuinfo")
 INT8_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 BF16_PRODUCTS = frozenset({"avx512_bf16", "amx_bf16"})
+TELLING = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+"""Flags on which it depends how quickly models run."""
+
 X86 = frozenset({"x86_64", "amd64", "i386", "i686"})
 
 
@@ -46,6 +49,11 @@ class CpuFeatures:
         return "amx_bf16" in self.flags
 
     @property
+    def kind(self) -> str:
+        """What tells CPUs of one name apart, as "avx2 avx512f avx512_vnni"."""
+        return " ".join(name for name in TELLING if name in self.flags) or self.machine
+
+    @property
     def vectors_of_512_bits(self) -> bool:
         """Has the parts of AVX-512 that torch and oneDNN require."""
         return {"avx512f", "avx512bw", "avx512vl", "avx512dq"} <= self.flags
@@ -56,12 +64,22 @@ def this_cpu() -> CpuFeatures:
     return CpuFeatures(platform.machine(), cpu_flags(CPUINFO))
 
 
+def cpu_name() -> str:
+    """What this machine's CPU is called."""
+    return _first(CPUINFO, "model name") or platform.processor() or platform.machine()
+
+
 @functools.cache
 def cpu_flags(path: Path) -> frozenset[str]:
     """Flags of the first CPU in a Linux `cpuinfo`; empty where there is no such file."""
+    return frozenset(_first(path, "flags").split())
+
+
+def _first(path: Path, name: str) -> str:
+    """The first value of that name in a Linux `cpuinfo`; "" where there is none."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return frozenset()
-    found = (line.partition(":")[2] for line in lines if line.startswith("flags"))
-    return frozenset(next(found, "").split())
+        return ""
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith(name))
+    return next(found, "")

@@ -8,6 +8,9 @@ import re
 import pytest
 from PIL import Image
 
+from smolvlm_tools.backends.tuning import kept
+from smolvlm_tools.cli import machine
+from smolvlm_tools.cli.machine import BackendCheck
 from tests.support.cli import broken_images, only_line
 
 
@@ -113,3 +116,28 @@ def test_the_embedded_checkpoint_answers_broken_files(smolvlm, embedded, tmp_pat
     Image.new("RGB", (1, 1)).save(dot)
     answer = smolvlm("describe", dot, "--model", embedded, "--json")
     assert answer.code == 0 and "blank_image" in json.loads(answer.out)["flags"]
+
+
+def test_tuning_prints_what_each_backend_takes_and_the_doctor_says_so(
+    smolvlm, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(kept, "folder", lambda: tmp_path)
+    monkeypatch.setattr(machine, "_try_backend", lambda name: BackendCheck(name, True, ""))
+    before = json.loads(smolvlm("doctor", "--json").out)["auto"]["embedded"]
+    assert "smolvlm tune embedded" in before
+    table = smolvlm("tune", "embedded", "--rounds", "1")
+    assert (table.code, table.err) == (0, "")
+    assert re.search(r"onnx \*?\s*│ int8", table.out) and 'What "auto" takes' in table.out
+    assert max(map(len, table.out.splitlines())) <= 80
+    found = json.loads(smolvlm("tune", "embedded", "--rounds", "1", "--json").out)
+    assert {speed["backend"] for speed in found["speeds"]} >= {"onnx"}
+    assert found["speeds"][0]["page_seconds"] <= found["speeds"][-1]["page_seconds"]
+    assert json.loads(smolvlm("doctor", "--json").out)["auto"]["embedded"].endswith(
+        "as measured on this machine"
+    )
+
+
+def test_a_model_that_is_not_there_cannot_be_tuned(smolvlm, tmp_path):
+    answer = smolvlm("tune", tmp_path / "none")
+    assert answer.code == 4 and len(answer.err.splitlines()) == 1
+    assert smolvlm("tune", "embedded", "--threads", "0").code == 2

@@ -23,9 +23,9 @@ PUBLIC = """
     PasswordRequired PathNotAllowed Progress Rating RemoteFailed RemoteTimeout
     ReplyStream RequestOptions RequestPlan
     SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StoreFull StreamChunk TextPart
-    Token UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
+    Token Tuning UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
     check_options check_url describe_messages engine_source incomplete_answer load_image
-    open_checkpoint parse_bytes plan_model transcribe_messages url_scheme
+    open_checkpoint parse_bytes plan_model transcribe_messages tune_model url_scheme
 """.split()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ...checkpoint import Checkpoint
 from ...errors import BadOptions, ModelNotFound
@@ -11,7 +11,7 @@ from ..base import AnyBackend
 from ..footprint import Footprint, Setup
 from ..precision import Precision
 from ..spec import BackendSpec
-from .files import INLINE_LIMIT, PARTS, PRECISIONS, component_file
+from .files import INLINE_LIMIT, PARTS, PRECISIONS, available_precisions, component_file
 from .plan import choose_plan, describe_plan, int8_vision_is_exact, is_own_export, parse_precision
 
 SMALLER_FILES = (("decoder", "q4"), ("embed", "int8"), ("vision", "q4"))
@@ -29,6 +29,9 @@ class OnnxSpec(BackendSpec):
 
     def auto_rank(self, device: str) -> int | None:
         return None if device == "mps" else 1
+
+    def forms(self, checkpoint: Checkpoint) -> Iterable[Precision]:
+        return ("auto", *available_precisions(checkpoint.files))
 
     def check_precision(self, precision: Precision) -> None:
         parse_precision(precision)

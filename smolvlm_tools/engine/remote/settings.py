@@ -29,6 +29,7 @@ _OF_LOCAL: Mapping[str, tuple[object, str]] = {
     "local_files_only": (False, "a server is asked over the network"),
     "cache": (True, "the server keeps what it likes"),
     "threads": (None, "the server computes"),
+    "tune": (False, "the server computes"),
     "adapter": (None, "the server has loaded its weights"),
     "calibration": (None, "calibrations hold for local engines"),
 }
