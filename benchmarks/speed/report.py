@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.speed.bars import judge
+from benchmarks.speed.others import BUSY
 from benchmarks.speed.rows import BY_KEY, ROWS, Column
 from benchmarks.tables import markdown_table
 
@@ -51,6 +52,7 @@ def as_json(columns: Sequence[Column], facts: Facts, floors: dict[str, float]) -
                 "median": {row.key: column.value(row.key) for row in ROWS},
                 "estimates": [row.key for row in ROWS if column.is_estimate(row.key)],
                 "samples": column.samples,
+                "others": column.others,
             }
             for column in columns
         },
@@ -82,6 +84,18 @@ def _cell(column: Column, key: str) -> str:
     return f"{mark}{row.show(value)}{runs}"
 
 
+def spreads(columns: Sequence[Column]) -> Grid:
+    """Least and most of every row that was measured more than once."""
+    measured = [column for column in columns if column.error is None]
+    grid = [["from – to", *(column.engine for column in measured)]]
+    for row in ROWS:
+        found = [column.spread(row.key) for column in measured]
+        if any(found):
+            cells = ["–".join(map(row.show, each)) if each else "-" for each in found]
+            grid.append([row.label, *cells])
+    return grid
+
+
 def bars(columns: Sequence[Column]) -> Grid:
     """The bars, and whether they were reached."""
     grid = [["figure", "wanted", "measured", "n", ""]]
@@ -99,9 +113,21 @@ def limits(floors: dict[str, float]) -> Grid:
     ]
 
 
+def _grids(columns: Sequence[Column], floors: dict[str, float]) -> list[Grid]:
+    grids = [figures(columns), spreads(columns), bars(columns), limits(floors)]
+    return [grid for grid in grids if len(grid) > 1]
+
+
 def _lines(columns: Sequence[Column]) -> list[str]:
     lines: list[str] = list(NOTES)
     for column in columns:
+        disturbed = [f"{run} {share:.0%}" for run, share in column.others if share > BUSY]
+        if disturbed:
+            lines.append(
+                f"WARNING: other work took more than {BUSY:.0%} of the processor in "
+                f"{len(disturbed)} of {len(column.others)} runs of {column.engine}: "
+                f"{'; '.join(disturbed)}"
+            )
         if column.plan:
             lines.append(f"{column.engine} is {column.plan}")
         if column.error is not None:
@@ -113,7 +139,7 @@ def print_report(
     console: Console, columns: Sequence[Column], facts: Facts, floors: dict[str, float]
 ) -> None:
     """Print facts, tables, notes and the reasons for missing columns."""
-    grids = [figures(columns), bars(columns), limits(floors)]
+    grids = _grids(columns, floors)
     if not console.is_terminal:
         console.width = max(console.width, 50 + (CELL_WIDTH + 3) * len(grids[0][0]))
     for name, fact in facts.items():
@@ -122,7 +148,7 @@ def print_report(
         table = Table()
         for index, head in enumerate(grid[0]):
             table.add_column(
-                head.replace(":", "\n") if grid is grids[0] else head,
+                head.replace(":", "\n") if grid in grids[:2] else head,
                 justify="right" if index else "left",
                 no_wrap=True,
             )
@@ -136,7 +162,7 @@ def print_report(
 def markdown(columns: Sequence[Column], facts: Facts, floors: dict[str, float]) -> str:
     """The same in Markdown."""
     parts = ["; ".join(f"{name}: {_plain(fact)}" for name, fact in facts.items())]
-    for head, *lines in (figures(columns), bars(columns), limits(floors)):
+    for head, *lines in _grids(columns, floors):
         parts.append(markdown_table(head, lines, left=1))
     parts.append("\n".join(f"- {line}" for line in _lines(columns)))
     return "\n\n".join(parts) + "\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Samples: TypeAlias = dict[str, list[float]]
@@ -67,6 +67,8 @@ class Column:
     samples: Samples
     error: str | None = None
     plan: str = ""  # what the engine says it chose
+    others: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+    """By run: the share of the processor that other work took."""
 
     def add(self, samples: Samples) -> None:
         for key, values in samples.items():
@@ -75,6 +77,11 @@ class Column:
     def median(self, key: str) -> float | None:
         values = self.samples.get(key)
         return statistics.median(values) if values else None
+
+    def spread(self, key: str) -> tuple[float, float] | None:
+        """The least and the most of a row's samples; None for fewer than two."""
+        values = self.samples.get(key, ())
+        return (min(values), max(values)) if len(values) > 1 else None
 
     def runs(self, key: str) -> int:
         """How many samples a row has; for a quotient, the smaller number of the two."""

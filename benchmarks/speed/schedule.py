@@ -16,6 +16,7 @@ from benchmarks.record import Record
 from benchmarks.speed.calls import cores
 from benchmarks.speed.engines import DEFAULT, LEAN, is_ours
 from benchmarks.speed.measure import GROUPS, NEVER, measure
+from benchmarks.speed.others import CpuSeconds
 from benchmarks.speed.rows import Column
 
 TIMEOUT_S = 3600
@@ -111,6 +112,7 @@ def _take(column: Column, job: Job, answer: Answer, notice: Notice) -> None:
     if "error" not in answer:
         column.add(answer["samples"])
         column.plan = answer.get("plan") or column.plan
+        column.others.append((f"{job.group}, round {job.number + 1}", answer.get("others", 0.0)))
     elif column.samples:  # its other rows stand
         notice(f"{job.group}, {job.engine}: {answer['error']}")
     else:
@@ -118,14 +120,18 @@ def _take(column: Column, job: Job, answer: Answer, notice: Notice) -> None:
 
 
 def measure_once(job: Job, folder: Path, images: Path, page_limit: float) -> Answer:
-    """Run one job in a fresh process: `{"samples": …, "plan": …}` or `{"error": text}`."""
+    """Run one job in a fresh process: `{"samples": …, "plan": …}` or `{"error": text}`.
+
+    "others" is the share of the processor that other work took meanwhile.
+    """
     arguments = {"group": job.group, "engine": job.engine}
     arguments |= {"folder": str(folder), "images": str(images), "page_limit": page_limit}
     # transformers' and numpy's libraries read it; the others are told the number of cores
     threads = os.environ.get("OMP_NUM_THREADS", str(cores()))
     environment = {"OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
-    begun = time.time()
+    begun, before = time.time(), CpuSeconds.now()
     answer = measure_fresh(measure, arguments, TIMEOUT_S, environment)
+    answer["others"] = CpuSeconds.now().others_since(before)
     if at := answer.get("samples", {}).pop("first_token_at", None):
         answer["samples"]["cold"] = [at[0] - begun]
     return answer
