@@ -41,7 +41,8 @@ class Worker:
     """Makes replies, up to `batch_size` of them together.
 
     Args:
-        max_queue: most requests that may wait besides those; more raise `Busy`.
+        max_queue: most requests that may wait besides those, for their images or for room; more
+            raise `Busy`.
     """
 
     def __init__(self, decode_step: DecodeStep, batch_size: int, max_queue: int) -> None:
@@ -98,9 +99,8 @@ class Worker:
             self._thread.join()
 
     def _is_full(self) -> bool:
-        # What the thread is about to take waits for nobody.
-        about_to_start = max(0, self._batch_size - self._running)
-        return len(self._waiting) - about_to_start >= self._max_queue
+        # Those that were taken in beyond `batch_size` wait too: for their images, then for room.
+        return self._running + len(self._waiting) >= self._batch_size + self._max_queue
 
     def _drop_cancelled(self) -> None:
         """Free the places of requests that nobody waits for any more."""

@@ -177,13 +177,15 @@ class _Stream(httpcore2.NetworkStream):
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
         left = self._deadline.left()
-        try:
-            shake = partial(self._stream.start_tls, ssl_context, server_hostname, left)
-            stream = self._deadline.wait(shake, _close)
-        except BaseException:  # ends the thread, if it is still there
-            with suppress(OSError):
-                self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-            raise
+        plain: socket.socket = self._stream.get_extra_info("socket")
+        with plain.dup() as connection:  # the handshake takes the connection out of `plain`
+            try:
+                shake = partial(self._stream.start_tls, ssl_context, server_hostname, left)
+                stream = self._deadline.wait(shake, _close)
+            except BaseException:  # ends the thread, if it is still there
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+                raise
         return _Stream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:

@@ -77,7 +77,7 @@ def has_network_thread() -> bool:
 def test_a_server_that_says_nothing(silent: Silent, scheme: str) -> None:
     """Over https the handshake waits, on a thread that ends too."""
     give_up(silent.url(scheme), lambda: bool(silent.taken))
-    wait_until(lambda: not has_network_thread())
+    wait_until(lambda: not has_network_thread(), SOON)
 
 
 def test_a_server_that_says_too_little(silent: Silent) -> None:

@@ -41,8 +41,8 @@ def read_form_without_end() -> None:
         worker.open(encoded(self_drawing_form())).read(1)
 
 
-def wait_until(happened) -> None:
-    until = time.monotonic() + LONG
+def wait_until(happened, seconds=LONG) -> None:
+    until = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < until, "it never happened"
         time.sleep(0.01)
