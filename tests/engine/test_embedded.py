@@ -73,7 +73,7 @@ def test_held_out_scenes_are_answered_as_well_as_the_recipe_says(embedded):
     done = subprocess.run(
         [
             *(sys.executable, "-W", "ignore", "examples/embedded_model/evaluate.py"),
-            *(str(EMBEDDED_FOLDER), "--backend", "onnx", "--count", "24", "--json"),
+            *(str(EMBEDDED_FOLDER), "--backend", "onnx", "--count", "12", "--json"),
         ],
         cwd=ROOT,
         capture_output=True,
