@@ -20,9 +20,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.checkpoints.files import require_checkpoint
+from benchmarks.checkpoints.files import default_checkpoint, require_checkpoint
 from benchmarks.command import Command, Notice, notice
-from benchmarks.paths import DEFAULT_CHECKPOINT, GgufFiles, gguf_files, gguf_folder
+from benchmarks.paths import DEFAULT_CONFIG, GgufFiles, gguf_files, gguf_folder
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.errors import BackendUnavailable, ModelNotFound
 
@@ -84,8 +84,9 @@ def _link_with_one_tile(folder: Path, target: Path) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    make_gguf(options.checkpoint, options.converter, gguf_files(options.checkpoint), notice)
-    print(gguf_folder(options.checkpoint))
+    folder = options.checkpoint or default_checkpoint(DEFAULT_CONFIG, "random", False, notice)
+    make_gguf(folder, options.converter, gguf_files(folder), notice)
+    print(gguf_folder(folder))
     return 0
 
 
@@ -94,8 +95,7 @@ main.add_argument(
     "checkpoint",
     type=Path,
     nargs="?",
-    default=DEFAULT_CHECKPOINT,
-    help="default: what bench builds",
+    help="default: a 256M one with random weights, built once",
 )
 main.add_argument("--converter", type=Path, required=True, help="convert_hf_to_gguf.py")
 

@@ -33,3 +33,15 @@ def test_a_converter_that_fails_leaves_no_file(
     make_gguf.make_gguf(tiny_a, converter, files, lambda text: None)
     assert files.missing() == []
     assert "--mmproj" in files.vision.read_text() and "--mmproj" not in files.text.read_text()
+
+
+def test_the_command_builds_the_checkpoint_where_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[Path] = []
+    monkeypatch.setattr(make_gguf, "default_checkpoint", lambda *_: tmp_path / "built")
+    monkeypatch.setattr(make_gguf, "make_gguf", lambda folder, *_: made.append(folder))
+    assert make_gguf.main(["--converter", "x.py"]) == 0
+    assert make_gguf.main([str(tmp_path / "own"), "--converter", "x.py"]) == 0
+    assert made == [tmp_path / "built", tmp_path / "own"]
+    assert capsys.readouterr().out.split() == [f"{each}-gguf" for each in made]
