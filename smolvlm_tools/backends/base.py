@@ -54,6 +54,11 @@ class Backend(Protocol[Cache]):
         """Most tiles one `encode` call should get; it bounds the vision tower's memory."""
         ...
 
+    @property
+    def encodes_beside(self) -> bool:
+        """Whether `encode` may run on one thread while `step` does on another."""
+        ...
+
     def encode(self, tiles: Tiles) -> Features:
         """Run the vision tower and connector on full tiles (T, 3, S, S): (T, tokens, hidden)."""
         ...

@@ -50,6 +50,7 @@ class FakeBackend:
     device = "cpu"
     precision = "none"
     tiles_per_batch = 1
+    encodes_beside = True
 
     def __init__(self, config: ModelConfig, script: Sequence[int]) -> None:
         self._config = config

@@ -42,10 +42,22 @@ class Step:
     margin: float = math.inf
 
 
-ReplySteps: TypeAlias = Generator["NextToken | Future[Any] | None", Any, StreamChunk]
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """What a reply waits for while a unit of its preparation is done on another thread.
+
+    Nobody else is prepared meanwhile, as with every unit. `done` ends by itself once the reply is
+    no longer wanted.
+    """
+
+    done: Future[Any]
+
+
+ReplySteps: TypeAlias = Generator["NextToken | Unit | Future[Any] | None", Any, StreamChunk]
 """A reply in the making. It yields None after each unit of preparation, which bounds how long the
-others wait, a future while it waits for that, and `NextToken` for each decode step, which is
-answered with logits (vocab,). It returns its last chunk; the others it delivers itself."""
+others wait, or a `Unit` while others can go on beside it; a future while it waits for that, beside
+any number of others; and `NextToken` for each decode step, which is answered with logits (vocab,).
+It returns its last chunk; the others it delivers itself."""
 
 Deliver: TypeAlias = Callable[[StreamChunk], None]
 """Hands a chunk to the caller."""

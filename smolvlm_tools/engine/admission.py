@@ -57,6 +57,11 @@ class Admission:
         self._layouter, self._guard, self._caches, self._others = layouter, guard, caches, others
         self._running: list[RunningReply] = []
 
+    @property
+    def running_count(self) -> int:
+        """Admitted requests that have not ended."""
+        return len(self._running)
+
     def lay_out(
         self,
         request: Request,

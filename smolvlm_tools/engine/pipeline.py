@@ -59,7 +59,13 @@ class Pipeline:
         )
         self._loader = Loader(layouter, guard)
         self.admission = Admission(layouter, guard, self.caches, lambda: self.constraints.nbytes)
-        self._vision = VisionEncoder(backend, config, self.caches, guard.tiles_per_batch)
+        self._vision = VisionEncoder(
+            backend,
+            config,
+            self.caches,
+            guard.tiles_per_batch,
+            lambda: self.admission.running_count > 1,
+        )
         self._decoder = DecodeLoop(backend, layouter.tokenizer, layouter.end_ids)
         self._results = Results(layouter, backend)
         self._calibration = calibration
@@ -115,6 +121,7 @@ class Pipeline:
     def close(self) -> None:
         """Free the weights and the caches."""
         self._loader.close()
+        self._vision.close()
         self.caches.clear()
         self.backend.close()
 

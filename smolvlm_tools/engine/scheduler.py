@@ -1,8 +1,9 @@
 """Shares the model between replies: a unit of preparation, a decode step for all, and again.
 
 Continuous batching: a reply joins the others after its prefill and leaves at its end, between two
-steps. Before that it may wait for its images, beside any number of others that do. Threads are
-`worker`'s business.
+steps. Before that it may wait for its images, beside any number of others that do. A unit of
+preparation may run on a thread of its own, and the others decode meanwhile. Threads are `worker`'s
+business.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Logits
-from ..decoding.protocol import CheckCancelled, NextToken, ReplySteps
+from ..decoding.protocol import CheckCancelled, NextToken, ReplySteps, Unit
 from ..errors import SmolVLMError
 from ..types import StreamChunk
 from .loader import MOST_LOADING
@@ -57,6 +58,7 @@ class Scheduler:
         self._wake = wake
         self._loading: dict[Job, Future[Any]] = {}
         self._preparing: Job | None = None
+        self._unit: Future[Any] | None = None
         self._decoding: list[tuple[Job, NextToken]] = []
         self._ended: deque[tuple[Callable[[Outcome], None], Outcome]] = deque()
 
@@ -73,12 +75,17 @@ class Scheduler:
     @property
     def rests(self) -> bool:
         """Whether a turn would do nothing."""
-        return self._preparing is None and not self._decoding and not self._has_loaded
+        waits = self._preparing is None or self._unit_runs
+        return waits and not self._decoding and not (self._may_prepare and self._has_loaded)
 
     @property
     def idle(self) -> bool:
         """Whether there is no reply at all."""
-        return self.rests and not self._loading
+        return not (self._preparing or self._decoding or self._loading)
+
+    @property
+    def _unit_runs(self) -> bool:
+        return self._unit is not None and not self._unit.done()
 
     @property
     def _may_prepare(self) -> bool:
@@ -122,8 +129,8 @@ class Scheduler:
             self._fail(job, error)
 
     def _prepare(self) -> None:
-        if job := self._preparing:
-            self._preparing = None
+        if (job := self._preparing) and not self._unit_runs:
+            self._preparing = self._unit = None
             self._advance(job, None)
 
     def _step_all(self) -> None:
@@ -157,6 +164,9 @@ class Scheduler:
                 self._preparing = job
             elif isinstance(wanted, NextToken):
                 self._decoding.append((job, wanted))
+            elif isinstance(wanted, Unit):
+                self._preparing, self._unit = job, wanted.done
+                wanted.done.add_done_callback(lambda _: self._wake())
             else:
                 self._loading[job] = wanted
                 wanted.add_done_callback(lambda _: self._wake())

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from ..arrays import Features
 from ..backends.base import AnyBackend
 from ..cache import EngineCaches, ImageKey, TileKey
 from ..checkpoint.config import ModelConfig
+from ..decoding.protocol import Unit
 from ..decoding.running import RunningReply
 from ..errors import ModelInvalid, SmolVLMError
 from ..images import LoadedImage
+from ..machine.closing import Closing
 from ..machine.exhaustion import ran_out
 from ..machine.heap import trim_heap
 from ..machine.stopping import stoppable_by
@@ -50,17 +54,35 @@ class _Look:
             self.reply.report("vision", self._seen, self.reply.tiles)
 
 
-class VisionEncoder:
-    """Encodes the images of one engine's requests."""
+class VisionEncoder(Closing):
+    """Encodes the images of one engine's requests.
+
+    Args:
+        others_decode: whether other replies go on meanwhile.
+    """
 
     def __init__(
-        self, backend: AnyBackend, config: ModelConfig, caches: EngineCaches, tiles_per_batch: int
+        self,
+        backend: AnyBackend,
+        config: ModelConfig,
+        caches: EngineCaches,
+        tiles_per_batch: int,
+        others_decode: Callable[[], bool] = lambda: False,
     ) -> None:
         self._backend, self._config, self._caches = backend, config, caches
         self._tiles_per_batch = tiles_per_batch
+        self._others_decode = others_decode
+        self._thread: ThreadPoolExecutor | None = None
 
-    def encode(self, reply: RunningReply) -> Generator[None, Any, None]:
+    def close(self) -> None:
+        """Encode nothing more on a thread of its own."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def encode(self, reply: RunningReply) -> Generator[Unit | None, Any, None]:
         """Give a reply the features that it has to read; yields after each micro-batch.
+
+        While others decode, a micro-batch is a `Unit`: for seconds they would wait for it.
 
         Each distinct tile is encoded once. One micro-batch of tiles exists at a time, and one
         image's tiles as bytes.
@@ -85,7 +107,7 @@ class VisionEncoder:
 
     def _encode_image(
         self, look: _Look, image: LoadedImage, key: ImageKey
-    ) -> Generator[None, Any, list[Features]]:
+    ) -> Generator[Unit | None, Any, list[Features]]:
         """Features of an image, tile by tile."""
         cache = self._caches.features
         with look.reply.clock.stage("preprocess"):
@@ -97,8 +119,14 @@ class VisionEncoder:
         missing = list(places)
         while missing:
             batch = missing[: self._size(look)]
-            encoded = self._encode_tiles(look, frames[[places[name] for name in batch]])
+            encode = partial(self._encode_tiles, look, frames[[places[name] for name in batch]])
+            if self._backend.encodes_beside and self._others_decode():
+                yield (unit := Unit(self._submit(encode)))
+                encoded = unit.done.result()
+            else:
+                encoded = encode()
             if encoded is None:
+                self._make_room(look)
                 continue
             del missing[: len(batch)]
             # Copies, so that a kept tile does not hold those beside it.
@@ -129,11 +157,19 @@ class VisionEncoder:
         except (MemoryError, SmolVLMError) as error:
             if look.is_halved or self._tiles_per_batch == 1 or not ran_out(error):
                 raise
+            return None
+
+    def _make_room(self, look: _Look) -> None:
+        """Memory ran out: forget what is kept, and go on with half as many tiles."""
         look.halve()
         self._caches.clear()
         self._caches.give_looks_up()
         trim_heap()
-        return None
+
+    def _submit(self, encode: Callable[[], Features | None]) -> Future[Features | None]:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "smolvlm-vision")
+        return self._thread.submit(encode)
 
     def _check_rows(self, parts: Iterable[Features], key: ImageKey) -> None:
         rows = sum(part.shape[0] * part.shape[1] for part in parts)

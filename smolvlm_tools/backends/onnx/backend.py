@@ -52,6 +52,7 @@ class OnnxBackend:
         device: str,
     ) -> None:
         self.device = device
+        self.encodes_beside = device == "cpu"
         self.precision = describe_plan(plan)
         self._batched = plan["vision"] in BATCHED
         self._vision, self._table = vision, table

@@ -43,6 +43,7 @@ class TorchBackend:
         self.precision: str = plan.name
         kind = self.device.partition(":")[0]
         self.tiles_per_batch = TILES_PER_BATCH[kind]
+        self.encodes_beside = kind == "cpu"
         self._arena = self._steps = None
         if kind == "cuda":
             with self._computing():
