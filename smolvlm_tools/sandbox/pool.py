@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +19,9 @@ from .worker import Worker
 
 _LOOK_SECONDS = 0.05
 """How often somebody who waits for a worker looks whether that is still wanted."""
+
+REST_SECONDS = 10.0
+"""After so long without a call, children that only many slow calls have needed are ended."""
 
 
 class Pool(Closing):
@@ -45,6 +49,8 @@ class Pool(Closing):
         self._beside: set[Worker] = set()
         self._is_closed = False
         self._changed = threading.Condition()
+        self._used: dict[Worker, float] = {}
+        self._tidying: threading.Timer | None = None
         mind_forks(self)
 
     @property
@@ -61,6 +67,8 @@ class Pool(Closing):
         """End all children; calls that they are doing, or that wait for them, raise Closed."""
         with self._changed:
             self._is_closed = True
+            if self._tidying is not None:
+                self._tidying.cancel()
             self._changed.notify_all()
         for worker in self._workers:
             worker.close()
@@ -69,6 +77,7 @@ class Pool(Closing):
         self._changed = threading.Condition()
         self._free = list(self._workers)
         self._beside = set()
+        self._tidying = None
 
     @contextmanager
     def _borrow(self, held: Held) -> Generator[Worker]:
@@ -87,7 +96,31 @@ class Pool(Closing):
             with self._changed:
                 self._beside.discard(worker)
                 self._free.append(worker)
+                self._used[worker] = time.monotonic()
+                self._tidy_later()
                 self._changed.notify()
+
+    def _tidy_later(self) -> None:
+        """Have children that are too many ended once they have rested; the lock is held."""
+        if self._tidying is None and not self._is_closed and len(self.pids) > self._size:
+            self._tidying = threading.Timer(REST_SECONDS, self._tidy)
+            self._tidying.name, self._tidying.daemon = "smolvlm-tidy", True
+            self._tidying.start()
+
+    def _tidy(self) -> None:
+        """End the children that rest, but for as many as are warm as a rule."""
+        with self._changed:
+            self._tidying = None
+            since = time.monotonic() - REST_SECONDS
+            resting = [worker for worker in self._free if worker.pid is not None][: -self._size]
+            ended = [worker for worker in resting if self._used.get(worker, 0.0) <= since]
+            self._free = [worker for worker in self._free if worker not in ended]
+        for worker in ended:
+            worker.rest()
+        with self._changed:
+            self._free[:0] = ended
+            self._tidy_later()
+            self._changed.notify_all()
 
     def _is_next(self) -> bool:
         busy = len(self._workers) - len(self._free) - len(self._beside)

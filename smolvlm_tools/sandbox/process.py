@@ -73,6 +73,11 @@ class ChildProcess:
     def is_alive(self) -> bool:
         return self._why is None and self._child.popen.poll() is None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has started, and loaded its libraries."""
+        return self._is_ready
+
     def has_open(self, held: Held) -> bool:
         return held in self._open
 

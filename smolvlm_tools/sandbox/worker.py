@@ -59,16 +59,20 @@ class Worker(Closing):
         process = self._process
         return process is not None and process.has_open(held)
 
+    def rest(self) -> None:
+        """End the child until the next call."""
+        with self._lock:
+            if self._process is not None:
+                self._process.reap()
+            self._process = None
+
     def close(self) -> None:
         """End the child; a call that it is doing raises Closed."""
         self._is_closed = True
         process = self._process
         if process is not None:
             process.end("closed")
-        with self._lock:
-            if self._process is not None:
-                self._process.reap()
-            self._process = None
+        self.rest()
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()
@@ -80,7 +84,8 @@ class Worker(Closing):
 
             def make_way(process: ChildProcess = process, slow: threading.Event = slow) -> None:
                 slow.set()
-                process.set_priority(SLOW_NICE)
+                if process.is_ready:  # a child that starts late is not to start later still
+                    process.set_priority(SLOW_NICE)
                 if on_slow is not None:
                     on_slow()
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from smolvlm_tools import Cancelled, Closed, DocumentTooCostly, SmolVLMError
 from smolvlm_tools.images import ImagePolicy, load_image
 from smolvlm_tools.machine.stopping import stoppable_by
 from smolvlm_tools.sandbox import Pool, WorkerLimits
+from smolvlm_tools.sandbox import pool as pools
 from smolvlm_tools.sandbox.limits import SLOW_NICE
 from smolvlm_tools.sandbox.priority import set_priority
 from tests.support.image_kinds import RGB, encode
@@ -92,6 +94,26 @@ def test_eight_slow_images_leave_room_for_a_good_one(monkeypatch):
         pool.close()
         assert {type(call.join()) for call in calls} == {Closed}
         assert all(is_gone(pid) for pid in stopped)
+
+
+def test_children_that_only_slow_calls_have_needed_end_when_they_rest(monkeypatch):
+    monkeypatch.setattr(pools, "REST_SECONDS", 0.3)
+    with Pool(2, PATIENT, slow=8) as pool:
+        monkeypatch.setattr(isolated, "SHARED", pool)
+        calls, stopped = [], set()
+        while len(stopped) < 5:
+            calls.append(Call())
+            stopped.add(stopped_child(pool, stopped))
+        time.sleep(1)
+        assert set(pool.pids) == stopped, "they have something to do"
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        assert {call.join() for call in calls} == {RGB.size}
+        wait_until(lambda: len(pool.pids) == 2)
+        assert len([pid for pid in stopped if is_gone(pid)]) == 3
+        assert load_image(PNG, THERE).size == RGB.size
+        assert len(pool.pids) == 2, "one of those that are warm was asked"
+        assert len(pool._free) == len(pool._workers)
 
 
 def test_a_cancelled_call_ends_its_child_and_the_next_one_works(pool):
