@@ -61,15 +61,15 @@ class Tally:
             if len(self.examples) < EXAMPLES:
                 self.examples.append(f"{kind}: {outcome.word} {outcome.detail}".strip())
         if outcome.word == BUSY:
-            self._note("to Busy", seconds)
+            self.note("to Busy", seconds)
         elif outcome.word == OK and outcome.model_seconds is not None:
-            self._note("an answer", seconds)
-            self._note("of it the model", outcome.model_seconds)
-            self._note("of it queue, image and way", seconds - outcome.model_seconds)
+            self.note("an answer", seconds)
+            self.note("of it the model", outcome.model_seconds)
+            self.note("of it queue, image and way", seconds - outcome.model_seconds)
         elif outcome.word == OK:
-            self._note("to load an image", seconds)
+            self.note("to load an image", seconds)
         elif outcome.word not in (LEFT, HUNG, BROKEN):
-            self._note("to a typed error", seconds)
+            self.note("to a typed error", seconds)
 
     @property
     def total(self) -> int:
@@ -81,7 +81,7 @@ class Tally:
         """The part of the outcomes that were expected, from 0 to 1."""
         return 1 - sum(self.unexpected.values()) / self.total if self.total else 1.0
 
-    def _note(self, stage: str, seconds: float) -> None:
+    def note(self, stage: str, seconds: float) -> None:
         self.seconds.setdefault(stage, []).append(seconds)
 
 

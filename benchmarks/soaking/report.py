@@ -42,6 +42,7 @@ def as_json(plan: Plan, surface: str, measured: Measured, found: list[Verdict]) 
         "before": measured.before and measured.before._asdict(),
         "after": measured.after and measured.after._asdict(),
         "samples": [sample._asdict() for sample in measured.samples[::10]],
+        "log": measured.log[-200:],
         "verdicts": [verdict._asdict() for verdict in found],
     }
 

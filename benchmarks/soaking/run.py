@@ -20,7 +20,8 @@ IMAGES = 24
 """That all clients ask about; they are loaded before the traffic begins."""
 THINKING = 0.1
 """Mean seconds between an answer and the client's next request."""
-SETTLING = 20.0
+BEAT = 0.02
+SETTLING = 40.0
 """Seconds that a service has to become quiet when its clients have left."""
 
 
@@ -131,10 +132,20 @@ async def _traffic(
         live(client, mix, random.Random(number))
         for number, (client, mix) in enumerate(zip(clients, mixes, strict=True))
     ]
+    beat = asyncio.create_task(_beat(tally))
     try:
         await asyncio.gather(*lives)
     finally:
+        beat.cancel()
         await asyncio.gather(*(client.close() for client in clients))
+
+
+async def _beat(tally: Tally) -> None:
+    """Note how late this process is: what clients see of the service includes it."""
+    while True:
+        begun = time.perf_counter()
+        await asyncio.sleep(BEAT)
+        tally.note("(the clients' process is late)", time.perf_counter() - begun - BEAT)
 
 
 def _pause(outcome: Outcome, chance: random.Random) -> float:

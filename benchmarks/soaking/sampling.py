@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import psutil
 
-EVERY = 0.5
-SETTLED = 3
-"""Looks in a row that must agree before a process counts as quiet."""
+EVERY = 2.0
+SETTLED = 7
+"""Looks in a row that must agree before a process counts as quiet: longer than children rest."""
 
 
 class Sample(NamedTuple):
