@@ -13,8 +13,8 @@ RIGHT = 0.999
 BUSY_SECONDS = 0.100
 MB = 1024**2
 LATE = {"descriptors": 8, "threads": 8, "children": 0}
-"""What may come after the warm-up: pools of a fixed size start a thread when it is first needed, and
-threads hold events."""
+"""What may come after the warm-up: pools of a fixed size start a thread when it is first needed,
+and threads have descriptors."""
 
 
 class Verdict(NamedTuple):

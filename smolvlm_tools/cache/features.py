@@ -53,8 +53,7 @@ class FeatureCache:
     def keys(self, frames: NDArray[np.uint8]) -> tuple[TileKey, ...]:
         """What stands for each of some tiles (tiles, 3, S, S)."""
         return tuple(
-            blake2b(np.ascontiguousarray(frame), key=self._secret, digest_size=16).digest()
-            for frame in frames
+            blake2b(frame.tobytes(), key=self._secret, digest_size=16).digest() for frame in frames
         )
 
     def find(self, tiles: Iterable[TileKey]) -> dict[TileKey, Features]:

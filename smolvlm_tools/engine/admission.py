@@ -58,9 +58,12 @@ class Admission:
         self._running: list[RunningReply] = []
 
     @property
-    def running_count(self) -> int:
-        """Admitted requests that have not ended."""
-        return len(self._running)
+    def somebody_reads(self) -> bool:
+        """Whether tokens of a running reply are read as they come.
+
+        Asked while a reply is prepared, of which nothing can be read yet.
+        """
+        return any(reply.request.is_streamed and reply.spoken.steps for reply in self._running)
 
     def lay_out(
         self,

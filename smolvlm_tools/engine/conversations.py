@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -51,7 +52,7 @@ class Conversations(TaskMethods):
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
     ) -> ReplyStream:
         """Answer a conversation chunk by chunk: one `StreamChunk` per generated token."""
-        return self._start(messages, options)
+        return self._start_request(self._streamed(messages, options))
 
     def batch(
         self,
@@ -181,7 +182,10 @@ class Conversations(TaskMethods):
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
     ) -> AsyncReplyStream:
         """`stream` for an event loop: `async for chunk in vlm.astream(messages)`."""
-        return self._astart_request(self._request(messages, options, None))
+        return self._astart_request(self._streamed(messages, options))
+
+    def _streamed(self, messages: Sequence[MessageLike], options: RequestOptions) -> Request:
+        return replace(self._request(messages, options, None), is_streamed=True)
 
     def _start(
         self,

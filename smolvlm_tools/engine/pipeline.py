@@ -64,7 +64,7 @@ class Pipeline:
             config,
             self.caches,
             guard.tiles_per_batch,
-            lambda: self.admission.running_count > 1,
+            lambda: self.admission.somebody_reads,
         )
         self._decoder = DecodeLoop(backend, layouter.tokenizer, layouter.end_ids)
         self._results = Results(layouter, backend)

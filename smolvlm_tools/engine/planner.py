@@ -222,7 +222,7 @@ def plan_load(
             continue
         given_up = [f"backend {name}, which is quicker: {error.reason}" for name, error in refused]
         return plan.model_copy(update={"given_up": (*given_up, *plan.given_up)})
-    raise min((error for _, error in refused), key=lambda error: error.needed_bytes)
+    raise min((error for _, error in refused), key=lambda error: error.needed_bytes or 0)
 
 
 def _plan_on(

@@ -8,6 +8,7 @@ business.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -24,6 +25,16 @@ from ..decoding.protocol import CheckCancelled, NextToken, ReplySteps, Unit
 from ..errors import SmolVLMError
 from ..types import StreamChunk
 from .loader import MOST_LOADING
+
+PACE = 0.15
+"""Seconds between decode steps while a unit of preparation runs on another thread.
+
+Some seven tokens a second are as many as people read. On two cores each step slows the unit down
+by more than it takes itself.
+"""
+
+LOOK_SECONDS = 0.05
+"""How often replies that wait for their images see whether they are still wanted."""
 
 Outcome: TypeAlias = StreamChunk | BaseException
 
@@ -59,6 +70,7 @@ class Scheduler:
         self._loading: dict[Job, Future[Any]] = {}
         self._preparing: Job | None = None
         self._unit: Future[Any] | None = None
+        self._next_step = 0.0
         self._decoding: list[tuple[Job, NextToken]] = []
         self._ended: deque[tuple[Callable[[Outcome], None], Outcome]] = deque()
 
@@ -68,15 +80,18 @@ class Scheduler:
         return self._may_prepare and len(self._loading) < MOST_LOADING and not self._has_loaded
 
     @property
-    def is_loading(self) -> bool:
-        """Whether replies wait for their images."""
-        return bool(self._loading)
+    def patience(self) -> float | None:
+        """Seconds after which a turn is due although nothing has happened; None if never."""
+        waits = [LOOK_SECONDS] if self._loading else []
+        if self._decoding:
+            waits.append(max(0.0, self._next_step - time.monotonic()))
+        return min(waits, default=None)
 
     @property
     def rests(self) -> bool:
         """Whether a turn would do nothing."""
         waits = self._preparing is None or self._unit_runs
-        return waits and not self._decoding and not (self._may_prepare and self._has_loaded)
+        return waits and not self._is_step_due and not (self._may_prepare and self._has_loaded)
 
     @property
     def idle(self) -> bool:
@@ -86,6 +101,11 @@ class Scheduler:
     @property
     def _unit_runs(self) -> bool:
         return self._unit is not None and not self._unit.done()
+
+    @property
+    def _is_step_due(self) -> bool:
+        paced = self._unit_runs and time.monotonic() < self._next_step
+        return bool(self._decoding) and not paced
 
     @property
     def _may_prepare(self) -> bool:
@@ -134,9 +154,11 @@ class Scheduler:
             self._advance(job, None)
 
     def _step_all(self) -> None:
+        if not self._is_step_due:
+            return
         waiting, self._decoding = self._decoding, []
-        if waiting:
-            self._step(waiting)
+        self._step(waiting)
+        self._next_step = time.monotonic() + PACE
 
     def _step(self, waiting: list[tuple[Job, NextToken]]) -> None:
         try:

@@ -24,9 +24,6 @@ Run: TypeAlias = Callable[[Deliver, CheckCancelled], ReplySteps]
 """Makes one reply; called and driven on the worker's thread."""
 
 
-_LOOK_SECONDS = 0.05
-"""How often replies that wait for their images see whether they are still wanted."""
-
 _NEWEST = 0.3
 """Weight of the last request in what requests usually take."""
 
@@ -136,8 +133,7 @@ class Worker:
 
         with self._changed:
             self._drop_cancelled()  # they need not wait for room to be told
-            patience = _LOOK_SECONDS if scheduler.is_loading else None
-            self._changed.wait_for(something_to_do, patience)
+            self._changed.wait_for(something_to_do, scheduler.patience)
             if not is_next():
                 return None
             self._running += 1

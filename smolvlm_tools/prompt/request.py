@@ -54,6 +54,7 @@ class Request:
         own_text: whether the text that a document has for a page stands for its transcription.
         grows: whether the reply may become as long as the context allows, as a page needs it;
             `max_new_tokens` is then only what it begins with.
+        is_streamed: whether somebody reads its tokens as they come.
     """
 
     messages: tuple[Message, ...]
@@ -68,6 +69,7 @@ class Request:
     report: Callable[[Progress], None] | None = None
     own_text: bool = True
     grows: bool = False
+    is_streamed: bool = False
 
     @property
     def least_tokens(self) -> int:

@@ -58,7 +58,7 @@ class VisionEncoder(Closing):
     """Encodes the images of one engine's requests.
 
     Args:
-        others_decode: whether other replies go on meanwhile.
+        somebody_reads: whether others are to go on meanwhile, as their tokens are read.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class VisionEncoder(Closing):
         config: ModelConfig,
         caches: EngineCaches,
         tiles_per_batch: int,
-        others_decode: Callable[[], bool] = lambda: False,
+        somebody_reads: Callable[[], bool] = lambda: False,
     ) -> None:
         self._backend, self._config, self._caches = backend, config, caches
         self._tiles_per_batch = tiles_per_batch
-        self._others_decode = others_decode
+        self._somebody_reads = somebody_reads
         self._thread: ThreadPoolExecutor | None = None
 
     def close(self) -> None:
@@ -82,7 +82,8 @@ class VisionEncoder(Closing):
     def encode(self, reply: RunningReply) -> Generator[Unit | None, Any, None]:
         """Give a reply the features that it has to read; yields after each micro-batch.
 
-        While others decode, a micro-batch is a `Unit`: for seconds they would wait for it.
+        While somebody reads another reply, a micro-batch is a `Unit`: its tokens would come a
+        second apart. Otherwise one after the other takes less time in all.
 
         Each distinct tile is encoded once. One micro-batch of tiles exists at a time, and one
         image's tiles as bytes.
@@ -120,7 +121,7 @@ class VisionEncoder(Closing):
         while missing:
             batch = missing[: self._size(look)]
             encode = partial(self._encode_tiles, look, frames[[places[name] for name in batch]])
-            if self._backend.encodes_beside and self._others_decode():
+            if self._backend.encodes_beside and self._somebody_reads():
                 yield (unit := Unit(self._submit(encode)))
                 encoded = unit.done.result()
             else:

@@ -58,8 +58,8 @@ def test_others_decode_while_a_tile_is_encoded(checkpoint, slow):
         page = vlm.stream(looking_at(8), max_new_tokens=3)
         slow.gate.release()
         slow.wait_for_tile()
-        slow.gate.release(50)
-        for _ in range(50):  # they come although the tile is not there
+        slow.gate.release(10)
+        for _ in range(10):  # they come although the tile is not there
             next(other)
         slow.tile_gate.release(100)
         slow.open()
@@ -92,8 +92,8 @@ def test_nobody_else_is_prepared_meanwhile(checkpoint, slow):
         pages = [vlm.stream(looking_at(side), max_new_tokens=3) for side in (8, 9, 10)]
         slow.gate.release()
         slow.wait_for_tile()
-        slow.gate.release(20)
-        for _ in range(20):
+        slow.gate.release(5)
+        for _ in range(5):
             next(other)
         assert not slow.tiles.acquire(blocking=False), "one page after the other"
         slow.tile_gate.release(100)
@@ -157,3 +157,11 @@ def test_replies_are_the_same_as_alone(backend, embedded):
         together = [stream.result() for stream in streams]
     for one, other in zip(alone * 2, together, strict=True):
         assert [token.id for token in one.tokens] == [token.id for token in other.tokens]
+
+
+def test_for_replies_that_nobody_reads_one_after_the_other_takes_less_time(checkpoint, slow):
+    with SmolVLM(checkpoint, slow) as vlm:
+        slow.open()
+        slow.tile_gate.release(100)
+        vlm.batch([HELLO, looking_at(8), looking_at(9)], max_new_tokens=40)
+    assert slow.threads == {"smolvlm"}
