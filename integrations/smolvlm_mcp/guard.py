@@ -33,9 +33,12 @@ BACKLOG = 64
 """Connections accepted in one go: so many may exist for a moment beyond the limit."""
 _UNREAD_SECONDS = 30.0
 _REST_SECONDS = 5.0
-_GRACE = 0.5
-_LONG_BUSY = 600.0
-"""Seconds after which a call may be given up for a newcomer, if there is no place at all."""
+_SPARED_AFTER = {"new": 2.0, "idle": 5.0, "listening": 0.5, "busy": 600.0}
+"""Seconds in a state after which a connection rather goes than one that has come to its own later.
+
+A client that is closed out while it begins its next request is told of a failure; who listens
+comes back. A call goes where there is no other place at all.
+"""
 _FREE_PIECES = 1_000
 _LEAST_PIECE = 512
 """Bytes that the pieces of a body must have on average, beyond some: each costs as much as many."""
@@ -120,7 +123,7 @@ class Door:
         for name, found in oldest.items():
             if found is not None:
                 connection, since = found
-                if now - since > (_LONG_BUSY if name == "busy" else _GRACE):
+                if now - since > _SPARED_AFTER[name]:
                     rested.append(connection)
                 elif name != "busy":
                     others.append(connection)

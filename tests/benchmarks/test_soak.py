@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.soak import SURFACES, main
-from benchmarks.soaking import prometheus
+from benchmarks.soaking import prometheus, sampling
 from benchmarks.soaking.hostile import bad_calls
 from benchmarks.soaking.mix import Mix
 from benchmarks.soaking.outcomes import BUSY, HUNG, OK, Outcome, Tally, of_message, percentile
@@ -32,6 +32,13 @@ LEFT_OVER = 12
 
 def kept(measured: Measured) -> dict[str, bool | None]:
     return {verdict.what: verdict.kept for verdict in verdicts(measured)}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Looks often, and waits less for a service to be quiet."""
+    monkeypatch.setattr(sampling, "EVERY", 0.5)
+    monkeypatch.setattr(sampling, "SETTLED", 3)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ COMMANDS = [
     "quantize",
     "quality",
     "calibrate",
+    "tune",
     "models",
     "doctor",
 ]

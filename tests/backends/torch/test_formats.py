@@ -270,6 +270,8 @@ def test_a_product_needs_no_more_than_is_predicted(kind, without):
     check(kind, cpu, measure(kind, cpu))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_nor_does_it_on_a_cpu_with_avx2_only():
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.product_memory", *KINDS],

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import anyio
 import pytest
 from mcp.client.client import Client
+from smolvlm_mcp import guard
 
 from tests.support.mcp_servers import (
     ERAS,
@@ -112,7 +113,7 @@ def test_streams_that_only_listen_make_room():
 
 
 def test_calls_that_take_very_long_make_room_where_all_places_are_taken(monkeypatch):
-    monkeypatch.setattr("smolvlm_mcp.guard._LONG_BUSY", 1.0)
+    monkeypatch.setitem(guard._SPARED_AFTER, "busy", 1.0)
     server, backend = counted_server()
     call = {**HELLO, "method": "tools/call", "id": 9}
     call["params"] = {"name": "describe_image", "arguments": {"image": str(SHAPES)}}
