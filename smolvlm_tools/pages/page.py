@@ -108,7 +108,8 @@ class Pages(Closing):
         Raises:
             CorruptImage, ImageTooLarge, BadOptions: see `read`.
         """
-        image, layer = self.read(number).encoded, self.text(number)
+        layer = self.text(number)  # first: it is quick, but where a page is made to be slow
+        image = self.read(number).encoded
         if layer is None:
             return image
         text = layer.text.strip() if layer.is_sound else None
