@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from smolvlm_tools import SmolVLM
 from smolvlm_tools.backends.tuning import kept
 from smolvlm_tools.machine import cpu as cpu_features
 from tests.support import cpus
@@ -97,3 +99,13 @@ def embedded() -> str:
     if not (EMBEDDED_FOLDER / "config.json").is_file():
         pytest.skip("the embedded checkpoint is not in this tree")
     return EMBEDDED
+
+
+@pytest.fixture(scope="module", params=["onnx", "torch"])
+def load(request: pytest.FixtureRequest, embedded: str) -> Callable[..., SmolVLM]:
+    """Loads the embedded checkpoint in fp32, with each backend."""
+
+    def load(**options: Any) -> SmolVLM:
+        return SmolVLM.load(embedded, backend=request.param, precision="fp32", **options)
+
+    return load

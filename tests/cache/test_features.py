@@ -70,14 +70,6 @@ def test_names_of_images_are_bounded_and_none_are_kept_without_room():
     assert none.image(key("one")) is None and none.nbytes == 0
 
 
-@pytest.fixture(scope="module", params=["onnx", "torch"])
-def load(request, embedded):
-    def load(**options) -> SmolVLM:
-        return SmolVLM.load(embedded, backend=request.param, precision="fp32", **options)
-
-    return load
-
-
 @pytest.fixture(scope="module")
 def side(embedded) -> int:
     """Of a tile, in pixels."""

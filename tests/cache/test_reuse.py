@@ -11,14 +11,6 @@ from tests.support.paths import RECEIPT, SHAPES
 from tests.support.requests import CONVERSATIONS, Countdown, asking
 
 
-@pytest.fixture(scope="module", params=["onnx", "torch"])
-def load(request, embedded):
-    def load(**options) -> SmolVLM:
-        return SmolVLM.load(embedded, backend=request.param, precision="fp32", **options)
-
-    return load
-
-
 def said(vlm: SmolVLM, messages: list, **options) -> tuple[list[int], Usage]:
     result = vlm.generate(messages, max_new_tokens=12, logprobs=True, **options)
     return [token.id for token in result.tokens or ()], result.usage

@@ -27,14 +27,6 @@ OPTIONS = [
 COMMON = {"max_new_tokens": 20, "logprobs": True}
 
 
-@pytest.fixture(scope="module", params=["onnx", "torch"])
-def load(request, embedded):
-    def load(**options) -> SmolVLM:
-        return SmolVLM.load(embedded, backend=request.param, precision="fp32", **options)
-
-    return load
-
-
 @pytest.fixture(scope="module")
 def alone(load):
     """Each conversation answered alone, nothing kept: text and tokens."""

@@ -81,13 +81,19 @@ def stopped_child(pool, known=()):
     return pid
 
 
+def stopped_calls(pool, count):
+    """So many calls that wait for stopped children, and the children's processes."""
+    calls, stopped = [], set()
+    while len(stopped) < count:
+        calls.append(Call())
+        stopped.add(stopped_child(pool, stopped))
+    return calls, stopped
+
+
 def test_eight_slow_images_leave_room_for_a_good_one(monkeypatch):
     with Pool(2, PATIENT, slow=8) as pool:
         monkeypatch.setattr(isolated, "SHARED", pool)
-        calls, stopped = [], set()
-        while len(stopped) < 8:
-            calls.append(Call())
-            stopped.add(stopped_child(pool, stopped))
+        calls, stopped = stopped_calls(pool, 8)
         good = Call()
         assert good.join() == RGB.size
         assert {call.outcome for call in calls} == {None}
@@ -100,10 +106,7 @@ def test_children_that_only_slow_calls_have_needed_end_when_they_rest(monkeypatc
     monkeypatch.setattr(pools, "REST_SECONDS", 0.3)
     with Pool(2, PATIENT, slow=8) as pool:
         monkeypatch.setattr(isolated, "SHARED", pool)
-        calls, stopped = [], set()
-        while len(stopped) < 5:
-            calls.append(Call())
-            stopped.add(stopped_child(pool, stopped))
+        calls, stopped = stopped_calls(pool, 5)
         time.sleep(1)
         assert set(pool.pids) == stopped, "they have something to do"
         for pid in stopped:
