@@ -17,6 +17,7 @@ from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
 
 from .access_log import JsonFormatter, log_call
 from .cards import Cards
+from .collecting import after_loading, set_aside
 from .observing import Activity, Observer
 from .posture import say_posture
 from .server import make_server
@@ -39,8 +40,10 @@ def run(settings: Settings, wire: Wire) -> None:
         images_in, sent_to = _images_in(settings), _server(settings)
         cards = Cards(settings.model, lambda: toolbox.loaded, store, images_in, sent_to)
         activity = _activity(settings, store)
+        activity.observers.append(after_loading(toolbox))
         server = make_server(toolbox, cards, activity)
         say_posture()
+        set_aside()
         if settings.address is None:
             if anyio.run(serve_until_ctrl_c, server, wire):
                 raise KeyboardInterrupt

@@ -128,7 +128,8 @@ class Toolbox(Closing):
                 a path of this machine that was not in the arguments.
         """
         with _redacted_errors() as sent, stoppable_by(check_of(cancel)):
-            tool, checked, images = self._check(name, arguments, sent)
+            tool, checked = self._check(name, arguments, sent)
+            images = self._images(checked)
             if isinstance(tool, ImageTool):
                 return tool.look(self._outlook, checked, images)
             with self._report_loading(on_progress):
@@ -147,9 +148,8 @@ class Toolbox(Closing):
     ) -> ToolOutput:
         """`call` for an event loop; cancelling the task frees the engine."""
         with _redacted_errors() as sent:
-            tool, checked, images = await in_thread(
-                partial(self._check, name, arguments, sent), cancel
-            )
+            tool, checked = self._check(name, arguments, sent)
+            images = await in_thread(partial(self._images, checked), cancel)
             if isinstance(tool, ImageTool):
                 look = partial(tool.look, self._outlook, checked, images)
                 return await in_thread(look, cancel)
@@ -167,14 +167,17 @@ class Toolbox(Closing):
 
     def _check(
         self, name: str, arguments: Mapping[str, Any] | str, sent: list[str]
-    ) -> tuple[ModelTool | ImageTool, ToolInput, list[StoredImage]]:
-        """Check a call and read its images; adds the caller's image arguments to `sent`."""
+    ) -> tuple[ModelTool | ImageTool, ToolInput]:
+        """Check a call, in no more than milliseconds; adds its image arguments to `sent`."""
         tool = find_tool(name)
         checked = check_arguments(tool, arguments)
         sent.extend(checked.sources)
         if isinstance(tool, ModelTool) and self.loaded is not None:
             self.loaded.check_room()  # images are not read for a call that is refused anyway
-        return tool, checked, self.store.load_all(checked.sources, checked.page_choice)
+        return tool, checked
+
+    def _images(self, arguments: ToolInput) -> list[StoredImage]:
+        return self.store.load_all(arguments.sources, arguments.page_choice)
 
     def _report(
         self,
