@@ -14,7 +14,7 @@ from smolvlm_tools.tools import Toolbox
 from .observing import CallRecord, Observer
 
 THRESHOLDS = 10_000, 20, 20
-"""New objects, and collections of the younger ones, before a collection: Python's are 700, 10, 10."""
+"""New objects, and collections of younger ones, before a collection; Python's are 700, 10, 10."""
 
 
 def set_aside() -> None:

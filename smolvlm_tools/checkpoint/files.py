@@ -13,7 +13,7 @@ CONFIG_FILES = (
 )
 """Everything that opening a checkpoint reads; backends fetch the weights later."""
 
-_SUFFIXES = (".json", ".safetensors", ".onnx", ".onnx_data", ".onnx.data")
+_SUFFIXES = (".json", ".safetensors", ".onnx", ".onnx_data", ".onnx.data", ".xml", ".xml_data")
 
 
 def is_usable(name: str) -> bool:

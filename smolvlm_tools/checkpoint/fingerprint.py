@@ -9,7 +9,7 @@ from .checkpoint import Checkpoint
 from .manifest import MANIFEST
 
 _SAMPLE = 1 << 16
-_WEIGHTS = (".safetensors", ".onnx", ".onnx_data", ".onnx.data")
+_WEIGHTS = (".safetensors", ".onnx", ".onnx_data", ".onnx.data", ".xml", ".xml_data")
 
 
 def fingerprint(checkpoint: Checkpoint) -> str:

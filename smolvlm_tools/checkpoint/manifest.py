@@ -29,6 +29,8 @@ _KINDS = {
     ".onnx": "ONNX",
     ".onnx_data": "ONNX",
     ".onnx.data": "ONNX",
+    ".xml": "ONNX",  # what OpenVINO makes of an ONNX graph
+    ".xml_data": "ONNX",
 }
 
 

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from ..export import ExportReport
 
 
-def export_weights(weights: Weights, out: Path, precision: str, as_json: bool) -> None:
+def export_weights(
+    weights: Weights, out: Path, precision: str, images: Path | None, as_json: bool
+) -> None:
     """Export ONNX files, check them, and print how exact they are."""
     from ..export import export_checkpoint
     from ..export.reference import require_export_packages
+    from ..export.static import require_static_packages
 
     precisions = _parse_precisions(precision)
     require_export_packages()  # before a download that would be for nothing
+    if images is not None:
+        require_static_packages()
     with reserve_stdout() as answers:
         checkpoint, adapter = _fetch(weights)
         with working("exporting"):
@@ -35,6 +40,7 @@ def export_weights(weights: Weights, out: Path, precision: str, as_json: bool) -
                 progress=note,
                 adapter=adapter,
                 replace=weights.replace,
+                images=images,
             )
         for text in report.notes:
             note(f"note: {text}")

@@ -31,7 +31,7 @@ def tools(
         answers.json(tool_schemas(format))
 
 
-@command("smolvlm export ./my-finetune --out ./my-onnx --precision fp32,int8")
+@command("smolvlm export ./my-finetune --out ./my-onnx --precision fp32,int8 --images ./scans")
 def export(
     *,
     out: Annotated[
@@ -41,6 +41,14 @@ def export(
         str,
         typer.Option(metavar="LIST", help="One or more of fp32, int8, q4, separated by commas."),
     ] = "fp32",
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Also write the vision tower in static int8 for backend openvino, measured on "
+            "this folder's images: a dozen like those that the model will see.",
+        ),
+    ] = None,
     weights: Weights,
     json: Json = False,
 ) -> None:
@@ -48,11 +56,11 @@ def export(
 
     Nothing is kept unless fp32 matches torch; the errors of the other precisions are printed.
 
-    Needs `pip install 'smolvlm-tools\[export]'`.
+    Needs `pip install 'smolvlm-tools\[export]'`; for --images, 'smolvlm-tools\[static]'.
     """
     from .converting import export_weights
 
-    export_weights(weights, out, precision, json)
+    export_weights(weights, out, precision, images, json)
 
 
 @command("smolvlm quantize 256m --out ./smolvlm-nf4 --precision bnb-nf4")

@@ -11,14 +11,13 @@ from ..backends.onnx.backend import OnnxBackend
 from ..backends.onnx.files import COMPONENTS
 from ..checkpoint import Checkpoint
 from ..errors import ModelInvalid
+from .compare import REMEDY, compare
 from .quantize import Floats
 from .reference import GREEDY_STEPS, TorchOutputs
 from .report import ComponentError
 
 TOLERANCE = 1e-3
 """Largest error of an fp32 component, relative to torch's largest value."""
-
-REMEDY = "This is a bug in the export: report it with the checkpoint's config.json."
 
 
 def check_precision(
@@ -35,9 +34,9 @@ def check_precision(
         logits = _logits(backend, reference, [features[:1]])
     vision, embed, decoder = COMPONENTS
     errors = [
-        _compare(vision, precision, features, reference.features),
-        _compare(embed, precision, embeddings, reference.embeddings),
-        _compare(decoder, precision, logits, reference.logits),
+        compare(vision, precision, features, reference.features),
+        compare(embed, precision, embeddings, reference.embeddings),
+        compare(decoder, precision, logits, reference.logits),
     ]
     same = _same_choices(logits, reference.logits, precision == "fp32")
     if precision == "fp32":
@@ -52,24 +51,6 @@ def _logits(backend: OnnxBackend, reference: TorchOutputs, features: list[Any]) 
     for token in reference.tokens:
         rows.append(backend.forward(np.array([token]), cache))
     return np.stack(rows)
-
-
-def _compare(component: str, precision: str, found: Floats, truth: Floats) -> ComponentError:
-    if found.shape != truth.shape or not np.isfinite(found).all():
-        raise ModelInvalid(
-            f"{component} ({precision}) returns {found.shape} with "
-            f"{int((~np.isfinite(found)).sum())} NaN or infinite values; torch returns "
-            f"{truth.shape} and finite values",
-            REMEDY,
-        )
-    difference, size = np.abs(found - truth), np.abs(truth)
-    tiny = float(np.finfo(np.float32).tiny)
-    return ComponentError(
-        component,
-        precision,
-        max_relative=float(difference.max()) / max(float(size.max()), tiny),
-        mean_relative=float(difference.mean()) / max(float(size.mean()), tiny),
-    )
 
 
 def _same_choices(found: Floats, truth: Floats, forgive_ties: bool) -> int:

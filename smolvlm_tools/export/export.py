@@ -7,10 +7,13 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..backends.onnx.files import COMPONENTS, EXPORTED, FOLDER
+from ..arrays import Tiles
+from ..backends.onnx.files import COMPONENTS, EXPORTED, FOLDER, STATIC, component_file
 from ..checkpoint import AdapterFiles, Checkpoint
 from ..checkpoint.config import ModelConfig
 from ..checkpoint.files import list_files
@@ -18,6 +21,7 @@ from ..errors import BadOptions, ModelError, ModelInvalid
 from .reference import GREEDY_STEPS, compute_reference, require_export_packages
 from .report import ComponentError, ExportedFile, ExportReport
 from .scratch import scratch_folder
+from .static import VISION, calibration_tiles, require_static_packages, write_static
 from .unit import Unit, source_digest
 
 PRECISIONS = EXPORTED
@@ -50,12 +54,12 @@ def export_checkpoint(
     progress: Progress | None = None,
     adapter: AdapterFiles | None = None,
     replace: bool = False,
+    images: Path | None = None,
 ) -> ExportReport:
     """Write ONNX files in the hub's layout and check them against torch.
 
-    Nothing appears in `out` until every file has been checked; a failure or Ctrl-C leaves it as it
-    was. fp32 files must match torch; of the others, only NaN or a wrong shape is a failure. Other
-    precisions of the same model are kept, and a manifest says what belongs together.
+    Nothing appears in `out` until every file has been checked. fp32 files must match torch; of the
+    others, only NaN or a wrong shape is a failure. Other precisions of the same model are kept.
 
     Args:
         checkpoint_folder: an Idefics3 / SmolVLM folder with safetensors weights.
@@ -68,33 +72,34 @@ def export_checkpoint(
         progress: called with one line before each step.
         adapter: a LoRA adapter to merge into the weights first (see `checkpoint.find_adapter`).
         replace: whether another model's ONNX files in `out` may be removed.
+        images: a folder of images like those to come, for a vision tower in `static` int8, too.
 
     Raises:
-        BackendUnavailable: torch, transformers, onnx or onnxruntime is not installed.
+        BackendUnavailable: a package of the extra `export`, or `static`, is not installed.
         BadOptions: an unknown precision or storage, heads the fused form cannot take, an adapter
-            merged beside the checkpoint's own weights, or another model's files in `out`.
+            merged beside the checkpoint's own weights, another model's files in `out`, no images.
+        InputError: one of the images cannot be read.
         ModelNotFound: the folder has no configuration or no safetensors weights.
         ModelInvalid: the checkpoint is contradictory, the adapter cannot be merged into it, or the
             written files do not match torch.
     """
     chosen = _check_options(precisions, weights)
-    if adapter is not None and out.resolve() == checkpoint_folder.resolve():
-        raise BadOptions(
-            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
-            "the exported files would contain",
-            "Export to a folder of its own.",
-        )
+    if adapter is not None:
+        _check_apart(adapter, checkpoint_folder, out)
     require_export_packages()
+    if images is not None:
+        require_static_packages()
     config = ModelConfig.from_folder(checkpoint_folder)
     check_supported(checkpoint_folder)
     form, notes = _choose_form(config, fused)
-    job = _Job(checkpoint_folder, out, config, form, weights == "fp16", adapter, replace)
+    tiles = None if images is None else calibration_tiles(images, config)
+    job = _Job(checkpoint_folder, out, config, form, weights == "fp16", adapter, replace, tiles)
     return dataclasses.replace(job.run(chosen, progress or say_nothing), notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One export."""
+    """One export; `tiles` are those that static int8 is measured on."""
 
     source: Path
     out: Path
@@ -103,6 +108,7 @@ class _Job:
     half: bool
     adapter: AdapterFiles | None
     replace: bool
+    tiles: Tiles | None
 
     def run(self, precisions: Sequence[str], progress: Progress) -> ExportReport:
         """Write into a scratch folder, check the files there, and move them into place."""
@@ -112,8 +118,9 @@ class _Job:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             with scratch_folder(self.out) as scratch:
-                self.write(scratch, precisions, progress)
+                errors = self.write(scratch, precisions, progress)
                 report = self.check(scratch, precisions, progress)
+                report = dataclasses.replace(report, errors=(*report.errors, *errors))
                 unit.commit(scratch)
         except OSError as error:
             raise ModelError(
@@ -128,9 +135,15 @@ class _Job:
         """What is to be put into place."""
         form = {"form": FORMS[self.fused], "weights": "fp16" if self.half else "fp32"}
         source = source_digest(self.source, self.adapter)
-        return Unit(self.out, self.source, source, dict.fromkeys(precisions, form), self.replace)
+        made: dict[str, dict[str, Any]] = dict.fromkeys(precisions, form)
+        if self.tiles is not None:
+            made[STATIC] = {"form": "openvino", "tiles": len(self.tiles)}
+        return Unit(self.out, self.source, source, made, self.replace)
 
-    def write(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> None:
+    def write(
+        self, scratch: Path, precisions: Sequence[str], progress: Progress
+    ) -> list[ComponentError]:
+        """Write all files; the errors that are known by then."""
         from .components import write_component
         from .weights import open_weights
 
@@ -138,20 +151,28 @@ class _Job:
         if self.source.resolve() != self.out.resolve():
             copy_small_files(self.source, scratch)
         weights = open_weights(self.source, half=self.half, adapter=self.adapter)
+        write = partial(write_component, weights=weights, config=self.config)
         for precision in precisions:
             for component in COMPONENTS:
                 progress(f"writing {component} ({precision})")
-                write_component(
-                    scratch,
-                    component,
-                    precision,
-                    weights,
-                    self.config,
-                    fused=self.fused,
-                    half=self.half,
-                )
+                write(scratch, component, precision, fused=self.fused, half=self.half)
         _check_all_read(weights.unread)
         weights.check_all_merged()
+        return self.write_static(scratch, write, progress)
+
+    def write_static(
+        self, scratch: Path, write: Callable[..., None], progress: Progress
+    ) -> list[ComponentError]:
+        """The tower for OpenVINO, where images to measure on were named; its error."""
+        if self.tiles is None:
+            return []
+        progress(f"writing {VISION} ({STATIC}) by {len(self.tiles)} tiles")
+        with TemporaryDirectory(dir=scratch.parent, prefix=scratch.name) as folder:
+            (Path(folder) / FOLDER).mkdir()
+            write(Path(folder), VISION, "fp32", fused=True, half=False)
+            return [
+                write_static(Path(folder) / component_file(VISION, "fp32"), scratch, self.tiles)
+            ]
 
     def check(self, scratch: Path, precisions: Sequence[str], progress: Progress) -> ExportReport:
         from .check import check_precision
@@ -174,6 +195,16 @@ def copy_small_files(source: Path, out: Path) -> None:
     for name in COPIED:
         if (source / name).is_file():
             shutil.copyfile(source / name, out / name)
+
+
+def _check_apart(adapter: AdapterFiles, checkpoint: Path, out: Path) -> None:
+    """Refuse to put merged weights beside those without the adapter."""
+    if out.resolve() == checkpoint.resolve():
+        raise BadOptions(
+            f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
+            "the exported files would contain",
+            "Export to a folder of its own.",
+        )
 
 
 def check_supported(folder: Path) -> None:

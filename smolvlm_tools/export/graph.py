@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
 
+from ..backends.onnx.files import BLOCKS
 from .graph_file import TensorStream
-from .quantize import BLOCK, Floats, quantize_blocks, quantize_rows
+from .quantize import Floats, quantize_blocks, quantize_rows, search_blocks
 
 OPSET = 20
 IR_VERSION = 10
@@ -31,8 +32,8 @@ MATRICES = {
     "float": "float32, or float16 widened when the graph is loaded",
     "rows8": "8 bits, a scale per output; activations 8 bits, one scale a call",
     "fused8": "as rows8, each product one operator of com.microsoft",
-    "blocks8": "8 bits, a scale per 32 inputs; activations 8 bits, a scale per row and 32 inputs",
-    "blocks4": "4 bits, otherwise as blocks8",
+    "blocks8": "8 bits, a scale per block of inputs; activations 8 bits, a scale per row and block",
+    "blocks4": "4 bits, a scale and a zero point per block; activations as blocks8",
 }
 """Ways to hold a matrix. Blocks keep one row's activations from setting another's scale; rows8 is
 two to three times as fast on many rows at once, and made of standard operators. fused8 computes
@@ -174,18 +175,21 @@ class GraphBuilder:
         return self.node("MatMulIntegerToFloat", inputs, domain=MICROSOFT)
 
     def _block_product(self, x: str, name: str, weight: Floats, bits: int) -> str:
-        blocks = quantize_blocks(weight, bits)
-        packed = self._tensors.add(f"{name}.q{bits}", blocks.packed)
-        scales = self._tensors.add(f"{name}.scale", blocks.scales)
+        block = BLOCKS[bits]
+        blocks = (search_blocks if bits == 4 else quantize_blocks)(weight, block)
+        inputs = [x, self._tensors.add(f"{name}.q{bits}", blocks.packed)]
+        inputs.append(self._tensors.add(f"{name}.scale", blocks.scales))
+        if blocks.zeros is not None:
+            inputs.append(self._tensors.add(f"{name}.zero", blocks.zeros))
         return self.node(
             "MatMulNBits",
-            [x, packed, scales],
+            inputs,
             domain=MICROSOFT,
             N=weight.shape[0],
             K=weight.shape[1],
             bits=bits,
-            block_size=BLOCK,
-            accuracy_level=4,  # activations as int8, a scale for each run of BLOCK
+            block_size=block,
+            accuracy_level=4,  # activations as int8, a scale for each run of a block
         )
 
     def fresh(self, kind: str) -> str:

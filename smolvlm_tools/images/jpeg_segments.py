@@ -70,6 +70,8 @@ def check_jpeg(data: bytes, policy: ImagePolicy, name: str) -> None:
         end = segment.end
         if scans > min(_MOST_SCANS, max(1, _MOST_SCANNED // max(1, pixels))):
             raise _flooded(name, f"scans, more than {scans - 1:,} for its {pixels:,} pixels")
+    if not scans and len(data) - end > _MOST_PADDING:
+        raise _flooded(name, "bytes of padding")
     if resources > _MOST_RESOURCES:
         raise _flooded(name, "Photoshop resources")
     if is_flood(bytes(exif)):

@@ -9,9 +9,7 @@ micro-batch at a time: `normalise(frames[start:stop], config)`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +18,12 @@ from PIL import Image
 from ..arrays import Tiles
 from ..checkpoint.config import ImageConfig
 from ..prompt.resolution import TileGrid
+
+LARGE = 16_000_000
+"""Pixels above which channels are cut one after the other: each is a copy of a quarter of them."""
+
+STRIP = 1_000_000
+"""Pixels that are looked at together."""
 
 Frames = NDArray[np.uint8]
 """Tiles before normalisation, (tiles, 3, S, S)."""
@@ -36,19 +40,21 @@ def cut_frames(image: Image.Image, grid: TileGrid, config: ImageConfig) -> Frame
     """
     frames = np.empty((grid.tiles, 3, grid.tile_size, grid.tile_size), dtype=np.uint8)
     resample = Image.Resampling(config.resample)
-    bands = image.split()
-    if _is_grey(bands):
-        frames[:] = _cut_band(bands[0], grid, resample)[:, None]
+
+    if _is_grey(image):
+        frames[:] = _cut_band(image.getchannel(0), grid, resample)[:, None]
         return frames
-    if grid.tiles == 1:
-        for channel, band in enumerate(bands):
-            frames[:, channel] = _cut_band(band, grid, resample)
+
+    def cut(channel: int) -> None:
+        frames[:, channel] = _cut_band(image.getchannel(channel), grid, resample)
+
+    if grid.tiles == 1 or image.width * image.height > LARGE:
+        for channel in range(3):
+            cut(channel)
         return frames
     # Pillow filters each channel by itself, and lets other threads run meanwhile.
-    with ThreadPoolExecutor(len(bands)) as pool:
-        parts = pool.map(partial(_cut_band, grid=grid, resample=resample), bands)
-        for channel, part in enumerate(parts):
-            frames[:, channel] = part
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(cut, range(3)))
     return frames
 
 
@@ -73,10 +79,15 @@ def make_tiles(image: Image.Image, grid: TileGrid, config: ImageConfig) -> Tiles
     return normalise(cut_frames(image, grid, config), config)
 
 
-def _is_grey(bands: Sequence[Image.Image]) -> bool:
+def _is_grey(image: Image.Image) -> bool:
     """Whether all channels are the same, as on most scanned and rendered pages."""
-    first, *others = (np.asarray(band) for band in bands)
-    return all(np.array_equal(first, other) for other in others)
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        first, *others = (np.asarray(band) for band in strip.split())
+        if not all(np.array_equal(first, other) for other in others):
+            return False
+    return True
 
 
 def _cut_band(band: Image.Image, grid: TileGrid, resample: Image.Resampling) -> NDArray[np.uint8]:

@@ -8,12 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.export import components, export_checkpoint, graph
 from smolvlm_tools.export import export as export_module
 from smolvlm_tools.export.decoder_graph import rope_frequencies
-from smolvlm_tools.export.quantize import BLOCK, quantize_blocks, quantize_rows
+from smolvlm_tools.export.quantize import (
+    BlockQuantized,
+    quantize_blocks,
+    quantize_rows,
+    search_blocks,
+)
 from smolvlm_tools.export.vision_graph import vision_position_ids
 from tests.support import checkpoints
 from tests.support.checkpoints import SHAPES, build_tiny_checkpoint
@@ -193,26 +199,60 @@ def test_position_formulas_equal_transformers() -> None:
     np.testing.assert_array_equal(rope_frequencies(273768.0, 64), expected)
 
 
-@pytest.mark.parametrize("bits", [4, 8])
-def test_block_quantization_is_within_half_a_step_and_meets_the_peak(bits: int) -> None:
+def restore(blocks: BlockQuantized, columns: int) -> NDArray[np.float32]:
+    """What `MatMulNBits` multiplies with, (N, columns): 4 bits where there are zero points."""
+    levels, zeros = np.float32(blocks.packed), np.float32(128)
+    if blocks.zeros is not None:
+        levels = _halves(blocks.packed)
+        zeros = _halves(blocks.zeros)[:, : levels.shape[1], None]
+    rows, count = levels.shape[:2]
+    spread = (levels - zeros) * blocks.scales.reshape(rows, count, 1)
+    return spread.reshape(rows, -1)[:, :columns]
+
+
+def _halves(packed: NDArray[np.uint8]) -> NDArray[np.float32]:
+    pairs = np.stack([packed & 15, packed >> 4], -1)
+    return np.float32(pairs.reshape(*packed.shape[:-1], -1))
+
+
+def test_eight_bits_are_within_half_a_step_and_meet_the_peak() -> None:
     weight = np.random.default_rng(0).standard_normal((7, 80)).astype(np.float32)
-    blocks = quantize_blocks(weight, bits)
-    levels = blocks.packed
-    if bits == 4:
-        levels = np.stack([levels & 15, levels >> 4], -1).reshape(7, -1, BLOCK)
-    scales = blocks.scales.reshape(7, -1, 1)
-    restored = ((levels.astype(np.float32) - (1 << (bits - 1))) * scales).reshape(7, -1)[:, :80]
-    step = np.repeat(np.abs(scales[..., 0]), BLOCK, axis=1)[:, :80]
+    blocks = quantize_blocks(weight, 32)
+    restored = restore(blocks, 80)
+    step = np.repeat(np.abs(blocks.scales.reshape(7, -1)), 32, axis=1)[:, :80]
     assert (np.abs(restored - weight) <= step * 1.001).all()
-    peaks = np.abs(weight[:, :BLOCK]).argmax(1)
+    peaks = np.abs(weight[:, :32]).argmax(1)
     rows = np.arange(7)
     np.testing.assert_allclose(restored[rows, peaks], weight[rows, peaks], rtol=1e-5)
+
+
+def test_four_bits_are_exact_where_sixteen_levels_are_enough() -> None:
+    """Such as the weights of a file that was in 4 bits before."""
+    rng = np.random.default_rng(1)
+    levels, zeros = rng.integers(0, 16, (5, 3, 32)), rng.integers(0, 16, (5, 3, 1))
+    levels[..., :2] = 0, 15  # the whole range is used
+    steps = rng.uniform(0.1, 2, (5, 3, 1)).astype(np.float32)
+    weight = ((levels - zeros) * steps).astype(np.float32).reshape(5, 96)
+    np.testing.assert_allclose(restore(search_blocks(weight, 32), 96), weight, atol=1e-5)
+
+
+def test_four_bits_lose_less_than_rounding_within_the_whole_range() -> None:
+    weight = np.random.default_rng(2).standard_t(4, (64, 100)).astype(np.float32)
+    runs = np.pad(weight, ((0, 0), (0, 28))).reshape(64, 4, 32)
+    low = runs.min(-1, keepdims=True).clip(max=0)
+    high = runs.max(-1, keepdims=True).clip(min=0)
+    step = (high - low) / 15
+    zero = np.rint(-low / step)
+    plain = (np.clip(np.rint(runs / step) + zero, 0, 15) - zero) * step
+    searched = restore(search_blocks(weight, 32), 128).reshape(runs.shape)
+    assert np.square(searched - runs).sum() < 0.97 * np.square(plain - runs).sum()
 
 
 def test_rows_of_zeros_quantize_to_zeros() -> None:
     levels, scales = quantize_rows(np.zeros((2, 4), np.float32))
     assert not levels.any() and (scales > 0).all()
-    assert (quantize_blocks(np.zeros((2, 32), np.float32), 4).scales == 0).all()
+    for quantize in (quantize_blocks, search_blocks):
+        assert (quantize(np.zeros((2, 32), np.float32), 32).scales == 0).all()
 
 
 def test_int8_products_do_not_saturate_on_loud_inputs(tmp_path: Path) -> None:

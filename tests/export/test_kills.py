@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork and SIG
 
 
 def answer(folder: Path) -> list[int]:
-    backend = load(folder)
+    backend = load(folder, "fp32")
     ids, tiles = make_prompt(backend.config, 1)
     return greedy(backend, ids, tiles, 4)
 

@@ -89,6 +89,13 @@ def test_padding_before_any_segment_of_the_header_is_bounded(marker: bytes) -> N
         check_jpeg(JPEG[:at] + b"\xff" * 70_000 + JPEG[at:], POLICY, "it")
 
 
+@pytest.mark.parametrize("filling", [b"\xff", b"\xff\xd0"])
+def test_padding_is_bounded_where_nothing_comes_behind_it(filling: bytes) -> None:
+    check_jpeg(b"\xff\xd8" + filling * 20_000, POLICY, "it")
+    with pytest.raises(ImageTooLarge, match="padding"):
+        check_jpeg(b"\xff\xd8" + filling * 70_000, POLICY, "it")
+
+
 def test_scans_of_a_second_image_behind_the_first_do_not_count() -> None:
     check_jpeg(JPEG + jpeg_of_scans(200, 501), POLICY, "it")
 

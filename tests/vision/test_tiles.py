@@ -6,6 +6,7 @@ from PIL import Image
 
 from smolvlm_tools.checkpoint.config import ModelConfig
 from smolvlm_tools.prompt.resolution import plan_grid, size_to_decode
+from smolvlm_tools.vision import tiles as tiles_module
 from smolvlm_tools.vision.tiles import cut_frames, make_tiles, normalise
 from tests.support.pictures import SIZES, noise
 from tests.support.transformers_reference import load_processor
@@ -100,3 +101,24 @@ def test_auto_takes_pictures_that_were_decoded_with_fewer_pixels(tiny):
 def test_exact_resolutions_want_every_pixel(tiny, resolution):
     config = ModelConfig.from_folder(tiny).image
     assert size_to_decode((2000, 1500), config, resolution) is None
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_a_large_image_is_cut_channel_by_channel_to_the_same_tiles(tiny, monkeypatch, grey):
+    config = ModelConfig.from_folder(tiny).image
+    image = noise((301, 199))
+    image = image.convert("L").convert("RGB") if grey else image
+    grid = plan_grid(image.size, config, 3)
+    expected = cut_frames(image, grid, config)
+    monkeypatch.setattr(tiles_module, "LARGE", 1)
+    monkeypatch.setattr(tiles_module, "STRIP", 1_000)
+    np.testing.assert_array_equal(cut_frames(image, grid, config), expected)
+
+
+def test_grey_is_what_is_grey_to_its_last_row(tiny, monkeypatch):
+    config = ModelConfig.from_folder(tiny).image
+    monkeypatch.setattr(tiles_module, "STRIP", 1_000)
+    image = noise((100, 90)).convert("L").convert("RGB")
+    image.paste("red", (0, 89, 100, 90))
+    frames = cut_frames(image, plan_grid(image.size, config, 1), config)
+    assert any((frames[:, 0] != frames[:, channel]).any() for channel in (1, 2))

@@ -40,6 +40,8 @@ class OnnxBackend:
     """
 
     name = "onnx"
+    runs_static = False
+    """Whether its vision tower may be in `STATIC`."""
     tiles_per_batch = 1  # on two cores a tile alone is as quick as in company, and smaller
 
     def __init__(
@@ -86,6 +88,7 @@ class OnnxBackend:
             precision,
             checkpoint.id,
             lambda name: int8_vision_is_exact(checkpoint.folder / name, this_cpu()),
+            static=cls.runs_static,
         )
         device, _ = provider_for(device)
         give_back_large_blocks()

@@ -30,10 +30,13 @@ PRECISIONS = tuple(SUFFIXES)
 EXPORTED = ("fp32", "int8", "q4")
 """Precisions that `smolvlm export` writes."""
 
+STATIC = "int8-static"
+"""Of the vision tower, for OpenVINO alone: int8 whose scales were measured on images beforehand."""
+
 FOLDER = "onnx"
 
-BLOCK = 32
-"""Weights along the input axis that share one scale, in precisions that scale blocks."""
+BLOCKS = {8: 64, 4: 32}
+"""Weights along the input axis that share one scale, by bits: docs/adr/0007 and 0005."""
 
 INLINE_LIMIT = 32_000_000
 """Bytes of weights above which they go to a file of their own. That file is mapped: it loads in
@@ -43,6 +46,8 @@ copied. (Protobuf itself ends at 2 GiB.)"""
 
 def component_file(component: str, precision: str) -> str:
     """Name of one component's graph below the checkpoint's folder, with forward slashes."""
+    if precision == STATIC:
+        return f"{FOLDER}/{component}_int8_static.xml"
     return f"{FOLDER}/{component}{SUFFIXES[precision]}.onnx"
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from ...checkpoint.config import ModelConfig
 from ..footprint import Setup
 from .backend import CHUNK
-from .files import BLOCK, INLINE_LIMIT
+from .files import BLOCKS, INLINE_LIMIT, STATIC
 from .table import PIECE, READ_AHEAD
 
 MB = 1_000_000
@@ -23,6 +23,7 @@ MATRIX_BITS: Mapping[str, float] = {
     "fp32": 32,
     "fp16": 48,
     "int8": 8,
+    STATIC: 8,
     "uint8": 8,
     "quantized": 8,
     "q4": 4,
@@ -126,8 +127,7 @@ class OnnxFootprint:
         """Scales of rows or blocks; on a CPU also the sums of blocks that it multiplies with."""
         shapes, total = self._shapes, 0
         for part, count in (("vision", shapes.tower), ("decoder", shapes.decoder)):
-            if self._in_blocks(part):
-                total += count // BLOCK * 4 * (2 if self._on_host else 1)
+            total += self._scales(part, count) * (2 if self._on_host else 1)
         return total
 
     @property
@@ -135,7 +135,7 @@ class OnnxFootprint:
         """The decoder's scales and its largest matrix, the output's, as they are in the file."""
         shapes, precision = self._shapes, self._precision["decoder"]
         largest = _matrices(shapes.table, precision)
-        scales = (shapes.decoder + shapes.table) // BLOCK * 4 if self._in_blocks("decoder") else 0
+        scales = self._scales("decoder", shapes.decoder + shapes.table)
         if precision in ESTIMATED:  # the whole graph is parsed first
             largest = _matrices(shapes.decoder, precision)
         return largest + scales if self._on_host else 0
@@ -177,7 +177,7 @@ class OnnxFootprint:
     def _activations(self) -> int:
         """Of one tile: two widened and eight plain sets of patches; in int8 6.5 plain ones."""
         shapes = self._shapes
-        plain = 13 if self._precision["vision"] == "int8" else 16  # halves
+        plain = 13 if self._precision["vision"] in ("int8", STATIC) else 16  # halves
         return shapes.patches * (4 * shapes.tower_wide + plain * shapes.tower_hidden) // 2 * 4
 
     def _read(self) -> int:
@@ -187,9 +187,11 @@ class OnnxFootprint:
     def _kept(self) -> int:
         return min(KEPT, CHUNK * self._read() // 2) if self._on_host else 0
 
-    def _in_blocks(self, part: str) -> bool:
+    def _scales(self, part: str, count: int) -> int:
+        """Bytes of the scales of `count` weights, where a component's lie in blocks."""
         precision = self._precision[part]
-        return MATRIX_BITS[precision] == 4 or (part == "decoder" and precision == "int8")
+        in_blocks = MATRIX_BITS[precision] == 4 or (part == "decoder" and precision == "int8")
+        return count // BLOCKS[int(MATRIX_BITS[precision])] * 4 if in_blocks else 0
 
     def _table(self) -> int:
         precision, table = self._precision["embed"], self._shapes.table

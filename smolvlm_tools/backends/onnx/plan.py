@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from ...errors import ModelNotFound
+from ...errors import BadOptions, ModelNotFound
 from ...machine.cpu import CpuFeatures
 from ..precision import Precision, read_parts
-from .files import EXPORTED, PARTS, SUFFIXES, available_precisions, component_file
+from .files import EXPORTED, PARTS, STATIC, SUFFIXES, available_precisions, component_file
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,12 @@ PRODUCER = b"\x12\x0dsmolvlm-tools"
 
 def parse_precision(asked: Precision) -> ComponentPrecisions:
     """The precision asked for each component, "auto" where none was named."""
-    return read_parts(asked, tuple(PARTS), tuple(SUFFIXES), "onnx")
+    plan = read_parts(asked, tuple(PARTS), (*SUFFIXES, STATIC), "onnx")
+    if STATIC in (plan["embed"], plan["decoder"]):
+        raise BadOptions(
+            f"only the vision tower can be {STATIC}", f"Use precision 'vision={STATIC}'."
+        )
+    return plan
 
 
 def choose_plan(
@@ -39,14 +44,18 @@ def choose_plan(
     asked: Precision,
     checkpoint: str,
     trusted: Callable[[str], bool] = lambda name: True,
+    *,
+    static: bool = False,
 ) -> ComponentPrecisions:
     """What to load: what is asked for, never something else in its place.
 
     Args:
         trusted: whether "auto" may take this int8 vision file; see `int8_vision_is_exact`.
+        static: whether the backend can run a tower in `STATIC`. "auto" never takes it: it is good
+            at what resembles the images it was measured on.
 
     Raises:
-        BadOptions: no such precision or component exists.
+        BadOptions: no such precision or component exists, or the backend cannot run it.
         ModelNotFound: it exists, but not in this checkpoint.
     """
     wanted, present = parse_precision(asked), frozenset(files)
@@ -63,6 +72,13 @@ def choose_plan(
                     )
                 have = [name for name in have if name != "int8"]
             precision = AUTO[part] if AUTO[part] in have else next(iter(have), "auto")
+        if precision == STATIC and not static:
+            raise BadOptions(
+                f"the onnx backend cannot run a vision tower in {STATIC}",
+                "Use backend openvino for it, or another precision.",
+            )
+        if component_file(PARTS[part], STATIC) in present:
+            have.append(STATIC)
         if precision not in have:
             raise _missing(present, wanted, part, have, checkpoint)
         plan[part] = precision
@@ -98,6 +114,8 @@ def _missing(
     whole = len(set(wanted.values())) == 1
     present = available_precisions(files) if whole else tuple(have)
     remedies = [f"Choose {' or '.join(present)}."] if present else []
+    if asked == STATIC:
+        remedies.append("Run `smolvlm export CHECKPOINT --out DIR --images FOLDER`.")
     if asked == "auto" or asked in EXPORTED:
         name = "fp32" if asked == "auto" else asked
         remedies.append(f"Run `smolvlm export CHECKPOINT --out DIR --precision {name}`.")

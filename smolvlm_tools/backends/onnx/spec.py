@@ -11,7 +11,14 @@ from ..base import AnyBackend
 from ..footprint import Footprint, Setup
 from ..precision import Precision
 from ..spec import BackendSpec
-from .files import INLINE_LIMIT, PARTS, PRECISIONS, available_precisions, component_file
+from .files import (
+    INLINE_LIMIT,
+    PARTS,
+    PRECISIONS,
+    STATIC,
+    available_precisions,
+    component_file,
+)
 from .plan import choose_plan, describe_plan, int8_vision_is_exact, is_own_export, parse_precision
 
 SMALLER_FILES = (("decoder", "q4"), ("embed", "int8"), ("vision", "q4"))
@@ -26,6 +33,8 @@ class OnnxSpec(BackendSpec):
     packages = ("onnxruntime",)
     install = "onnxruntime"
     precisions = PRECISIONS
+    runs_static = False
+    """As the backend's."""
 
     def auto_rank(self, device: str) -> int | None:
         return None if device == "mps" else 1
@@ -38,13 +47,13 @@ class OnnxSpec(BackendSpec):
 
     def can_run(self, checkpoint: Checkpoint, precision: Precision, device: str) -> bool:
         try:
-            choose_plan(checkpoint.files, precision, checkpoint.id)
+            choose_plan(checkpoint.files, precision, checkpoint.id, static=self.runs_static)
         except (BadOptions, ModelNotFound):
             return False
         return True
 
     def setups(self, checkpoint: Checkpoint, precision: Precision, device: str) -> Iterator[Setup]:
-        for plan in _plans(checkpoint, precision):
+        for plan in _plans(checkpoint, precision, static=self.runs_static):
             foreign = not _is_own(checkpoint, plan)
             yield Setup(checkpoint.config, self.name, device, plan, foreign)
 
@@ -62,12 +71,15 @@ class OnnxSpec(BackendSpec):
         return OnnxBackend.load
 
 
-def _plans(checkpoint: Checkpoint, precision: Precision) -> Iterator[Mapping[str, str]]:
+def _plans(
+    checkpoint: Checkpoint, precision: Precision, *, static: bool
+) -> Iterator[Mapping[str, str]]:
     plan = choose_plan(
         checkpoint.files,
         precision,
         checkpoint.id,
         lambda name: int8_vision_is_exact(checkpoint.folder / name, this_cpu()),
+        static=static,
     )
     yield plan
     asked = parse_precision(precision)
@@ -83,7 +95,8 @@ def _is_own(checkpoint: Checkpoint, plan: Mapping[str, str]) -> bool:
 
     Files that are yet to be fetched are another's.
     """
-    paths = [checkpoint.folder / component_file(PARTS[part], plan[part]) for part in PARTS]
+    graphs = [component_file(PARTS[part], plan[part]) for part in PARTS if plan[part] != STATIC]
+    paths = [checkpoint.folder / graph for graph in graphs]
     return all(
         path.is_file() and path.stat().st_size <= INLINE_LIMIT and is_own_export(path)
         for path in paths

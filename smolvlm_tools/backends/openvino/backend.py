@@ -1,7 +1,8 @@
 """The OpenVINO backend: its vision tower runs in OpenVINO, everything else as in `onnx`.
 
 OpenVINO's decoder was slower than ONNX Runtime's (see docs/adr), so token table, decoder and caches
-are the onnx backend's. It reads the same files: `smolvlm export` writes nothing extra for it.
+are the onnx backend's. It reads the same files, and alone the tower that `smolvlm export --images`
+writes, whose int8 scales were measured beforehand.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ class OpenVinoBackend(OnnxBackend):
     """Tower in OpenVINO, token table and decoder in ONNX Runtime, on the CPU. Not thread-safe."""
 
     name = "openvino"
+    runs_static = True
 
     @classmethod
     def open_vision(cls, path: Path, device: str, threads: int | None) -> Any:

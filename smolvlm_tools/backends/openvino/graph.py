@@ -36,6 +36,11 @@ def read_graph(core: Any, path: Path) -> Any:
         core.add_extension(ConversionExtension(name, domain, convert))
     model = core.read_model(path)
     _drop_mask(model)
+    return one_tile(model)
+
+
+def one_tile(model: Any) -> Any:
+    """The model itself, fixed to one tile a call."""
     size = model.input("pixel_values").get_partial_shape()[-1].get_length()
     model.reshape({"pixel_values": [1, 1, 3, size, size]})
     return model

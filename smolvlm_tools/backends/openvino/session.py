@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ from ...errors import BackendUnavailable, ModelInvalid, ModelNotFound
 from ...machine.cpu import this_cpu
 from ...machine.mapped_pages import forget_pages
 from ..onnx.external import check_external
+from ..onnx.files import data_file
 
 PORTS = ("pixel_values", "image_features")
 ELEMENTS = {"f32": "tensor(float)", "f16": "tensor(float16)"}
@@ -40,11 +42,15 @@ class OpenVinoSession:
             raise ModelNotFound(
                 f"{path} does not exist", "Run `smolvlm export CHECKPOINT --out DIR`."
             )
-        check_external(path)
-        from .graph import read_graph
+        if path.suffix == ".onnx":
+            check_external(path)
+        from .graph import one_tile, read_graph
 
         try:
-            model = read_graph(core, path)
+            if path.suffix == ".onnx":
+                model = read_graph(core, path)
+            else:
+                model = one_tile(core.read_model(path, data_file(path)))
             compiled = core.compile_model(model, "CPU", _settings(path, threads))
         except (RuntimeError, TypeError, ValueError, AttributeError) as error:
             raise ModelInvalid(
@@ -55,7 +61,7 @@ class OpenVinoSession:
         self._outputs = [_item(port) for port in compiled.outputs]
         self._request = compiled.create_infer_request()
         del model
-        forget_pages(path.with_name(f"{path.name}_data"))  # it holds the weights in its own layout
+        forget_pages(data_file(path))  # it holds the weights in its own layout
 
     def get_inputs(self) -> list[Item]:
         return self._inputs
@@ -77,37 +83,47 @@ class OpenVinoSession:
 
 
 def import_openvino() -> Any:
-    """The openvino module, imported without its telemetry.
+    """The openvino module, imported without its telemetry."""
+    with without_telemetry():
+        try:
+            import openvino
+        except ImportError as error:
+            raise BackendUnavailable(
+                f"openvino cannot be imported ({error})",
+                "Run `pip install 'smolvlm-tools[openvino]'`, or use backend onnx.",
+            ) from error
+    return openvino
 
-    By itself `import openvino` writes a client id below the home directory and reports the import
-    over the network; where the package that does so cannot be imported, it uses a stub of its own.
+
+@contextmanager
+def without_telemetry() -> Generator[None]:
+    """Keep what is imported here from reporting that over the network.
+
+    By themselves openvino and nncf write a client id below the home directory and send it; where
+    the package that does so cannot be imported, they use stubs of their own.
     """
     unset = object()
     before = sys.modules.get(TELEMETRY, unset)
     sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # makes `import` raise
     try:
-        import openvino
-    except ImportError as error:
-        raise BackendUnavailable(
-            f"openvino cannot be imported ({error})",
-            "Run `pip install 'smolvlm-tools[openvino]'`, or use backend onnx.",
-        ) from error
+        yield
     finally:
         if before is unset:
             del sys.modules[TELEMETRY]
         else:
             sys.modules[TELEMETRY] = cast(Any, before)
-    return openvino
 
 
 def _settings(path: Path, threads: int | None) -> dict[str, str]:
     """Latency of one tile at a time.
 
-    OpenVINO multiplies int8 by int8 only beside fp32, not beside bf16; where the CPU has AMX, its
-    bf16 is as quick, so there OpenVINO's own choice stands. The fp32 file is computed in fp32.
+    Where activations are quantized on the way, OpenVINO multiplies int8 by int8 only beside fp32,
+    not beside bf16; where the CPU has AMX, its bf16 is as quick, so there OpenVINO's own choice
+    stands, as it does for what was quantized beforehand. The fp32 file is computed in fp32.
     """
     settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
-    if path.stem == "vision_encoder" or not this_cpu().amx:
+    dynamic = path.suffix == ".onnx"
+    if path.stem == "vision_encoder" or (dynamic and not this_cpu().amx):
         settings["INFERENCE_PRECISION_HINT"] = "f32"
     settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = str(GROUP)
     if threads is not None:

@@ -19,7 +19,9 @@ _SEEDS = range(4)
 def cases() -> Iterator[Case]:
     for name, (data, error) in BROKEN.items():
         # A costly one may also end the child that reads it.
-        more = {"document_too_costly"} if error.code == "image_too_large" else set()
+        more = {"document_too_costly"} if error.code == "image_too_large" else set[str]()
+        if not data:
+            more.add("bad_prompt")  # a chat message without an image
         yield image(name, lambda data=data: data, codes(error, more))
     for name in NAMES:
         for cut in _CUTS:

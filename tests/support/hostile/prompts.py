@@ -9,7 +9,7 @@ from smolvlm_tools.errors import BadArguments, BadOptions, BadPrompt
 
 from .case import WORKS, Case, Sent, codes
 
-_SAID = codes(WORKS, BadPrompt, BadArguments, BadOptions)
+_SAID = codes(WORKS, BadPrompt, BadArguments, BadOptions, "bad_input")  # the last: a command's
 
 _SPECIAL = (
     "<image>",
