@@ -84,8 +84,7 @@ def export_checkpoint(
             written files do not match torch.
     """
     chosen = _check_options(precisions, weights)
-    if adapter is not None:
-        _check_apart(adapter, checkpoint_folder, out)
+    _check_apart(adapter, checkpoint_folder, out)
     require_export_packages()
     if images is not None:
         require_static_packages()
@@ -197,9 +196,9 @@ def copy_small_files(source: Path, out: Path) -> None:
             shutil.copyfile(source / name, out / name)
 
 
-def _check_apart(adapter: AdapterFiles, checkpoint: Path, out: Path) -> None:
+def _check_apart(adapter: AdapterFiles | None, checkpoint: Path, out: Path) -> None:
     """Refuse to put merged weights beside those without the adapter."""
-    if out.resolve() == checkpoint.resolve():
+    if adapter is not None and out.resolve() == checkpoint.resolve():
         raise BadOptions(
             f"{out} holds the checkpoint's own weights, which lack the adapter {adapter.id} that "
             "the exported files would contain",
