@@ -93,7 +93,7 @@ def tune_model(
 def _measure(
     trial: Trial, ways: Sequence[Way], tell: Tell
 ) -> tuple[dict[Way, Speed], dict[str, str]]:
-    """The quickest of all runs of each way, and why some could not be measured."""
+    """The quickest of all runs of each way, and why some could not be measured even once."""
     speeds: dict[Way, Speed] = {}
     failures: dict[str, str] = {}
     for done, way in enumerate(ways):
@@ -106,7 +106,8 @@ def _measure(
         speed = Speed(**asked, is_auto=way.is_auto, **found)
         speeds[way] = speed.quicker(speeds.get(way, speed))
     tell(len(ways), len(ways), "")
-    return speeds, failures
+    measured = {way.name for way in speeds}
+    return speeds, {name: why for name, why in failures.items() if name not in measured}
 
 
 def _quiet(done: int, total: int, name: str) -> None:

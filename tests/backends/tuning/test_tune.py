@@ -156,6 +156,15 @@ def test_a_process_that_dies_or_hangs_is_a_failure_of_its_own(embedded, monkeypa
     assert "longer than 0.01 s" in tune_model(embedded, rounds=1).failures["onnx int8"]
 
 
+def test_what_was_measured_once_is_no_failure(embedded, monkeypatch):
+    monkeypatch.setattr(tune, "ways_of", lambda _: [tune.Way("onnx", "int8", True)])
+    real, runs = tune._run, iter(({"reason": "it fell over"}, None))
+    monkeypatch.setattr(tune, "_run", lambda trial: next(runs) or real(trial))
+    tuning = tune_model(embedded, rounds=2)
+    assert [speed.backend for speed in tuning.speeds] == ["onnx"]
+    assert tuning.failures == {}
+
+
 @pytest.mark.parametrize("options", [{"threads": 0}, {"rounds": 0}, {"rounds": -1}])
 def test_impossible_numbers_are_refused(embedded, options):
     with pytest.raises(BadOptions):
