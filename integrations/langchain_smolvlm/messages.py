@@ -238,7 +238,7 @@ def _checked(source: str, mime: str | None, kind: str) -> str:
         return source
     if mime is None or not (mime.startswith("image/") or mime == _PDF):
         raise UnsupportedFormat(
-            f"a {kind} block of type {mime!r} cannot be shown to SmolVLM",
+            f"a {kind} block of type {mime and mime[:80]!r} cannot be shown to SmolVLM",
             "Send images or PDF documents.",
         )
     return source

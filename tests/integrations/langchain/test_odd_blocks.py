@@ -89,3 +89,10 @@ def test_any_block_is_content_or_a_typed_error(kind, block):
         to_messages(with_mime_types([message]))
     except InputError as error:
         assert error.remedy
+
+
+def test_an_error_names_only_the_beginning_of_a_long_type():
+    block = {"type": "file", "base64": "AAAA", "mime_type": "a" * 1_000_000}
+    with pytest.raises(InputError) as caught:
+        to_messages([HumanMessage("x").model_copy(update={"content": [block]})])
+    assert len(str(caught.value)) < 300

@@ -166,7 +166,6 @@ def _blocks() -> Iterator[Case]:
         "1,000 texts": [{"type": "text", "text": "x"}] * 1_000,
         "300 images": [{"type": "image", "path": GOOD}] * 300,
         "tool call of nothing": [{"type": "tool_call"}],
-        "type that is a list": [{"type": ["image"]}],
         "type of 1 MB": [{"type": "x" * 1_000_000}],
     }
     for name, given in wrong.items():
