@@ -1,8 +1,9 @@
 """Keeps the pauses of Python's garbage collector short.
 
-A full collection looks at every object of the process, and every thread waits for it: 100 ms with a
-model loaded, and a busy server made one each second. What is there once the engine is loaded stays
-to the end, so it is set aside (`gc.freeze`), and a collection looks only at what came later.
+A full collection looks at every object of the process, and every thread waits for it: some 100 ms
+with a model loaded, which took two fifths of a busy server's event loop. What is there once the
+engine is loaded stays to the end, so it is set aside (`gc.freeze`), and a collection looks only at
+what came later.
 """
 
 from __future__ import annotations
