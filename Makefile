@@ -41,7 +41,7 @@ install-locked: $(BIN)/python  ## The same, exactly as locked and each file held
 	@touch $(VENV)/.dev $(VENV)/.lean
 
 test: $(VENV)/.dev  ## Run the test suite (what CI runs)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not hub"
+	$(BIN)/python -m pytest -m "not slow and not hub"
 
 test-slow: $(VENV)/.dev  ## Run every test but those that need the hub
 	$(BIN)/python -m pytest -m "not hub" --timeout=1800

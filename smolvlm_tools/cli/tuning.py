@@ -52,7 +52,9 @@ def print_tuning(
 
 
 def _print(tuning: Tuning, chosen: str, answers: Answers) -> None:
-    table = Table("backend", "precision", "tile", "prefill", "decode", "page", "memory")
+    table = Table(
+        "backend", "precision", "tile", "prefill\ntok/s", "decode\ntok/s", "page", "memory"
+    )
     for column in table.columns[2:]:
         column.justify = "right"
     for speed in tuning.speeds:
@@ -60,8 +62,8 @@ def _print(tuning: Tuning, chosen: str, answers: Answers) -> None:
             speed.backend + (" *" if speed.is_auto and speed.backend == chosen else ""),
             escape(speed.precision),
             f"{speed.tile_seconds * 1e3:,.0f} ms",
-            f"{PROMPT / speed.prefill_seconds:,.0f} tok/s",
-            f"{1 / speed.step_seconds:,.0f} tok/s",
+            f"{PROMPT / speed.prefill_seconds:,.0f}",
+            f"{1 / speed.step_seconds:,.0f}",
             f"{speed.page_seconds:.1f} s",
             format_bytes(speed.peak_bytes),
         )

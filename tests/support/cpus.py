@@ -11,10 +11,12 @@ AVX512_BF16 = CpuFeatures("x86_64", AVX512.flags | {"avx512_vnni", "avx512_bf16"
 AMX = CpuFeatures("x86_64", AVX512_BF16.flags | {"amx_tile", "amx_bf16", "amx_int8"})
 ARM = CpuFeatures("aarch64")
 
-SAME = 1e-4 if this_cpu().flags & {"avx512_vnni", "avx_vnni"} else 5e-3
+_EXACT = this_cpu().flags & {"avx512_vnni", "avx_vnni"} and "avx512_bf16" in this_cpu().flags
+SAME = 1e-4 if _EXACT else 5e-3
 """How far probabilities of the same reply may differ when it is computed beside others.
 
-On CPUs without VNNI, int8 products of several rows are rounded otherwise than those of one.
+On CPUs without VNNI, int8 products of several rows are rounded otherwise than those of one, on CPUs
+without bfloat16 those of torch.
 """
 
 BOTH = {"avx2": AVX2, "avx512-vnni-bf16": AVX512_BF16}
