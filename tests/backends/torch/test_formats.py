@@ -254,12 +254,17 @@ def test_bytes_of_a_matrix_are_those_it_holds(kind):
         assert held == FORMATS[kind].held(*shape, "cpu").total, shape
 
 
+FLAGS = cpus.this_cpu().flags
+SLACK = 140_000 if "avx512_vnni" in FLAGS and "avx512_bf16" not in FLAGS else 64_000
+"""Bytes. With VNNI and without bfloat16 a product of bf16 and one row was measured to need none."""
+
+
 def check(kind, cpu, products):
     for each in products:
         shape, rows, act = tuple(each.shape), each.rows, each.activation_bytes
         predicted = FORMATS[kind].workspace(Predicted(*shape, rows, act, cpu))
         assert each.needed <= predicted + 16_000, (shape, rows)
-        slack = 140_000 + act * rows * sum(shape)
+        slack = SLACK + act * rows * sum(shape)
         assert predicted <= 1.3 * max(each.needed, 0) + slack, (shape, rows)
 
 
