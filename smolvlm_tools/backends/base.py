@@ -59,6 +59,15 @@ class Backend(Protocol[Cache]):
         """Whether `encode` may run on one thread while `step` does on another."""
         ...
 
+    @property
+    def most_guesses(self) -> int:
+        """Most tokens behind one that `verify` should get.
+
+        0 where that saves nothing, or where logits differ from those of single steps by more than
+        the rounding of float32.
+        """
+        ...
+
     def encode(self, tiles: Tiles) -> Features:
         """Run the vision tower and connector on full tiles (T, 3, S, S): (T, tokens, hidden)."""
         ...
@@ -82,6 +91,10 @@ class Backend(Protocol[Cache]):
 
         What a sequence gets does not depend on its neighbours.
         """
+        ...
+
+    def verify(self, token_ids: TokenIds, cache: Cache) -> NDArray[np.float32]:
+        """Append several tokens to a cache in one step; the logits (L, vocab) after each."""
         ...
 
     def read_cache(self, cache: Cache, start: int, stop: int) -> KVBlock:
@@ -111,6 +124,13 @@ class Backend(Protocol[Cache]):
         """Free the weights. The backend is unusable afterwards."""
         ...
 
+
+GUESSES = 7
+"""`Backend.most_guesses` of CPUs in fp32: a step of eight takes about as long as two.
+
+Not in int8: runtimes attend by another kernel for one token than for several, and an activation
+that differs in its last digit may be rounded to another of 255 values: docs/adr/0020.
+"""
 
 _COPIED_AT_ONCE = 256
 """Positions whose keys and values are copied in one piece."""

@@ -51,6 +51,7 @@ class FakeBackend:
     precision = "none"
     tiles_per_batch = 1
     encodes_beside = True
+    most_guesses = 0
 
     def __init__(self, config: ModelConfig, script: Sequence[int]) -> None:
         self._config = config
@@ -91,6 +92,9 @@ class FakeBackend:
         return np.stack(
             [self.forward(token_ids[i : i + 1], cache) for i, cache in enumerate(caches)]
         )
+
+    def verify(self, token_ids: TokenIds, cache: FakeCache) -> NDArray[np.float32]:
+        return np.stack([self.forward(token_ids[i : i + 1], cache) for i in range(len(token_ids))])
 
     def read_cache(self, cache: FakeCache, start: int, stop: int) -> NDArray[np.float32]:
         return np.zeros((2, 1, stop - start, 1), np.float32)

@@ -58,7 +58,7 @@ def weigh_options(
             reply.check_cancelled()
             length = cache.length
             with reply.clock.stage("decode"):
-                after = yield NextToken(token, cache)
+                (after,) = yield NextToken(token, cache)
             yield from visit(child, after, reached)
             truncate(cache, length)
 

@@ -16,7 +16,9 @@ from ..constraints.compiler import CompiledGrammar
 from ..constraints.options import OptionTree
 from ..types import FinishReason
 from .choice import weigh_options
+from .lookup import Lookup
 from .protocol import NextToken, Step
+from .read_ahead import ReadAhead
 from .repetition import RepetitionGuard
 from .running import RunningReply
 from .sampling import Pick, Sampler
@@ -89,6 +91,7 @@ class DecodeLoop:
         sampler = Sampler(options)
         guard = RepetitionGuard() if options.repetition_guard else None
         text = TextStream(self._tokenizer, options.stop)
+        ahead = ReadAhead(self._backend, reply, self._lookup(reply))
         position = len(reply.spoken.steps)
         for said in reply.spoken.steps:
             text.push(said.token_id)
@@ -119,18 +122,26 @@ class DecodeLoop:
             # 3. Hand out the text that is certain now.
             reply.emit(Step(token_id, pick.logprob, piece, reason, pick.forced, pick.margin))
             if reason:
+                ahead.end()
                 return
             # 4. Read the token: in a step with the other replies, or at once with those after it
-            #    that the grammar leaves no choice about.
+            #    that the grammar leaves no choice about, or that are guessed.
             with reply.clock.stage("decode"):
-                run = matcher.forced(reply.most_steps - position - 1) if matcher else ()
-                if not run:
-                    logits = yield NextToken(token_id, reply.cache)
-                    continue
-                logits = self._backend.forward(np.array([token_id, *run]), reply.cache)
+                room = reply.most_steps - position - 1
+                run = matcher.forced(room) if matcher else ()
+                logits = yield from ahead.read([token_id, *run], room - len(run))
             for forced_id in run:
                 reply.emit(Step(forced_id, 0.0, text.push(forced_id), None, forced=True))
             position += len(run)
+
+    def _lookup(self, reply: RunningReply) -> Lookup | None:
+        """Guesses from what the reply may copy, where several tokens can be read for one."""
+        most = self._backend.most_guesses
+        if not most or reply.request.options.temperature:
+            return None
+        draft = reply.draft.encode(errors="ignore").decode()  # without unpaired surrogates
+        known = self._tokenizer.encode(draft, add_special_tokens=False).ids
+        return Lookup([*reply.prompt.token_ids.tolist(), *known], most)
 
     def _choose(
         self, reply: RunningReply, tree: OptionTree, logits: Logits

@@ -13,7 +13,7 @@ from ..constraints.compiler import CompiledGrammar
 from ..constraints.kinds import LINES
 from ..errors import SchemaNotSupported
 from .completion import shortest_completion
-from .sampling import Pick, Sampler, log_softmax
+from .sampling import Pick, Sampler, log_softmax, top_margin
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher
@@ -80,6 +80,10 @@ class Matcher:
         chosen, scores[token] = float(scores[token]), -np.inf
         forced = avoid is None and bool(np.count_nonzero(allowed) == 1)
         return Pick(token, logprob, forced, chosen - float(scores.max()))
+
+    def margin(self, logits: Logits) -> float:
+        """By how much the likeliest token's logit, of those allowed, exceeds the next one's."""
+        return top_margin(np.where(self._allowed(len(logits)), logits, np.float32(-np.inf)))
 
     def forced(self, most: int) -> Sequence[int]:
         """Take the tokens that have to come next, `most` at most, but for the last of them.

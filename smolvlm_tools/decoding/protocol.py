@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,10 +14,16 @@ from ..types import FinishReason, StreamChunk
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NextToken:
-    """What a reply waits for while it decodes: the logits after `token_id` is put in `cache`."""
+    """What a reply waits for while it decodes: the logits after `token_id` is put in `cache`.
+
+    Attributes:
+        guesses: tokens that may come next. Where this reply steps alone they are put in the cache,
+            too, and the logits after each are answered; else they are left out.
+    """
 
     token_id: int
     cache: KVCache
+    guesses: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,8 @@ class Unit:
 ReplySteps: TypeAlias = Generator["NextToken | Unit | Future[Any] | None", Any, StreamChunk]
 """A reply in the making. It yields None after each unit of preparation, which bounds how long the
 others wait, or a `Unit` while others can go on beside it; a future while it waits for that, beside
-any number of others; and `NextToken` for each decode step, which is answered with logits (vocab,).
-It returns its last chunk; the others it delivers itself."""
+any number of others; and `NextToken` for each decode step, which is answered with logits (1 or
+1 + guesses, vocab). It returns its last chunk; the others it delivers itself."""
 
 Deliver: TypeAlias = Callable[[StreamChunk], None]
 """Hands a chunk to the caller."""

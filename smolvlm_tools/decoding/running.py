@@ -39,6 +39,7 @@ class RunningReply:
         image_sha256: of each image.
         sources: of each image.
         tiles: of all images.
+        draft: text that documents have for their pages.
         known: what earlier requests have left; dropped once the prompt is read.
         identity: of the prompt's positions; see `Known`.
         max_new_tokens: longest reply that is made and has room in the cache.
@@ -64,6 +65,7 @@ class RunningReply:
     image_sha256: tuple[str, ...] = ()
     sources: tuple[PageRef, ...] = ()
     tiles: int = 0
+    draft: str = ""
     known: Known = field(init=False)
     identity: NDArray[np.int64] = field(init=False)
     max_new_tokens: int = 0
@@ -84,6 +86,7 @@ class RunningReply:
         self.image_sha256 = tuple(image.sha256 for image in layout.images)
         self.sources = tuple(image.ref for image in layout.images)
         self.tiles = layout.tiles
+        self.draft = "\n\n".join(image.own_text or "" for image in layout.images)
 
     def know(self, known: Known) -> None:
         """Take in what earlier requests have left."""

@@ -57,6 +57,12 @@ class Sampler:
         return int(self._random.choice(tokens, p=weights / weights.sum()))
 
 
+def top_margin(logits: Logits) -> float:
+    """By how much the largest of logits (vocab,) exceeds the second largest."""
+    second, first = np.partition(logits, -2)[-2:]
+    return float(first - second)
+
+
 def log_softmax(logits: Logits) -> NDArray[np.float64]:
     """Natural log-probabilities (vocab,).
 

@@ -113,10 +113,12 @@ class Pipeline:
             reply.span.end()
             reply.drop_look()
 
-    def step(self, wanted: Sequence[NextToken]) -> NDArray[np.float32]:
-        """One decode step of several replies: logits (B, vocab)."""
+    def step(self, wanted: Sequence[NextToken]) -> Sequence[NDArray[np.float32]]:
+        """One decode step of several replies: logits (1 or 1 + guesses, vocab) of each."""
         token_ids = np.array([each.token_id for each in wanted], dtype=np.int64)
-        return self.backend.step(token_ids, [each.cache for each in wanted])
+        if len(wanted) == 1 and (guesses := wanted[0].guesses):
+            return [self.backend.verify(np.append(token_ids, guesses), wanted[0].cache)]
+        return list(self.backend.step(token_ids, [each.cache for each in wanted])[:, None])
 
     def close(self) -> None:
         """Free the weights and the caches."""

@@ -38,8 +38,8 @@ LOOK_SECONDS = 0.05
 
 Outcome: TypeAlias = StreamChunk | BaseException
 
-DecodeStep: TypeAlias = Callable[[Sequence[NextToken]], NDArray[np.float32]]
-"""One run of the model for several sequences: (B, vocab)."""
+DecodeStep: TypeAlias = Callable[[Sequence[NextToken]], Sequence[NDArray[np.float32]]]
+"""One run of the model for several sequences: what each is answered with."""
 
 
 @dataclass(eq=False)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..backends.onnx.files import LOGITS_KEPT
 from ..backends.torch.build import EMBEDDING, TEXT
 from ..checkpoint.config import ModelConfig
 from .graph import FLOAT, INT32, INT64, MICROSOFT, GraphBuilder
@@ -34,7 +35,10 @@ def build_embedding(graph: GraphBuilder, weights: Weights, config: ModelConfig) 
 
 
 class FusedDecoder(DecoderLayers):
-    """inputs_embeds (B, L, hidden), attention_mask (B, past + L) -> last logits (B, 1, vocab)."""
+    """inputs_embeds (B, L, hidden), attention_mask (B, past + L) -> last logits (B, kept, vocab).
+
+    `num_logits_to_keep` says how many are kept, 1 where it is left out.
+    """
 
     def build(self) -> None:
         x, mask = self.inputs()
@@ -47,7 +51,7 @@ class FusedDecoder(DecoderLayers):
         )
         for layer in range(self.config.text.layers):
             h, x = self._layer(h, x, shared, layer)
-        self.logits(h, 1)
+        self.logits(h, "logits_kept")
 
     def _layer(self, h: str, x: str, shared: list[str], layer: int) -> tuple[str, str]:
         """Normalised input h and residual x, both (B, L, hidden) -> those of the next layer."""
@@ -62,7 +66,9 @@ class FusedDecoder(DecoderLayers):
         y = self.linear(y, f"{prefix}mlp.down_proj", text.hidden_size, width)
         if layer + 1 < text.layers:
             return self._skip_norm(y, x, f"{TEXT}layers.{layer + 1}.input_layernorm")
-        bounds = [self.graph.ints(-1), self.graph.ints(2**62), self.graph.ints(1)]
+        kept = self.node("Neg", [self.graph.option(LOGITS_KEPT, 1)])
+        start = self.node("Unsqueeze", [kept, self.graph.ints(0)])
+        bounds = [start, self.graph.ints(2**62), self.graph.ints(1)]
         y, x = (self.node("Slice", [value, *bounds]) for value in (y, x))
         return self._skip_norm(y, x, f"{TEXT}norm")
 

@@ -68,6 +68,11 @@ class GraphBuilder:
         self._inputs.append(helper.make_tensor_value_info(name, element, shape))
         return name
 
+    def option(self, name: str, default: int) -> str:
+        """An input that is a number, and may be left out."""
+        self._tensors.add(self.input(name, INT64, []), np.array(default, np.int64))
+        return name
+
     def output(self, name: str, element: int, shape: Shape) -> str:
         self._outputs.append(helper.make_tensor_value_info(name, element, shape))
         return name

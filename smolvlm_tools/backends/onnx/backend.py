@@ -15,7 +15,7 @@ from ...checkpoint.config import ModelConfig
 from ...errors import Closed, ModelError, ModelInvalid
 from ...machine.cpu import this_cpu
 from ...machine.heap import give_back_large_blocks
-from ..base import copy_to_larger
+from ..base import GUESSES, copy_to_larger
 from ..precision import Precision
 from .cache import OnnxCache, check_room
 from .decoder import ELEMENTS, Decoder
@@ -62,6 +62,8 @@ class OnnxBackend:
         self.config = config
         self._pixels = {item.name: item for item in vision.get_inputs()}
         self._releasing = releasing(device)
+        is_exact = plan["decoder"] == "fp32" and device == "cpu"
+        self.most_guesses = GUESSES if is_exact and decoder.shared and decoder.scores_each else 0
         self._closed = False
 
     @classmethod
@@ -132,6 +134,11 @@ class OnnxBackend:
         self._check_open()
         embeds = self.embed(token_ids)[:, None]
         return self.decoder.step(embeds.astype(self.decoder.embeds_type, copy=False), caches)
+
+    def verify(self, token_ids: TokenIds, cache: OnnxCache) -> NDArray[np.float32]:
+        self._check_open()
+        embeds = self.embed(token_ids)[None]
+        return self.decoder.verify(embeds.astype(self.decoder.embeds_type, copy=False), cache)
 
     def read_cache(self, cache: OnnxCache, start: int, stop: int) -> NDArray[Any]:
         self._check_open()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError, ModelInvalid
 from .cache import Arena, GrowingCache, OnnxCache, SharedCache, check_room
+from .files import LOGITS_KEPT
 from .session import releasing, runtime, runtime_errors, stoppable
 
 ELEMENTS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -47,7 +48,10 @@ class Decoder:
         self._kv_type = ELEMENTS[self._inputs[self._past[0]].type]
         self.embeds_type = ELEMENTS[self._inputs["inputs_embeds"].type]
         self._hidden = int(self._inputs["inputs_embeds"].shape[2])
+        options = {item.name for item in session.get_overridable_initializers()}
+        self._counts_kept = LOGITS_KEPT in options
         self._last_only = self._outputs["logits"].shape[1] == 1
+        self.scores_each = self._counts_kept or not self._last_only
         self._scored = ELEMENTS[self._outputs["logits"].type]
         self._releasing = releasing(device)
         self._arena = Arena(len(self._past), self._kv_heads, self._head_dim, self._kv_type)
@@ -99,26 +103,34 @@ class Decoder:
     def forward(self, embeds: Embeddings, cache: OnnxCache) -> NDArray[np.float32]:
         """Append `embeds` (1, L, hidden) to `cache`; logits (vocab,) after the last of them."""
         check_room(cache, embeds.shape[1])
-        return self._call(embeds, [cache])[0]
+        return self._call(embeds, [cache])[0, -1]
+
+    def verify(self, embeds: Embeddings, cache: OnnxCache) -> NDArray[np.float32]:
+        """As `forward`; logits (L, vocab) after each, where the graph `scores_each`."""
+        check_room(cache, embeds.shape[1])
+        return self._call(embeds, [cache], embeds.shape[1])[0]
 
     def step(self, embeds: Embeddings, caches: Sequence[OnnxCache]) -> NDArray[np.float32]:
         """Append row b of `embeds` (B, 1, hidden) to cache b; logits (B, vocab) after each."""
         for cache in caches:
             check_room(cache, 1)
         if len(caches) == 1 or (self.shared and self.batched):
-            return self._call(embeds, caches)
+            return self._call(embeds, caches)[:, -1]
         rows = [
-            self._call(embeds[row : row + 1], caches[row : row + 1]) for row in range(len(caches))
+            self._call(embeds[row : row + 1], caches[row : row + 1])[:, -1]
+            for row in range(len(caches))
         ]
         return np.concatenate(rows)
 
-    def _call(self, embeds: Embeddings, caches: Sequence[OnnxCache]) -> NDArray[np.float32]:
-        """Append embeds (B, L, hidden) to B caches; logits (B, vocab)."""
+    def _call(
+        self, embeds: Embeddings, caches: Sequence[OnnxCache], kept: int = 1
+    ) -> NDArray[np.float32]:
+        """Append embeds (B, L, hidden) to B caches; logits (B, kept, vocab) after the last ones."""
         try:
             if isinstance(caches[0], SharedCache):
-                logits = self._call_shared(embeds, cast("Sequence[SharedCache]", caches))
+                logits = self._call_shared(embeds, cast("Sequence[SharedCache]", caches), kept)
             else:
-                logits = self._call_growing(embeds, caches[0])
+                logits = self._call_growing(embeds, caches[0], kept)
         except runtime_errors() as error:
             raise ModelError(
                 f"the decoder failed ({str(error)[:300]})",
@@ -126,9 +138,11 @@ class Decoder:
             ) from error
         for cache in caches:
             cache.length += embeds.shape[1]
-        return logits.astype(np.float32, copy=False)
+        return logits[:, -kept:].astype(np.float32, copy=False)
 
-    def _call_shared(self, embeds: Embeddings, caches: Sequence[SharedCache]) -> NDArray[Any]:
+    def _call_shared(
+        self, embeds: Embeddings, caches: Sequence[SharedCache], kept: int
+    ) -> NDArray[Any]:
         start = self._arena.gather(caches)
         batch, length = embeds.shape[:2]
         rows = [cache.row - start for cache in caches]
@@ -146,7 +160,11 @@ class Decoder:
         if "position_ids" in self._inputs:
             positions = lengths[:, None] + np.arange(length)
             binding.bind_cpu_input("position_ids", positions)
-        logits = np.empty((batch, 1 if self._last_only else length, self._vocabulary), self._scored)
+        if self._counts_kept:
+            number = runtime().OrtValue.ortvalue_from_numpy(np.array(kept, np.int64))
+            binding.bind_ortvalue_input(LOGITS_KEPT, number)
+        scored = kept if self._counts_kept else 1 if self._last_only else length
+        logits = np.empty((batch, scored, self._vocabulary), self._scored)
         pointer = logits.ctypes.data
         binding.bind_output("logits", "cpu", 0, self._scored, logits.shape, pointer)
         if length == 1:
@@ -154,7 +172,7 @@ class Decoder:
         else:
             with stoppable(self._releasing) as options:
                 self._session.run_with_iobinding(binding, options)
-        return logits[rows, -1]
+        return logits[rows]
 
     def _binding(self, start: int, batch: int) -> Any:
         """The arena's rows [start, start + batch) bound as both past and present."""
@@ -175,7 +193,7 @@ class Decoder:
         self._bindings[start, batch] = binding
         return binding
 
-    def _call_growing(self, embeds: Embeddings, cache: GrowingCache) -> NDArray[Any]:
+    def _call_growing(self, embeds: Embeddings, cache: GrowingCache, kept: int) -> NDArray[Any]:
         end = cache.length + embeds.shape[1]
         value = runtime().OrtValue.ortvalue_from_numpy
         feed = dict(zip(self._past, cache.states, strict=True))
@@ -184,10 +202,12 @@ class Decoder:
             feed["attention_mask"] = value(np.ones((1, end), np.int64))
         if "position_ids" in self._inputs:
             feed["position_ids"] = value(np.arange(cache.length, end)[None])
+        if self._counts_kept:
+            feed[LOGITS_KEPT] = value(np.array(kept, np.int64))
         with stoppable(runtime().RunOptions()) as options:
             outputs = self._session.run_with_ort_values(["logits", *self._present], feed, options)
         cache.states = list(outputs[1:])
-        return outputs[0].numpy()[:, -1]
+        return outputs[0].numpy()
 
     def _growing_cache(self, capacity: int) -> GrowingCache:
         shape = (1, self._kv_heads, 0, self._head_dim)
@@ -201,7 +221,7 @@ class Decoder:
         growing = self._growing_cache(PROBE_CAPACITY)
         try:
             self._call(embeds[:, :3], [growing])
-            expected = self._call(embeds[:, 3:], [growing])[0]
+            expected = self._call(embeds[:, 3:], [growing])[0, -1]
         except ModelError as error:
             raise ModelInvalid(error.reason, "Fetch or export the files again.") from error
         if expected.shape != (self._vocabulary,) or not np.isfinite(expected).all():
@@ -218,7 +238,7 @@ class Decoder:
         try:
             self._call(embeds[:, :3], [long])
             self._call(embeds[:, 1:2], [short])
-            if not _close(self._call(embeds[:, 3:], [long])[0], expected):
+            if not _close(self._call(embeds[:, 3:], [long])[0, -1], expected):
                 return False, False
             long.length -= 1
             both = self._call(embeds[0, [3, 2], None], [long, short])

@@ -38,6 +38,10 @@ FOLDER = "onnx"
 BLOCKS = {8: 64, 4: 32}
 """Weights along the input axis that share one scale, by bits: docs/adr/0007 and 0005."""
 
+LOGITS_KEPT = "num_logits_to_keep"
+"""Optional input of a decoder graph: the logits of how many last tokens it returns, else of one.
+transformers.js knows it by this name."""
+
 INLINE_LIMIT = 32_000_000
 """Bytes of weights above which they go to a file of their own. That file is mapped: it loads in
 less than half the time and what is not touched takes no memory, whereas a graph is parsed and

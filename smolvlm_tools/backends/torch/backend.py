@@ -13,7 +13,7 @@ from ...arrays import Logits, Tiles, TokenIds
 from ...checkpoint import AdapterFiles, Checkpoint
 from ...errors import BackendUnavailable, Closed, ModelError
 from ...machine.heap import give_back_large_blocks, trim_heap
-from ..base import copy_to_larger
+from ..base import GUESSES, copy_to_larger
 from ..precision import Precision
 from .names import TILES_PER_BATCH, auto_kind
 from .saved import agreed_kinds, read_config, saved_kinds
@@ -44,6 +44,7 @@ class TorchBackend:
         kind = self.device.partition(":")[0]
         self.tiles_per_batch = TILES_PER_BATCH[kind]
         self.encodes_beside = kind == "cpu"
+        self.most_guesses = GUESSES if kind == "cpu" and plan.name == "fp32" else 0
         self._arena = self._steps = None
         if kind == "cuda":
             with self._computing():
@@ -139,7 +140,7 @@ class TorchBackend:
             if features:
                 rows = torch.cat([part.reshape(-1, part.shape[-1]) for part in features])
                 embeds[(ids == self._image_token_id).to(embeds.device)] = rows.to(embeds.dtype)
-            return self._decoder.prefill(embeds, cache).cpu().numpy()
+            return self._decoder.prefill(embeds, cache)[0].cpu().numpy()
 
     def step(self, token_ids: TokenIds, caches: Sequence[TorchCache]) -> NDArray[np.float32]:
         """Append one token to each of B caches; (B, vocab) float32 logits.
@@ -158,6 +159,19 @@ class TorchBackend:
             if self._steps is not None:
                 return self._steps.step(ids, caches).cpu().numpy()
             return self._decoder.step(ids.to(self.device), caches).cpu().numpy()
+
+    def verify(self, token_ids: TokenIds, cache: TorchCache) -> NDArray[np.float32]:
+        """Append a few tokens (L,) to the cache; (L, vocab) float32 logits after each.
+
+        Raises:
+            BadPrompt: they do not fit the cache.
+            ModelError: torch failed, or the cache was released.
+        """
+        import torch
+
+        with self._computing():
+            embeds = self._decoder.embed(torch.from_numpy(np.ascontiguousarray(token_ids)))
+            return self._decoder.prefill(embeds, cache, len(token_ids)).cpu().numpy()
 
     def read_cache(self, cache: TorchCache, start: int, stop: int) -> torch.Tensor:
         """A copy of the states (2 * layers, kv_heads, stop - start, head_dim)."""

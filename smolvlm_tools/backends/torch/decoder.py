@@ -74,8 +74,12 @@ class Decoder:
             forget_range(table.data_ptr(), table.nbytes)
         return rows
 
-    def prefill(self, embeds: torch.Tensor, cache: TorchCache) -> torch.Tensor:
-        """Append embeddings (L, hidden) to `cache`; logits (vocab,) float32 after the last."""
+    def prefill(self, embeds: torch.Tensor, cache: TorchCache, kept: int = 1) -> torch.Tensor:
+        """Append embeddings (L, hidden) to `cache`; logits (kept, vocab) float32 after the last.
+
+        Args:
+            kept: at most `CHUNK`, and if it is more than 1, L.
+        """
         states = cache.room(len(embeds))
         last = embeds[:0]
         for part in embeds.split(CHUNK):
@@ -93,9 +97,9 @@ class Decoder:
             ) -> torch.Tensor:
                 return _append(states[2 * layer : 2 * layer + 2], q, k, v, start, mask)
 
-            last = self._run(part, positions, attend)[-1:]
+            last = self._run(part, positions, attend)[-kept:]
             cache.length = end
-        return self._logits(last)[0]
+        return self._logits(last)
 
     def step(self, ids: torch.Tensor, caches: Sequence[TorchCache]) -> torch.Tensor:
         """Append one token (B,) to each of B caches; logits (B, vocab) float32.
