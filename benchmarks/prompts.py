@@ -31,9 +31,14 @@ LINE = "The quick brown fox of invoice 20741 jumps over 358 lazy dogs, and pays 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The image files of a run. The square is for the GPU only, see `benchmarks.gpu.task`."""
+    """The image files of a run. The square is for the GPU only, see `benchmarks.gpu.task`.
+
+    Attributes:
+        half: the first page, its lower half blank.
+    """
 
     pages: tuple[Path, ...]
+    half: Path
     small: tuple[Path, ...]
     photo: Path
     icon: Path
@@ -44,6 +49,7 @@ def image_files(folder: Path) -> Images:
     """Their names in `folder`."""
     return Images(
         pages=tuple(folder / f"page{number}.png" for number in range(PAGES)),
+        half=folder / "half.png",
         small=tuple(folder / f"small{number}.png" for number in range(TOGETHER)),
         photo=folder / "photo.jpg",
         icon=folder / "icon.png",
@@ -56,6 +62,9 @@ def write_images(folder: Path) -> Images:
     images = image_files(folder)
     for number, path in enumerate(images.pages):
         _draw_print(PAGE_SIZE, font_size=30 + number).save(path)
+    with Image.open(images.pages[0]) as page:
+        page.paste("white", (0, page.height // 2, *page.size))
+        page.save(images.half)
     for number, path in enumerate(images.small):
         _draw_print((256, 256), font_size=14 + number).save(path)
     _draw_scene(PHOTO_SIZE).save(images.photo, quality=90)

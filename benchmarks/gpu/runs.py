@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.gpu.exhaustion import exhaust
 from benchmarks.gpu.memory import CudaGpu
-from benchmarks.gpu.speed import SPEEDS
+from benchmarks.gpu.speed import SPEEDS, together
 from benchmarks.gpu.task import GpuTask, ask, token_ids, usage_of
 from benchmarks.prompts import conversation, exactly, image_files
 from smolvlm_tools.errors import BackendUnavailable, BadOptions, OutOfMemoryBudget
@@ -145,6 +145,7 @@ RUNS: Mapping[str, Callable[[GpuTask], dict[str, Any]]] = {
     "memory": memory,
     "budget": budget,
     "speed": lambda task: SPEEDS[task.argument](task),
+    "together": together,
     "exhaust": exhaust,
     "kinds": kinds,
     "parity": parity,
@@ -181,6 +182,7 @@ def all_runs(groups: Sequence[str] = ()) -> list[Wanted]:
         "memory": ["bf16", *libraries],
         "budget": ["1GB", "150MB"],
         "speed": list(SPEEDS),
+        "together": ["bf16"],
         "exhaust": ["bf16"],
         "kinds": quantized,
         "parity": ["fp32"],

@@ -16,6 +16,9 @@ PEAK = 10**9
 FASTER, SOONER = 3.0, 0.6
 """Decode speed and time to first token, as multiples of transformers'."""
 
+SHARED = 0.6
+"""Seconds of eight requests together, as a part of those one by one."""
+
 FOUR_BITS, MORE_BITS = (0.0, 0.75), (0.75, 0.98)
 """Least agreement and cosine with bf16, of kinds with 4 bits and of others.
 
@@ -112,8 +115,15 @@ def _speed(engine: str, answer: Answer, answers: Answers) -> Iterator[Check]:
         f"({answer['prompt_tokens']} tokens, medians of {answer['runs']})"
     )
     yield Check(f"{engine}, page, bf16: first token, decode", "", said, None)
+    if engine == "ours":
+        graphs = answer["graphs"]
+        yield Check("· its steps are CUDA graphs", "1 or more", str(graphs), graphs > 0)
     other = answers.get(Wanted("speed", "ours"), {})
-    if engine != "transformers" or "first_token_s" not in other:
+    if engine == "ours" or "first_token_s" not in other:
+        return
+    if engine != "transformers":
+        rate = other["decode_tokens_per_s"] / answer["decode_tokens_per_s"]
+        yield Check("· decode of ours against it", "", f"{rate:.2f} ×", None)
         return
     wanted, measured = answer["prompt_tokens"], other["prompt_tokens"]
     yield Check("· the same prompt", str(wanted), str(measured), wanted == measured)
@@ -123,6 +133,13 @@ def _speed(engine: str, answer: Answer, answers: Answers) -> Iterator[Check]:
     part = other["first_token_s"] / answer["first_token_s"]
     sooner = part <= SOONER
     yield Check("· first token against transformers", f"≤ {SOONER} ×", f"{part:.2f} ×", sooner)
+
+
+def _together(kind: str, answer: Answer, _: Answers) -> Iterator[Check]:
+    part = answer["together"] / answer["one_by_one"]
+    said = f"{part:.2f} ({answer['one_by_one']:.2f} s, {answer['together']:.2f} s)"
+    name = f"8 requests of one tile, {kind}: together ÷ one by one"
+    yield Check(name, f"≤ {SHARED}", said, part <= SHARED)
 
 
 def _exhaust(_: str, answer: Answer, __: Answers) -> Iterator[Check]:
@@ -176,6 +193,7 @@ JUDGES: Mapping[str, Callable[[str, Answer, Answers], Iterator[Check]]] = {
     "memory": _memory,
     "budget": _budget,
     "speed": _speed,
+    "together": _together,
     "exhaust": _exhaust,
     "kinds": _kinds,
     "parity": _parity,

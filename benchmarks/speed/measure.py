@@ -96,7 +96,7 @@ def measure_decoder(task: Task) -> Samples:
 
 
 def measure_images(task: Task) -> Samples:
-    """First tokens for a photo and an icon, nothing reused."""
+    """First tokens for a photo, an icon and half a page, nothing reused between them."""
     engine = task.load()
     samples: Samples = {}
     photo, icon = task.images.photo, task.images.icon
@@ -104,6 +104,7 @@ def measure_images(task: Task) -> Samples:
     cases = [("photo", photo, "auto", 3), ("icon_native", icon, "native", 2)]
     if is_ours(task.engine):
         cases.insert(0, ("icon_auto", icon, "auto", 5))
+        cases.append(("half", task.images.half, "native", 1))
     for key, image, resolution, times in cases:
         if _expected(engine, task, image, {}) > task.limit:
             _sum_later(samples, key, task.folder, image)

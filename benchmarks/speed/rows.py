@@ -36,6 +36,8 @@ ROWS = (
     Row("vision", "· vision, per tile, s", 1, 3),
     Row("second", "first token, second question on the page, s", 1, 3),
     Row("second_ratio", "· ratio to the first", 1, 4, ratio=("second", "page")),
+    Row("half", "first token, page with a blank lower half, s", 1, 2),
+    Row("half_ratio", "· ratio to a full one", 1, 2, ratio=("half", "page")),
     Row("photo", "first token, photo 1024×768 auto, s", 1, 2),
     Row("icon_auto", "first token, icon 512×512 auto, s", 1, 2),
     Row("icon_native", "first token, icon 512×512 native, s", 1, 2),

@@ -192,13 +192,11 @@ def test_bars_are_judged_by_the_ratio_of_the_medians() -> None:
     columns = [made_up(engine, 1.0) for engine in (DEFAULT, LEAN, BF16, LLAMA)]
     columns[2].samples["page"] = [4.0]  # half of it is ours
     columns[2].samples["decode_long"] = [0.25]  # ours is eight times that
-    columns[0].plan = "SmolVLM(backend='openvino+onnx')"
     by_label = {outcome.bar.label: outcome for outcome in judge(columns)}
     page = by_label["page, first token ÷ transformers bf16"]
-    assert (page.value, page.reached, page.runs) == (0.5, True, 1)
-    assert page.bar.limit == 0.5
-    columns[0].plan = "SmolVLM(backend='onnx')"
-    assert judge(columns)[0].bar.limit == 0.72
+    assert (page.value, page.reached, page.runs) == (0.5, False, 1)
+    columns[2].samples["page"] = [5.0]
+    assert judge(columns)[0].reached
     assert by_label["decode after a page ÷ transformers bf16"].reached
     assert by_label["decode after a page ÷ llama.cpp"].verdict == "MISSED"
     assert by_label["the same ÷ transformers fp32"].verdict == "not measured"

@@ -58,7 +58,8 @@ def test_what_nvidia_smi_prints_is_read(monkeypatch, tmp_path):
 
 
 def speed(first, rate):
-    return {"first_token_s": first, "decode_tokens_per_s": rate, "prompt_tokens": 1141, "runs": 7}
+    page = {"prompt_tokens": 1141, "runs": 7, "graphs": 1}
+    return page | {"first_token_s": first, "decode_tokens_per_s": rate}
 
 
 @pytest.mark.parametrize(("first", "rate", "passed"), [(0.5, 100, True), (0.7, 70, False)])
@@ -71,6 +72,25 @@ def test_speed_is_judged_against_transformers_in_the_same_run(first, rate, passe
     assert rows["· the same prompt"] is True
     assert rows["· decode against transformers"] is passed
     assert rows["· first token against transformers"] is passed
+
+
+@pytest.mark.parametrize("graphs", [0, 2])
+def test_steps_have_to_be_graphs_and_other_ways_are_shown_beside(graphs):
+    answers = {
+        Wanted("speed", "ours"): speed(0.5, 100) | {"graphs": graphs},
+        Wanted("speed", "ours without graphs"): speed(0.5, 25),
+        Wanted("speed", "transformers, static cache"): speed(0.5, 50),
+    }
+    rows = {row.name: row for row in judge(answers)}
+    assert rows["· its steps are CUDA graphs"].passed is (graphs > 0)
+    told = [row.measured for row in judge(answers) if row.name == "· decode of ours against it"]
+    assert told == ["4.00 ×", "2.00 ×"]
+
+
+@pytest.mark.parametrize(("together", "passed"), [(0.6, True), (0.7, False)])
+def test_eight_together_have_to_be_quicker(together, passed):
+    answers = {Wanted("together", "bf16"): {"one_by_one": 1.0, "together": together}}
+    assert [row.passed for row in judge(answers)] == [passed]
 
 
 def memory_answer(peak, predicted, measured):

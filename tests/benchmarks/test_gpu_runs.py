@@ -58,7 +58,7 @@ def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     images = image_files(folder)
     picture = Image.effect_noise((200, 160), 60)
-    for path in (*images.pages, images.photo, images.icon, images.square):
+    for path in (*images.pages, *images.small, images.photo, images.icon, images.square):
         picture.save(path)
         picture = picture.rotate(20)
     return folder
@@ -117,6 +117,24 @@ def test_a_refused_budget_is_followed_by_the_one_it_names(run, monkeypatch):
 def test_greedy_tokens_of_one_device_are_its_own(run):
     found = run("parity", "fp32")
     assert all(row.passed for row in judge({Wanted("parity", "fp32"): found}))
+
+
+def test_eight_requests_are_timed_one_by_one_and_together(run, monkeypatch):
+    monkeypatch.setattr("benchmarks.gpu.speed.TOGETHER_TOKENS", 4)
+    monkeypatch.setattr("benchmarks.gpu.speed.TOGETHER_RUNS", 1)
+    found = run("together", "fp32")
+    assert set(found) == {"one_by_one", "together"}
+    assert judge({Wanted("together", "fp32"): found})[0].measured
+
+
+@pytest.mark.parametrize("engine", ["ours", "ours without graphs", "transformers, static cache"])
+def test_every_engine_is_timed(run, monkeypatch, engine):
+    speed = "benchmarks.gpu.speed"
+    for name, number in (("WARM_UPS", 0), ("RUNS", 1), ("NEW_TOKENS", 5)):
+        monkeypatch.setattr(f"{speed}.{name}", number)
+    answer = run("speed", engine)
+    assert answer["decode_tokens_per_s"] > 0
+    assert judge({Wanted("speed", engine): answer})[0].measured
 
 
 def test_scores_of_a_precision_are_compared_with_those_of_bf16(run, monkeypatch):
