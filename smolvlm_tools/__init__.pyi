@@ -15,6 +15,7 @@ from .engine.shared import GivenEngine as GivenEngine
 from .engine.shared import SharedEngine as SharedEngine
 from .engine.shared import engine_source as engine_source
 from .engine.smolvlm import SmolVLM as SmolVLM
+from .engine.viewing import view_image as view_image
 from .errors import BackendUnavailable as BackendUnavailable
 from .errors import BadArguments as BadArguments
 from .errors import BadDimensions as BadDimensions

@@ -92,6 +92,14 @@ class BackendSpec(ABC):
             ModelNotFound: the checkpoint does not have it.
         """
 
+    def fetch(self, checkpoint: Checkpoint, precision: Mapping[str, str]) -> None:
+        """Download and check the weights of a setup's precision that are not here yet.
+
+        Raises:
+            ModelNotFound, ModelInvalid, ModelError: see `Checkpoint.fetch`.
+        """
+        return
+
     @abstractmethod
     def describe(self, precision: Mapping[str, str]) -> str:
         """The precision of every component as `SmolVLM.load` takes it and results state it."""

@@ -6,9 +6,19 @@ from typing import Annotated
 
 import typer
 
-from .image_commands import ask, describe, extract, plan, transcribe
+from .image_commands import ask, chat, describe, extract, plan, transcribe, view
 from .ingest_command import ingest
-from .model_commands import calibrate, doctor, export, models, quality, quantize, tools, tune
+from .model_commands import (
+    calibrate,
+    doctor,
+    export,
+    models,
+    pull,
+    quality,
+    quantize,
+    tools,
+    tune,
+)
 from .plugins import SETTINGS, Commands
 
 app = typer.Typer(
@@ -44,8 +54,8 @@ def smolvlm(
 
 
 for _each in (
-    *(describe, ask, transcribe, extract, plan),
+    *(describe, ask, transcribe, extract, chat, view, plan),
     ingest,
-    *(tools, export, quantize, quality, calibrate, tune, models, doctor),
+    *(tools, export, quantize, quality, calibrate, tune, pull, models, doctor),
 ):
     app.command(epilog=_each.epilog)(_each.run)

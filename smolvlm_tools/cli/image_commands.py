@@ -23,12 +23,17 @@ from .page_options import PageOptions
 
 _OF_FIELDS = "min_field_confidence"
 
+ImagesAndQuestion: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar='IMAGE... "QUESTION"',
+        help="Paths, http(s) URLs or data URIs; - reads standard input. Last what to ask about "
+        "each of them, as one quoted argument, unless --question or --questions says it.",
+    ),
+]
 Question: TypeAlias = Annotated[
     str | None,
-    typer.Argument(
-        metavar="QUESTION",
-        help="What to ask about each image, as one quoted argument. Not with --questions.",
-    ),
+    typer.Option("--question", "-q", metavar="TEXT", help="What to ask about each image."),
 ]
 Answer: TypeAlias = Annotated[
     str | None,
@@ -91,9 +96,9 @@ def describe(
     without=_OF_FIELDS,
 )
 def ask(
-    images: SomeImages = None,
-    question: Question = None,
+    arguments: ImagesAndQuestion = None,
     *,
+    question: Question = None,
     answer: Answer = None,
     choices: Choices = None,
     rating: Scale = None,
@@ -107,7 +112,7 @@ def ask(
     from .image_task import AnswerKind, ask_task, images_and_question
 
     kind = AnswerKind(answer, choices, rating)
-    named, asked = images_and_question(images or [], question, kind, questions)
+    named, asked = images_and_question(arguments or [], question, kind, questions)
     if questions is None:
         from .asking import answer_images
 
@@ -170,6 +175,54 @@ def extract(
     from .image_task import extract_task
 
     answer_images(images, extract_task(schema, context), pages, choice, options)
+
+
+@command("smolvlm chat photo.jpg --model embedded")
+def chat(
+    images: SomeImages = None,
+    *,
+    pages: PageOptions,
+    choice: ModelChoice,
+    resolution: ResolutionOption = "auto",
+    max_new_tokens: MaxNewTokens = None,
+) -> None:
+    """Talk about images, line by line; without a terminal, answer the lines of standard input.
+
+    /image FILE shows another image, /reset forgets the conversation, /quit or Ctrl-D ends it;
+    Ctrl-C stops an answer.
+    """
+    from .chatting import chat as talk
+
+    talk(images or [], pages, choice, resolution, max_new_tokens)
+
+
+@command(
+    "smolvlm view receipt.png --out view.png --task transcribe --model embedded",
+    without=(
+        *("backend", "precision", "device", "adapter"),
+        *("memory_budget", "calibration", "base_url"),
+    ),
+)
+def view(
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="Path, URL or data URI; - reads standard input.")
+    ],
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="PNG, JPEG or WebP to write.")
+    ] = Path("view.png"),
+    pages: PageOptions,
+    choice: ModelChoice,
+    resolution: ResolutionOption = "auto",
+    task: Annotated[
+        str, typer.Option(metavar="TASK", help="describe, ask or transcribe.")
+    ] = "describe",
+    json: Json = False,
+) -> None:
+    """Draw an image as the model sees it: its tiles and their tokens; loads no weights."""
+    from .viewing import Wish, draw
+
+    draw(image, out, pages, choice, Wish(resolution, task), as_json=json)
 
 
 @command(

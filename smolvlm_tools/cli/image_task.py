@@ -19,6 +19,11 @@ from ..prompt.tasks import ask_messages, describe_messages, extract_messages, tr
 from ..types import Message, Task
 from .questions_file import parse_rating, read_object
 
+_USAGE = (
+    'Usage: smolvlm ask IMAGE... "QUESTION", smolvlm ask IMAGE... -q "QUESTION", or smolvlm ask '
+    "IMAGE... --questions FILE."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerKind:
@@ -93,35 +98,58 @@ def ask_task(question: str, kind: AnswerKind, context: str | None) -> ImageTask:
 
 
 def images_and_question(
-    images: list[str], question: str | None, kind: AnswerKind, questions: Path | None
+    arguments: list[str], option: str | None, kind: AnswerKind, questions: Path | None
 ) -> tuple[list[str], str]:
     """The images and the question; "" where a file has the questions.
 
-    The command line gives its last argument as the question, and it is an image beside a file.
+    Args:
+        arguments: images, and last the question unless an option says it.
+        option: of --question.
+        questions: of --questions.
 
     Raises:
-        BadOptions: an image is missing, or it is not clear which questions are meant.
+        BadOptions: an image or a question is missing, or it is not clear which is meant.
     """
-    if questions is None:
-        if not images or question is None:
-            missing = "IMAGE" if question is None else "QUESTION"
+    if not arguments:
+        raise BadOptions("IMAGE is missing", _USAGE)
+    *images, last = arguments
+    if questions is not None:
+        _check_beside_file(arguments, option, kind)
+        return arguments, ""
+    if option is not None:
+        if images and not _is_image(last):
             raise BadOptions(
-                f"{missing} is missing",
-                'Usage: smolvlm ask IMAGE... "QUESTION", or smolvlm ask IMAGE... --questions FILE.',
+                f"{last[:60]!r} is not a file, and the question is given by --question",
+                "Leave one of them out.",
             )
-        return images, question
+        return arguments, option
+    if not images or _is_image(last):
+        beside = f"; {last[:60]!r} is an image" if _is_image(last) else ""
+        raise BadOptions(f"QUESTION is missing{beside}", _USAGE)
+    return images, last
+
+
+def _check_beside_file(arguments: list[str], option: str | None, kind: AnswerKind) -> None:
+    """Check that nothing else says what is asked than --questions."""
     if kind.given:
         raise BadOptions(
             f"{kind.given[0]} does not go with --questions", "Say it of each question in the file."
         )
-    if question is None:
-        raise BadOptions("IMAGE is missing", "Usage: smolvlm ask IMAGE... --questions FILE.")
-    if images and question != "-" and not url_scheme(question) and not os.path.exists(question):
-        raise BadOptions(
-            f"{question[:60]!r} is not a file, and a QUESTION does not go with --questions",
-            "Leave one of them out.",
+    last = arguments[-1]
+    if option is not None or (len(arguments) > 1 and not _is_image(last)):
+        said = (
+            "--question" if option is not None else f"{last[:60]!r} is not a file, and a QUESTION"
         )
-    return [*images, question], ""
+        raise BadOptions(f"{said} does not go with --questions", "Leave one of them out.")
+
+
+def _is_image(argument: str) -> bool:
+    """Whether an argument names an image, and is no question."""
+    is_url = url_scheme(argument) is not None and " " not in argument
+    try:
+        return argument == "-" or is_url or os.path.exists(argument)
+    except ValueError:  # a NUL
+        return False
 
 
 def extract_task(path: Path, context: str | None) -> ImageTask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -192,6 +193,24 @@ def tune(
     from .tuning import print_tuning
 
     print_tuning(model, threads, rounds, revision, offline, json)
+
+
+@command("smolvlm pull 500m", without=("model", "calibration", "base_url"))
+def pull(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Alias (see `smolvlm models`) or hub id.")
+    ],
+    *,
+    choice: ModelChoice,
+    json: Json = False,
+) -> None:
+    """Download a model: the files that would be loaded on this machine, verified.
+
+    --backend, --precision and --memory-budget choose others, as they do when it is loaded.
+    """
+    from .pulling import pull as fetch
+
+    fetch(replace(choice, model=model), as_json=json)
 
 
 @command("smolvlm models --json")

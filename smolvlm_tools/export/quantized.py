@@ -22,8 +22,9 @@ from ..backends.torch.formats.matrix import Layout, Stored
 from ..backends.torch.names import FLOATS, describe_kinds, parse_kinds
 from ..backends.torch.plan import WEIGHTS, make_plan
 from ..backends.torch.saved import KEY, quantization_config, read_config, saved_kinds
-from ..backends.torch.weights import SINGLE, TorchWeights, open_weights
+from ..backends.torch.weights import TorchWeights, open_weights
 from ..checkpoint import AdapterFiles, Checkpoint
+from ..checkpoint.safetensors import SINGLE
 from ..errors import BadOptions, ModelError, ModelInvalid
 from ..machine.heap import give_back_large_blocks, trim_heap
 from .export import Progress, copy_small_files, say_nothing

@@ -18,6 +18,8 @@ COMMANDS = [
     "ask",
     "transcribe",
     "extract",
+    "chat",
+    "view",
     "plan",
     "ingest",
     "tools",
@@ -26,6 +28,7 @@ COMMANDS = [
     "quality",
     "calibrate",
     "tune",
+    "pull",
     "models",
     "doctor",
 ]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.support.paths import SHAPES
+from tests.support.paths import RECEIPT, SHAPES
 
 EMBEDDED = ("--model", "embedded")
 QUESTIONS = {
@@ -133,6 +133,16 @@ def test_either_a_question_or_a_file_of_them(smolvlm, ask, tmp_path):
     assert kind.code == 2 and "--answer does not go with --questions" in kind.err
     streamed = ask(QUESTIONS, "--stream")
     assert streamed.code == 2 and "--stream" in streamed.err
+    for more in ((RECEIPT,), ("http://example.org/a.png",), ("-",)):  # no question at the end
+        image = smolvlm("ask", SHAPES, *more, *EMBEDDED)
+        assert image.code == 2 and f"QUESTION is missing; '{more[0]}' is an image" in image.err
+    option = ("-q", "What color is the circle?")
+    assert smolvlm("ask", SHAPES, *option, *EMBEDDED).out == "red\n"
+    assert smolvlm("ask", SHAPES, SHAPES, *option, *EMBEDDED).out.count("red\n") == 2
+    twice = smolvlm("ask", SHAPES, "What is it?", *option, *EMBEDDED)
+    assert twice.code == 2 and "the question is given by --question" in twice.err
+    beside = ask(QUESTIONS, *option)
+    assert beside.code == 2 and "--question does not go with --questions" in beside.err
     gone = smolvlm("ask", SHAPES, "--questions", tmp_path / "none.json", *EMBEDDED)
     assert gone.code == 2 and "cannot be read" in gone.err
 

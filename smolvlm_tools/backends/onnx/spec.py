@@ -18,6 +18,7 @@ from .files import (
     STATIC,
     available_precisions,
     component_file,
+    needed_files,
 )
 from .plan import choose_plan, describe_plan, int8_vision_is_exact, is_own_export, parse_precision
 
@@ -56,6 +57,9 @@ class OnnxSpec(BackendSpec):
         for plan in _plans(checkpoint, precision, static=self.runs_static):
             foreign = not _is_own(checkpoint, plan)
             yield Setup(checkpoint.config, self.name, device, plan, foreign)
+
+    def fetch(self, checkpoint: Checkpoint, precision: Mapping[str, str]) -> None:
+        checkpoint.fetch(needed_files(checkpoint.files, precision))
 
     def describe(self, precision: Mapping[str, str]) -> str:
         return describe_plan(precision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from ...checkpoint import Checkpoint
+from ...checkpoint.weights import fetch_safetensors
 from ...errors import BadOptions
 from ...machine import packages
 from ...machine.accelerator import accelerator
@@ -75,6 +76,9 @@ class TorchSpec(BackendSpec):
             return
         for smaller in SMALLER_KINDS.get(kind, ()):
             yield Setup(checkpoint.config, self.name, device, defaults(smaller))
+
+    def fetch(self, checkpoint: Checkpoint, precision: Mapping[str, str]) -> None:
+        fetch_safetensors(checkpoint)
 
     def describe(self, precision: Mapping[str, str]) -> str:
         return describe_kinds(precision)

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from ...checkpoint import Checkpoint
-from ...checkpoint.safetensors import INDEX, SINGLE, shard_names, tensor_places
+from ...checkpoint.safetensors import tensor_places
 from ...checkpoint.values import check_finite, not_finite
-from ...errors import ModelInvalid, ModelNotFound
+from ...checkpoint.weights import fetch_safetensors
+from ...errors import ModelInvalid
 from .formats.matrix import Layout, Stored
 
 DTYPES = {
@@ -144,23 +145,7 @@ def all_finite(tensor: torch.Tensor) -> bool:
 
 def open_weights(checkpoint: Checkpoint) -> TorchWeights:
     """Fetch a checkpoint's safetensors and read their headers."""
-    if INDEX in checkpoint.files:
-        checkpoint.fetch([INDEX])
-        names = shard_names(checkpoint.folder / INDEX)
-    elif SINGLE in checkpoint.files:
-        names = [SINGLE]
-    else:
-        raise ModelNotFound(
-            f"{checkpoint.id} has no safetensors weights",
-            "Use backend='onnx', or a checkpoint with model.safetensors.",
-        )
-    if lacking := [name for name in names if name not in checkpoint.files]:
-        raise ModelInvalid(
-            f"{INDEX} of {checkpoint.id} names {lacking[0]}, which is missing",
-            "Fetch the checkpoint again.",
-        )
-    checkpoint.fetch(names)
-    return TorchWeights([checkpoint.folder / name for name in names])
+    return TorchWeights(fetch_safetensors(checkpoint))
 
 
 def _unreadable(path: Path, error: Exception) -> ModelInvalid:

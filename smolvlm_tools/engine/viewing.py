@@ -1,0 +1,73 @@
+"""What a model sees of an image, as a picture; loads no weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..cache import CacheLimits
+from ..checkpoint import open_checkpoint
+from ..images import ImageSource, PolicyLike
+from ..prompt.layout import RequestLayouter
+from ..prompt.request import Request
+from ..prompt.resolution import check_resolution
+from ..prompt.tasks import parse_task, task_messages
+from ..types import GenerationOptions, ImagePlan, RequestPlan, Resolution, Task
+from ..vision.view import draw_view
+from .planner import open_layouter
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def view_image(
+    image: ImageSource,
+    model: str | Path = "256m",
+    *,
+    resolution: Resolution = "auto",
+    task: Task = "describe",
+    revision: str | None = None,
+    local_files_only: bool = False,
+    policy: PolicyLike | None = None,
+) -> Image.Image:
+    """Draw the tiles that a model would get of an image, at their full size, with their tokens.
+
+    No weights are fetched or loaded.
+
+    Args:
+        image: whatever `SmolVLM.describe` takes; one page of a document.
+        model: as of `SmolVLM.load`: its rules for cutting are followed.
+        resolution: "auto", "native" or the number of tiles along the longest edge.
+        task: "describe", "ask" or "transcribe": print gets more tiles under "auto".
+        policy: which images are let in.
+
+    Raises:
+        InputError: see `load_image`; `PagesNeeded` for a document of several pages.
+        BadOptions, ModelNotFound, ModelInvalid: see `SmolVLM.load`.
+    """
+    checkpoint = open_checkpoint(model, revision=revision, local_files_only=local_files_only)
+    layouter = open_layouter(checkpoint, policy, CacheLimits())
+    return view_with(layouter, image, resolution, task)[0]
+
+
+def view_with(
+    layouter: RequestLayouter, image: ImageSource, resolution: Resolution, task: Task
+) -> tuple[Image.Image, RequestPlan]:
+    """The picture, and the plan that it shows."""
+    config = layouter.checkpoint.config.image
+    task = parse_task(task) or "describe"
+    chosen = check_resolution(resolution, config)
+    request = Request(task_messages(image, task, "?"), GenerationOptions(), chosen, task)
+    layout = layouter.lay_out(request)
+    plan = layouter.describe(layout)
+    (loaded,), (grid,) = layout.images, layout.grids
+    return draw_view(loaded.pixels, grid, config, _title(plan.images[0], plan)), plan
+
+
+def _title(image: ImagePlan, plan: RequestPlan) -> str:
+    cut = f"{image.rows} x {image.cols} tiles and the whole image" if image.rows else "one tile"
+    return (
+        f"{image.width} x {image.height} pixels, resized to {image.resized_width} x "
+        f"{image.resized_height}: {cut}, {image.image_tokens} image tokens of {plan.prompt_tokens} "
+        "in the prompt"
+    )
