@@ -94,6 +94,12 @@ class Flags:
         int | None, typer.Option(metavar="N", help="Calls that decode together.  \\[default: 8]")
     ] = None
     offline: Annotated[bool | None, typer.Option("--offline", help="Never download.")] = None
+    preload: Annotated[
+        bool | None,
+        typer.Option(
+            "--preload", help="Load the model before serving, not at the first call that needs it."
+        ),
+    ] = None
     access_log: Annotated[
         bool | None,
         typer.Option(

@@ -11,6 +11,7 @@ import anyio
 
 from smolvlm_tools import Calibration, parse_bytes
 from smolvlm_tools.backends.choose import check_names
+from smolvlm_tools.checkpoint.opening import find_name
 from smolvlm_tools.engine.remote.settings import RemoteSettings
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
@@ -43,6 +44,8 @@ def run(settings: Settings, wire: Wire) -> None:
         activity.observers.append(after_loading(toolbox))
         server = make_server(toolbox, cards, activity)
         say_posture()
+        if settings.preload:
+            toolbox.preload()
         set_aside()
         if settings.address is None:
             if anyio.run(serve_until_ctrl_c, server, wire):
@@ -73,6 +76,7 @@ def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:
     A typo in a name, an amount of memory or a calibration is refused now rather than at that call.
     """
     if _server(settings) is None:
+        find_name(settings.model)
         check_names(settings.backend, settings.precision, settings.device)
     if settings.memory_budget is not None:
         parse_bytes(settings.memory_budget)

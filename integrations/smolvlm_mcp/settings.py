@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     memory_budget: str | None = None
     calibration: Path | None = None
     offline: bool = False
+    preload: bool = False
     roots: Folders | None = None
     allow_urls: bool = False
     http: str | None = None

@@ -31,14 +31,8 @@ def open_checkpoint(
         ModelError: the hub failed.
         BadOptions: a revision was given for something that has none.
     """
-    if not isinstance(name, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise _unknown(str(name))
+    hub_id = find_name(name)
     text = os.fspath(name)
-    hub_id = ALIASES.get(text) if isinstance(name, str) else None
-    if hub_id is None and not os.path.isdir(text):
-        if not isinstance(name, str) or HUB_ID.fullmatch(text) is None:
-            raise _unknown(text)
-        hub_id = text
     if hub_id is not None and text != EMBEDDED:
         from .hub import open_from_hub  # loads huggingface_hub
 
@@ -56,6 +50,23 @@ def open_checkpoint(
             "Reinstall smolvlm-tools from its wheel.",
         )
     return Checkpoint.from_folder(EMBEDDED_FOLDER, EMBEDDED_ID)
+
+
+def find_name(name: str | os.PathLike[str]) -> str | None:
+    """The hub id that a name stands for, "smolvlm-embedded" among them; None for a folder.
+
+    Raises:
+        ModelNotFound: it is no alias, folder or hub id.
+    """
+    if not isinstance(name, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise _unknown(str(name))
+    text = os.fspath(name)
+    hub_id = ALIASES.get(text) if isinstance(name, str) else None
+    if hub_id is None and not os.path.isdir(text):
+        if not isinstance(name, str) or HUB_ID.fullmatch(text) is None:
+            raise _unknown(text)
+        hub_id = text
+    return hub_id
 
 
 def _unknown(text: str) -> ModelNotFound:

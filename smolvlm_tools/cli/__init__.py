@@ -6,7 +6,8 @@
     *_commands              the commands: their options and help
     plugins                 commands of other packages
     asking, image_task      describe, ask, transcribe, extract
-    planning                plan
+    chatting, viewing       chat, view
+    planning, pulling       plan, pull
     ingesting               ingest
     converting              export, quantize
     calibrating             calibrate

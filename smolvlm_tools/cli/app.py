@@ -24,7 +24,6 @@ from .plugins import SETTINGS, Commands
 app = typer.Typer(
     name="smolvlm",
     cls=Commands,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings=SETTINGS,

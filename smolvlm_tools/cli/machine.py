@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -15,9 +18,12 @@ from ..backends.registry import SPECS
 from ..backends.tuning.kept import find as find_tuning
 from ..backends.tuning.speeds import Place
 from ..checkpoint import list_models, open_checkpoint
+from ..checkpoint.hub_cache import hub_settings
 from ..errors import ModelNotFound, SmolVLMError
 from ..machine import packages
 from ..machine.accelerator import accelerator
+from ..machine.amounts import format_bytes
+from ..machine.cpu import cpu_name, this_cpu
 from ..sandbox.posture import Posture
 from .console import Answers, reserve_stdout, working
 from .posture import posture_or_reason
@@ -35,6 +41,12 @@ PACKAGES = (
 )
 OPTIONAL = {
     ("torch", "transformers", "onnx"): ("smolvlm export", "'smolvlm-tools[export]'"),
+    ("pypdfium2",): ("PDF documents", "'smolvlm-tools[pdf]'"),
+    ("pillow_heif",): ("HEIC photos", "'smolvlm-tools[heic]'"),
+    ("mcp",): ("the MCP server", "'smolvlm-tools[mcp]'"),
+    ("langchain_core",): ("LangChain", "'smolvlm-tools[langchain]'"),
+    ("llama_index",): ("LlamaIndex", "'smolvlm-tools[llama-index]'"),
+    ("pyarrow",): ("records in Parquet", "'smolvlm-tools[parquet]'"),
     ("flash_attn",): ("faster attention on CUDA", "flash-attn"),
 }
 
@@ -46,13 +58,12 @@ def print_models(as_json: bool) -> None:
         if as_json:
             answers.json([asdict(info) for info in infos])
             return
-        table = Table("alias", "hub id", "parameters", "download", "on this machine")
+        table = Table("alias", "hub id", "parameters", "here")  # 80 columns hold it
         for info in infos:
             table.add_row(
                 info.alias,
                 info.id,
                 f"{info.parameters / 1e6:,.1f} M" if info.parameters else "?",
-                f"{info.download_bytes / 1e6:,.0f} MB" if info.download_bytes else "-",
                 "yes" if info.cached else "no",
             )
         answers.table(table)
@@ -72,6 +83,11 @@ class Diagnosis:
     """What `smolvlm doctor` prints; its JSON has these names.
 
     Attributes:
+        cpu: its name, and the instructions that speed depends on.
+        memory_bytes: of the machine; None where the system does not tell.
+        disk: the folder that models are downloaded to.
+        disk_free_bytes: what is free there.
+        models: bytes of each model that is on this machine, by alias.
         accelerator: whether there is a GPU that torch may use.
         packages: versions, None where not installed.
         missing: from what could be added to the command that installs it.
@@ -81,6 +97,11 @@ class Diagnosis:
 
     python: str
     platform: str
+    cpu: str
+    memory_bytes: int | None
+    disk: str
+    disk_free_bytes: int
+    models: dict[str, int]
     accelerator: bool
     packages: dict[str, str | None]
     backends: list[BackendCheck]
@@ -115,16 +136,47 @@ def diagnose() -> Diagnosis:
             missing[what] = f"pip install {extra}"
     if accelerator() is None:
         missing.pop("faster attention on CUDA", None)
+    here = [info.alias for info in list_models() if info.cached]
+    disk = hub_settings().cache
     return Diagnosis(
         python=platform.python_version(),
         platform=platform.platform(),
+        cpu=f"{cpu_name()}, {this_cpu().kind}",
+        memory_bytes=_memory(),
+        disk=str(disk),
+        disk_free_bytes=_free(disk),
+        models={alias: _size(alias) for alias in here},
         accelerator=accelerator() is not None,
         packages={name: _version(name) for name in PACKAGES},
         backends=checks,
         missing=missing,
         isolation=posture_or_reason(),
-        auto={info.alias: _auto(info.alias) for info in list_models() if info.cached},
+        auto={alias: _auto(alias) for alias in here},
     )
+
+
+def _memory() -> int | None:
+    """Bytes of memory that the machine has."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not POSIX
+        return None
+
+
+def _free(folder: Path) -> int:
+    """Bytes that are free where a folder is, or would be."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    return shutil.disk_usage(there).free
+
+
+def _size(alias: str) -> int:
+    """Bytes of a model's files that are on this machine; 0 where they cannot be opened."""
+    try:
+        checkpoint = open_checkpoint(alias, local_files_only=True)
+    except SmolVLMError:
+        return 0
+    paths = (checkpoint.folder / name for name in checkpoint.files)
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _auto(alias: str) -> str:
@@ -142,12 +194,19 @@ def _auto(alias: str) -> str:
 def _print_diagnosis(diagnosis: Diagnosis, answers: Answers) -> None:
     accelerator = "an accelerator" if diagnosis.accelerator else "no accelerator"
     answers.line(f"Python {diagnosis.python} on {diagnosis.platform}, {accelerator}")
+    memory = diagnosis.memory_bytes
+    answers.line(f"{diagnosis.cpu}; {format_bytes(memory) if memory else '?'} of memory")
     table = Table("package", "version")
     for name, version in diagnosis.packages.items():
         table.add_row(name, version or "not installed")
     answers.table(table)
     for check in diagnosis.backends:
         answers.line(f"{check.backend}: {'works' if check.works else 'no'} ({check.detail})")
+    models = [f"{name} ({format_bytes(size)})" for name, size in diagnosis.models.items()]
+    answers.line(f"models here: {', '.join(models)}")
+    answers.line(
+        f"downloads go to {diagnosis.disk}, {format_bytes(diagnosis.disk_free_bytes)} free"
+    )
     for model, reason in diagnosis.auto.items():
         answers.line(f"auto for {model}: {reason}")
     answers.line(f"isolated reading: {diagnosis.isolation}")

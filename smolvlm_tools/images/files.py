@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import CorruptImage, ImageNotFound, InputError, PathNotAllowed
@@ -22,6 +23,8 @@ _OPEN_FLAGS = (
 
 _LONGEST = 4_096
 """Characters of a path, as many as Linux takes."""
+
+_ROOTS_SHOWN = 3
 
 _CHECK = "Check the path."
 
@@ -40,6 +43,7 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
     allowed = policy.allowed_roots
     roots = None if allowed is None else [Path(os.path.realpath(root)) for root in allowed]
     try:
+        path = _below_a_root(path, roots or ())
         _check_inside(os.path.realpath(path), roots, name)
         _check_kind(os.stat(path), name)  # opening a device can already act on it
         descriptor = os.open(path, _OPEN_FLAGS)
@@ -64,13 +68,32 @@ def read_file(path: str, policy: ImagePolicy) -> bytes:
 
 
 def _check_inside(resolved: str, roots: list[Path] | None, name: str) -> None:
-    # is_relative_to compares whole components: /img-evil is not inside /img.
-    if roots is not None and not any(Path(resolved).is_relative_to(root) for root in roots):
+    if roots is not None and not _is_inside(resolved, roots):
+        shown = [repr(abbreviate(str(root), 200)) for root in roots[:_ROOTS_SHOWN]]
+        folders = " or ".join(shown) if roots else "an allowed folder (there is none)"
         raise PathNotAllowed(
             f"{name!r} is outside the allowed folders",
-            "Use a file inside an allowed folder, or allow its folder: "
+            f"Use a file inside {folders}, or allow its folder: "
             "policy=ImagePolicy.agent(roots=[…]), or --root of `smolvlm mcp`.",
         )
+
+
+def _below_a_root(path: str, roots: Sequence[Path]) -> str:
+    """Where a relative path lies: below the working directory, else in the first root that has it.
+
+    What it leads to is checked as any path is.
+    """
+    if os.path.isabs(path):
+        return path
+    candidates = (path, *(os.path.join(root, path) for root in roots))
+    found = (each for each in candidates if os.path.lexists(each) and _is_inside(each, roots))
+    return next(found, path)
+
+
+def _is_inside(path: str, roots: Sequence[Path]) -> bool:
+    # is_relative_to compares whole components: /img-evil is not inside /img.
+    resolved = Path(os.path.realpath(path))
+    return any(resolved.is_relative_to(root) for root in roots)
 
 
 def _check_kind(status: os.stat_result, name: str) -> None:

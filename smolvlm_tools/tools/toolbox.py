@@ -102,6 +102,10 @@ class Toolbox(Closing):
         """The engine if it is there already."""
         return self._engine.loaded
 
+    def preload(self) -> None:
+        """Load the engine now; raises what `SmolVLM.load` does."""
+        self._engine.get()
+
     def call(
         self,
         name: str,

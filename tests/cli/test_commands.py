@@ -12,6 +12,7 @@ from PIL import Image
 from smolvlm_tools import SmolVLM
 from smolvlm_tools.cli.app import app
 from tests.support.cli import REPLY, place_and_result
+from tests.support.processes import environment, run
 
 COMMANDS = [
     "describe",
@@ -47,6 +48,17 @@ def test_every_command_explains_itself_with_an_example(smolvlm, command):
 
 def test_the_commands_are_those_that_the_tests_know():
     assert [command.callback.__name__ for command in app.registered_commands] == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("tr", "transcribe"), ("transcribe --res", "--resolution"), ("mcp --prel", "--preload")],
+)
+def test_shells_complete_commands_and_options(words, completed):
+    line = f"smolvlm {words}"
+    wanted = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    code, out, _ = run(env=environment(_SMOLVLM_COMPLETE="complete_bash", **wanted))
+    assert code == 0 and completed in out.split()
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])

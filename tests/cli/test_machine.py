@@ -55,9 +55,14 @@ def test_the_doctor_says_what_works_and_what_to_install(smolvlm, monkeypatch):
         "torch": False,
     }
     assert report["missing"]["the torch backend"] == "pip install 'smolvlm-tools[torch]'"
-    assert "smolvlm export" in report["missing"]
+    extras = {"pdf", "heic", "mcp", "langchain", "llama-index", "parquet", "export"}
+    told = " ".join(report["missing"].values())
+    assert all(f"smolvlm-tools[{extra}]" in told for extra in extras)
+    assert report["models"]["embedded"] > 10**6 and report["disk_free_bytes"] > 0
+    assert report["cpu"] and (report["memory_bytes"] is None or report["memory_bytes"] > 10**8)
     text = smolvlm("doctor").out
     assert "pip install 'smolvlm-tools[torch]'" in text and "onnx: works" in text
+    assert "models here: embedded (" in text and "downloads go to" in text
 
 
 def test_the_doctor_exits_with_4_when_nothing_works(smolvlm, monkeypatch):

@@ -140,6 +140,34 @@ def test_allowed_roots_hold_against_links_siblings_and_climbing(
             load_image(outside, policy)
 
 
+def test_a_bare_name_is_looked_for_in_the_allowed_folders_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = tuple(tmp_path / name for name in ("one", "two", "three", "four"))
+    elsewhere = tmp_path / "elsewhere"
+    for folder in (*roots, elsewhere):
+        folder.mkdir()
+    (roots[1] / "sub").mkdir()
+    for place in (roots[1] / "a.png", roots[1] / "sub" / "b.png", elsewhere / "a.png"):
+        place.write_bytes(PNG)
+    (elsewhere / "c.png").write_bytes(PNG)
+    (roots[0] / "out.png").symlink_to(elsewhere / "c.png")
+    policy = ImagePolicy(allowed_roots=roots)
+    monkeypatch.chdir(elsewhere)
+    assert load_image("a.png", policy).ref.source == "a.png"
+    assert load_image("sub/b.png", policy).size == (40, 24)
+    for outside in ("c.png", "out.png", "../elsewhere/c.png", "none.png"):
+        with pytest.raises(PathNotAllowed, match="outside the allowed folders") as caught:
+            load_image(outside, policy)
+        assert all(repr(str(root)) in caught.value.remedy for root in roots[:3])
+        assert "four" not in caught.value.remedy
+
+
+def test_without_an_allowed_folder_the_error_says_so(tmp_path: Path) -> None:
+    with pytest.raises(PathNotAllowed, match="there is none"):
+        load_image(tmp_path / "a.png", ImagePolicy(allowed_roots=()))
+
+
 def test_allowed_roots_do_not_tell_whether_an_outside_file_exists(tmp_path: Path) -> None:
     policy = ImagePolicy(allowed_roots=(tmp_path / "img",))
     with pytest.raises(PathNotAllowed):

@@ -8,7 +8,7 @@ from smolvlm_mcp.http import allowed_names
 from smolvlm_mcp.serving import load_toolbox, roots
 from smolvlm_mcp.settings import parse_address, read_settings, unknown_variables
 
-from smolvlm_tools.errors import BadOptions
+from smolvlm_tools.errors import BadOptions, ModelNotFound
 from smolvlm_tools.tools import ImageStore
 from tests.support.mcp_servers import environment
 from tests.support.paths import ROOT
@@ -154,6 +154,23 @@ def test_an_origin_that_no_browser_sends_is_refused(page):
 def test_a_typo_is_told_before_serving(wrong):
     with pytest.raises(BadOptions):
         load_toolbox(read_settings(**wrong), ImageStore())
+
+
+def test_an_unknown_model_is_refused_before_serving(tmp_path):
+    with pytest.raises(ModelNotFound, match="Did you mean '256m'"):
+        load_toolbox(read_settings(model="257m"), ImageStore())
+    with pytest.raises(ModelNotFound, match="no folder"):
+        load_toolbox(read_settings(model=str(tmp_path / "none")), ImageStore())
+    for known in ("256m", "someone/fine-tune", str(tmp_path)):  # looked at by the first call
+        load_toolbox(read_settings(model=known), ImageStore()).close()
+
+
+def test_a_model_is_loaded_before_serving_where_that_is_wanted():
+    with load_toolbox(read_settings(model="embedded"), ImageStore()) as toolbox:
+        assert toolbox.loaded is None
+        toolbox.preload()
+        assert toolbox.loaded is not None
+    assert read_settings(preload=True).preload and not read_settings().preload
 
 
 def test_help_shows_examples_and_needs_no_sdk():
