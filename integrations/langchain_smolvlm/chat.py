@@ -10,6 +10,7 @@ from langchain_core.callbacks import (
     CallbackManagerForLLMRun,
     Callbacks,
 )
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
@@ -20,7 +21,7 @@ from smolvlm_tools import Message, RequestOptions
 from smolvlm_tools.types import OnIncomplete
 
 from .configured import Configured
-from .messages import to_messages, with_mime_types
+from .messages import to_messages, with_file_states, with_mime_types
 from .no_tools import tools_not_supported
 from .replies import to_chat_result, to_chunks
 from .structured import Method, Schema, structured
@@ -71,7 +72,8 @@ class ChatSmolVLM(Configured):
         callbacks: Callbacks = None,
         **kwargs: Any,
     ) -> LLMResult:
-        return super().generate([with_mime_types(m) for m in messages], stop, callbacks, **kwargs)
+        completed = [self._complete(m) for m in messages]
+        return super().generate(completed, stop, callbacks, **kwargs)
 
     async def agenerate(
         self,
@@ -80,8 +82,14 @@ class ChatSmolVLM(Configured):
         callbacks: Callbacks = None,
         **kwargs: Any,
     ) -> LLMResult:
-        completed = [with_mime_types(m) for m in messages]
+        completed = [self._complete(m) for m in messages]
         return await super().agenerate(completed, stop, callbacks, **kwargs)
+
+    def _complete(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """What LangChain makes its traces and cache keys of: a replaced file is another key."""
+        completed = with_mime_types(messages)
+        cached = self.cache is not False and (self.cache or get_llm_cache())
+        return with_file_states(completed) if cached else completed
 
     def _generate(
         self,

@@ -15,7 +15,8 @@ decoded is for the `ImagePolicy` of the request to say.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from mimetypes import guess_type
 from typing import Any, TypeAlias, cast
 
@@ -93,13 +94,35 @@ def with_mime_types(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     LangChain's tracing refuses blocks without the one, and its caches miss because of the other.
     What needs no change is passed on as it is.
     """
-    return [_with_mime_types(message) for message in messages]
+    return [_changed(message, _complete) for message in messages]
 
 
-def _with_mime_types(message: BaseMessage) -> BaseMessage:
+def with_file_states(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """The messages with size and time of change of every file that a block names by its path.
+
+    LangChain's caches know a message by what stands in it. Nothing is read for it.
+    """
+    return [_changed(message, _with_state) for message in messages]
+
+
+def _with_state(block: Any) -> Any:
+    path = cast("dict[str, Any]", block).get("path") if isinstance(block, dict) else None
+    if not isinstance(path, str):
+        return block
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # the engine will say what is wrong with it
+        return block
+    known = cast("dict[str, Any]", block)
+    extras = known.get("extras")
+    before = cast("dict[str, Any]", extras) if isinstance(extras, dict) else {}
+    return {**known, "extras": {**before, "state": f"{found.st_size}-{found.st_mtime_ns}"}}
+
+
+def _changed(message: BaseMessage, change: Callable[[Any], Any]) -> BaseMessage:
     if not isinstance(message.content, list):
         return message
-    blocks = [_complete(block) for block in message.content]
+    blocks = [change(block) for block in message.content]
     if all(new is old for new, old in zip(blocks, message.content, strict=True)):
         return message
     return message.model_copy(update={"content": blocks})

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import RECEIPT, ROOT, SHAPES
 
 pytest.importorskip("langchain_core", reason="the extra `langchain` is not installed")
 
@@ -163,6 +163,24 @@ def test_making_a_model_loads_nothing():
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("globally", [True, False])
+def test_a_replaced_file_is_another_key_of_the_cache(embedded, tmp_path, monkeypatch, globally):
+    cache, path = InMemoryCache(), tmp_path / "picture.png"
+    monkeypatch.chdir(tmp_path)
+    if globally:
+        monkeypatch.setattr("langchain_core.globals._llm_cache", cache)
+    chat = ChatSmolVLM(model=embedded, cache=None if globally else cache)
+    image = {"type": "image", "path": str(path)}
+    asked = [HumanMessage([image, {"type": "text", "text": "What does it say?"}])]
+    said = []
+    for source in (SHAPES, RECEIPT):
+        path.write_bytes(source.read_bytes())
+        said += [chat.invoke(asked).text, asyncio.run(chat.ainvoke(asked)).text]
+    assert len(cache._cache) == 2
+    assert said[0] == said[1] != said[2] == said[3]
+    assert image == {"type": "image", "path": str(path)}, "the caller's own message is as it was"
 
 
 def test_caches_keep_apart_what_differs_and_find_what_does_not(scripted):
