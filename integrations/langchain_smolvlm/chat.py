@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -17,7 +18,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from smolvlm_tools import Message, RequestOptions
+from smolvlm_tools import AsyncReplyStream, Message, RequestOptions
 from smolvlm_tools.types import OnIncomplete
 
 from .configured import Configured
@@ -25,6 +26,7 @@ from .messages import to_messages, with_file_states, with_mime_types
 from .no_tools import tools_not_supported
 from .replies import to_chat_result, to_chunks
 from .structured import Method, Schema, structured
+from .waiting import awith_room, with_room
 
 
 class ChatSmolVLM(Configured):
@@ -57,6 +59,8 @@ class ChatSmolVLM(Configured):
         max_tokens: LangChain's name for `max_new_tokens`, which wins.
         min_confidence: this and the following are the policy of `RequestOptions`; see
             docs/confidence.md.
+        busy_timeout: seconds that a call waits for room in the engine's queue, which holds
+            `load_options={"max_queue": N}` requests; 0 raises `Busy` at once.
         streaming: whether `invoke` too runs by streaming.
         engine: a loaded engine to use instead of the shared one. It is not pickled.
     """
@@ -99,7 +103,9 @@ class ChatSmolVLM(Configured):
         **kwargs: Any,
     ) -> ChatResult:
         conversation, options = self._job(messages, stop, kwargs)
-        return to_chat_result(self._source(kwargs).get().generate(conversation, **options))
+        engine = self._source(kwargs).get()
+        start = partial(engine.generate, conversation, **options)
+        return to_chat_result(with_room(start, self.busy_timeout))
 
     async def _agenerate(
         self,
@@ -110,7 +116,8 @@ class ChatSmolVLM(Configured):
     ) -> ChatResult:
         conversation, options = self._job(messages, stop, kwargs)
         engine = await self._source(kwargs).aget()
-        return to_chat_result(await engine.agenerate(conversation, **options))
+        start = partial(engine.agenerate, conversation, **options)
+        return to_chat_result(await awith_room(start, self.busy_timeout))
 
     def _stream(
         self,
@@ -120,7 +127,8 @@ class ChatSmolVLM(Configured):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         conversation, options = self._job(messages, stop, kwargs)
-        with self._source(kwargs).get().stream(conversation, **options) as reply:
+        start = partial(self._source(kwargs).get().stream, conversation, **options)
+        with with_room(start, self.busy_timeout) as reply:
             for item in reply:
                 for chunk in to_chunks(item):
                     if run_manager:
@@ -136,7 +144,11 @@ class ChatSmolVLM(Configured):
     ) -> AsyncIterator[ChatGenerationChunk]:
         conversation, options = self._job(messages, stop, kwargs)
         engine = await self._source(kwargs).aget()
-        async with engine.astream(conversation, **options) as reply:
+
+        async def start() -> AsyncReplyStream:
+            return engine.astream(conversation, **options)
+
+        async with await awith_room(start, self.busy_timeout) as reply:
             async for item in reply:
                 for chunk in to_chunks(item):
                     if run_manager:

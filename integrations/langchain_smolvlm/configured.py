@@ -94,6 +94,7 @@ class Configured(BaseChatModel):
     min_confidence: float | None = None
     min_field_confidence: float | None = None
     on_incomplete: OnIncomplete | None = None
+    busy_timeout: float = Field(default=60.0, ge=0)
     streaming: bool = False
     engine: SmolVLM | None = Field(default=None, exclude=True, repr=False)
     _claims: dict[str, SharedEngine] = PrivateAttr(default_factory=dict)

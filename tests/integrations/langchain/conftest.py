@@ -24,6 +24,18 @@ def scripted(tiny_a):
         backend.open()
 
 
+@pytest.fixture
+def scripted_small(tiny_a):
+    """A model whose engine holds one request and queues one; its backend's gate is shut."""
+    from langchain_smolvlm import ChatSmolVLM
+
+    checkpoint = open_checkpoint(tiny_a)
+    backend = GatedBackend.saying(checkpoint, " one two three")
+    with SmolVLM(checkpoint, backend, max_queue=1, batch_size=1) as vlm:
+        yield ChatSmolVLM(engine=vlm), backend
+        backend.open()
+
+
 @pytest.fixture(scope="module")
 def chat(embedded):
     from langchain_smolvlm import ChatSmolVLM

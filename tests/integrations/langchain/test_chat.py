@@ -7,6 +7,8 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -20,7 +22,7 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langchain_smolvlm import ChatSmolVLM
 
-from smolvlm_tools import BadOptions, SmolVLM, open_checkpoint
+from smolvlm_tools import BadOptions, Busy, SmolVLM, open_checkpoint
 from tests.support.gated import (
     GatedBackend,
     check_cancelling_frees_the_engine,
@@ -202,6 +204,45 @@ def test_caches_keep_apart_what_differs_and_find_what_does_not(scripted):
     prompts = [cold._convert_input([HumanMessage([block])]).to_messages() for block in blocks]
     assert prompts[0][0].content == prompts[1][0].content != prompts[2][0].content
     assert cold._identifying_params["temperature"] == 0.0
+
+
+def test_a_full_queue_is_waited_for(scripted_small):
+    chat, backend = scripted_small
+    backend.open()
+
+    async def many():
+        return await asyncio.gather(*(chat.ainvoke(f"count {n}") for n in range(12)))
+
+    async def streamed():
+        return [chunk.text async for chunk in chat.astream("count")]
+
+    assert len({reply.text for reply in asyncio.run(many())}) == 1
+    with ThreadPoolExecutor(12) as threads:
+        assert len(list(threads.map(chat.invoke, ["count"] * 12))) == 12
+        assert len(list(threads.map(lambda _: list(chat.stream("count")), range(12)))) == 12
+
+    async def streams():
+        return await asyncio.gather(*(streamed() for _ in range(12)))
+
+    assert len(asyncio.run(streams())) == 12
+
+
+def test_the_wait_for_a_full_queue_has_an_end(scripted_small):
+    chat, backend = scripted_small
+    hello = [{"role": "user", "content": "hello"}]
+    with chat.engine.stream(hello) as running:
+        backend.wait_for()  # the engine has taken it, and the next one fills the queue
+        with chat.engine.stream(hello) as waiting:
+            hasty = chat.model_copy(update={"busy_timeout": 0.2})
+            for call in (hasty.invoke, lambda text: list(hasty.stream(text))):
+                began = time.monotonic()
+                with pytest.raises(Busy):
+                    call("count")
+                assert time.monotonic() - began >= 0.2
+            with pytest.raises(Busy):
+                asyncio.run(chat.model_copy(update={"busy_timeout": 0}).ainvoke("count"))
+            backend.open()
+            assert running.result().text == waiting.result().text
 
 
 def test_a_batch_is_decoded_together(tiny_a):
