@@ -4,6 +4,7 @@ from .cache import CacheLimits as CacheLimits
 from .checkpoint import ALIASES as ALIASES
 from .checkpoint import Checkpoint as Checkpoint
 from .checkpoint import open_checkpoint as open_checkpoint
+from .checkpoint.opening import find_name as find_name
 from .constraints import Rating as Rating
 from .decoding.calibration import Calibration as Calibration
 from .decoding.incomplete import incomplete_answer as incomplete_answer

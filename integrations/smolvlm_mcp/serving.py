@@ -9,9 +9,8 @@ from pathlib import Path
 
 import anyio
 
-from smolvlm_tools import Calibration, parse_bytes
+from smolvlm_tools import Calibration, find_name, parse_bytes
 from smolvlm_tools.backends.choose import check_names
-from smolvlm_tools.checkpoint.opening import find_name
 from smolvlm_tools.engine.remote.settings import RemoteSettings
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy

@@ -26,7 +26,7 @@ PUBLIC = """
     Token Tuning UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
     check_options check_url describe_messages engine_source incomplete_answer load_image
     open_checkpoint parse_bytes plan_model transcribe_messages tune_model url_scheme
-    view_image
+    find_name view_image
 """.split()
 
 
