@@ -60,6 +60,12 @@ class Checkpoint:
         name = name or folder.name or "checkpoint"
         return cls(name, None, folder, config, list_files(folder), FolderFiles(folder))
 
+    @property
+    def bytes_here(self) -> int:
+        """Bytes of those `files` that are in `folder` by now."""
+        paths = (self.folder / name for name in self.files)
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
     def fetch(self, names: Iterable[str]) -> None:
         """Download those of some `files` that are not in `folder` yet, and check all of them.
 

@@ -17,7 +17,7 @@ from ..backends.choose import rank_backends
 from ..backends.registry import SPECS
 from ..backends.tuning.kept import find as find_tuning
 from ..backends.tuning.speeds import Place
-from ..checkpoint import list_models, open_checkpoint
+from ..checkpoint import Checkpoint, list_models, open_checkpoint
 from ..checkpoint.hub_cache import hub_settings
 from ..errors import ModelNotFound, SmolVLMError
 from ..machine import packages
@@ -136,7 +136,7 @@ def diagnose() -> Diagnosis:
             missing[what] = f"pip install {extra}"
     if accelerator() is None:
         missing.pop("faster attention on CUDA", None)
-    here = [info.alias for info in list_models() if info.cached]
+    here = {info.alias: _opened(info.alias) for info in list_models() if info.cached}
     disk = hub_settings().cache
     return Diagnosis(
         python=platform.python_version(),
@@ -145,13 +145,13 @@ def diagnose() -> Diagnosis:
         memory_bytes=_memory(),
         disk=str(disk),
         disk_free_bytes=_free(disk),
-        models={alias: _size(alias) for alias in here},
+        models={alias: m.bytes_here for alias, m in here.items() if isinstance(m, Checkpoint)},
         accelerator=accelerator() is not None,
         packages={name: _version(name) for name in PACKAGES},
         backends=checks,
         missing=missing,
         isolation=posture_or_reason(),
-        auto={alias: _auto(alias) for alias in here},
+        auto={alias: _auto(alias, model) for alias, model in here.items()},
     )
 
 
@@ -169,20 +169,19 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def _size(alias: str) -> int:
-    """Bytes of a model's files that are on this machine; 0 where they cannot be opened."""
+def _opened(alias: str) -> Checkpoint | SmolVLMError:
+    """A model that is on this machine, or why it cannot be opened."""
     try:
-        checkpoint = open_checkpoint(alias, local_files_only=True)
-    except SmolVLMError:
-        return 0
-    paths = (checkpoint.folder / name for name in checkpoint.files)
-    return sum(path.stat().st_size for path in paths if path.is_file())
+        return open_checkpoint(alias, local_files_only=True)
+    except SmolVLMError as error:
+        return error
 
 
-def _auto(alias: str) -> str:
+def _auto(alias: str, checkpoint: Checkpoint | SmolVLMError) -> str:
     """What "auto" runs a model with, and why."""
     try:
-        checkpoint = open_checkpoint(alias, local_files_only=True)
+        if isinstance(checkpoint, SmolVLMError):
+            raise checkpoint
         chosen = rank_backends(checkpoint, "auto", "auto")[0]
     except SmolVLMError as error:
         return f"nothing ({error.reason})"

@@ -16,11 +16,7 @@ def pull(choice: ModelChoice, *, as_json: bool) -> None:
         planner = Planner.open(choice.model, **choice.keywords)
         plan, checkpoint = planner.load_plan, planner.layouter.checkpoint
         spec_of(plan.backend).fetch(checkpoint, plan.precision)
-        size = sum(
-            path.stat().st_size
-            for name in checkpoint.files
-            if (path := checkpoint.folder / name).is_file()
-        )
+        size = checkpoint.bytes_here
         if as_json:
             answers.json(
                 {
