@@ -39,6 +39,8 @@ _SPARED_AFTER = {"new": 2.0, "idle": 5.0, "listening": 0.5, "busy": 600.0}
 A client that is closed out while it begins its next request is told of a failure; who listens
 comes back. A call goes where there is no other place at all.
 """
+_SPARED_EARLY = ("listening", "new", "idle")
+"""Who goes where nobody has been in a state for so long: first the one who comes back."""
 _FREE_PIECES = 1_000
 _LEAST_PIECE = 512
 """Bytes that the pieces of a body must have on average, beyond some: each costs as much as many."""
@@ -117,17 +119,14 @@ class Door:
 
     def _spare(self, now: float) -> Guarded | None:
         """Who can go: if possible not one whose client has just come or been answered."""
-        oldest = {name: next(iter(group.items()), None) for name, group in self._groups.items()}
-        rested: list[Guarded] = []
-        others: list[Guarded] = []
-        for name, found in oldest.items():
-            if found is not None:
-                connection, since = found
-                if now - since > _SPARED_AFTER[name]:
-                    rested.append(connection)
-                elif name != "busy":
-                    others.append(connection)
-        return next(iter([*rested, *others]), None)
+        oldest = {name: next(iter(group.items())) for name, group in self._groups.items() if group}
+        for name, (connection, since) in oldest.items():
+            if now - since > _SPARED_AFTER[name]:
+                return connection
+        for name in _SPARED_EARLY:
+            if name in oldest:
+                return oldest[name][0]
+        return None
 
 
 class Guarded(H11Protocol):

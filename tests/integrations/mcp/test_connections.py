@@ -94,10 +94,12 @@ def test_clients_are_answered_while_others_hold_more_connections_than_files(file
         assert left_open(halves, 2.0) <= files // 2  # the oldest have made room
 
 
-def test_streams_that_only_listen_make_room():
+@pytest.mark.parametrize("spared_after", [0.0, 60.0])
+def test_streams_that_only_listen_make_room(monkeypatch, spared_after):
     """Sessions whose clients listen take every place; one more client is served all the same."""
-    with contextlib.ExitStack() as stack:
-        url = stack.enter_context(on_http("--model", "embedded", "--max-connections", "8"))
+    monkeypatch.setitem(guard._SPARED_AFTER, "listening", spared_after)
+    server, _ = counted_server()
+    with http_thread(server, max_connections=8) as url, contextlib.ExitStack() as stack:
         streams = []
         for _ in range(8):
             session = {"Mcp-Session-Id": post(url, HELLO).headers["mcp-session-id"]}
