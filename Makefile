@@ -7,7 +7,7 @@ EXAMPLES := examples/images
 BENCH ?=
 LOCK ?=
 
-.PHONY: help demo install install-locked test test-slow test-oldest lint format typecheck conformance \
+.PHONY: help demo install install-locked docs test test-slow test-oldest lint format typecheck conformance \
 	bench bench-full soak lock audit sbom clean
 
 help:  ## Show the verbs
@@ -61,6 +61,11 @@ format: $(VENV)/.dev  ## Rewrite the code in the project's format
 
 typecheck: $(VENV)/.dev  ## Check types, strictly
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: $(VENV)/.dev  ## Build the documentation's site in build/site; a warning or a broken link ends it
+	$(BIN)/python docs/site/stage.py
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/python docs/site/links.py build/site
 
 conformance: $(VENV)/.dev  ## Hold the MCP server against the official suite (installs it with npm)
 	$(BIN)/python -m tests.conformance.run
