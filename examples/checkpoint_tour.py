@@ -4,7 +4,7 @@
     python examples/checkpoint_tour.py 256m 500m --json
 
 Prints what was asked, what came, and how long it took here; `expected` is what a reader of the image
-would say. The model inside the package, "embedded", knows the first two kinds of image alone.
+would say. The model inside the package, "embedded", knows scenes and short print alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from smolvlm_tools import SmolVLM, VisionResult
 
-IMAGES = Path(__file__).resolve().parent / "images"
+HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +32,22 @@ class Stop:
 
 
 TOUR = (
-    Stop("shapes.png", "describe", "", "circle"),
-    Stop("shapes.png", "ask", "What color is the circle?", "red"),
-    Stop("receipt.png", "transcribe", "", "COFFEE"),
-    Stop("receipt.png", "ask", "What is the total?", "7.50"),
-    Stop("cat.jpg", "describe", "", "cat"),
-    Stop("cat.jpg", "ask", "What animal is this?", "cat"),
-    Stop("chart.png", "ask", "Which month had the most visitors?", "March"),
-    Stop("chart.png", "ask", "How many visitors came in April?", "150"),
-    Stop("letter.png", "transcribe", "", "sextant"),
-    Stop("letter.png", "ask", "For how much is it insured?", "8,400"),
+    Stop("images/shapes.png", "describe", "", "circle"),
+    Stop("images/shapes.png", "ask", "What color is the circle?", "red"),
+    Stop("images/receipt.png", "transcribe", "", "COFFEE"),
+    Stop("images/receipt.png", "ask", "What is the total?", "7.50"),
+    Stop("tour_images/cat.jpg", "describe", "", "cat"),
+    Stop("tour_images/cat.jpg", "ask", "What animal is this?", "cat"),
+    Stop("tour_images/chart.png", "ask", "Which month had the most visitors?", "March"),
+    Stop("tour_images/chart.png", "ask", "How many visitors came in April?", "150"),
+    Stop("tour_images/letter.png", "transcribe", "", "sextant"),
+    Stop("tour_images/letter.png", "ask", "For how much is it insured?", "8,400"),
 )
 
 
 def visit(vlm: SmolVLM, stop: Stop) -> VisionResult:
     """Ask what is asked there."""
-    image = IMAGES / stop.image
+    image = HERE / stop.image
     if stop.task == "ask":
         return vlm.ask(image, stop.question, max_new_tokens=64)
     if stop.task == "describe":

@@ -3,8 +3,8 @@
     python examples/make_images.py
 
 `shapes.png` is a scene, `receipt.png` a page of print, both in the vocabulary of the embedded
-checkpoint (see embedded_model/README.md). `chart.png` and `letter.png` are for the checkpoints of the
-hub, as is `cat.jpg`: a photograph by Stefan van der Walt (CC0), taken from scikit-image's data.
+checkpoint (see embedded_model/README.md). `tour_images/` is for the checkpoints of the hub: a chart, a
+letter, and `cat.jpg`, a photograph by Stefan van der Walt (CC0) taken from scikit-image's data.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 FOLDER = Path(__file__).resolve().parent / "images"
+TOUR_FOLDER = FOLDER.parent / "tour_images"
 LINES = ("CORNER CAFE", "2 COFFEE 7.50", "TOTAL 7.50", "THANK YOU!")
 VISITORS = {"January": 120, "February": 90, "March": 210, "April": 150}
 LETTER = """\
@@ -82,9 +83,10 @@ def letter() -> Image.Image:
 
 def main() -> None:
     """Write the files."""
-    FOLDER.mkdir(exist_ok=True)
-    for draw in (shapes, receipt, chart, letter):
-        draw().save(FOLDER / f"{draw.__name__}.png", optimize=True)
+    for folder, draws in ((FOLDER, (shapes, receipt)), (TOUR_FOLDER, (chart, letter))):
+        folder.mkdir(exist_ok=True)
+        for draw in draws:
+            draw().save(folder / f"{draw.__name__}.png", optimize=True)
 
 
 if __name__ == "__main__":
