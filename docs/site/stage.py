@@ -14,6 +14,7 @@ import html
 import posixpath
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,8 @@ def main() -> None:
     places = {f"docs/{p.relative_to(ROOT / 'docs')}": p for p in (ROOT / "docs").rglob("*.md")}
     sources = [*places, *PAGES]
     for source in sources:
-        text = (ROOT / source).read_text()
-        parts = CODE.split(text)
-        parts[::2] = [LINK.sub(lambda found: _target(source, found), part) for part in parts[::2]]
+        parts = CODE.split((ROOT / source).read_text())
+        parts[::2] = [LINK.sub(partial(_target, source), part) for part in parts[::2]]
         _write(_place(source), "".join(parts))
     for picture in (ROOT / "docs").rglob("*.png"):
         target = OUT / picture.relative_to(ROOT / "docs")
@@ -68,8 +68,8 @@ def _target(source: str, found: re.Match[str]) -> str:
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), found[1]))
     if not (ROOT / path).exists():
         raise SystemExit(f"{source} links to {found[1]}, which does not exist")
-    on_site = path in PAGES or (path.startswith("docs/") and (ROOT / path).suffix in (".md", ".png"))
-    if not on_site:
+    in_docs = path.startswith("docs/") and path.endswith((".md", ".png"))
+    if not in_docs and path not in PAGES:
         return f"{PUBLISHED}/{path}{found[2]}"
     return posixpath.relpath(_place(path), posixpath.dirname(_place(source)) or ".") + found[2]
 

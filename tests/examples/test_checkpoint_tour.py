@@ -11,7 +11,6 @@ import pytest
 from tests.support.paths import ROOT
 
 
-
 def tour(*arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "examples/checkpoint_tour.py", *arguments],

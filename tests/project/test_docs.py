@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.support.document_blocks import blocks, check_output, run, the_block
+from tests.support.document_blocks import blocks, check_output, run, run_python, the_block
 from tests.support.documents import pdf_only
-from tests.support.paths import IMAGES, ROOT
+from tests.support.paths import IMAGES, RECEIPT, ROOT
 from tests.support.pdf_pages import lines, page
 
 REPORT = "The heating of the second floor was repaired in March.\nIt has worked since."
@@ -39,6 +41,17 @@ def test_the_demo_prints_what_the_readme_shows(embedded):
         assert done.returncode == 0, done.stderr
         notes = [n for n in done.stderr.splitlines(True) if n.startswith("confidence of")]
         check_output(done.stdout + "".join(notes), printed)
+
+
+def test_the_readmes_picture_is_what_view_draws(embedded, tmp_path):
+    out = tmp_path / "view.png"
+    run_python(
+        *("-m", "smolvlm_tools", "view", str(RECEIPT), "--out", str(out)),
+        *("--task", "transcribe", "--model", "embedded"),
+    )
+    with Image.open(out) as drawn, Image.open(ROOT / "docs" / "images" / "view.png") as shown:
+        assert drawn.size == shown.size
+        assert np.abs(np.asarray(drawn, float) - np.asarray(shown, float)).mean() < 2
 
 
 def test_the_guides_typed_answers_are_of_their_types(embedded):

@@ -69,7 +69,9 @@ def build() -> str:
 
 
 def test_a_link_that_leads_nowhere_is_found(tmp_path):
-    (tmp_path / "a.html").write_text('<h1 id="top"><a href="b.html#x"><a href="c.html"><a href="#top">')
+    (tmp_path / "a.html").write_text(
+        '<h1 id="top"><a href="b.html#x"><a href="c.html"><a href="#top">'
+    )
     (tmp_path / "b.html").write_text('<p id="y">')
     done = subprocess.run(
         [sys.executable, "docs/site/links.py", str(tmp_path)],
