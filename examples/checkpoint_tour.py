@@ -3,8 +3,8 @@
     python examples/checkpoint_tour.py 256m
     python examples/checkpoint_tour.py 256m 500m --json
 
-Prints what was asked, what came, and how long it took here; `expected` is a word of what a reader of
-the image would say. The model inside the package, "embedded", knows scenes and short print alone.
+Prints what was asked, what came, and how long it took here; `expected` is a word of what a reader
+of the image would say. The toy inside the package, "embedded", knows scenes and short print alone.
 """
 
 from __future__ import annotations

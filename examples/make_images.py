@@ -3,8 +3,8 @@
     python examples/make_images.py
 
 `shapes.png` is a scene, `receipt.png` a page of print, both in the vocabulary of the embedded
-checkpoint (see embedded_model/README.md). `tour_images/` is for the checkpoints of the hub: a chart,
-a letter, and `cat.jpg`, a photograph by Stefan van der Walt (CC0) from scikit-image's data.
+checkpoint (see embedded_model/README.md). `tour_images/` is for the checkpoints of the hub: a
+chart, a letter, and `cat.jpg`, a photograph by Stefan van der Walt (CC0) from scikit-image's data.
 """
 
 from __future__ import annotations
