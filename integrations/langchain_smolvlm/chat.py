@@ -22,7 +22,8 @@ from smolvlm_tools import AsyncReplyStream, Message, RequestOptions
 from smolvlm_tools.types import OnIncomplete
 
 from .configured import Configured
-from .messages import to_messages, with_file_states, with_mime_types
+from .incoming import for_traces, hold_input, with_file_states
+from .messages import to_messages
 from .no_tools import tools_not_supported
 from .replies import to_chat_result, to_chunks
 from .structured import Method, Schema, structured
@@ -67,7 +68,11 @@ class ChatSmolVLM(Configured):
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         prompt = super()._convert_input(model_input)
-        return ChatPromptValue(messages=with_mime_types(prompt.to_messages()))
+        return ChatPromptValue(messages=for_traces(prompt.to_messages()))
+
+    def astream_events(self, input: LanguageModelInput, *args: Any, **kwargs: Any) -> Any:
+        """See `Runnable.astream_events`; the first event has no image data in its input."""
+        return super().astream_events(hold_input(input), *args, **kwargs)
 
     def generate(
         self,
@@ -91,7 +96,7 @@ class ChatSmolVLM(Configured):
 
     def _complete(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """What LangChain makes its traces and cache keys of: a replaced file is another key."""
-        completed = with_mime_types(messages)
+        completed = for_traces(messages)
         cached = self.cache is not False and (self.cache or get_llm_cache())
         return with_file_states(completed) if cached else completed
 

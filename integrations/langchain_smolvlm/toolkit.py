@@ -15,6 +15,8 @@ from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.images import PolicyLike
 from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
 
+from .held import hold, release
+
 _MAKING = threading.Lock()
 
 
@@ -111,13 +113,21 @@ class SmolVLMTool(BaseTool):
         """Leave the check to the toolbox, whose errors say what is allowed instead."""
         return {"image": tool_input} if isinstance(tool_input, str) else tool_input
 
+    def run(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """See `BaseTool.run`; callbacks see digests in the place of image data."""
+        return super().run(hold(tool_input), *args, **kwargs)
+
+    async def arun(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """See `BaseTool.arun`; callbacks see digests in the place of image data."""
+        return await super().arun(hold(tool_input), *args, **kwargs)
+
     def _run(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
         with _mendable():
-            return _reply(self.toolkit.toolbox.call(self.name, arguments))
+            return _reply(self.toolkit.toolbox.call(self.name, release(arguments)))
 
     async def _arun(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
         with _mendable():
-            return _reply(await self.toolkit.toolbox.acall(self.name, arguments))
+            return _reply(await self.toolkit.toolbox.acall(self.name, release(arguments)))
 
 
 def _reply(output: ToolOutput) -> tuple[str, dict[str, Any]]:
