@@ -16,6 +16,7 @@ from smolvlm_tools.images import PolicyLike
 from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
 
 from .held import hold, release
+from .progress import to_graph
 
 _MAKING = threading.Lock()
 
@@ -77,7 +78,7 @@ class SmolVLMToolkit(BaseToolkit):
         with _MAKING:
             if self._made is None:
                 source = engine_source(self.engine, self.model, **self.load_options)
-                self._made = source, Toolbox(source.get, policy=self.policy)
+                self._made = source, Toolbox(source, policy=self.policy)
             return self._made[1]
 
     def close(self) -> None:
@@ -122,12 +123,16 @@ class SmolVLMTool(BaseTool):
         return await super().arun(hold(tool_input), *args, **kwargs)
 
     def _run(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        tell = to_graph(self.name)
         with _mendable():
-            return _reply(self.toolkit.toolbox.call(self.name, release(arguments)))
+            toolbox = self.toolkit.toolbox
+            return _reply(toolbox.call(self.name, release(arguments), on_progress=tell))
 
     async def _arun(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        tell = to_graph(self.name)
         with _mendable():
-            return _reply(await self.toolkit.toolbox.acall(self.name, release(arguments)))
+            toolbox = self.toolkit.toolbox
+            return _reply(await toolbox.acall(self.name, release(arguments), on_progress=tell))
 
 
 def _reply(output: ToolOutput) -> tuple[str, dict[str, Any]]:

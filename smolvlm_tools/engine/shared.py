@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from weakref import WeakSet
 
+from typing_extensions import Unpack
+
 from ..errors import BadOptions
 from .lazy import LazyEngine
 
 if TYPE_CHECKING:
+    from ..images import PolicyLike
+    from ..prompt.request import RequestOptions
+    from ..types import MessageLike
     from .identity import EngineIdentity
+    from .lazy_planner import LazyPlanner
     from .smolvlm import SmolVLM
 
 _Key: TypeAlias = tuple[tuple[str, Any], ...]
@@ -53,6 +59,7 @@ class SharedEngine:
 
     def __init__(self, name: str | Path = "256m", **options: Any) -> None:
         self._name, self._options = name, options
+        self._planner: LazyPlanner | None = None
 
     @property
     def loaded(self) -> SmolVLM | None:
@@ -84,6 +91,31 @@ class SharedEngine:
         loaded = self.loaded
         return loaded.identity if loaded else plan_identity(self._name, self._options)
 
+    def planner(self, policy: PolicyLike | None = None) -> LazyPlanner:
+        """Plans requests to the engine, by its options and `policy`, without loading weights."""
+        from .lazy_planner import LazyPlanner
+
+        given = self._options if policy is None else {**self._options, "policy": policy}
+        return LazyPlanner(self._name, {k: v for k, v in given.items() if k != "tune"})
+
+    def count_tokens(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> int:
+        """`SmolVLM.count_tokens`; no weights are loaded for it.
+
+        Raises:
+            SmolVLMError: what that raises, and loading as far as it is known by then.
+        """
+        loaded = self.loaded
+        if loaded:
+            return loaded.count_tokens(messages, **options)
+        return self._counter().count_tokens(messages, options)
+
+    def encode(self, text: str) -> list[int]:
+        """`SmolVLM.encode`; no weights are loaded for it. Raises as `count_tokens`."""
+        loaded = self.loaded
+        return loaded.encode(text) if loaded else self._counter().encode(text)
+
     def release(self) -> None:
         """Give the claim up; the last one closes the engine. It may be taken up again by `get`."""
         key = self._key()
@@ -96,6 +128,13 @@ class SharedEngine:
                 return
             del _ENGINES[key]
         shared.engine.close()
+
+    def _counter(self) -> LazyPlanner:
+        """A planner that is kept: it has read the tokenizer."""
+        self._key()  # refuses unknown options
+        if self._planner is None:
+            self._planner = self.planner()
+        return self._planner
 
     def _claim(self) -> LazyEngine:
         key = self._key()
@@ -145,6 +184,16 @@ class GivenEngine:
     def identity(self) -> EngineIdentity:
         """See `SharedEngine.identity`."""
         return self.loaded.identity
+
+    def count_tokens(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> int:
+        """See `SmolVLM.count_tokens`."""
+        return self.loaded.count_tokens(messages, **options)
+
+    def encode(self, text: str) -> list[int]:
+        """See `SmolVLM.encode`."""
+        return self.loaded.encode(text)
 
     def release(self) -> None:
         """Whoever loaded it closes it."""

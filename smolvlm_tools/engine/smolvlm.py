@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from typing_extensions import Unpack
+
 from ..backends.base import AnyBackend
 from ..cache import CacheLimits, Look, parse_cache
 from ..checkpoint import Checkpoint
@@ -256,6 +258,30 @@ class SmolVLM(Conversations, Closing):
         layout, grown = self._pipeline.admission.lay_out(request)
         predicted = self._pipeline.admission.forecast(request, layout, grown).predicted
         return self._pipeline.layouter.describe(layout, predicted)
+
+    def count_tokens(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> int:
+        """Tokens of a conversation's prompt, images and markers included; the model does not run.
+
+        As `Usage.prompt_tokens` will say, unless memory makes the engine cut images coarser. There
+        may be more than the context holds. Images are read and documents opened for it.
+
+        Args:
+            messages, options: see `generate`.
+
+        Raises:
+            InputError: what is wrong with the request.
+        """
+        return self._pipeline.layouter.count_tokens(self._request(messages, options, None))
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text by itself.
+
+        Raises:
+            BadPrompt: the vocabulary cannot represent it.
+        """
+        return self._pipeline.layouter.encode(text)
 
     def check_room(self) -> None:
         """See whether a request would be taken now, before work is put into its images.

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..engine.lazy import LazyEngine
+from ..engine.lazy_planner import LazyPlanner
+from ..engine.shared import EngineSource, GivenEngine, SharedEngine
 from ..errors import BadOptions, SmolVLMError
 from ..images import PolicyLike
 from ..machine.closing import Closing
@@ -21,7 +23,7 @@ from ..machine.threads import check_of, in_thread
 from ..types import Progress, VisionResult
 from .arguments import check_arguments
 from .image_store import ImageStore, StoredImage
-from .outlook import LazyPlanner, Outlook
+from .outlook import Outlook
 from .progress import OnProgress, ToolProgress
 from .redact import redact
 from .registry import find_tool
@@ -53,8 +55,10 @@ class Toolbox(Closing):
     threads.
 
     Args:
-        vlm: a loaded engine, or a function that loads one when a tool first needs it. `close`
-            closes an engine that the toolbox loaded; closing one you passed in is up to you.
+        vlm: a loaded engine; or a function that loads one when a tool first needs it; or a claim
+            on a shared one, which images are planned for before it is loaded. `close` closes an
+            engine that the toolbox loaded and gives a claim up; closing an engine you passed in is
+            up to you.
         policy: which images are accepted, or its name; None for `agent_policy()`: files below the
             working directory, no URLs. It holds for the engine, too, whatever that was loaded with.
         store: images by handle, with their own policy; None for one of 64 MB under `policy`.
@@ -62,7 +66,7 @@ class Toolbox(Closing):
 
     def __init__(
         self,
-        vlm: SmolVLM | Loader,
+        vlm: SmolVLM | Loader | EngineSource,
         *,
         policy: PolicyLike | None = None,
         store: ImageStore | None = None,
@@ -71,9 +75,15 @@ class Toolbox(Closing):
             raise BadOptions("both policy and store are given", "The store has a policy already.")
         self.store = store or ImageStore(policy)
         self.speed = Speed()
+        self._claim = vlm if isinstance(vlm, SharedEngine) else None
+        if isinstance(vlm, SharedEngine):
+            vlm = vlm.get
+        elif isinstance(vlm, GivenEngine):
+            vlm = vlm.loaded
         self._own = callable(vlm)
         self._engine = LazyEngine(vlm) if callable(vlm) else LazyEngine.ready(vlm)
-        self._outlook = Outlook(self._engine, self.speed)
+        planner = self._claim.planner(self.store.policy) if self._claim else None
+        self._outlook = Outlook(self._engine, self.speed, planner)
 
     @classmethod
     def load(
@@ -166,7 +176,9 @@ class Toolbox(Closing):
     def close(self) -> None:
         """Forget the images, and close the engine if the toolbox loaded it."""
         self.store.clear()
-        if self._own:
+        if self._claim is not None:
+            self._claim.release()
+        elif self._own:
             self._engine.close()
 
     def _check(
@@ -211,7 +223,7 @@ class Toolbox(Closing):
             report = on_progress  # pyright forgets the check inside the function
 
             def pass_on(told: Progress) -> None:
-                report(ToolProgress(told.stage, told.done, told.total, told.page, told.pages))
+                report(ToolProgress.of(told))
 
             common["on_progress"] = pass_on
         options = {
