@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
-from smolvlm_tools import EngineSource, SmolVLM, engine_source
+from smolvlm_tools import EngineSource, SmolVLM, check_load_options, engine_source
 from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.images import PolicyLike
 from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
@@ -52,12 +52,20 @@ class SmolVLMToolkit(BaseToolkit):
     engine: SmolVLM | None = Field(default=None, exclude=True, repr=False)
     _made: tuple[EngineSource, Toolbox] | None = PrivateAttr(default=None)
 
-    def get_tools(self) -> list[BaseTool]:
-        """The tools, in the registry's order.
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Refuse unknown tools and what no model can be loaded with.
 
         Raises:
-            UnknownTool: a name that no tool has.
+            UnknownTool, BadOptions: see there.
         """
+        for name in self.names or ():
+            find_tool(name)
+        check_load_options(self.model, **self.load_options)
+        return self
+
+    def get_tools(self) -> list[BaseTool]:
+        """The tools, in the registry's order."""
         chosen = TOOLS if self.names is None else self.names
         return [
             SmolVLMTool(

@@ -18,7 +18,6 @@ from weakref import WeakSet
 
 from typing_extensions import Unpack
 
-from ..errors import BadOptions
 from .lazy import LazyEngine
 
 if TYPE_CHECKING:
@@ -148,18 +147,10 @@ class SharedEngine:
             return shared.engine
 
     def _key(self) -> _Key:
-        import inspect
+        from .load_options import bind_load_options
 
-        from .smolvlm import SmolVLM
-
-        try:
-            given = inspect.signature(SmolVLM.load).bind(self._name, **self._options)
-        except TypeError as error:
-            raise BadOptions(
-                f"the engine cannot be loaded so: {error}", "See SmolVLM.load."
-            ) from None
-        given.apply_defaults()
-        return tuple((name, _frozen(value)) for name, value in given.arguments.items())
+        given = bind_load_options(self._name, self._options)
+        return tuple((name, _frozen(value)) for name, value in given.items())
 
     def __repr__(self) -> str:
         given = [repr(self._name), *(f"{name}={value!r}" for name, value in self._options.items())]

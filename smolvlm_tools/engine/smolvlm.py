@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from typing_extensions import Unpack
-
 from ..backends.base import AnyBackend
 from ..cache import CacheLimits, Look, parse_cache
 from ..checkpoint import Checkpoint
@@ -22,7 +20,7 @@ from ..prompt.request import Request, RequestOptions, make_request
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import Images, task_messages
 from ..types import MessageLike, RequestPlan, Resolution, Task
-from .conversations import Conversations
+from .counting import Counting
 from .identity import EngineIdentity, identity_of
 from .loading import (
     engine_of,
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 
-class SmolVLM(Conversations, Closing):
+class SmolVLM(Counting, Closing):
     """A loaded SmolVLM: images and text in, text out.
 
     Safe to call from many threads: one worker prepares the requests in their order and decodes
@@ -258,30 +256,6 @@ class SmolVLM(Conversations, Closing):
         layout, grown = self._pipeline.admission.lay_out(request)
         predicted = self._pipeline.admission.forecast(request, layout, grown).predicted
         return self._pipeline.layouter.describe(layout, predicted)
-
-    def count_tokens(
-        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
-    ) -> int:
-        """Tokens of a conversation's prompt, images and markers included; the model does not run.
-
-        As `Usage.prompt_tokens` will say, unless memory makes the engine cut images coarser. There
-        may be more than the context holds. Images are read and documents opened for it.
-
-        Args:
-            messages, options: see `generate`.
-
-        Raises:
-            InputError: what is wrong with the request.
-        """
-        return self._pipeline.layouter.count_tokens(self._request(messages, options, None))
-
-    def encode(self, text: str) -> list[int]:
-        """The tokens of a text by itself.
-
-        Raises:
-            BadPrompt: the vocabulary cannot represent it.
-        """
-        return self._pipeline.layouter.encode(text)
 
     def check_room(self) -> None:
         """See whether a request would be taken now, before work is put into its images.
