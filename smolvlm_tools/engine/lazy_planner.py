@@ -13,6 +13,7 @@ from .remote.settings import BACKEND, OF_SERVERS, cannot_plan, refuse_remote_opt
 
 if TYPE_CHECKING:
     from ..images import EncodedImage
+    from ..memory.plan import LoadPlan
     from ..prompt.request import RequestOptions
     from .planner import LoadOptions, Planner
     from .smolvlm import SmolVLM
@@ -34,6 +35,11 @@ class LazyPlanner:
         self._options = {key: options[key] for key in others}
         self._planner: Planner | None = None
         self._lock = threading.Lock()
+
+    @property
+    def load_plan(self) -> LoadPlan:
+        """How the model would be loaded; raises what `SmolVLM.load` raises."""
+        return self._open().load_plan
 
     def plan(self, sources: Sequence[EncodedImage], task: Task) -> RequestPlan:
         """As `SmolVLM.plan`; raises what that and `SmolVLM.load` raise."""

@@ -22,6 +22,7 @@ from .lazy import LazyEngine
 
 if TYPE_CHECKING:
     from ..images import PolicyLike
+    from ..memory.plan import LoadPlan
     from ..prompt.request import RequestOptions
     from ..types import MessageLike
     from .identity import EngineIdentity
@@ -96,6 +97,18 @@ class SharedEngine:
 
         given = self._options if policy is None else {**self._options, "policy": policy}
         return LazyPlanner(self._name, {k: v for k, v in given.items() if k != "tune"})
+
+    def plan_load(self) -> LoadPlan | None:
+        """How the engine is loaded or would be, as `plan_model` says; None for a server.
+
+        Raises:
+            OutOfMemoryBudget, ModelError, BadOptions: what loading would raise.
+        """
+        loaded = self.loaded
+        if loaded:
+            return loaded.load_plan
+        is_remote = self._options.get("backend") == "remote"
+        return None if is_remote else self._counter().load_plan
 
     def count_tokens(
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
@@ -175,6 +188,10 @@ class GivenEngine:
     def identity(self) -> EngineIdentity:
         """See `SharedEngine.identity`."""
         return self.loaded.identity
+
+    def plan_load(self) -> LoadPlan | None:
+        """How it was loaded; None where no plan was made."""
+        return self.loaded.load_plan
 
     def count_tokens(
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]

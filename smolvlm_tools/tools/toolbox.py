@@ -20,6 +20,7 @@ from ..images import PolicyLike
 from ..machine.closing import Closing
 from ..machine.stopping import stoppable_by
 from ..machine.threads import check_of, in_thread
+from ..prompt.request import RequestOptions
 from ..types import Progress, VisionResult
 from .arguments import check_arguments
 from .image_store import ImageStore, StoredImage
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
+_FREE_TEXT = ("describe", "transcribe")
 _COMMON_OPTIONS = ("context", "min_confidence", "min_field_confidence", "max_new_tokens")
 
 
@@ -62,6 +64,7 @@ class Toolbox(Closing):
         policy: which images are accepted, or its name; None for `agent_policy()`: files below the
             working directory, no URLs. It holds for the engine, too, whatever that was loaded with.
         store: images by handle, with their own policy; None for one of 64 MB under `policy`.
+        options: of requests, where a call says nothing; `stop` holds for free text only.
     """
 
     def __init__(
@@ -70,11 +73,13 @@ class Toolbox(Closing):
         *,
         policy: PolicyLike | None = None,
         store: ImageStore | None = None,
+        options: RequestOptions | None = None,
     ) -> None:
         if policy is not None and store is not None:
             raise BadOptions("both policy and store are given", "The store has a policy already.")
         self.store = store or ImageStore(policy)
         self.speed = Speed()
+        self._options = dict(options or {})
         self._claim = vlm if isinstance(vlm, SharedEngine) else None
         if isinstance(vlm, SharedEngine):
             vlm = vlm.get
@@ -226,7 +231,11 @@ class Toolbox(Closing):
                 report(ToolProgress.of(told))
 
             common["on_progress"] = pass_on
+        ours = dict(self._options)
+        if asked.method not in _FREE_TEXT:
+            ours.pop("stop", None)
         options = {
+            **ours,
             **asked.options,
             **{k: value for k, value in common.items() if value is not None},
         }
