@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -83,7 +83,8 @@ class ChatSmolVLM(Configured):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessageChunk]:
         held = await asyncio.to_thread(hold_input, input)
-        async with aclosing(super().astream(held, config, **kwargs)) as chunks:
+        inner = cast("AsyncGenerator[AIMessageChunk]", super().astream(held, config, **kwargs))
+        async with aclosing(inner) as chunks:
             async for chunk in chunks:
                 yield chunk
 

@@ -61,7 +61,7 @@ class SmolVLMToolSpec(BaseToolSpec):
             options["load_options"] = {**options.get("load_options", {}), **more}
         if engine is None or model != "256m":
             options["model"] = model
-        settings = GenerationSettings(engine=engine, policy=policy, **options)
+        settings = GenerationSettings(**{**options, "engine": engine, "policy": policy})
         self._claim = settings.source()
         defaults = cast("RequestOptions", settings.request_options())
         self.toolbox = Toolbox(self._claim, policy=policy, store=store, options=defaults)
