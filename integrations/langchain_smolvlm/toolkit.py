@@ -122,6 +122,12 @@ class SmolVLMTool(BaseTool):
         """Leave the check to the toolbox, whose errors say what is allowed instead."""
         return {"image": tool_input} if isinstance(tool_input, str) else tool_input
 
+    def astream_events(self, input: Any, *args: Any, **kwargs: Any) -> Any:
+        """See `Runnable.astream_events`; the first event has no image data in its input."""
+        is_call = isinstance(input, dict) and "args" in input and input.get("type") == "tool_call"
+        held = {**input, "args": hold(input["args"])} if is_call else hold(input)
+        return super().astream_events(held, *args, **kwargs)
+
     def run(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """See `BaseTool.run`; callbacks see digests in the place of image data."""
         return super().run(hold(tool_input), *args, **kwargs)

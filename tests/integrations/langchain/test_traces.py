@@ -269,3 +269,18 @@ def test_a_tools_arguments_are_told_without_image_data(way, embedded):
     assert done.artifact["value"] == "red"
     check(handler.told)
     assert call["args"]["image"] == URI
+
+
+@pytest.mark.parametrize("as_call", [True, False])
+def test_the_events_of_a_tool_hold_no_image_data(as_call, embedded):
+    (tool,) = SmolVLMToolkit(model=embedded, names=["answer_question"]).get_tools()
+    arguments = {"image": URI, "question": "What color is the circle?"}
+    call = {"type": "tool_call", "id": "1", "name": tool.name, "args": arguments}
+
+    async def events():
+        given = call if as_call else arguments
+        return [event async for event in tool.astream_events(given, version="v2")]
+
+    told = asyncio.run(events())
+    assert told[0]["event"] == "on_tool_start" and "red" in repr(told[-1])
+    check(told)

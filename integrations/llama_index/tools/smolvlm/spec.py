@@ -61,7 +61,8 @@ class SmolVLMToolSpec(BaseToolSpec):
             options["load_options"] = {**options.get("load_options", {}), **more}
         if engine is None or model != "256m":
             options["model"] = model
-        settings = GenerationSettings(**{**options, "engine": engine, "policy": policy})
+        given: dict[str, Any] = {**options, "engine": engine, "policy": policy}
+        settings = GenerationSettings(**given)
         self._claim = settings.source()
         defaults = cast("RequestOptions", settings.request_options())
         self.toolbox = Toolbox(self._claim, policy=policy, store=store, options=defaults)
