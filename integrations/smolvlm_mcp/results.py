@@ -16,6 +16,8 @@ from pydantic import BaseModel
 
 from smolvlm_tools.errors import Busy, SmolVLMError
 
+from .wording import in_arguments
+
 
 def success(output: BaseModel) -> types.CallToolResult:
     """A tool's output: all of it as structured content, the gist as text."""
@@ -81,6 +83,7 @@ def _compact(value: Any) -> str:
 
 def failure(error: SmolVLMError) -> types.CallToolResult:
     """An error as a result with isError, so that the model that called can correct itself."""
+    error = in_arguments(error)
     detail = json.dumps({"error": explain(error)}, ensure_ascii=False)
     return types.CallToolResult(
         content=[

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import typer
 
+from ..errors import SmolVLMError
 from ..unsafe import UNSAFE_ON_A_LINE
 from .process import FAILED
+from .wording import in_flags
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -100,9 +102,10 @@ def reserve_stdout() -> Generator[Answers]:
             private.close()
 
 
-def report(reason: object) -> None:
-    """Say on one line of stderr what went wrong."""
-    _say("error: ", f"{reason}", _RED)
+def report(reason: SmolVLMError | str) -> None:
+    """Say on one line of stderr what went wrong, of an error in the command line's words."""
+    said = in_flags(reason) if isinstance(reason, SmolVLMError) else reason
+    _say("error: ", f"{said}", _RED)
 
 
 def note(text: str) -> None:

@@ -28,6 +28,7 @@ from ..sandbox.posture import Posture
 from .console import Answers, reserve_stdout, working
 from .posture import posture_or_reason
 from .process import NO_MODEL
+from .wording import in_flags
 
 PACKAGES = (
     "smolvlm-tools",
@@ -233,6 +234,6 @@ def _try_backend(name: str) -> BackendCheck:
     except ModelNotFound as error:
         return BackendCheck(name, True, f"installed, but not tried: {error.reason}")
     except SmolVLMError as error:
-        return BackendCheck(name, False, str(error))
+        return BackendCheck(name, False, str(in_flags(error)))
     seconds = result.usage.seconds.total
     return BackendCheck(name, True, f"{result.precision} on {result.device}, {seconds:.2f} s")

@@ -26,6 +26,7 @@ from .entries import Entries, Form
 from .images import Place, each_page
 from .options import ModelChoice, parse_resolution
 from .page_options import PageOptions
+from .wording import in_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def _open(choice: ModelChoice, resolution: Resolution) -> tuple[RequestLayouter,
         checkpoint = open_checkpoint(
             choice.model, revision=choice.revision, local_files_only=choice.offline
         )
-        note(f"memory is not predicted: {error}")
+        note(f"memory is not predicted: {in_flags(error)}")
         return open_layouter(checkpoint, None, CacheLimits()), None
     return planner.layouter, planner
 

@@ -117,7 +117,7 @@ class SharedEngine:
             given = inspect.signature(SmolVLM.load).bind(self._name, **self._options)
         except TypeError as error:
             raise BadOptions(
-                f"the engine cannot be loaded so: {error}", "See SmolVLM.load."
+                f"the engine cannot be loaded so: {error}", "See `SmolVLM.load`."
             ) from None
         given.apply_defaults()
         return tuple((name, _frozen(value)) for name, value in given.arguments.items())

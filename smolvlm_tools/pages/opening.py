@@ -18,6 +18,7 @@ from ..images import (
     read_image,
 )
 from ..images.encodings import abbreviate
+from ..machine.amounts import check_whole
 from ..sandbox.pool import SHARED
 from .page import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Page, Pages
 from .pdf import is_pdf, pdf_pages
@@ -63,9 +64,10 @@ def open_pages(
         BackendUnavailable: pypdfium2 is not installed.
     """
     policy = ImagePolicy.named(policy, "trusted")
+    check_whole("max_pages", max_pages)
     if not 1 <= longest_edge <= LONGEST_RENDERED:
         remedy = f"Use 1 to {LONGEST_RENDERED} pixels."
-        raise BadOptions(f"longest_edge={longest_edge} is out of range", remedy)
+        raise BadOptions(f"`longest_edge={longest_edge}` is out of range", remedy)
     encoded = read_image(source, policy)
     if policy.isolate and is_document(encoded, policy):
         return open_with(
@@ -81,7 +83,7 @@ def open_pages(
         pages.close()
         raise ImageTooLarge(
             f"{encoded.name} has {len(pages):,} pages; the limit is {max_pages:,}",
-            "Split the document, or raise max_pages.",
+            "Split the document. Or raise `max_pages`.",
         )
     return pages
 
@@ -128,7 +130,7 @@ def choose_pages(pages: Pages, chosen: PageSelection | None) -> list[int]:
         return [1]
     raise PagesNeeded(
         f"{name} has {len(pages)} pages, and one image is wanted",
-        f'Say which: pages="1", or pages="1-{min(3, len(pages))}" to show several together.',
+        f'Say which: `pages="1"`, or `pages="1-{min(3, len(pages))}"` to show several together.',
         len(pages),
     )
 

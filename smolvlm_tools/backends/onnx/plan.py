@@ -34,7 +34,7 @@ def parse_precision(asked: Precision) -> ComponentPrecisions:
     plan = read_parts(asked, tuple(PARTS), (*SUFFIXES, STATIC), "onnx")
     if STATIC in (plan["embed"], plan["decoder"]):
         raise BadOptions(
-            f"only the vision tower can be {STATIC}", f"Use precision 'vision={STATIC}'."
+            f"only the vision tower can be {STATIC}", f"Use `precision='vision={STATIC}'`."
         )
     return plan
 
