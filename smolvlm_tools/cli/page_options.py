@@ -18,7 +18,7 @@ class PageOptions:
     pages: Annotated[
         str | None,
         typer.Option(
-            metavar="SELECTION",
+            metavar="PAGES",
             help="Pages of every IMAGE that is a document: 1-3,7 or 2- (to the end).  "
             r"\[default: all]",
         ),

@@ -10,6 +10,7 @@ from typer import Typer, TyperException
 from ..errors import BadOptions, IncompleteAnswer, InputError, ModelError, SmolVLMError
 from .app import app
 from .console import report
+from .logs import hide_logs
 from .process import BAD_INPUT, BAD_USAGE, FAILED, INCOMPLETE, NO_MODEL, OK
 
 
@@ -32,6 +33,8 @@ def run(
     except TyperException as error:
         report(_usage(error))
         return error.exit_code
+    finally:
+        hide_logs()
     return code or OK
 
 
