@@ -65,6 +65,7 @@ from .prompt.tasks import IN_JSON as IN_JSON
 from .prompt.tasks import ask_messages as ask_messages
 from .prompt.tasks import describe_messages as describe_messages
 from .prompt.tasks import transcribe_messages as transcribe_messages
+from .types import ExpectedSeconds as ExpectedSeconds
 from .types import GenerationOptions as GenerationOptions
 from .types import ImagePart as ImagePart
 from .types import ImagePlan as ImagePlan

@@ -42,6 +42,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Self
 
+from .wording import Names, feasible, name_options
+
 
 class SmolVLMError(Exception):
     """Base class of every error that this package raises on purpose.
@@ -65,6 +67,11 @@ class SmolVLMError(Exception):
         error.reason, error.remedy = reason, remedy
         error.args = (reason, remedy)
         return error
+
+    def in_words_of(self, names: Names) -> Self:
+        """The same error with options as `names` has them; see `wording`."""
+        remedy = name_options(feasible(self.remedy, names), names)
+        return self.reworded(name_options(self.reason, names), remedy)
 
     def __str__(self) -> str:
         if not self.remedy:

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 
 from smolvlm_tools.errors import Busy, SmolVLMError
 
+from .wording import in_arguments
+
 
 def success(output: BaseModel) -> types.CallToolResult:
     """A tool's output: all of it as structured content, the gist as text."""
@@ -79,19 +81,9 @@ def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-_FLAGS = {
-    "policy=ImagePolicy.agent(roots=[…])": "--root of `smolvlm mcp`",
-    "policy=ImagePolicy.agent()": "--allow-urls of `smolvlm mcp`",
-}
-"""What remedies say that are written for Python, and what the server's owner can do."""
-
-
 def failure(error: SmolVLMError) -> types.CallToolResult:
     """An error as a result with isError, so that the model that called can correct itself."""
-    remedy = error.remedy
-    for ours, flag in _FLAGS.items():
-        remedy = remedy.replace(ours, flag)
-    error = error.reworded(error.reason, remedy)
+    error = in_arguments(error)
     detail = json.dumps({"error": explain(error)}, ensure_ascii=False)
     return types.CallToolResult(
         content=[

@@ -70,8 +70,8 @@ def backend_for_adapter(backend: str) -> str:
         return backend
     raise BadOptions(
         f"the {backend} backend cannot merge a LoRA adapter: its graphs hold the finished weights",
-        f"Use backend={able[0]!r}, or run `smolvlm export CHECKPOINT --adapter ADAPTER --out DIR` "
-        "and load DIR.",
+        f"Use `backend={able[0]!r}`, or run `smolvlm export CHECKPOINT --adapter ADAPTER --out "
+        "DIR` and load DIR.",
     )
 
 
@@ -159,7 +159,7 @@ def check_names(
             able = next(name for name, other in SPECS.items() if precision in other.precisions)
             raise BadOptions(
                 f"the {backend} backend has no precision {precision!r}",
-                f"Use one of {', '.join(spec.precisions)}, or backend={able!r}.",
+                f"Use one of {', '.join(spec.precisions)}, or `backend={able!r}`.",
             )
     kind, colon, number = str(device).partition(":")
     if colon and not (kind == "cuda" and number.isdecimal()):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import BadOptions
+from ..machine.amounts import check_whole
 
 MB = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
-    """Bounds in bytes; 0 turns a cache off.
+    """Bounds in bytes; 0 turns a cache off. A negative one is `BadOptions`.
 
     Attributes:
         vision_bytes: image features. A tile of SmolVLM-256M takes 0.15 MB in float32.
@@ -21,6 +22,10 @@ class CacheLimits:
 
     vision_bytes: int = 32 * MB
     kv_bytes: int = 128 * MB
+
+    def __post_init__(self) -> None:
+        check_whole("vision_bytes", self.vision_bytes, 0)
+        check_whole("kv_bytes", self.kv_bytes, 0)
 
     @property
     def total(self) -> int:
@@ -35,16 +40,12 @@ def parse_cache(cache: object) -> CacheLimits:
     """True for the default bounds, False for no caches, or the bounds themselves.
 
     Raises:
-        BadOptions: anything else, or a negative bound.
+        BadOptions: anything else.
     """
     if isinstance(cache, bool):
         return CacheLimits() if cache else CacheLimits(0, 0)
     if not isinstance(cache, CacheLimits):
-        raise BadOptions(f"cache {cache!r} is not one", "Use True, False or CacheLimits(...).")
-    for name in ("vision_bytes", "kv_bytes"):
-        value = getattr(cache, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise BadOptions(
-                f"{name} {value!r} is not a number of bytes", "Use 0 or more, as an int."
-            )
+        raise BadOptions(
+            f"`cache={cache!r:.60}` is not one", "Use True, False or `CacheLimits(...)`."
+        )
     return cache

@@ -74,6 +74,7 @@ class HubFiles:
     def _download(self, name: str) -> None:
         if self.settings.offline:
             raise hub_cache.not_cached(self.id, name)
+        _log.info("downloading %s of %s", name, self.id)
         hub: Any = _hub(self.settings)  # its signature names an untyped progress bar
         try:
             hub.hf_hub_download(self.id, name, revision=self.commit, cache_dir=self.settings.cache)

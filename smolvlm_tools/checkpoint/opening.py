@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from pathlib import Path
 
 from ..errors import BadOptions, ModelNotFound
 from .aliases import ALIASES, EMBEDDED, EMBEDDED_FOLDER, EMBEDDED_ID, HUB_ID
 from .checkpoint import Checkpoint
+
+logger = logging.getLogger(__name__)
 
 
 def open_checkpoint(
@@ -36,20 +39,26 @@ def open_checkpoint(
     if hub_id is not None and text != EMBEDDED:
         from .hub import open_from_hub  # loads huggingface_hub
 
-        return open_from_hub(hub_id, revision, local_files_only)
+        return _told(open_from_hub(hub_id, revision, local_files_only))
     if revision is not None:
         raise BadOptions(
             f"{text!r} is a folder and has no revision {revision!r}",
             "Leave out the revision, or name a hub id.",
         )
     if hub_id is None:
-        return Checkpoint.from_folder(Path(text))
+        return _told(Checkpoint.from_folder(Path(text)))
     if not (EMBEDDED_FOLDER / "config.json").is_file():
         raise ModelNotFound(
             "this installation lacks the embedded checkpoint",
             "Reinstall smolvlm-tools from its wheel.",
         )
-    return Checkpoint.from_folder(EMBEDDED_FOLDER, EMBEDDED_ID)
+    return _told(Checkpoint.from_folder(EMBEDDED_FOLDER, EMBEDDED_ID))
+
+
+def _told(checkpoint: Checkpoint) -> Checkpoint:
+    at = f" at {checkpoint.revision[:12]}" if checkpoint.revision else ""
+    logger.info("%s%s is in %s", checkpoint.id, at, checkpoint.folder)
+    return checkpoint
 
 
 def find_name(name: str | os.PathLike[str]) -> str | None:

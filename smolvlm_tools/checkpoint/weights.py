@@ -24,7 +24,7 @@ def fetch_safetensors(checkpoint: Checkpoint) -> list[Path]:
     else:
         raise ModelNotFound(
             f"{checkpoint.id} has no safetensors weights",
-            "Use backend='onnx', or a checkpoint with model.safetensors.",
+            "Use `backend='onnx'`, or a checkpoint with model.safetensors.",
         )
     if lacking := [name for name in names if name not in checkpoint.files]:
         raise ModelInvalid(

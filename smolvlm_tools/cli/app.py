@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from .command import Verbose
 from .image_commands import ask, chat, describe, extract, plan, transcribe, view
 from .ingest_command import ingest
+from .logs import show_logs
 from .model_commands import (
     calibrate,
     doctor,
@@ -35,6 +37,7 @@ app = typer.Typer(
 def smolvlm(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    verbose: Verbose = 0,
 ) -> None:
     """SmolVLM on your own machine: describe images, ask about them, read their text.
 
@@ -48,6 +51,7 @@ def smolvlm(
 
         typer.echo(__version__)
         raise typer.Exit
+    show_logs(verbose)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -22,6 +22,7 @@ from ..quality.calibrate import (
 )
 from .console import Answers, clean, note, progress, reserve_stdout
 from .options import ModelChoice
+from .tables import sideways
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +85,19 @@ def _print(report: CalibrationReport, answers: Answers) -> None:
         answers.table(_thresholds(report))
     for each in report.kinds:
         if each.reason:
-            answers.line(f"{each.kind} stays as it is: {each.reason}")
+            answers.prose(f"{each.kind} stays as it is: {each.reason}")
     for prior in report.calibration.priors:
         logs = zip(prior.options, prior.logs, strict=True)
         shares = ", ".join(f"{clean(text)} {math.exp(p):.3f}" for text, p in logs)
-        answers.line(f"without content ({prior.questions} questions): {shares}")
+        answers.prose(f"without content ({prior.questions} questions): {shares}")
     if not report.calibration.kinds and not report.calibration.priors:
-        answers.line("nothing was fitted: the file changes no confidence")
+        answers.prose("nothing was fitted: the file changes no confidence")
     if report.unused:
-        answers.line(f"{report.unused} questions have no options, and so no prior")
+        answers.prose(f"{report.unused} questions have no options, and so no prior")
 
 
 def _figures(report: CalibrationReport) -> Table:
-    names = ("answers", "right", "temperature", "offset", "AUROC", "calibration error", "after")
-    table = Table("kind", *map(_number, names), "measured", title="what confidence is worth (95 %)")
+    columns: list[list[str]] = []
     for each in report.kinds:
         scale = each.scale
         shown = (f"{scale.temperature:.2f}", f"{scale.offset:+.2f}") if scale else ("-", "-")
@@ -105,19 +105,22 @@ def _figures(report: CalibrationReport) -> Table:
         right = f"{each.before.right:.1%}"
         if after.right != each.before.right:
             right += f" → {after.right:.1%}"
-        table.add_row(
-            *(each.kind, f"{each.answers}", right, *shown),
-            *(_with_interval(after.auroc, after.auroc_interval),),
-            *(_with_interval(each.before.error, each.before.error_interval),),
-            _with_interval(each.after.error, each.after.error_interval) if each.after else "-",
-            each.measured_on,
+        columns.append(
+            [
+                *(each.kind, f"{each.answers}", right, *shown),
+                _with_interval(after.auroc, after.auroc_interval),
+                _with_interval(each.before.error, each.before.error_interval),
+                _with_interval(each.after.error, each.after.error_interval) if each.after else "-",
+                each.measured_on,
+            ]
         )
-    return table
+    figures = ("answers", "right", "temperature", "offset", "AUROC", "calibration error", "after")
+    return sideways("what confidence is worth (95 %)", (*figures, "measured"), columns)
 
 
 def _thresholds(report: CalibrationReport) -> Table:
-    names = ("min_confidence", "right", "at least", "answered")
-    title = f"the smallest min_confidence that is right in {report.wished:.0%} (at least: 95 %)"
+    names = ("--min-confidence", "right", "at least", "answered")
+    title = f"the smallest --min-confidence that is right in {report.wished:.0%} (at least: 95 %)"
     table = Table("kind", *map(_number, names), title=title)
     for each in report.kinds:
         table.add_row(each.kind, *_threshold(each))

@@ -6,7 +6,23 @@ import functools
 import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, is_dataclass
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from .logs import show_logs
+
+Verbose: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--verbose",
+        "-v",
+        count=True,
+        metavar="",
+        show_default=False,
+        help="Say on stderr what is done and how long it takes; twice for every step.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +51,7 @@ def options_from_fields(
     """Make a function for typer of a function, whose docstring becomes the help.
 
     A parameter whose type is a dataclass becomes one option for each of its fields, with the
-    field's name, annotation and default. `--offline` comes last in every help.
+    field's name, annotation and default. `--offline` and then `--verbose` come last in every help.
     """
     signature = inspect.signature(function, eval_str=True)
     groups: dict[str, tuple[Any, list[str]]] = {}
@@ -51,9 +67,13 @@ def options_from_fields(
             parameters.append(parameter)
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     parameters.sort(key=lambda each: each.name == "offline")
+    parameters.append(
+        inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=0, annotation=Verbose)
+    )
 
     @functools.wraps(function)
-    def run(**given: Any) -> None:
+    def run(*, verbose: int = 0, **given: Any) -> None:
+        show_logs(verbose)
         values = {
             name: kind(**{field: given.pop(field) for field in fields})
             for name, (kind, fields) in groups.items()

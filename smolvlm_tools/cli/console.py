@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,11 +15,14 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import typer
 
+from ..errors import SmolVLMError
 from ..unsafe import UNSAFE_ON_A_LINE
 from .process import FAILED
+from .wording import in_flags
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.console import Console, ConsoleOptions
+    from rich.table import Table
     from rich.text import Text
 
 _RED, _DIM = "31", "2"
@@ -53,6 +58,16 @@ class Answers:
         """Write a line of text, unchanged."""
         self.write(f"{text}\n")
 
+    def prose(self, text: str) -> None:
+        """Write a line of words, which goes on in the next where the terminal or $COLUMNS ends."""
+        if not self._has_width:
+            self.line(text)
+            return
+        width = max(shutil.get_terminal_size().columns, 20)
+        words = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "  "}
+        for piece in textwrap.wrap(text, width, **words) or [""]:
+            self.line(piece)
+
     def json(self, value: Any) -> None:
         """Write indented JSON; non-ASCII characters are escaped unless the encoding is Unicode."""
         self.line(json.dumps(value, ensure_ascii=self._is_plain, indent=2))
@@ -62,13 +77,22 @@ class Answers:
         self.line(json.dumps(value, ensure_ascii=self._is_plain))
 
     @property
+    def _has_width(self) -> bool:
+        return self.is_terminal or "COLUMNS" in os.environ
+
+    @property
     def _is_plain(self) -> bool:
         """Whether the encoding is not Unicode."""
         return not (self.file.encoding or "utf-8").lower().startswith("utf")
 
-    def table(self, table: RenderableType) -> None:
-        """Write a rich table, as wide as the terminal; as it needs to be where there is none."""
-        console = _console(self.file, None if self.is_terminal else 1000)
+    def table(self, table: Table) -> None:
+        """Write a rich table, as wide as the terminal or $COLUMNS; else as wide as it needs to be.
+
+        What is too long for its column goes on in the next line: nothing is cut.
+        """
+        for column in table.columns:
+            column.overflow = "fold"
+        console = _console(self.file, None if self._has_width else 1000)
         with console.capture() as capture:
             console.print(table)
         self.write(capture.get())
@@ -100,9 +124,10 @@ def reserve_stdout() -> Generator[Answers]:
             private.close()
 
 
-def report(reason: object) -> None:
-    """Say on one line of stderr what went wrong."""
-    _say("error: ", f"{reason}", _RED)
+def report(reason: SmolVLMError | str) -> None:
+    """Say on one line of stderr what went wrong, of an error in the command line's words."""
+    said = in_flags(reason) if isinstance(reason, SmolVLMError) else reason
+    _say("error: ", f"{said}", _RED)
 
 
 def note(text: str) -> None:

@@ -12,6 +12,7 @@ from ..errors import BadOptions, InputError, OutOfMemoryBudget, SmolVLMError
 from .console import Answers, report
 from .images import Place
 from .process import BAD_INPUT, INCOMPLETE
+from .wording import in_flags
 
 Form: TypeAlias = Literal["text", "json", "jsonl"]
 
@@ -57,7 +58,8 @@ class Entries:
         """Add that there is nothing about an image, and say so on stderr."""
         report(error)
         self._failed = True
-        fault = {"code": error.code, "reason": error.reason, "remedy": error.remedy}
+        told = in_flags(error)
+        fault = {"code": told.code, "reason": told.reason, "remedy": told.remedy}
         self._add(place, {"error": fault})
 
     def _add(self, place: Place, data: dict[str, Any]) -> None:

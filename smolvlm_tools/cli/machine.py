@@ -28,6 +28,7 @@ from ..sandbox.posture import Posture
 from .console import Answers, reserve_stdout, working
 from .posture import posture_or_reason
 from .process import NO_MODEL
+from .wording import in_flags
 
 PACKAGES = (
     "smolvlm-tools",
@@ -192,25 +193,25 @@ def _auto(alias: str, checkpoint: Checkpoint | SmolVLMError) -> str:
 
 def _print_diagnosis(diagnosis: Diagnosis, answers: Answers) -> None:
     accelerator = "an accelerator" if diagnosis.accelerator else "no accelerator"
-    answers.line(f"Python {diagnosis.python} on {diagnosis.platform}, {accelerator}")
+    answers.prose(f"Python {diagnosis.python} on {diagnosis.platform}, {accelerator}")
     memory = diagnosis.memory_bytes
-    answers.line(f"{diagnosis.cpu}; {format_bytes(memory) if memory else '?'} of memory")
+    answers.prose(f"{diagnosis.cpu}; {format_bytes(memory) if memory else '?'} of memory")
     table = Table("package", "version")
     for name, version in diagnosis.packages.items():
         table.add_row(name, version or "not installed")
     answers.table(table)
     for check in diagnosis.backends:
-        answers.line(f"{check.backend}: {'works' if check.works else 'no'} ({check.detail})")
+        answers.prose(f"{check.backend}: {'works' if check.works else 'no'} ({check.detail})")
     models = [f"{name} ({format_bytes(size)})" for name, size in diagnosis.models.items()]
-    answers.line(f"models here: {', '.join(models)}")
-    answers.line(
+    answers.prose(f"models here: {', '.join(models)}")
+    answers.prose(
         f"downloads go to {diagnosis.disk}, {format_bytes(diagnosis.disk_free_bytes)} free"
     )
     for model, reason in diagnosis.auto.items():
-        answers.line(f"auto for {model}: {reason}")
-    answers.line(f"isolated reading: {diagnosis.isolation}")
+        answers.prose(f"auto for {model}: {reason}")
+    answers.prose(f"isolated reading: {diagnosis.isolation}")
     for what, command in diagnosis.missing.items():
-        answers.line(f"for {what}: {command}")
+        answers.prose(f"for {what}: {command}")
 
 
 def _version(package: str) -> str | None:
@@ -233,6 +234,6 @@ def _try_backend(name: str) -> BackendCheck:
     except ModelNotFound as error:
         return BackendCheck(name, True, f"installed, but not tried: {error.reason}")
     except SmolVLMError as error:
-        return BackendCheck(name, False, str(error))
+        return BackendCheck(name, False, str(in_flags(error)))
     seconds = result.usage.seconds.total
     return BackendCheck(name, True, f"{result.precision} on {result.device}, {seconds:.2f} s")

@@ -103,7 +103,7 @@ class ModelChoice:
             metavar="NAME",
             help="auto, fp32, bf16, fp16, int8, q4, …: whatever the model's files offer; torch "
             "also takes bnb-nf4 and the others that `smolvlm quantize` lists. Or one for each "
-            "component: vision=int8,decoder=q4.",
+            "component: vision=int8,decoder=q4",  # with a full stop 80 columns would cut it
         ),
     ] = "auto"
     device: Device = "auto"
@@ -134,7 +134,7 @@ class ModelChoice:
         typer.Option(
             metavar="URL",
             help="Of an OpenAI-compatible server that runs the model, with --backend remote, such "
-            "as http://127.0.0.1:8080/v1; else $SMOLVLM_BASE_URL. Its key: $SMOLVLM_API_KEY.",
+            "as http://host:8000/v1; else $SMOLVLM_BASE_URL. Its key: $SMOLVLM_API_KEY.",
         ),
     ] = None
     offline: Offline = False

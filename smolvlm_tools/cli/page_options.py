@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import BadOptions
-
 if TYPE_CHECKING:
     from ..pages import PageSelection
 
@@ -20,7 +18,7 @@ class PageOptions:
     pages: Annotated[
         str | None,
         typer.Option(
-            metavar="SELECTION",
+            metavar="PAGES",
             help="Pages of every IMAGE that is a document: 1-3,7 or 2- (to the end).  "
             r"\[default: all]",
         ),
@@ -39,11 +37,8 @@ class PageOptions:
         """What `pages` means; None for all.
 
         Raises:
-            BadOptions: nothing.
+            BadOptions: it is no selection.
         """
         from ..pages import parse_pages
 
-        try:
-            return parse_pages(self.pages)
-        except BadOptions as error:
-            raise error.reworded(f"--{error.reason}", error.remedy) from None
+        return parse_pages(self.pages)

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from ..cache import CacheLimits
 from ..checkpoint import open_checkpoint
+from ..checkpoint.config import ImageConfig
 from ..engine.planner import LoadOptions, Planner, open_layouter
-from ..errors import ModelNotFound, SmolVLMError
+from ..errors import BadPrompt, ModelNotFound, OutOfMemoryBudget, SmolVLMError
 from ..images import EncodedImage
-from ..machine.amounts import format_bytes
-from ..memory.plan import LoadPlan
 from ..prompt.layout import RequestLayouter
 from ..prompt.request import Request, parse_options
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import parse_task, task_messages
 from ..types import Resolution
-from .console import Answers, note, reserve_stdout
+from .console import note, reserve_stdout
 from .entries import Entries, Form
 from .images import Place, each_page
 from .options import ModelChoice, parse_resolution
 from .page_options import PageOptions
+from .plan_tables import basis_of, print_tables
+from .wording import in_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +51,21 @@ def print_plans(
         layouter, planner = _open(choice, resolution)
         chosen = check_resolution(resolution, layouter.checkpoint.config.image)
 
-        def plan(source: EncodedImage) -> dict[str, Any]:
-            request = Request(task_messages(source, task, "?"), options, chosen, task)
+        config = layouter.checkpoint.config.image
+
+        def at(source: EncodedImage, resolution: Resolution) -> dict[str, Any]:
+            request = Request(task_messages(source, task, "?"), options, resolution, task)
             if planner is None:
                 return layouter.describe(layouter.lay_out(request)).model_dump(mode="json")
             found, memory = planner.plan(request, wish.batch)
             return found.model_dump(mode="json") | {"memory": memory.model_dump(mode="json")}
+
+        def plan(source: EncodedImage) -> dict[str, Any]:
+            found = at(source, chosen)
+            device = planner.load_plan.device if planner else "cpu"
+            found["seconds_basis"] = basis_of(found["seconds"], choice.model, device)
+            each = {str(one): partial(at, source, one) for one in _resolutions(config)}
+            return found | {"resolutions": [_brief(name, get) for name, get in each.items()]}
 
         entries = Entries(answers, form)
         named: list[tuple[Place, dict[str, Any]]] = []
@@ -68,7 +76,7 @@ def print_plans(
                 elif planned := entries.take(place, partial(plan, source)):
                     named.append((place, planned))
         if named and form == "text":
-            _print_tables(answers, named)
+            print_tables(answers, named)
         entries.finish()
 
 
@@ -88,59 +96,23 @@ def _open(choice: ModelChoice, resolution: Resolution) -> tuple[RequestLayouter,
         checkpoint = open_checkpoint(
             choice.model, revision=choice.revision, local_files_only=choice.offline
         )
-        note(f"memory is not predicted: {error}")
+        note(f"memory is not predicted: {in_flags(error)}")
         return open_layouter(checkpoint, None, CacheLimits()), None
     return planner.layouter, planner
 
 
-def _print_tables(answers: Answers, named: list[tuple[Place, dict[str, Any]]]) -> None:
-    answers.table(_tiles(named))
-    planned = [LoadPlan.model_validate(e["memory"]) for _, e in named if "memory" in e]
-    if planned:
-        largest = max(planned, key=lambda plan: plan.predicted_bytes)
-        answers.table(_parts(largest))
-        answers.line(_summary(largest))
-        for loss in largest.given_up:
-            answers.line(f"given up for the budget: {loss}")
+def _resolutions(config: ImageConfig) -> Iterator[Resolution]:
+    """What --resolution may be: the names, and as many tiles as a full-size image has."""
+    yield from ("auto", "native")
+    yield from range(1, config.longest_edge // config.tile_size + 1)
 
 
-def _tiles(named: list[tuple[Place, dict[str, Any]]]) -> Table:
-    table = Table(
-        "image", "pixels", "resized to", "grid", "tiles", "image tokens", "prompt tokens", "memory"
-    )
-    for place, plan in named:
-        image = plan["images"][0]
-        memory = plan["predicted_bytes"]
-        table.add_row(
-            escape(place.name),
-            f"{image['width']}x{image['height']}",
-            f"{image['resized_width']}x{image['resized_height']}",
-            f"{image['rows']}x{image['cols']} + 1" if image["rows"] else "1",
-            str(image["tiles"]),
-            str(image["image_tokens"]),
-            f"{plan['prompt_tokens']} of {plan['context_length']}",
-            "?" if memory is None else format_bytes(memory),
-        )
-    return table
-
-
-def _parts(plan: LoadPlan) -> Table:
-    """Bytes by part beside bytes by stage."""
-    table = Table("memory by part", "bytes", "at its most while", "bytes")
-    table.columns[1].justify = table.columns[3].justify = "right"
-    parts = [(name, format_bytes(count)) for name, count in plan.parts.items() if count]
-    stages = [(name, format_bytes(count)) for name, count in plan.stages.items()]
-    stages += [("", "")] * (len(parts) - len(stages))
-    for part, stage in zip(parts, stages, strict=False):
-        table.add_row(*part, *stage)
-    return table
-
-
-def _summary(plan: LoadPlan) -> str:
-    budget = "" if plan.budget_bytes is None else f" of {format_bytes(plan.budget_bytes)}"
-    together = f", {plan.batch} together" if plan.batch > 1 else ""
-    return (
-        f"{format_bytes(plan.predicted_bytes)}{budget}: {plan.model}, {plan.backend} "
-        f"{plan.precision_name} on {plan.device}, {plan.context} tokens of context{together}, "
-        f"caches up to {format_bytes(plan.cache.total)}"
-    )
+def _brief(resolution: str, plan: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What an image would take at a resolution, or the `error` why it cannot be seen so."""
+    try:
+        found = plan()
+    except (BadPrompt, OutOfMemoryBudget) as error:
+        return {"resolution": resolution, "error": in_flags(error).reason}
+    image = {key: found["images"][0][key] for key in ("resized_width", "resized_height")}
+    names = ("tiles", "image_tokens", "prompt_tokens", "predicted_bytes", "seconds")
+    return {"resolution": resolution, **image, **{name: found[name] for name in names}}

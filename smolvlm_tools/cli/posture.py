@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import SmolVLMError
 from ..sandbox.posture import Posture, find_posture
+from .wording import in_flags
 
 
 def posture_or_reason() -> Posture | str:
@@ -11,4 +12,4 @@ def posture_or_reason() -> Posture | str:
     try:
         return find_posture()
     except SmolVLMError as error:
-        return str(error)
+        return str(in_flags(error))

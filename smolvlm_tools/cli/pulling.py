@@ -29,7 +29,7 @@ def pull(choice: ModelChoice, *, as_json: bool) -> None:
                 }
             )
         else:
-            answers.line(
+            answers.prose(
                 f"{checkpoint.id} is here for {plan.backend} {plan.precision_name}, "
                 f"{format_bytes(size)}: {checkpoint.folder}"
             )

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from .console import Answers, clean, note, reserve_stdout, working
 from .quality_options import QualityOptions
+from .tables import sideways
 
 if TYPE_CHECKING:
     from ..quality import EngineQuality, QualityReport
@@ -72,42 +73,44 @@ def _as_object(report: QualityReport) -> dict[str, object]:
 
 def _print_report(report: QualityReport, answers: Answers) -> None:
     """The tables, and a line for each engine."""
-    for table in (_texts(report.engines), _components(report.engines), _tasks(report.engines)):
-        if table.rows:
+    texts = map(_texts, report.engines)
+    for table in (*texts, _components(report.engines), _tasks(report.engines)):
+        if table.rows and len(table.columns) > 1:
             answers.table(table)
     if not all(text.judged for engine in report.engines for text in engine.texts):
-        answers.line("not judged: the reference itself does worse than guessing there")
+        answers.prose("not judged: the reference itself does worse than guessing there")
     for engine in report.engines:
         broken = [
             f"{each.what} of {each.where} {each.found:.4f} > {each.bound:g}"
             for each in engine.broken
         ]
         verdict = "; ".join(broken) or "within all bounds"
-        answers.line(f"{clean(engine.name)} against {clean(engine.reference)}: {verdict}")
+        answers.prose(f"{clean(engine.name)} against {clean(engine.reference)}: {verdict}")
 
 
-def _texts(engines: Sequence[EngineQuality]) -> Table:
-    numbers = ("positions", "perplexity", "rise", "mean KL", "p95 KL", "max KL", "same top")
-    table = Table(
-        *("engine", "text", *map(_number, numbers), "same tokens", "bounds"),
-        title="next tokens, compared with the reference's; same tokens: of its replies, until "
-        "they differ",
-    )
-    for engine in engines:
-        broken = {each.where for each in engine.broken}
-        for text in engine.texts:
-            found = text.divergence
-            same = ""
-            if text.same_tokens is not None:
-                same = f"{text.same_tokens:.1f} of {text.reply_tokens:.1f}"
-            table.add_row(
-                *(escape(clean(engine.name)), text.group, f"{found.positions}"),
+def _texts(engine: EngineQuality) -> Table:
+    """A column for each text."""
+    broken = {each.where for each in engine.broken}
+    columns: list[list[str]] = []
+    for text in engine.texts:
+        found, same = text.divergence, ""
+        if text.same_tokens is not None:
+            same = f"{text.same_tokens:.1f} of {text.reply_tokens:.1f}"
+        columns.append(
+            [
+                *(text.group, f"{found.positions}"),
                 *(f"{found.perplexity:.3f}", f"{found.perplexity_rise:+.2%}"),
                 *(f"{found.mean_kl:.5f}", f"{found.p95_kl:.4f}", f"{found.max_kl:.4f}"),
                 *(f"{found.same_top:.1%}", same),
                 _verdict(text.group in broken) if text.judged else "not judged",
-            )
-    return table
+            ]
+        )
+    figures = ("positions", "perplexity", "rise", "mean KL", "p95 KL", "max KL", "same top")
+    title = (
+        f"{engine.name}: next tokens, compared with the reference's; same tokens: of its replies, "
+        "until they differ"
+    )
+    return sideways(title, (*figures, "same tokens", "bounds"), columns)
 
 
 def _components(engines: Sequence[EngineQuality]) -> Table:

@@ -75,12 +75,13 @@ def _question(name: str, asked: object) -> Ask:
     types = [kind for kind in _TYPES if kind in fields]
     if len(types) > 1:
         raise BadOptions(f"question {name!r} has {' and '.join(types)}", "Give one of them.")
+    rest = {key: fields[key] for key in _FIELDS[1 + len(_TYPES) :] if key in fields}
     try:
         answer = _answer(types[0], fields[types[0]]) if types else None
+        return Ask(fields["question"], answer, **rest)
     except BadOptions as error:
-        raise error.reworded(f"question {name!r}: {error.reason}", error.remedy) from None
-    rest = {key: fields[key] for key in _FIELDS[1 + len(_TYPES) :] if key in fields}
-    return Ask(fields["question"], answer, **rest)
+        told = error.in_words_of('"{}"'.format)  # as the file has it, not as a flag
+        raise told.reworded(f"question {name!r}: {told.reason}", told.remedy) from None
 
 
 def _answer(kind: str, wanted: Any) -> Constraint | Rating:

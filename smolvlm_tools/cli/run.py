@@ -10,6 +10,7 @@ from typer import Typer, TyperException
 from ..errors import BadOptions, IncompleteAnswer, InputError, ModelError, SmolVLMError
 from .app import app
 from .console import report
+from .logs import hide_logs
 from .process import BAD_INPUT, BAD_USAGE, FAILED, INCOMPLETE, NO_MODEL, OK
 
 
@@ -21,7 +22,7 @@ def run(
     try:
         code = command(arguments, prog_name=program, standalone_mode=False)
     except SmolVLMError as error:
-        report(_in_words_of_flags(error))
+        report(error)
         if isinstance(error, BadOptions):
             return BAD_USAGE
         if isinstance(error, InputError):
@@ -32,18 +33,9 @@ def run(
     except TyperException as error:
         report(_usage(error))
         return error.exit_code
+    finally:
+        hide_logs()
     return code or OK
-
-
-_FLAGS = {"local_files_only": "--offline", 'the model "embedded"': "`--model embedded`"}
-"""What remedies call them that are written for Python."""
-
-
-def _in_words_of_flags(error: SmolVLMError) -> SmolVLMError:
-    remedy = error.remedy
-    for name, flag in _FLAGS.items():
-        remedy = remedy.replace(name, flag)
-    return error if remedy == error.remedy else error.reworded(error.reason, remedy)
 
 
 def _usage(error: TyperException) -> BadOptions:

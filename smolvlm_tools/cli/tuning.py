@@ -69,10 +69,10 @@ def _print(tuning: Tuning, chosen: str, answers: Answers) -> None:
         )
     answers.table(table)
     for name, reason in tuning.failures.items():
-        answers.line(clean(f"{name}: not measured, {reason}"))
+        answers.prose(clean(f"{name}: not measured, {reason}"))
     place = tuning.place
-    answers.line(f"On {place.cpu}, {place.threads} threads.")
-    answers.line(
+    answers.prose(f"On {place.cpu}, {place.threads} threads.")
+    answers.prose(
         f"A page: {PAGE_TILES} tiles, {PAGE_TOKENS} tokens read, {PAGE_STEPS} said; a sum of parts."
     )
-    answers.line(f'* What "auto" takes from now on: {chosen}.')
+    answers.prose(f'* What "auto" takes from now on: {chosen}.')

@@ -57,11 +57,11 @@ def _print(check: ModelCheck, answers: Answers) -> None:
         if (files := by_state[state])
     ]
     at = f" at {check.revision[:12]}" if check.revision else ""
-    answers.line(clean(f"{check.model}{at}: {', '.join(counts) or 'no files'}"))
+    answers.prose(clean(f"{check.model}{at}: {', '.join(counts) or 'no files'}"))
     for file in by_state[WRONG]:
         detail = file.detail if file.detail.startswith(file.name) else f"{file.name}: {file.detail}"
-        answers.line(clean(f"  wrong: {detail}"))
+        answers.prose(clean(f"  wrong: {detail}"))
     for name in check.leftovers:
-        answers.line(
+        answers.prose(
             clean(f"  left by an export that was killed: {name} (the next export removes it)")
         )

@@ -56,4 +56,4 @@ def draw(
             answers.json({"view": str(out), **plan.model_dump(mode="json")})
         else:
             tiles = "1 tile" if plan.tiles == 1 else f"{plan.tiles} tiles"
-            answers.line(f"{out}: {tiles}, {plan.image_tokens} image tokens")
+            answers.prose(f"{out}: {tiles}, {plan.image_tokens} image tokens")

@@ -88,7 +88,7 @@ def parse_answer(answer: object) -> Constraint | None:
     if not isinstance(answer, (type, types.GenericAlias, types.UnionType)) and not get_origin(
         answer
     ):
-        raise BadOptions(f"answer={answer!r} is not a type", _KINDS)
+        raise BadOptions(f"`answer={answer!r}` is not a type", _KINDS)
     return _of_type(answer)
 
 
@@ -107,5 +107,5 @@ def _of_type(answer: Any) -> Constraint:
         TypeError,
     ) as error:
         reason = str(error).partition("\n")[0]
-        raise BadOptions(f"answer={answer!r} has no JSON schema ({reason})", _KINDS) from None
+        raise BadOptions(f"`answer={answer!r}` has no JSON schema ({reason})", _KINDS) from None
     return json_schema(schema, adapter.validate_json)

@@ -66,7 +66,7 @@ def _whole_numbers(low: object, high: object) -> dict[str, float]:
         if isinstance(bound, bool) or not isinstance(bound, int):
             raise BadOptions(
                 f"a rating from {low!r} to {high!r} has no whole numbers as its bounds",
-                "Use Rating(1, 5), or Rating(levels=[...]).",
+                "Use whole numbers such as 1 and 5, or name the levels.",
             )
     first, last = cast("int", low), cast("int", high)
     if first >= last:

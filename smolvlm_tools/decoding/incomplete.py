@@ -18,14 +18,15 @@ def incomplete_answer(result: VisionResult, refusal: ValueError | None = None) -
     if result.incomplete == "unsure" and "no_logprobs" in result.flags:
         return IncompleteAnswer(
             "the answer's confidence is not known: the server gives no log-probabilities",
-            "Ask a server that gives them, or leave min_confidence out.",
+            "Ask a server that gives them, or leave `min_confidence` out.",
             result,
         )
     if result.incomplete == "unsure":
         return IncompleteAnswer(
-            f"the answer is unsure: its confidence {result.confidence:.4f} is below min_confidence",
+            f"the answer is unsure: its confidence {result.confidence:.4f} is below "
+            "`min_confidence`",
             "Show a sharper or larger image, ask a person or a larger model, or lower "
-            "min_confidence.",
+            "`min_confidence`.",
             result,
         )
     if result.incomplete == "rejected":
@@ -42,7 +43,7 @@ def incomplete_answer(result: VisionResult, refusal: ValueError | None = None) -
         )
     return IncompleteAnswer(
         f"the answer is cut: it was not whole after {result.usage.completion_tokens} tokens",
-        "Raise max_new_tokens, or ask for fewer things at once.",
+        "Raise `max_new_tokens`, or ask for fewer things at once.",
         result,
     )
 

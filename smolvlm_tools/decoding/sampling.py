@@ -78,7 +78,7 @@ def _checked_peak(logits: Logits) -> float:
     if not np.isfinite(peak):
         raise ModelInvalid(
             "the model produced logits that are not numbers",
-            "The weights are damaged or overflow in this precision: try precision='fp32'.",
+            "The weights are damaged or overflow in this precision: try `precision='fp32'`.",
         )
     return peak
 

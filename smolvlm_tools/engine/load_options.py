@@ -12,7 +12,7 @@ from ..images import ImagePolicy
 from ..prompt.resolution import parse_resolution
 from .planner import LoadOptions, LoadWish
 from .remote.settings import BACKEND, OF_SERVERS, refuse_local_options, refuse_remote_options
-from .worker import check_bounds
+from .worker import check_sizes
 
 
 def bind_load_options(name: str | Path, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,7 +26,9 @@ def bind_load_options(name: str | Path, options: Mapping[str, Any]) -> dict[str,
     try:
         given = inspect.signature(SmolVLM.load).bind(name, **options)
     except TypeError as error:
-        raise BadOptions(f"the engine cannot be loaded so: {error}", "See SmolVLM.load.") from None
+        raise BadOptions(
+            f"the engine cannot be loaded so: {error}", "See `SmolVLM.load`."
+        ) from None
     given.apply_defaults()
     return dict(given.arguments)
 
@@ -40,7 +42,7 @@ def check_load_options(name: str | Path = "256m", **options: Any) -> None:
     if not isinstance(cast("object", name), (str, Path)):
         raise BadOptions(f"{name!r:.60} names no model", "Give an alias, a hub id or a folder.")
     given = bind_load_options(name, options)
-    check_bounds(batch_size=given["batch_size"], max_queue=given["max_queue"])
+    check_sizes(given["batch_size"], given["max_queue"])
     ImagePolicy.named(given["policy"], "trusted")
     if given["backend"] == BACKEND:
         refuse_local_options(options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,14 @@ from ..backends.choose import load_backend
 from ..backends.footprint import Setup
 from ..backends.registry import SPECS, footprint_of, spec_of
 from ..backends.tuning.kept import find as find_tuning
+from ..backends.tuning.kept import find_speed
 from ..backends.tuning.speeds import Place
 from ..backends.tuning.tune import tune_model
 from ..cache import CacheLimits
 from ..checkpoint import Checkpoint, open_checkpoint
 from ..decoding.calibration import Calibration, Engine
 from ..errors import OutOfMemoryBudget, SmolVLMError
+from ..machine.amounts import format_bytes
 from ..machine.exhaustion import out_of_memory, ran_out
 from ..machine.heap import trim_heap
 from ..machine.meter import Meter, resident
@@ -33,6 +37,8 @@ from .remote.settings import (
     refuse_local_options,
     refuse_remote_options,
 )
+
+logger = logging.getLogger(__name__)
 
 
 def plan_model(name: str | Path = "256m", **options: Unpack[LoadOptions]) -> LoadPlan:
@@ -76,10 +82,12 @@ def plan_identity(name: str | Path, options: Mapping[str, Any]) -> EngineIdentit
 def load_weights(planner: Planner) -> AnyBackend:
     """Load the weights as planned; raises what `load_backend` does, and `OutOfMemoryBudget`."""
     plan, checkpoint = planner.load_plan, planner.layouter.checkpoint
+    _log_plan(planner)
+    start = time.perf_counter()
     try:
         if plan.budget_bytes:
             spec_of(plan.backend).limit_memory(plan.device, plan.budget_bytes)
-        return load_backend(
+        backend = load_backend(
             checkpoint,
             plan.backend,
             plan.precision_name,
@@ -87,11 +95,30 @@ def load_weights(planner: Planner) -> AnyBackend:
             planner.wish.threads,
             planner.adapter,
         )
+        logger.info("the weights were loaded in %.2f s", time.perf_counter() - start)
+        return backend
     except (MemoryError, SmolVLMError) as error:
         if isinstance(error, OutOfMemoryBudget) or not ran_out(error):
             raise
         trim_heap()
         raise out_of_memory(f"loading {checkpoint.id}", error) from error
+
+
+def _log_plan(planner: Planner) -> None:
+    """Say what was chosen, and why."""
+    plan, wish = planner.load_plan, planner.wish
+    why = "as asked"
+    if wish.backend == "auto":
+        place = (planner.layouter.checkpoint, plan.backend, plan.precision_name, plan.device)
+        measured = find_speed(*place, wish.threads)
+        why = "measured to be the quickest here" if measured else f"the default on {plan.device}"
+    logger.info("backend %s on %s: %s", plan.backend, plan.device, why)
+    asked = "the default" if wish.precision == "auto" else f"asked for {wish.precision}"
+    logger.info("precision %s: %s", plan.precision_name, asked)
+    budget = "without a budget" if wish.budget is None else f"budget {format_bytes(wish.budget)}"
+    logger.info("at most %s of memory expected, %s", format_bytes(plan.predicted_bytes), budget)
+    for loss in plan.given_up:
+        logger.info("given up for the budget: %s", loss)
 
 
 def tune_unless_known(name: str | Path, options: LoadOptions) -> None:

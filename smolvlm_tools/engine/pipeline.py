@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -32,6 +33,8 @@ from ..vision.encoder import VisionEncoder
 from .admission import Admission
 from .loader import Decode, Loader, Loading
 from .results import Results
+
+logger = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -157,6 +160,8 @@ class Pipeline:
         with reply.clock.stage("preprocess"), stoppable_by(reply.check_cancelled):
             layout, grown = self.admission.lay_out(reply.request, reply.look, decoders)
         reply.see(layout)
+        for image, grid in zip(layout.images, layout.grids, strict=True):
+            logger.debug("an image of %dx%d pixels: %d tiles", *image.size, grid.tiles)
         reply.flags += image_flags(reply.request, layout.images)
         reply.report("preprocess", 1, 1)
         return grown

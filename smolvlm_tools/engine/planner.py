@@ -17,6 +17,7 @@ from typing_extensions import Unpack
 from ..backends.choose import backend_for_adapter, check_names, rank_backends
 from ..backends.precision import Precision
 from ..backends.registry import spec_of
+from ..backends.tuning.kept import find_speed
 from ..cache import CacheLimits, parse_cache
 from ..checkpoint import AdapterFiles, Checkpoint, find_adapter, open_checkpoint
 from ..errors import BadOptions, OutOfMemoryBudget
@@ -30,7 +31,7 @@ from ..prompt.layout import RequestLayout, RequestLayouter
 from ..prompt.request import Request
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import task_messages
-from ..types import GenerationOptions, RequestPlan, Resolution
+from ..types import ExpectedSeconds, GenerationOptions, RequestPlan, Resolution
 
 
 class LoadOptions(TypedDict, total=False):
@@ -168,7 +169,15 @@ class Planner:
         if own.max_side is not None:
             layout = self.layouter.cut(request, layout.images, own.max_side)
         own = own.model_copy(update={"given_up": loaded.given_up + own.given_up})
-        return self.layouter.describe(layout, own.predicted_bytes), own
+        found = self.layouter.describe(layout, own.predicted_bytes)
+        return found.model_copy(update={"seconds": self._expect(found, request)}), own
+
+    def _expect(self, plan: RequestPlan, request: Request) -> ExpectedSeconds | None:
+        loaded, checkpoint = self.load_plan, self.layouter.checkpoint
+        speed = find_speed(
+            checkpoint, loaded.backend, loaded.precision_name, loaded.device, self.wish.threads
+        )
+        return speed and speed.expect(plan.tiles, plan.prompt_tokens, request.most_tokens)
 
 
 def _this_process() -> Process:

@@ -25,6 +25,6 @@ def busy(waiting: int, seconds: float) -> Busy:
     seconds = max(seconds, 0.1)
     return Busy(
         f"{waiting} requests are waiting already",
-        f"Try again in about {seconds:.1f} s, or load the model with a larger max_queue.",
+        f"Try again in about {seconds:.1f} s. Or load the model with a larger `max_queue`.",
         retry_after=seconds,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from ..backends.base import AnyBackend
@@ -14,6 +16,8 @@ from ..prompt.chat import Prompt
 from ..prompt.known_text import KnownText
 from ..prompt.layout import RequestLayouter
 from ..types import StreamChunk, Token, Usage, VisionResult
+
+logger = logging.getLogger(__name__)
 
 
 class Results:
@@ -46,6 +50,7 @@ class Results:
         return self._end(reply, usage, StreamChunk(token_id=end, text=text))
 
     def _end(self, reply: RunningReply, usage: Usage, last: StreamChunk) -> StreamChunk:
+        _log(usage)
         verdict = judge(reply.request, reply.spoken)
         result = self._result(reply, verdict, usage)
         if result.abstained and reply.request.policy.on_incomplete == "raise":
@@ -90,3 +95,17 @@ class Results:
             )
             for step in reply.spoken.steps
         )
+
+
+def _log(usage: Usage) -> None:
+    """Say what a reply cost; nothing of what it says."""
+    logger.info(
+        "%d tiles (%d from the cache), %d tokens read (%d from the cache), %d said",
+        *(usage.tiles, usage.cached_tiles),
+        *(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens),
+    )
+    seconds = usage.seconds
+    logger.info(
+        "%.2f s: preprocess %.2f, vision %.2f, prefill %.2f, decode %.2f",
+        *(seconds.total, seconds.preprocess, seconds.vision, seconds.prefill, seconds.decode),
+    )

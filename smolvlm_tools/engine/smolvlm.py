@@ -34,7 +34,7 @@ from .planner import LoadOptions, Planner, open_layouter
 from .remote.engine import RemoteEngine, RemoteOptions
 from .remote.settings import BACKEND, refuse_local_options, refuse_remote_options
 from .reply import Channel
-from .worker import Worker
+from .worker import Worker, check_sizes
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -187,6 +187,7 @@ class SmolVLM(Counting, Closing):
                 name, server, policy=policy, max_queue=max_queue, batch_size=batch_size
             )
         refuse_remote_options(server)
+        check_sizes(batch_size, max_queue)
         calibration = read_calibration(calibration)
         if tune:
             tune_unless_known(name, options)
@@ -208,6 +209,7 @@ class SmolVLM(Counting, Closing):
         calibration: str | Path | Calibration | None = None,
     ) -> SmolVLM:
         """Load the checkpoint that a planner has opened, as it has planned; see `load`."""
+        check_sizes(batch_size, max_queue)
         calibration, planner = read_calibration(calibration), planner.up_to_date()
         checkpoint, plan = planner.layouter.checkpoint, planner.load_plan
         if calibration:  # before the weights are loaded

@@ -15,7 +15,8 @@ from functools import partial
 from typing import TypeAlias
 
 from ..decoding.protocol import CheckCancelled, Deliver, ReplySteps
-from ..errors import BadOptions, Cancelled
+from ..errors import Cancelled
+from ..machine.amounts import check_whole
 from .refusals import busy, closed, without_thread
 from .reply import Channel
 from .scheduler import DecodeStep, Job, Outcome, Scheduler
@@ -34,13 +35,10 @@ class _Waiting:
     channel: Channel
 
 
-def check_bounds(**bounds: object) -> None:
-    """Check numbers of requests; raises BadOptions for the first that is none."""
-    for name, value in bounds.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise BadOptions(f"{name} {value!r:.60} is not a number", "Use 1 or more.")
-        if value < 1:
-            raise BadOptions(f"{name} {value} is too small", "Use 1 or more.")
+def check_sizes(batch_size: object, max_queue: object) -> None:
+    """Raise `BadOptions` for a number of requests that no engine can keep to."""
+    check_whole("batch_size", batch_size)
+    check_whole("max_queue", max_queue)
 
 
 class Worker:
@@ -52,7 +50,7 @@ class Worker:
     """
 
     def __init__(self, decode_step: DecodeStep, batch_size: int, max_queue: int) -> None:
-        check_bounds(batch_size=batch_size, max_queue=max_queue)
+        check_sizes(batch_size, max_queue)
         self._decode_step = decode_step
         self._batch_size = batch_size
         self._max_queue = max_queue

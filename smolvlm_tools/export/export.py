@@ -223,7 +223,7 @@ def check_supported(folder: Path) -> None:
         if found != wanted:
             raise ModelInvalid(
                 f"config.json has {key} = {found!r}; only {wanted!r} can be exported",
-                "Load this checkpoint with backend='torch' instead.",
+                "Load this checkpoint with `backend='torch'` instead.",
             )
 
 
@@ -250,7 +250,7 @@ def _choose_form(config: ModelConfig, fused: bool | None) -> tuple[bool, tuple[s
         return fused is not False, ()
     reason = f"the fused operators take heads of 16, 32, … values, not {config.text.head_dim}"
     if fused:
-        raise BadOptions(reason, "Leave `fused` out, or pass fused=False for the plain form.")
+        raise BadOptions(reason, "Leave `fused` out, or pass `fused=False` for the plain form.")
     return False, (f"{reason}: the plain form was written.",)
 
 
@@ -259,7 +259,7 @@ def _check_all_read(unread: set[str]) -> None:
     if left:
         raise ModelInvalid(
             f"the weights hold {len(left)} tensors that no SmolVLM layer uses, such as {left[0]}",
-            "Load this checkpoint with backend='torch' instead.",
+            "Load this checkpoint with `backend='torch'` instead.",
         )
 
 

@@ -116,14 +116,14 @@ class Unit:
         if strays and not self.replace:
             raise BadOptions(
                 f"{self.out} holds {strays[0]}, of which no {MANIFEST} says what model it is of",
-                "Export to a folder of its own, or add --replace (replace=True) to remove it.",
+                "Export to a folder of its own, or add `replace=True` to remove it.",
             )
         if found is not None and found.source == self.source:
             return _still_there(found, self.out), [*strays, *found.stale]
         if found is not None and found.complete and not self.replace:
             raise BadOptions(
                 f"{self.out} holds the export of another model ({', '.join(found.made) or '?'})",
-                "Export to a folder of its own, or add --replace (replace=True) to remove it.",
+                "Export to a folder of its own, or add `replace=True` to remove it.",
             )
         return None, [
             *strays,

@@ -64,6 +64,6 @@ def open_weights(folder: Path, *, half: bool, adapter: AdapterFiles | None) -> W
         raise ModelInvalid(
             "an adapter cannot be exported with this checkpoint, whose output matrix is its token "
             "table",
-            "Load the checkpoint and the adapter with backend='torch' instead.",
+            "Load the checkpoint and the adapter with `backend='torch'` instead.",
         )
     return Weights(tensors, half=half, adapter=None if adapter is None else open_adapter(adapter))

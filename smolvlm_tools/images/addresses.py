@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from ..errors import FetchFailed, UrlNotAllowed
 
 PUBLIC_PORTS = frozenset({80, 443})
-_FROM_ANYWHERE = 'Where a person names the URL, policy="trusted" fetches it from anywhere.'
+_FROM_ANYWHERE = 'Where a person names the URL, `policy="trusted"` fetches it from anywhere.'
 
 Address = IPv4Address | IPv6Address
 

@@ -56,7 +56,7 @@ def check_size(size: tuple[int, int], policy: ImagePolicy, name: str) -> None:
     if width * height > policy.max_pixels:
         raise ImageTooLarge(
             f"{name} is {width}x{height} pixels; the limit is {policy.max_pixels:,} pixels",
-            "Shrink the image or raise ImagePolicy.max_pixels.",
+            "Shrink the image. Or raise `ImagePolicy.max_pixels`.",
         )
 
 

@@ -79,5 +79,5 @@ class Deadline:
         """That it took too long."""
         return FetchTimeout(
             f"{self._name!r} took longer than {self._seconds:g} s",
-            "Try again, raise ImagePolicy.url_timeout, or download the file yourself.",
+            "Try again, or download the file yourself. Or raise `ImagePolicy.url_timeout`.",
         )

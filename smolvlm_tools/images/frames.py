@@ -41,7 +41,7 @@ def check_png_chunks(data: bytes, policy: ImagePolicy, name: str) -> None:
         if ancillary > policy.max_metadata_chunks or chunks > _MOST_PNG_CHUNKS:
             raise ImageTooLarge(
                 f"{name} has more than {min(ancillary, chunks) - 1:,} metadata chunks",
-                "Save it without metadata or raise ImagePolicy.max_metadata_chunks.",
+                "Save it without metadata. Or raise `ImagePolicy.max_metadata_chunks`.",
             )
         offset += 12 + length
 

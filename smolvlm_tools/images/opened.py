@@ -200,6 +200,6 @@ def _count_frames(
     if frames > policy.max_frames:
         raise ImageTooLarge(
             f"{name} has more than {policy.max_frames:,} frames",
-            "Send one frame or raise ImagePolicy.max_frames.",
+            "Send one frame. Or raise `ImagePolicy.max_frames`.",
         )
     return frames

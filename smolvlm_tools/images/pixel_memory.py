@@ -36,7 +36,8 @@ def check_memory(needed: int, policy: ImagePolicy, name: str) -> None:
     if needed > budget:
         raise ImageTooLarge(
             f"{name} takes {needed / 1e6:,.0f} MB to decode; the limit is {budget / 1e6:,.0f} MB",
-            "Shrink the image, save it as an ordinary RGB image, or raise ImagePolicy.max_pixels.",
+            "Shrink the image, or save it as an ordinary RGB image. Or raise "
+            "`ImagePolicy.max_pixels`.",
         )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from ..errors import BadOptions, ImageTooLarge
+from ..types.checked import Checked
 
 PolicyName: TypeAlias = Literal["trusted", "agent", "public"]
 
@@ -20,8 +21,8 @@ _OF_SOURCES = {"isolate", "allow_urls", "public_addresses_only", "allowed_roots"
 """Fields that do not matter to who has the bytes already."""
 
 
-class ImagePolicy(BaseModel):
-    """Limits on an image source. Unknown names are refused.
+class ImagePolicy(Checked):
+    """Limits on an image source. Unknown names and impossible values are `BadOptions`.
 
     Three are made for three kinds of callers; docs/security.md has them in one table. Whatever
     takes a policy takes their names, too:
@@ -99,8 +100,8 @@ class ImagePolicy(BaseModel):
         make = _NAMED.get(policy) if isinstance(policy, str) else None
         if make is None:
             raise BadOptions(
-                f"policy={repr(policy)[:60]} is no policy",
-                f"Use one of {', '.join(_NAMED)}, or an ImagePolicy.",
+                f"`policy={repr(policy)[:60]}` is no policy",
+                f"Use one of {', '.join(_NAMED)}, or an `ImagePolicy`.",
             )
         return make()
 
@@ -112,7 +113,7 @@ class ImagePolicy(BaseModel):
         """The error for a source over `max_bytes`, of which `what` says how that was found."""
         return ImageTooLarge(
             f"{what}; the limit is {self.max_bytes:,} bytes",
-            "Send a smaller file or raise ImagePolicy.max_bytes.",
+            "Send a smaller file. Or raise `ImagePolicy.max_bytes`.",
         )
 
 

@@ -58,10 +58,10 @@ class Reading:
         ImagePolicy.named(self.policy, "trusted")  # refuses a typo
         for name in ("workers", "max_pages", "longest_edge"):
             if getattr(self, name) < 1:
-                raise BadOptions(f"{name}={getattr(self, name)} reads nothing", "Use 1 or more.")
+                raise BadOptions(f"`{name}={getattr(self, name)}` reads nothing", "Use 1 or more.")
         if self.longest_edge > LONGEST_RENDERED:
             raise BadOptions(
-                f"longest_edge={self.longest_edge} is out of range",
+                f"`longest_edge={self.longest_edge}` is out of range",
                 f"Use 1 to {LONGEST_RENDERED} pixels.",
             )
 

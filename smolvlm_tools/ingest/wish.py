@@ -65,7 +65,7 @@ class Wish:
 
     def __post_init__(self) -> None:
         if isinstance(self.tasks, str) or not hasattr(self.tasks, "__iter__"):
-            raise BadOptions(f"tasks={self.tasks!r} are not several", 'Use ("caption",).')
+            raise BadOptions(f"`tasks={self.tasks!r}` are not several", 'Use ("caption",).')
         _check("task", self.tasks, TASKS)
         _check("text", [self.text], TEXTS)
         _check("layout", [self.layout], LAYOUTS)
@@ -167,13 +167,15 @@ def _check(name: str, given: Iterable[object], known: tuple[str, ...]) -> None:
 
 def _check_options(options: object) -> None:
     if not isinstance(options, Mapping):
-        raise BadOptions(f"options={options!r} are no options", 'Use {"resolution": 2}.')
+        raise BadOptions(f"`options={options!r}` are no options", 'Use {"resolution": 2}.')
     given = dict(cast("Mapping[str, Any]", options))
     for name in ("task", "cancel", "on_progress", "pages", "answer"):
         if name in given:
             raise BadOptions(f"option {name!r} is ingestion's own", "Leave it out.")
     if given.get("on_incomplete") == "raise":
-        raise BadOptions("on_incomplete='raise' would end the run", "Use 'abstain' or 'complete'.")
+        raise BadOptions(
+            "`on_incomplete='raise'` would end the run", "Use 'abstain' or 'complete'."
+        )
     check_request_options(given)
 
 

@@ -34,3 +34,26 @@ def format_bytes(count: int) -> str:
     if count >= UNITS["MB"]:
         return f"{-(-count // UNITS['MB'])} MB"
     return f"{-(-count // UNITS['KB'])} kB"
+
+
+def check_whole(name: str, value: object, least: int = 1) -> None:
+    """Check an option that counts something.
+
+    Raises:
+        BadOptions: it is no whole number, or below `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        reason = f"`{name}={value!r:.60}` is not a whole number from {least:,} up"
+        raise BadOptions(reason, f"Use {least:,} or more.")
+
+
+def check_number(name: str, value: object, least: float, most: float) -> None:
+    """Check an option that is a number within bounds.
+
+    Raises:
+        BadOptions: it is no number, or outside of them.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most:
+        reason = f"`{name}={value!r:.60}` is not a number from {least:g} to {most:g}"
+        raise BadOptions(reason, "Use one within these bounds.")

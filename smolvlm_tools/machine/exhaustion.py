@@ -30,6 +30,6 @@ def out_of_memory(doing: str, error: BaseException) -> OutOfMemoryBudget:
     """The error for memory that ran out while `doing` something."""
     return OutOfMemoryBudget(
         f"memory ran out while {doing} ({str(error)[:200] or type(error).__name__})",
-        "Send fewer or smaller images, lower `resolution` or `max_new_tokens`, load with a "
-        "`memory_budget`, or choose a smaller precision or model.",
+        "Send fewer or smaller images, or choose a smaller precision or model. Or lower "
+        "`resolution` or `max_new_tokens`, or load with a `memory_budget`.",
     )

@@ -76,7 +76,7 @@ class MemoryGuard:
         return OutOfMemoryBudget(
             f"{what} would take {format_bytes(needed)}, the memory budget is "
             f"{format_bytes(self.budget or 0)}",
-            "Send fewer or smaller images, lower `resolution` or `max_new_tokens`, or load the "
-            f"model with a budget of {format_bytes(needed)}.",
+            "Send fewer or smaller images. Or lower `resolution` or `max_new_tokens`, or raise "
+            f"`memory_budget` to {format_bytes(needed)}.",
             needed,
         )

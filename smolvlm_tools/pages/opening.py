@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ..errors import BadOptions, ImageTooLarge, PagesNeeded
+from ..errors import ImageTooLarge, PagesNeeded
 from ..images import (
     EncodedImage,
     ImagePolicy,
@@ -18,6 +18,7 @@ from ..images import (
     read_image,
 )
 from ..images.encodings import abbreviate
+from ..machine.amounts import check_number, check_whole
 from ..sandbox.pool import SHARED
 from .page import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Page, Pages
 from .pdf import is_pdf, pdf_pages
@@ -40,14 +41,9 @@ SOURCES = [PageSource(is_pdf, pdf_pages)]
 
 def check_page_limits(longest_edge: int = LONGEST_EDGE, max_pages: int = MAX_PAGES) -> None:
     """Check two arguments of `open_pages`; raises BadOptions."""
-    for name, value in (("longest_edge", longest_edge), ("max_pages", max_pages)):
-        if isinstance(value, bool) or not isinstance(cast("object", value), int):
-            raise BadOptions(f"{name}={value!r:.60} is not a number", "Use a whole one.")
-    if not 1 <= longest_edge <= LONGEST_RENDERED:
-        remedy = f"Use 1 to {LONGEST_RENDERED} pixels."
-        raise BadOptions(f"longest_edge={longest_edge} is out of range", remedy)
-    if max_pages < 1:
-        raise BadOptions(f"max_pages={max_pages} lets no document in", "Use 1 or more.")
+    check_whole("max_pages", max_pages)
+    check_number("longest_edge", longest_edge, 1, LONGEST_RENDERED)
+    check_whole("longest_edge", longest_edge)
 
 
 def open_pages(
@@ -91,7 +87,7 @@ def open_pages(
         pages.close()
         raise ImageTooLarge(
             f"{encoded.name} has {len(pages):,} pages; the limit is {max_pages:,}",
-            "Split the document, or raise max_pages.",
+            "Split the document. Or raise `max_pages`.",
         )
     return pages
 
@@ -138,7 +134,7 @@ def choose_pages(pages: Pages, chosen: PageSelection | None) -> list[int]:
         return [1]
     raise PagesNeeded(
         f"{name} has {len(pages)} pages, and one image is wanted",
-        f'Say which: pages="1", or pages="1-{min(3, len(pages))}" to show several together.',
+        f'Say which: `pages="1"`, or `pages="1-{min(3, len(pages))}"` to show several together.',
         len(pages),
     )
 

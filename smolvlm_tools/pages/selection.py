@@ -52,7 +52,7 @@ def parse_pages(pages: object) -> PageSelection | None:
         pages = str(pages)
     if not isinstance(pages, str):
         shown = "…" if isinstance(pages, int) and abs(pages) > _LAST else repr(pages)[:60]
-        raise BadOptions(f"pages={shown} is a {type(pages).__name__}", _FORM)
+        raise BadOptions(f"`pages={shown}` is a {type(pages).__name__}", _FORM)
     if len(pages) > _LONGEST:
         raise BadOptions(f"a selection of pages has {len(pages):,} characters", "Write ranges.")
     if pages.strip() == ALL:
@@ -63,9 +63,9 @@ def parse_pages(pages: object) -> PageSelection | None:
 def _range(piece: str, pages: str) -> tuple[int, int | None]:
     match = _RANGE.fullmatch(piece)
     if not match:
-        raise BadOptions(f"pages={pages[:60]!r} is not a selection of pages", _FORM)
+        raise BadOptions(f"`pages={pages[:60]!r}` is not a selection of pages", _FORM)
     first, dash, last = int(match[1]), match[2], match[3]
     end = first if not dash else int(last) if last else None
     if first < 1 or (end is not None and end < first):
-        raise BadOptions(f"pages={pages[:60]!r} has the range {piece!r}", _FORM)
+        raise BadOptions(f"`pages={pages[:60]!r}` has the range {piece!r}", _FORM)
     return first, end

@@ -105,7 +105,7 @@ def token_budget(prompt: Prompt, wanted: int, context_length: int, least: int = 
         raise BadPrompt(
             f"the prompt is {len(prompt.token_ids)} tokens long and the model's context "
             f"{context_length}",
-            "Shorten the text, send fewer images, or lower `resolution`.",
+            "Shorten the text, or send fewer images. Or lower `resolution`.",
         )
     return min(wanted, room)
 

@@ -50,7 +50,7 @@ def _parse_on_incomplete(wish: object) -> OnIncomplete:
     known = get_args(OnIncomplete)
     if wish is None or wish in known:
         return cast("OnIncomplete", wish or "abstain")
-    raise BadOptions(f"on_incomplete={wish!r} is unknown", f"Use one of {', '.join(known)}.")
+    raise BadOptions(f"`on_incomplete={wish!r}` is unknown", f"Use one of {', '.join(known)}.")
 
 
 def _parse_probability(options: dict[str, Any], name: str) -> float | None:
@@ -60,4 +60,4 @@ def _parse_probability(options: dict[str, Any], name: str) -> float | None:
         return None
     if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
         return float(share)
-    raise BadOptions(f"{name}={share!r} is not a probability", "Use a number from 0 to 1.")
+    raise BadOptions(f"`{name}={share!r}` is not a probability", "Use a number from 0 to 1.")

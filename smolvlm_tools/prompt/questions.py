@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from ..errors import BadOptions, BadPrompt, IncompleteAnswer, SchemaNotSupported
-from .request import RequestOptions
+from .request import RequestOptions, check_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Ask:
         >>> from smolvlm_tools import Ask
         >>> questions = {"total": Ask("What is the total?", float), "place": "Where was it?"}
 
-    It is checked when it is asked. What is None is as `ask_many` was told for all questions.
+    What is None is as `ask_many` was told for all questions. The texts and the answer's type are
+    checked when it is asked; an impossible number is `BadOptions` at once.
 
     Attributes:
         question: the text.
@@ -33,6 +34,10 @@ class Ask:
     context: str | None = None
     min_confidence: float | None = None
     max_new_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        numbers = {"min_confidence": self.min_confidence, "max_new_tokens": self.max_new_tokens}
+        check_options({name: value for name, value in numbers.items() if value is not None})
 
     @property
     def options(self) -> RequestOptions:

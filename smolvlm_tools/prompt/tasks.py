@@ -70,7 +70,7 @@ def schema_of(schema: object) -> Mapping[str, Any]:
     if isinstance(schema, type) and issubclass(schema, BaseModel):
         return schema.model_json_schema()
     raise BadOptions(
-        f"schema={schema!r} is not one", "Pass a JSON-schema dict or a pydantic model class."
+        f"`schema={schema!r}` is not one", "Pass a JSON-schema dict or a pydantic model class."
     )
 
 

@@ -136,5 +136,5 @@ def _check_room(scripts: Iterable[Script], context: int) -> None:
             raise BadPrompt(
                 f"one of the {script.group} takes {needed} tokens, more than the model's context "
                 f"of {context}",
-                "Leave out images or text (`parts`), or use tasks with smaller images.",
+                "Use tasks with smaller images. Or leave out images or text with `parts`.",
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ..machine.amounts import check_number
 from .divergence import Divergence
 from .scripts import PASSAGES
 from .tasks import TaskScore
@@ -31,6 +33,11 @@ class Bounds:
     kl: float = 0.01
     perplexity: float = 0.01
     task_loss: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("kl", "perplexity", "task_loss"):
+            if (bound := getattr(self, name)) is not None:
+                check_number(name, bound, 0, math.inf)
 
     def task(self, samples: int) -> float:
         """The bound on the loss of a score over this many samples."""

@@ -52,11 +52,11 @@ class WorkerLimits:
         least = {"memory_bytes": _LEAST_BYTES, "cpu_seconds": 1, "open_files": 16}
         for name, value in least.items():
             if getattr(self, name) < value:
-                raise BadOptions(f"{name}={getattr(self, name)} is too low", f"Use {value:,} up.")
+                raise BadOptions(f"`{name}={getattr(self, name)}` is too low", f"Use {value:,} up.")
         for name in ("seconds", "idle_seconds"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
-                raise BadOptions(f"{name}={value} is no time to wait", "Use a positive number.")
+                raise BadOptions(f"`{name}={value}` is no time to wait", "Use a positive number.")
 
 
 def limit_resources(limits: WorkerLimits) -> None:

@@ -59,7 +59,7 @@ def start_child() -> Started:
         raise BackendUnavailable(
             "what strangers send is to be read in a process of its own, which needs a Python "
             "interpreter",
-            "Use ImagePolicy(isolate=False) in frozen and embedding programs.",
+            "Use `ImagePolicy(isolate=False)` in frozen and embedding programs.",
         )
     if not AVAILABLE:
         popen = _popen(subprocess.PIPE)
@@ -93,7 +93,7 @@ def _popen(stdin: int) -> subprocess.Popen[bytes]:
     except OSError as error:
         raise BackendUnavailable(
             f"the process that reads images and documents does not start ({error})",
-            "Free memory or processes, or use ImagePolicy(isolate=False) for what you trust.",
+            "Free memory or processes. Or use `ImagePolicy(isolate=False)` for what you trust.",
         ) from error
 
 

@@ -25,6 +25,7 @@ from typing import Any
 from ..errors import BadOptions, ImageNotFound
 from ..images import EncodedImage, ImagePolicy, KnownImages, PolicyLike, read_image, see_image
 from ..images.encodings import abbreviate
+from ..machine.amounts import check_whole
 from ..pages import Pages, is_document, open_pages
 from ..types import Flag, PageRef
 from .page_choice import PageChoice
@@ -125,11 +126,13 @@ class ImageStore:
         max_images: int = 1024,
     ) -> None:
         self.policy = ImagePolicy.named(policy, agent_policy())
-        if max_bytes < self.policy.max_bytes or max_images < 1:
+        check_whole("max_bytes", max_bytes)
+        check_whole("max_images", max_images)
+        if max_bytes < self.policy.max_bytes:
             raise BadOptions(
-                f"a store of {max_bytes:,} bytes and {max_images} images cannot hold an image of "
+                f"a store of `max_bytes={max_bytes:,}` cannot hold an image of "
                 f"{self.policy.max_bytes:,} bytes",
-                "Give it more room, or lower ImagePolicy.max_bytes.",
+                "Give it more room. Or lower `ImagePolicy.max_bytes`.",
             )
         self._max_bytes = max_bytes
         self._max_images = max_images

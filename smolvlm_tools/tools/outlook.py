@@ -88,5 +88,6 @@ def _join_plans(plans: Sequence[RequestPlan]) -> RequestPlan:
             "image_tokens": sum(plan.image_tokens for plan in plans),
             "prompt_tokens": sum(plan.prompt_tokens for plan in plans),
             "predicted_bytes": max(predicted, default=None),
+            "seconds": None,  # an outlook has its own
         }
     )

@@ -58,26 +58,26 @@ class PageChoice:
             there = "1 image is there" if count == 1 else f"{count} images are there"
             raise BadArguments(
                 f"{there}, and this needs {self.least} or more",
-                'Name more images, or several pages of a document: pages="1-2".',
+                'Name more images, or several pages of a document: `pages="1-2"`.',
             )
 
     def _needed(self, total: int, name: str, left: int) -> PagesNeeded:
         if self.most == 1:
             return PagesNeeded(
                 f"{name} has {total} pages, and one image is wanted",
-                f'Say which: pages="1", up to pages="{total}".',
+                f'Say which: `pages="1"`, up to `pages="{total}"`.',
                 total,
             )
         if self.takes_all:
             return PagesNeeded(
                 f"{name} has {total} pages, and there is room for {left} in this call",
-                f'Say which, and call again for the rest: pages="1-{left}" first.',
+                f'Say which, and call again for the rest: `pages="1-{left}"` first.',
                 total,
             )
-        together = f', or pages="1-{min(3, total, left)}" to look at several' if left > 1 else ""
+        together = f', or `pages="1-{min(3, total, left)}"` to look at several' if left > 1 else ""
         return PagesNeeded(
             f"{name} has {total} pages, and nothing says which are meant",
-            f'Say which: pages="1"{together}; at most {left} in this call.',
+            f'Say which: `pages="1"`{together}; at most {left} in this call.',
             total,
         )
 

@@ -6,11 +6,14 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from .checked import Checked
 from .value import Value
 
 
-class GenerationOptions(Value):
+class GenerationOptions(Value, Checked):
     """How one reply is decoded. The defaults are greedy and deterministic.
+
+    An unknown name or an impossible value is `BadOptions`.
 
     Attributes:
         max_new_tokens: most tokens to generate, the end-of-utterance token included.

@@ -28,6 +28,27 @@ class ImagePlan(Value):
     image_tokens: int
 
 
+class ExpectedSeconds(Value):
+    """How long a request is expected to take, from what `smolvlm tune` measured on this machine.
+
+    It runs alone, with nothing in a cache. Reading the image's file is not part of it.
+
+    Attributes:
+        vision, prefill, decode: of each stage.
+        new_tokens: length of the reply that `decode` is for: a usual one, or `max_new_tokens` where
+            that is less.
+    """
+
+    vision: float
+    prefill: float
+    decode: float
+    new_tokens: int
+
+    @property
+    def total(self) -> float:
+        return self.vision + self.prefill + self.decode
+
+
 class RequestPlan(Value):
     """What a request will cost, before anything runs.
 
@@ -38,6 +59,8 @@ class RequestPlan(Value):
         model: id of the checkpoint.
         predicted_bytes: the peak of memory that is expected with a reply of 512 tokens; see
             `Usage`. None where no model is loaded.
+        seconds: None where `smolvlm tune` has not measured this: another device than the CPU, or
+            another shape of model, CPU, number of threads, precision or release of a runtime.
     """
 
     images: tuple[ImagePlan, ...]
@@ -47,3 +70,4 @@ class RequestPlan(Value):
     context_length: int
     model: str
     predicted_bytes: int | None = None
+    seconds: ExpectedSeconds | None = None

@@ -75,7 +75,7 @@ def test_the_tables_say_what_stays_and_which_threshold_reaches_the_share(
     assert run(["calibrate", str(labelled), *ENGINE, "--out", str(out)]) == 0
     captured = capsys.readouterr()
     assert "integer stays as it is: only 4 answers" in captured.out
-    assert "min_confidence that is right in 95%" in captured.out
+    assert "--min-confidence that is right in 95%" in captured.out
     assert str(out) in captured.err
 
 

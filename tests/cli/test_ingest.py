@@ -81,7 +81,7 @@ def test_questions_and_fields_stand_in_the_record(smolvlm, tmp_path):
         (["--engine", "spark"], "unknown engine 'spark'"),
         (["--ray-workers", "2:8"], "--ray-workers needs --engine ray"),
         (["--engine", "ray", "--ray-workers", "many"], "'many' is no range"),
-        (["--engine", "ray", "--ray-workers", "8:2"], "workers=(8, 2) is no range"),
+        (["--engine", "ray", "--ray-workers", "8:2"], "--ray-workers (8, 2) is no range"),
         (["--workers", "0"], "workers"),
         (["--max-bytes", "large"], "large"),
         (["--page-seconds", "0"], "--page-seconds 0"),

@@ -110,7 +110,7 @@ def test_several_images_and_a_broken_one(ask, tmp_path):
         ({"a": {"question": "What?", "rating": []}}, "'a': a rating of 0 levels"),
         ({"a": {"question": "What?", "choices": []}}, "'a': there is nothing to choose from"),
         ({"a": {"question": "What?", "schema": [1]}}, "'a': the schema is a list"),
-        ({"a": {"question": "What?", "min_confidence": 2}}, "'a': min_confidence=2"),
+        ({"a": {"question": "What?", "min_confidence": 2}}, """'a': "min_confidence" 2 is not"""),
     ],
 )
 def test_a_file_that_does_not_do_is_a_usage_error_that_names_the_question(ask, questions, said):

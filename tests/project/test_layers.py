@@ -31,7 +31,9 @@ pages
 images
 sandbox
 machine
-arrays errors types unsafe
+arrays types unsafe
+errors
+wording
 """
 """What stands higher may import what stands lower; rooms on one line may not import each other."""
 

@@ -15,8 +15,8 @@ HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "htt
 PUBLIC = """
     ALIASES Ask AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding
     BadOptions BadPrompt Busy CacheLimits Calibration Cancelled Checkpoint Closed
-    CorruptImage DocumentTooCostly EngineSource FetchFailed FetchTimeout GenerationOptions
-    GivenEngine IN_JSON
+    CorruptImage DocumentTooCostly EngineSource ExpectedSeconds FetchFailed FetchTimeout
+    GenerationOptions GivenEngine IN_JSON
     ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge IncompleteAnswer InputError
     LoadPlan LoadedImage Message ModelError ModelInvalid ModelNotFound OutOfMemoryBudget
     PageRef PagesNeeded

@@ -34,7 +34,7 @@ def parse_precision(asked: Precision) -> ComponentPrecisions:
     plan = read_parts(asked, tuple(PARTS), (*SUFFIXES, STATIC), "onnx")
     if STATIC in (plan["embed"], plan["decoder"]):
         raise BadOptions(
-            f"only the vision tower can be {STATIC}", f"Use precision 'vision={STATIC}'."
+            f"only the vision tower can be {STATIC}", f"Use `precision='vision={STATIC}'`."
         )
     return plan
 
@@ -82,7 +82,7 @@ def choose_plan(
         if precision not in have:
             raise _missing(present, wanted, part, have, checkpoint)
         plan[part] = precision
-    logger.info("%s: precision %s for %s", checkpoint, describe_plan(plan), asked)
+    logger.debug("%s: precision %s for %s", checkpoint, describe_plan(plan), asked)
     return plan
 
 

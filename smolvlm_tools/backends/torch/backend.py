@@ -236,7 +236,7 @@ def import_torch() -> Any:
     except (ImportError, OSError) as error:  # OSError: a shared library of torch is missing
         raise BackendUnavailable(
             f"torch cannot be imported ({error})",
-            "Run `pip install 'smolvlm-tools[torch]'`, or use backend='onnx'.",
+            "Run `pip install 'smolvlm-tools[torch]'`, or use `backend='onnx'`.",
         ) from error
     return torch
 
@@ -248,6 +248,6 @@ def _typed_errors(device: str) -> Generator[None]:
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
         raise ModelError(
             f"torch failed on {device} ({str(error)[:300]})",
-            "If memory ran out, send fewer images, lower `resolution` or `max_new_tokens`, or "
-            "choose a smaller precision or model.",
+            "If memory ran out, send fewer images, or choose a smaller precision or model. Or "
+            "lower `resolution` or `max_new_tokens`.",
         ) from error

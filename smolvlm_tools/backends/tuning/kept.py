@@ -10,8 +10,9 @@ from pathlib import Path
 from platformdirs import user_cache_path
 from pydantic import ValidationError
 
+from ...checkpoint import Checkpoint
 from ...machine.whole_file import write_whole
-from .speeds import Place, Tuning
+from .speeds import Place, Speed, Tuning
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,16 @@ def find(place: Place) -> Tuning | None:
         logger.warning("%s is damaged (%s); run `smolvlm tune` again", path, _first_line(error))
         return None
     return tuning if tuning.place == place else None
+
+
+def find_speed(
+    checkpoint: Checkpoint, backend: str, precision: str, device: str, threads: int | None
+) -> Speed | None:
+    """What a way of running a checkpoint takes here; None where it was not measured."""
+    if device != "cpu":
+        return None
+    tuning = find(Place.here(checkpoint, threads))
+    return tuning and tuning.find(backend, precision)
 
 
 def _path(place: Place) -> Path:

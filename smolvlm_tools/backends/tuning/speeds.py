@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ...checkpoint import Checkpoint
 from ...machine.cpu import cpu_name, this_cpu
+from ...types import ExpectedSeconds
 
 PROMPT = 256
 """Tokens of the prompt that is measured."""
@@ -77,8 +78,17 @@ class Speed(BaseModel):
     @property
     def page_seconds(self) -> float:
         """For a page of `PAGE_TILES` tiles and a reply, as a sum of its parts."""
-        prefill = self.prefill_seconds * PAGE_TOKENS / PROMPT
-        return PAGE_TILES * self.tile_seconds + prefill + PAGE_STEPS * self.step_seconds
+        return self.expect(PAGE_TILES, PAGE_TOKENS, PAGE_STEPS).total
+
+    def expect(self, tiles: int, prompt_tokens: int, most_tokens: int) -> ExpectedSeconds:
+        """For a request, as a sum of parts; its reply of usual length or at most `most_tokens`."""
+        steps = min(PAGE_STEPS, most_tokens)
+        return ExpectedSeconds(
+            vision=tiles * self.tile_seconds,
+            prefill=self.prefill_seconds * prompt_tokens / PROMPT,
+            decode=steps * self.step_seconds,
+            new_tokens=steps,
+        )
 
     def quicker(self, other: Speed) -> Speed:
         """The quicker of two measurements of the same, part by part: other work only adds."""

@@ -13,10 +13,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from ...errors import BadOptions, RemoteTimeout, SmolVLMError
+from ...errors import RemoteTimeout, SmolVLMError
 from ...types import StreamChunk
 from ..refusals import busy, closed, without_thread
 from ..reply import Channel, Item
+from ..worker import check_sizes
 
 _LOOK = 0.05
 """Seconds between two looks at whether a call is still wanted."""
@@ -62,9 +63,7 @@ class Calls:
         timeout: float,
         finish: Callable[[], Awaitable[None]],
     ) -> None:
-        for name, value in (("batch_size", at_once), ("max_queue", max_queue)):
-            if value < 1:
-                raise BadOptions(f"{name} {value} is too small", "Use 1 or more.")
+        check_sizes(at_once, max_queue)
         self._at_once, self._max_queue, self._timeout = at_once, max_queue, timeout
         self._finish = finish
         self._lock = threading.Lock()
@@ -163,7 +162,7 @@ class Calls:
         if patience.is_over:
             return RemoteTimeout(
                 f"nothing came from the server for {patience.seconds:g} s",
-                "Raise `timeout`, ask for less at once, or look into the server's log.",
+                "Ask for less at once, or look into the server's log. Or raise `timeout`.",
             )
         try:
             channel.check_cancelled()

@@ -46,7 +46,7 @@ class Endpoint:
             httpx2.URL(settings.base_url)
         except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
             raise BadOptions(
-                f"base_url {settings.base_url!r:.100} is not a valid URL ({_why(error)})",
+                f"`base_url` {settings.base_url!r:.100} is not a valid URL ({_why(error)})",
                 "Use an address such as http://127.0.0.1:8080/v1.",
             ) from None
         self._refused: set[str] = set()
@@ -157,7 +157,7 @@ class Endpoint:
         if status == 404:
             return ModelNotFound(
                 f"the server has no model {model}, or no chat completions there: {said}",
-                "Compare the name with the server's /v1/models, and base_url with its manual.",
+                "Compare the name with the server's /v1/models, and `base_url` with its manual.",
             )
         if status in (400, 422) and "response_format" in sent and _ABOUT_THE_SCHEMA.search(message):
             return SchemaNotSupported(
@@ -166,10 +166,10 @@ class Endpoint:
                 "schema",
             )
         if status in _AGAIN:
-            remedy = "Try again later, ask for fewer things at once, or raise `retries`."
+            remedy = "Try again later, or ask for fewer things at once. Or raise `retries`."
             return RemoteFailed(f"the server is busy or down ({status}): {said}", remedy, status)
         if 300 <= status < 400:
-            remedy = "Give the address that it redirects to as base_url."
+            remedy = "Give the address that it redirects to as `base_url`."
             return RemoteFailed(f"the server redirects ({status})", remedy, status)
         remedy = "Correct what it complains about, or look into its log."
         return RemoteFailed(f"the server refused the request ({status}): {said}", remedy, status)
@@ -178,7 +178,7 @@ class Endpoint:
         kind = RemoteTimeout if isinstance(error, httpx2.TimeoutException) else RemoteFailed
         return kind(
             f"the server at {self._settings.base_url} cannot be reached ({_why(error)})",
-            "Start it, or correct base_url.",
+            "Start it, or correct `base_url`.",
         )
 
 
@@ -205,7 +205,7 @@ def _check_form(response: httpx2.Response) -> None:
         what = f"{kind or 'an unknown type'}, encoding {encoding}"
         raise RemoteFailed(
             f"the server answered with {quote(what)} instead of an event stream",
-            "Check that base_url is that of an OpenAI-compatible API.",
+            "Check that `base_url` is that of an OpenAI-compatible API.",
         )
 
 

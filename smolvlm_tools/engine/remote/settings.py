@@ -104,7 +104,7 @@ def refuse_local_options(given: Mapping[str, Any]) -> None:
     for name, (default, why) in _OF_LOCAL.items():
         if name in given and given[name] != default:
             raise BadOptions(
-                f"{name}={given[name]!r:.60} does not go with backend='{BACKEND}': {why}",
+                f"`{name}={given[name]!r:.60}` does not go with `backend='{BACKEND}'`: {why}",
                 "Leave it out.",
             )
 
@@ -118,32 +118,32 @@ def refuse_remote_options(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if value is not None:
             raise BadOptions(
-                f"{name} is about a server, but the model would run in this process",
-                f"Add backend='{BACKEND}', or leave {name} out.",
+                f"`{name}` is about a server, but the model would run in this process",
+                f"Add `backend='{BACKEND}'`, or leave `{name}` out.",
             )
 
 
 def _parse_url(url: str | None) -> str:
     if not url:
         raise BadOptions(
-            f"backend='{BACKEND}' needs the server's address",
-            f"Give base_url='http://127.0.0.1:8080/v1', or set {URL_VARIABLE}.",
+            f"`backend='{BACKEND}'` needs the server's address",
+            f"Give `base_url='http://127.0.0.1:8080/v1'`, or set {URL_VARIABLE}.",
         )
     remedy = "Use an address such as http://127.0.0.1:8080/v1."
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise BadOptions("base_url is not a valid URL", remedy) from None
+        raise BadOptions("`base_url` is not a valid URL", remedy) from None
     if parts.username is not None or parts.password is not None:
         raise BadOptions(
-            "base_url carries a user name or password",
+            "`base_url` carries a user name or password",
             f"Remove what is before '@'; a key belongs into {KEY_VARIABLE}.",
         )
     if parts.query or parts.fragment:
-        raise BadOptions("base_url has a query or a fragment", remedy)
+        raise BadOptions("`base_url` has a query or a fragment", remedy)
     if parts.scheme not in ("http", "https") or not parts.hostname or not _is_plain(url):
-        raise BadOptions(f"base_url {url!r:.100} is not an http(s) URL", remedy)
+        raise BadOptions(f"`base_url` {url!r:.100} is not an http(s) URL", remedy)
     return url.rstrip("/")
 
 
@@ -159,8 +159,8 @@ def _parse_key(key: object) -> SecretStr | None:
         return None
     if not isinstance(key, SecretStr):
         raise BadOptions(
-            "api_key is plain text, which logs and representations would show",
-            f"Set {KEY_VARIABLE}, or pass a pydantic.SecretStr.",
+            "`api_key` is plain text, which logs and representations would show",
+            f"Set {KEY_VARIABLE}, or pass a `pydantic.SecretStr`.",
         )
     text = key.get_secret_value()
     if not text or not text.isascii() or not text.isprintable():
@@ -172,10 +172,10 @@ def _parse_seconds(timeout: object) -> float:
     if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
         if math.isfinite(timeout) and timeout > 0:
             return float(timeout)
-    raise BadOptions(f"timeout={timeout!r:.40} is not a number of seconds", "Use one above 0.")
+    raise BadOptions(f"`timeout={timeout!r:.40}` is not a number of seconds", "Use one above 0.")
 
 
 def _parse_retries(retries: object) -> int:
     if isinstance(retries, int) and not isinstance(retries, bool) and 0 <= retries <= 20:
         return retries
-    raise BadOptions(f"retries={retries!r:.40} is not a number of retries", "Use 0 to 20.")
+    raise BadOptions(f"`retries={retries!r:.40}` is not a number of retries", "Use 0 to 20.")

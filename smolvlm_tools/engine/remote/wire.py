@@ -187,7 +187,7 @@ def quote(text: str) -> str:
 
 def _nonsense(what: str) -> RemoteFailed:
     return RemoteFailed(
-        f"the server sent {what}", "Check that base_url is that of an OpenAI-compatible API."
+        f"the server sent {what}", "Check that `base_url` is that of an OpenAI-compatible API."
     )
 
 

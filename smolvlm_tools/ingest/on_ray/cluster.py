@@ -48,16 +48,16 @@ class Cluster:
         fewest, most = self.workers
         if fewest < 1 or (most is not None and most < fewest):
             raise BadOptions(
-                f"workers={self.workers} is no range", "Use the fewest, 1 or more, and the most."
+                f"`workers={self.workers}` is no range", "Use the fewest, 1 or more, and the most."
             )
         if self.num_cpus < 0 or self.num_gpus < 0 or not (self.num_cpus or self.num_gpus):
             raise BadOptions(
-                f"num_cpus={self.num_cpus}, num_gpus={self.num_gpus} is no place to work",
+                f"`num_cpus={self.num_cpus}`, `num_gpus={self.num_gpus}` is no place to work",
                 "Give a worker some of either.",
             )
         if self.batch < 1 or self.retries < 0:
             raise BadOptions(
-                f"batch={self.batch}, retries={self.retries} makes no sense",
+                f"`batch={self.batch}`, `retries={self.retries}` makes no sense",
                 "Use 1 or more for the batch, 0 or more for the retries.",
             )
 

@@ -36,7 +36,7 @@ def check_inflated(encoded: EncodedImage, policy: ImagePolicy) -> None:
         if size > limit:
             raise ImageTooLarge(
                 f"{encoded.name} has a part that inflates to more than {limit:,} bytes",
-                "Save the document again, or raise ImagePolicy.max_pixels.",
+                "Save the document again. Or raise `ImagePolicy.max_pixels`.",
             )
         if budget < 0:
             raise ImageTooLarge(

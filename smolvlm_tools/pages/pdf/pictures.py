@@ -99,7 +99,7 @@ def _check_pixels(objects: list[Drawn], policy: ImagePolicy, name: str) -> None:
             raise ImageTooLarge(
                 f"{name} has a picture of {width} x {height} pixels; the limit is "
                 f"{policy.max_pixels:,} pixels",
-                "Use a smaller picture or raise ImagePolicy.max_pixels.",
+                "Use a smaller picture. Or raise `ImagePolicy.max_pixels`.",
             )
 
 

@@ -169,7 +169,7 @@ def _question(folder: Path, number: int, text: str, unlabelled: bool) -> Questio
         place = ".".join(map(str, problem["loc"]))
         raise BadOptions(f"{place}: {problem['msg']}" if place else problem["msg"], _FORM) from None
     if not line.is_labelled and not unlabelled:
-        raise BadOptions("it has no answer", "Add the right one, or pass --unlabelled.")
+        raise BadOptions("it has no answer", "Add the right one, or use `unlabelled=True`.")
     wanted = typed(line.what, line.answer, line.choices) if line.is_labelled else None
     image = folder / line.image
     return Question(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from ...decoding.calibration import Calibration, Engine, FittedKind
 from ...decoding.scales import Kind, Prior
 from ...errors import BadOptions
+from ...machine.amounts import check_number, check_whole
 from ..reliability import Scored, least_share, least_threshold
 from .asking import Answered, Tick, ask_all
 from .content_free import IMAGES, closed, find_priors
@@ -38,6 +39,10 @@ class Wish:
     seed: int = 0
     resolution: Resolution | None = None
 
+    def __post_init__(self) -> None:
+        check_number("right", self.right, 0, 1)
+        check_whole("seed", self.seed, 0)
+
 
 def requests(questions: Sequence[Question], unlabelled: bool) -> int:
     """How many requests it takes to calibrate on these questions."""
@@ -55,7 +60,7 @@ def check_count(questions: Sequence[Question]) -> None:
     if len(questions) < LEAST:
         raise BadOptions(
             f"{len(questions)} labelled questions are too few to calibrate on",
-            f"Label {LEAST} or more, better 100 of each kind, or use --unlabelled.",
+            f"Label {LEAST} or more, better 100 of each kind. Or use `unlabelled=True`.",
         )
 
 
