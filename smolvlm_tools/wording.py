@@ -14,7 +14,10 @@ from typing import TypeAlias
 Names: TypeAlias = Callable[[str], str | None]
 """From an option's name in Python to its name elsewhere; None where it has none."""
 
-OPTION = re.compile(r"`(?P<option>(?P<name>[A-Za-z_][\w.]*)(?:=(?P<value>[^`]*)|\([^`]*\))?)`")
+OPTION = re.compile(
+    r"`(?P<option>(?:\w+=(?=[\w.]+\())?"  # of policy=ImagePolicy.agent(…) it is what is called
+    r"(?P<name>[A-Za-z_][\w.]*)(?:=(?P<value>[^`]*)|\([^`]*\))?)`"
+)
 """An option in a text; `smolvlm export DIR` and other commands are none, for their space."""
 
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.?]) (?=[A-Z])")

@@ -58,6 +58,7 @@ def run(settings: Settings, wire: Wire) -> None:
 def _set_up_logging(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     plain = logging.Formatter("%(name)s: %(message)s")
+    handler.setLevel(logging.WARNING)  # what `smolvlm -v` shows besides, it shows itself
     handler.setFormatter(JsonFormatter() if settings.access_log else plain)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 

@@ -9,7 +9,7 @@ from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.tools import TOOLS
 
 _OF_THE_SERVER = {
-    "ImagePolicy.allowed_roots": "`smolvlm mcp --root`",
+    "ImagePolicy.agent": "`smolvlm mcp --root`",
     "ImagePolicy.allow_urls": "`smolvlm mcp --allow-urls`",
 }
 _ASK = "Ask whoever runs the server."

@@ -36,13 +36,18 @@ class Command:
 def command(
     example: str, *, without: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Command]:
-    """Make a command of a function with `options_from_fields`.
+    """Make a command of a function with `options_from_fields`, and give it --verbose.
 
     Args:
         example: a command line to show under the help.
         without: fields that get no option and keep their defaults.
     """
-    return lambda function: Command(options_from_fields(function, without), f"Example: {example}")
+
+    def declare(function: Callable[..., None]) -> Command:
+        run = _with_verbose(options_from_fields(function, without))
+        return Command(run, f"Example: {example}")
+
+    return declare
 
 
 def options_from_fields(
@@ -51,7 +56,7 @@ def options_from_fields(
     """Make a function for typer of a function, whose docstring becomes the help.
 
     A parameter whose type is a dataclass becomes one option for each of its fields, with the
-    field's name, annotation and default. `--offline` and then `--verbose` come last in every help.
+    field's name, annotation and default. `--offline` comes last in every help.
     """
     signature = inspect.signature(function, eval_str=True)
     groups: dict[str, tuple[Any, list[str]]] = {}
@@ -67,13 +72,9 @@ def options_from_fields(
             parameters.append(parameter)
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
     parameters.sort(key=lambda each: each.name == "offline")
-    parameters.append(
-        inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=0, annotation=Verbose)
-    )
 
     @functools.wraps(function)
-    def run(*, verbose: int = 0, **given: Any) -> None:
-        show_logs(verbose)
+    def run(**given: Any) -> None:
         values = {
             name: kind(**{field: given.pop(field) for field in fields})
             for name, (kind, fields) in groups.items()
@@ -81,5 +82,21 @@ def options_from_fields(
         function(**given, **values)
 
     # Where `inspect.signature`, and so typer, looks first.
+    run.__dict__["__signature__"] = signature.replace(parameters=parameters)
+    return run
+
+
+def _with_verbose(function: Callable[..., None]) -> Callable[..., None]:
+    """The function with one more option, for its log."""
+    signature = inspect.signature(function)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    verbose = inspect.Parameter("verbose", kind, default=0, annotation=Verbose)
+
+    @functools.wraps(function)
+    def run(*, verbose: int = 0, **given: Any) -> None:
+        show_logs(verbose)
+        function(**given)
+
+    parameters = [*signature.parameters.values(), verbose]
     run.__dict__["__signature__"] = signature.replace(parameters=parameters)
     return run

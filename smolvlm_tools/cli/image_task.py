@@ -14,6 +14,7 @@ from ..constraints import Constraint
 from ..errors import BadOptions
 from ..images import ImageSource
 from ..images.encodings import url_scheme
+from ..pages.suffixes import SUFFIXES
 from ..prompt.request import TextFrom, parse_text_from
 from ..prompt.tasks import ask_messages, describe_messages, extract_messages, transcribe_messages
 from ..types import Message, Task
@@ -117,15 +118,18 @@ def images_and_question(
         _check_beside_file(arguments, option, kind)
         return arguments, ""
     if option is not None:
+        if option.startswith("--"):
+            raise BadOptions(f"--question has no text, but the option {option!r:.60}", _USAGE)
         if images and not _is_image(last):
             raise BadOptions(
                 f"{last[:60]!r} is not a file, and the question is given by --question",
                 "Leave one of them out.",
             )
         return arguments, option
-    if not images or _is_image(last):
-        beside = f"; {last[:60]!r} is an image" if _is_image(last) else ""
-        raise BadOptions(f"QUESTION is missing{beside}", _USAGE)
+    if _is_image(last):
+        raise BadOptions(f"QUESTION is missing; {last[:60]!r} is {_what_image(last)}", _USAGE)
+    if not images:
+        raise BadOptions(f"IMAGE is missing; {last[:60]!r} is not a file", _USAGE)
     return images, last
 
 
@@ -144,12 +148,24 @@ def _check_beside_file(arguments: list[str], option: str | None, kind: AnswerKin
 
 
 def _is_image(argument: str) -> bool:
-    """Whether an argument names an image, and is no question."""
-    is_url = url_scheme(argument) is not None and " " not in argument
+    """Whether an argument names an image, which may not be there, and is no question."""
+    is_word = len(argument.split()) == 1
+    is_url = url_scheme(argument) is not None and is_word
+    is_named_so = argument.lower().endswith(SUFFIXES) and is_word
+    return argument == "-" or is_url or is_named_so or _is_there(argument)
+
+
+def _is_there(argument: str) -> bool:
     try:
-        return argument == "-" or is_url or os.path.exists(argument)
+        return os.path.exists(argument)
     except ValueError:  # a NUL
         return False
+
+
+def _what_image(argument: str) -> str:
+    """What an image among the arguments is."""
+    is_remote = argument == "-" or url_scheme(argument) is not None
+    return "an image" if is_remote or _is_there(argument) else "an image that is not there"
 
 
 def extract_task(path: Path, context: str | None) -> ImageTask:

@@ -29,8 +29,9 @@ def basis_of(seconds: Plan | None, model: str, device: str) -> str:
 def print_tables(answers: Answers, named: list[tuple[Place, Plan]]) -> None:
     """A row for each image; of the largest one all resolutions, and its memory."""
     answers.table(_images(named))
-    place, largest = max(named, key=lambda each: each[1]["prompt_tokens"])
-    answers.table(_resolutions(place, largest))
+    largest = max((plan for _, plan in named), key=lambda plan: plan["prompt_tokens"])
+    which = "" if len(named) == 1 else " of the image with most tokens"
+    answers.table(_resolutions(largest, f"seconds at each --resolution{which}"))
     answers.prose(f"tokens: of the prompt; the model's context holds {largest['context_length']}")
     answers.prose(clean(f"seconds: {largest['seconds_basis']}"))
     planned = [LoadPlan.model_validate(e["memory"]) for _, e in named if "memory" in e]
@@ -58,10 +59,10 @@ def _images(named: list[tuple[Place, Plan]]) -> Table:
     return table
 
 
-def _resolutions(place: Place, plan: Plan) -> Table:
+def _resolutions(plan: Plan, title: str) -> Table:
     table = Table(
         *("resolution", "resized to", "tiles", "tokens", "memory", "vision", "prefill", "decode"),
-        title=escape(f"{place.name} at each --resolution, in seconds"),
+        title=title,
     )
     for column in table.columns[2:]:
         column.justify = "right"

@@ -73,7 +73,8 @@ def _check_inside(resolved: str, roots: list[Path] | None, name: str) -> None:
         folders = " or ".join(shown) if roots else "an allowed folder (there is none)"
         raise PathNotAllowed(
             f"{name!r} is outside the allowed folders",
-            f"Use a file inside {folders}. Or add its folder to `ImagePolicy.allowed_roots`.",
+            f"Use a file inside {folders}. Or allow its folder with "
+            "`policy=ImagePolicy.agent(roots=[…])`.",
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -19,6 +19,8 @@ class Checked(BaseModel):
         try:
             return make(given)
         except ValidationError as error:
+            if not isinstance(given, Mapping):  # a field's value, which may be of another type
+                raise
             raise _refusal(error, cls.model_fields) from None
 
 
@@ -31,7 +33,7 @@ def _refusal(error: ValidationError, known: Iterable[str]) -> BadOptions:
             f"unknown option {', '.join(map(repr, unknown))}", f"Options are {', '.join(known)}."
         )
     first = problems[0]
-    name = str(first["loc"][0]) if first["loc"] else "options"
+    name = str(first["loc"][0])
     return BadOptions(
         f"`{name}={repr(first['input'])[:60]}` is not possible",
         f"{first['msg'].replace('Input should', 'It has to')}.",

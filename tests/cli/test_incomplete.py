@@ -9,7 +9,7 @@ import pytest
 from smolvlm_tools.cli.process import INCOMPLETE
 from smolvlm_tools.cli.run import run
 from tests.support.cli import only_line, place_and_result
-from tests.support.paths import RECEIPT
+from tests.support.paths import RECEIPT, SHAPES
 
 FIELDS = {
     "vendor": {"type": ["string", "null"]},
@@ -76,6 +76,21 @@ def test_the_other_images_are_answered_and_a_broken_one_is_worse(extract, tmp_pa
     mixed = extract(*CUT, "--json", images=(RECEIPT, tmp_path / "missing.png"))
     cut, missing = json.loads(mixed.out)
     assert mixed.code == 3 and cut["incomplete"] == "cut" and "error" in missing
+
+
+def test_each_unsure_answer_of_many_is_told_with_its_image(smolvlm):
+    images = [SHAPES, RECEIPT, SHAPES]
+    asked = ["ask", *images, "What is it?", "--model", "embedded", "--min-confidence", "1"]
+    answer = smolvlm(*asked)
+    assert (answer.code, answer.out) == (6, "".join(f"{image}:\n" for image in images))
+    told = [line for line in answer.err.splitlines() if "the answer is withheld" in line]
+    assert all(line.startswith(f"error: {at}: ") for line, at in zip(told, images, strict=True))
+    found = smolvlm(*asked, "--json")
+    assert found.code == 6
+    assert [each["incomplete"] for each in json.loads(found.out)] == ["unsure"] * 3
+    lines = smolvlm(*asked, "--jsonl", "--on-incomplete", "abstain")
+    assert lines.code == 0 and lines.err.count("note: ") == 3
+    assert [json.loads(line)["value"] for line in lines.out.splitlines()] == [None] * 3
 
 
 def test_an_unsure_field_is_printed_as_null(extract):

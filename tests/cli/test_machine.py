@@ -8,9 +8,12 @@ import re
 import pytest
 from PIL import Image
 
+from smolvlm_tools import BadPrompt, open_checkpoint
 from smolvlm_tools.backends.tuning import kept
+from smolvlm_tools.backends.tuning.speeds import Place, Speed, Tuning
 from smolvlm_tools.cli import machine
 from smolvlm_tools.cli.machine import BackendCheck
+from smolvlm_tools.engine.planner import Planner
 from tests.support.cli import broken_images, only_line
 
 
@@ -29,6 +32,51 @@ def test_a_plan_needs_no_weights(smolvlm, tiny_a, picture, tmp_path):
 
     answer = smolvlm("plan", picture, missing, picture, "--model", tmp_path)
     assert answer.code == 3 and answer.out.count(str(picture)) == 2
+
+
+def test_a_plan_tells_seconds_at_each_resolution_or_how_to_get_them(
+    smolvlm, picture, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(kept, "folder", lambda: tmp_path / "kept")
+    asked = ("plan", picture, "--model", "embedded", "--max-new-tokens", "4")
+    plan = json.loads(smolvlm(*asked, "--json").out)
+    assert plan["seconds"] is None
+    assert plan["seconds_basis"] == "not measured; `smolvlm tune embedded` measures this machine"
+    assert plan["seconds_basis"] in smolvlm(*asked).out
+    on_gpu = json.loads(smolvlm(*asked, "--device", "cuda", "--json").out)
+    assert "not on cuda" in on_gpu["seconds_basis"]
+
+    parts = {"tile_seconds": 1.0, "prefill_seconds": 2.56, "step_seconds": 0.5, "peak_bytes": 1}
+    speed = Speed(backend="onnx", precision="int8", is_auto=True, **parts)
+    place = Place.here(open_checkpoint("embedded"))
+    kept.keep(Tuning(place=place, speeds=(speed,), failures={}))
+    plan = json.loads(smolvlm(*asked, "--json").out)
+    assert plan["seconds_basis"].startswith("estimated from what `smolvlm tune` measured")
+    each = {one["resolution"]: one for one in plan["resolutions"]}
+    assert list(each) == ["auto", "native", "1", "2"]
+    for one in each.values():
+        assert one["seconds"]["vision"] == one["tiles"]
+        assert one["seconds"]["prefill"] == pytest.approx(one["prompt_tokens"] / 100)
+        assert (one["seconds"]["decode"], one["seconds"]["new_tokens"]) == (2.0, 4)
+    assert plan["seconds"] == each["auto"]["seconds"]
+    shown = smolvlm(*asked).out
+    assert "for a reply of 4 tokens" in shown and "not measured" not in shown
+
+
+def test_a_resolution_that_does_not_fit_is_said_beside_those_that_do(smolvlm, picture, monkeypatch):
+    plan = Planner.plan
+
+    def only_one_tile(self, request, batch=1):
+        if request.resolution == "native":
+            raise BadPrompt("the prompt is too long", "Lower `resolution`.")
+        return plan(self, request, batch)
+
+    monkeypatch.setattr(Planner, "plan", only_one_tile)
+    asked = ("plan", picture, "--model", "embedded", "-r", "1")
+    found = json.loads(smolvlm(*asked, "--json").out)
+    native = next(one for one in found["resolutions"] if one["resolution"] == "native")
+    assert native == {"resolution": "native", "error": "the prompt is too long"}
+    assert "does not fit" in smolvlm(*asked).out
 
 
 def test_the_models_are_listed_with_their_ids(smolvlm, monkeypatch, tmp_path):

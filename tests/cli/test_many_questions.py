@@ -136,7 +136,16 @@ def test_either_a_question_or_a_file_of_them(smolvlm, ask, tmp_path):
     for more in ((RECEIPT,), ("http://example.org/a.png",), ("-",)):  # no question at the end
         image = smolvlm("ask", SHAPES, *more, *EMBEDDED)
         assert image.code == 2 and f"QUESTION is missing; '{more[0]}' is an image" in image.err
+    lost = smolvlm("ask", SHAPES, "missing.png", *EMBEDDED)
+    assert lost.code == 2
+    assert "QUESTION is missing; 'missing.png' is an image that is not there" in lost.err
+    alone = smolvlm("ask", "What is it?", *EMBEDDED)
+    assert alone.code == 2 and "IMAGE is missing; 'What is it?' is not a file" in alone.err
+    empty = smolvlm("ask", SHAPES, "-q", *EMBEDDED)
+    assert empty.code == 2 and "--question has no text, but the option '--model'" in empty.err
     option = ("-q", "What color is the circle?")
+    lost = smolvlm("ask", SHAPES, "missing.png", *option, *EMBEDDED)
+    assert lost.code == 3 and "no file at 'missing.png'" in lost.err and "red" in lost.out
     assert smolvlm("ask", SHAPES, *option, *EMBEDDED).out == "red\n"
     assert smolvlm("ask", SHAPES, SHAPES, *option, *EMBEDDED).out.count("red\n") == 2
     twice = smolvlm("ask", SHAPES, "What is it?", *option, *EMBEDDED)

@@ -38,8 +38,10 @@ def test_json_is_json_with_it(smolvlm, picture):
     assert "smolvlm-embedded is in" in verbose.err and plain.err == ""
 
 
-@pytest.mark.parametrize("before", [["-v"], ["--verbose"], ["-vv"], []])
-@pytest.mark.parametrize("behind", [["-v"], ["-vv"], []])
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [([], []), (["-v"], []), ([], ["--verbose"]), (["-vv"], []), (["--verbose"], ["-vv"])],
+)
 def test_it_goes_before_the_command_and_behind_it(smolvlm, before, behind):
     err = smolvlm(*before, "models", *behind).err
     assert err == "", "models has nothing to tell"

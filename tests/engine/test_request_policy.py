@@ -48,7 +48,7 @@ def test_it_narrows_what_the_engine_would_read(vlm, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_name_that_there_is_not_is_refused(vlm, way):
-    with pytest.raises(BadOptions, match=r"policy='admin' is no policy.*trusted, agent"):
+    with pytest.raises(BadOptions, match=r"`policy='admin'` is no policy.*trusted, agent"):
         WAYS[way](vlm, policy="admin")
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from smolvlm_tools import (
     BadDimensions,
     BadEncoding,
+    BadOptions,
     CorruptImage,
     ImageTooLarge,
     InputError,
@@ -238,5 +239,5 @@ def test_other_objects_are_no_image_source(source: object) -> None:
 
 def test_the_policy_refuses_unknown_names_and_impossible_limits() -> None:
     for limits in ({"max_megabytes": 3}, {"max_pixels": 0}, {"url_timeout": -1}):
-        with pytest.raises(ValueError):
+        with pytest.raises(BadOptions):
             ImagePolicy(**limits)  # type: ignore[arg-type]

@@ -40,8 +40,6 @@ QUESTION = {"colour": "What color is it?"}
         {"options": {"on_progress": print}},
         {"options": {"on_incomplete": "raise"}},
         {"questions": {"a": Ask("?", answer=7)}},
-        {"questions": {"a": Ask("?", max_new_tokens=0)}},
-        {"questions": {"a": Ask("?", min_confidence=7)}},
         {"schema": 3},
         {"schema": int},
     ],

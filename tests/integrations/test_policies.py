@@ -242,7 +242,7 @@ def test_a_public_chat_reads_no_file_and_no_url(made, trusted_engine, outside, c
 
 @pytest.mark.parametrize("made", SURFACES.values())
 def test_a_name_that_there_is_not_is_refused_by_the_constructor(made):
-    with pytest.raises(BadOptions, match="policy='admin' is no policy"):
+    with pytest.raises(BadOptions, match="`policy='admin'` is no policy"):
         made(model="embedded", policy="admin")
 
 

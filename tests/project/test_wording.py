@@ -42,7 +42,7 @@ PYTHON_ONLY = {
     *("max_queue", "on_progress", "options", "policy", "retries", "stop", "timeout", "cache"),
     *("batch_size", "vision_bytes", "kv_bytes", "max_images", "seed"),
     *("CacheLimits", "ImagePolicy", "Progress", "SmolVLM.load", "pydantic.SecretStr"),
-    *("threading.Event", "ImagePolicy.allow_urls", "ImagePolicy.allowed_roots"),
+    *("threading.Event", "ImagePolicy.allow_urls", "ImagePolicy.agent"),
     *("ImagePolicy.max_bytes", "ImagePolicy.max_frames", "ImagePolicy.max_metadata_chunks"),
     *("ImagePolicy.max_pixels", "ImagePolicy.url_timeout"),
 }

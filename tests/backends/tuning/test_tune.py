@@ -9,12 +9,24 @@ import sys
 
 import pytest
 
-from smolvlm_tools import BadOptions, ModelNotFound, SmolVLM, open_checkpoint, plan_model
+from smolvlm_tools import (
+    BadOptions,
+    ExpectedSeconds,
+    GenerationOptions,
+    ModelNotFound,
+    SmolVLM,
+    open_checkpoint,
+    plan_model,
+)
 from smolvlm_tools.backends.choose import choose_backend, rank_backends
 from smolvlm_tools.backends.registry import SPECS
 from smolvlm_tools.backends.tuning import kept, tune
 from smolvlm_tools.backends.tuning.speeds import Place, Speed, Tuning, rank_speeds
 from smolvlm_tools.backends.tuning.tune import tune_model, ways_of
+from smolvlm_tools.engine.planner import Planner
+from smolvlm_tools.prompt.request import Request
+from smolvlm_tools.prompt.tasks import task_messages
+from tests.support.paths import SHAPES
 
 pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
 
@@ -88,6 +100,43 @@ def test_a_measurement_holds_for_its_precision_threads_device_and_machine_alone(
     assert choose_backend(checkpoint, "auto", "cuda", 1) != "openvino"
     monkeypatch.setattr("smolvlm_tools.backends.tuning.speeds.cpu_name", lambda: "another")
     assert choose_backend(checkpoint, "auto", "cpu", 1) == "onnx"
+
+
+def test_a_plan_has_seconds_where_they_were_measured(embedded):
+    checkpoint = open_checkpoint(embedded)
+    with SmolVLM.load(embedded, backend="onnx", precision="int8") as vlm:
+        assert vlm.plan(SHAPES).seconds is None
+        tuned(checkpoint, speed("openvino"))
+        assert vlm.plan(SHAPES).seconds is None, "of another backend"
+        tuned(checkpoint, speed("onnx"))
+        plan = vlm.plan(SHAPES)
+        small = vlm.plan(SHAPES, resolution=1)
+    assert plan.seconds == ExpectedSeconds(
+        vision=plan.tiles * 1.0,
+        prefill=plan.prompt_tokens / 256 * 0.1,
+        decode=128 * 0.01,
+        new_tokens=128,
+    )
+    assert plan.seconds.total == pytest.approx(plan.seconds.vision + plan.seconds.prefill + 1.28)
+    assert small.seconds is not None and small.seconds.vision == 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "measured"), [({"threads": 1}, False), ({"device": "cuda"}, False), ({}, True)]
+)
+def test_seconds_hold_for_the_cpu_and_the_threads_that_were_measured(embedded, options, measured):
+    tuned(open_checkpoint(embedded), speed("torch", "bf16"), speed("onnx"))
+    planner = Planner.open(embedded, **options)
+    request = Request(task_messages(SHAPES, "describe"), GenerationOptions(), 1, "describe")
+    assert (planner.plan(request)[0].seconds is not None) == measured
+
+
+def test_a_shorter_reply_takes_less(embedded):
+    tuned(open_checkpoint(embedded), speed("onnx"))
+    options = GenerationOptions(max_new_tokens=10)
+    request = Request(task_messages(SHAPES, "describe"), options, 1, "describe")
+    seconds = Planner.open(embedded).plan(request)[0].seconds
+    assert seconds is not None and (seconds.new_tokens, seconds.decode) == (10, 0.1)
 
 
 def test_of_another_shape_nothing_is_known(embedded, tiny_a):
