@@ -14,6 +14,8 @@ import typer
 from smolvlm_tools.cli.command import options_from_fields
 from smolvlm_tools.errors import BackendUnavailable
 
+from .clients import ClientName
+
 
 @dataclass(frozen=True, slots=True)
 class Flags:
@@ -134,6 +136,14 @@ class Flags:
         int | None,
         typer.Option(metavar="SECONDS", help="For a session without a request.  \\[default: 1800]"),
     ] = None
+    print_config: Annotated[
+        ClientName | None,
+        typer.Option(
+            metavar="CLIENT",
+            help="Print what has a client start this with the other options, instead of serving: "
+            "claude-desktop, claude-code, cursor, vscode or zed.",
+        ),
+    ] = None
 
 
 @options_from_fields
@@ -148,6 +158,8 @@ def command(flags: Flags) -> None:
     Example: smolvlm mcp --model 256m --memory-budget 900MB --root ~/Pictures
 
     Example: smolvlm mcp --http 127.0.0.1:8000 --root ~/Pictures
+
+    Example: smolvlm mcp --print-config claude-desktop --root ~/Pictures
     """
     from .stdio import take_wire
 
@@ -156,11 +168,17 @@ def command(flags: Flags) -> None:
         from .settings import SETTINGS_BY_FLAG, read_settings, unknown_variables
 
         given = asdict(flags)
+        client: ClientName | None = given.pop("print_config")
         settings = read_settings(
             **{SETTINGS_BY_FLAG.get(flag, flag): value for flag, value in given.items()}
         )
         for name in unknown_variables():
             print(f"note: {name} is not a setting; see --help", file=sys.stderr, flush=True)
+        if client is not None:
+            from .configuring import print_configuration
+
+            print_configuration(client, settings, wire)
+            return
         from .serving import run
     except ModuleNotFoundError as error:
         raise BackendUnavailable(

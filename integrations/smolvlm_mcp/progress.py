@@ -2,17 +2,20 @@
 
 The protocol wants a number that grows with each notification, so the stages share a scale of 100
 by what they usually cost; pages that are read side by side share what follows loading. The message
-has the exact counts. Progress that comes faster than a client can take is merged: the newest count
-of a stage replaces the one before, and no stage is left out.
+has the exact counts and, once a rate is known, how long the stage will still take. Progress that
+comes faster than a client can take is merged: the newest count of a stage replaces the one before,
+and no stage is left out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 
 from smolvlm_tools.tools import ToolProgress
+from smolvlm_tools.types import Pace
 
 TOTAL = 100.0
 _PAUSE = 0.1
@@ -33,10 +36,15 @@ Send = Callable[[float, float, str], Awaitable[None]]
 
 
 class Reporter:
-    """Sends one call's progress; constructed inside the running event loop."""
+    """Sends one call's progress; constructed inside the running event loop.
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, send: Send, clock: Callable[[], float] = time.monotonic) -> None:
+        self._send, self._clock = send, clock
+        self._pace = Pace()
         self._loop = asyncio.get_running_loop()
         self._pending: dict[tuple[int, str], ToolProgress] = {}
         self._news = asyncio.Event()
@@ -47,7 +55,7 @@ class Reporter:
     def on_progress(self, progress: ToolProgress) -> None:
         """Take progress from any thread; returns at once."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is listening
-            self._loop.call_soon_threadsafe(self._take, progress)
+            self._loop.call_soon_threadsafe(self._take, progress, self._clock())
 
     async def run(self) -> None:
         """Send progress as it comes, until cancelled."""
@@ -61,7 +69,8 @@ class Reporter:
         await asyncio.sleep(0)  # lets in what was reported during this turn of the loop
         await self._drain()
 
-    def _take(self, progress: ToolProgress) -> None:
+    def _take(self, progress: ToolProgress, now: float) -> None:
+        self._pace.take(progress, now)
         self._pending[progress.page, progress.stage] = progress
         self._news.set()
 
@@ -75,7 +84,9 @@ class Reporter:
         reached = self._reached(news)
         if reached > self._sent:
             self._sent = reached
-            await self._send(reached, TOTAL, news.message)
+            left = self._pace.left(news, self._clock())
+            said = f"{news.message}, {left}" if left else news.message
+            await self._send(reached, TOTAL, said)
 
     def _reached(self, news: ToolProgress) -> float:
         """Where the call is on the scale."""

@@ -71,23 +71,31 @@ def _activity(settings: Settings, store: ImageStore) -> Activity:
 
 
 def load_toolbox(settings: Settings, store: ImageStore) -> Toolbox:
-    """The tools over the model in the settings; the first call that needs the model loads it.
-
-    A typo in a name, an amount of memory or a calibration is refused now rather than at that call.
-    """
-    if _server(settings) is None:
-        find_name(settings.model)
-        check_names(settings.backend, settings.precision, settings.device)
-    if settings.memory_budget is not None:
-        parse_bytes(settings.memory_budget)
-    if settings.calibration is not None:
-        Calibration.read(settings.calibration)
+    """The tools over the model in the settings; the first call that needs the model loads it."""
+    check_model(settings)
     return Toolbox.load(
         settings.model,
         store=store,
         local_files_only=settings.offline,
         **settings.model_dump(include=_FOR_THE_ENGINE),
     )
+
+
+def check_model(settings: Settings) -> str | None:
+    """Address of the server that runs the model; None if it runs here.
+
+    A typo in a name, an amount of memory or a calibration is refused now rather than at the first
+    call.
+    """
+    server = _server(settings)
+    if server is None:
+        find_name(settings.model)
+        check_names(settings.backend, settings.precision, settings.device)
+    if settings.memory_budget is not None:
+        parse_bytes(settings.memory_budget)
+    if settings.calibration is not None:
+        Calibration.read(settings.calibration)
+    return server
 
 
 def _server(settings: Settings) -> str | None:

@@ -28,10 +28,11 @@ from smolvlm_tools.errors import BadOptions
 from .origins import Allowed
 
 PREFIX = "SMOLVLM_MCP_"
-_HTTP_ONLY = (
+HTTP_ONLY = (
     *("token", "allowed_hosts", "allowed_origins", "max_connections", "max_sessions"),
     *("head_timeout", "body_timeout", "idle_timeout", "session_timeout"),
 )
+"""Settings that nothing asks for on stdio."""
 SETTINGS_BY_FLAG = {
     "root": "roots",
     "allow_host": "allowed_hosts",
@@ -114,12 +115,12 @@ def read_settings(**flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     for name, value in given.items():
         if value == "":
-            raise BadOptions(f"{_flag(name)} is empty", "Leave it out, or give it a value.")
+            raise BadOptions(f"{flag_of(name)} is empty", "Leave it out, or give it a value.")
     try:
         settings = Settings(**given)
     except ValidationError as error:
         raise _refusal(error, given) from None
-    unused = [_flag(name) for name in _HTTP_ONLY if name in given]
+    unused = [flag_of(name) for name in HTTP_ONLY if name in given]
     if settings.http is None and unused:
         raise BadOptions(f"{unused[0]} is for HTTP, but stdio is served", "Add --http HOST:PORT.")
     check_exposure(settings)
@@ -179,9 +180,10 @@ def _refusal(error: ValidationError, given: dict[str, Any]) -> BadOptions:
     """The error by the name the user knows, without the value, which may be the token."""
     problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     name = str(problem["loc"][0]) if problem["loc"] else "settings"
-    place = _flag(name) if name in given else f"{PREFIX}{name.upper().removeprefix(PREFIX)}"
+    place = flag_of(name) if name in given else f"{PREFIX}{name.upper().removeprefix(PREFIX)}"
     return BadOptions(f"{place}: {problem['msg']}", "See `smolvlm mcp --help`.")
 
 
-def _flag(name: str) -> str:
+def flag_of(name: str) -> str:
+    """The flag of a setting."""
     return f"--{_FLAGS.get(name, name).replace('_', '-')}"

@@ -14,6 +14,7 @@ from ..images import load_image
 from ..prompt.request import check_options
 from ..types import ImagePart, Message, TextPart
 from .console import Answers, note, report, reserve_stdout, working
+from .course import Course
 from .images import each_page
 from .options import ModelChoice, parse_resolution
 from .page_options import PageOptions
@@ -105,8 +106,9 @@ class Conversation:
         """Stream the answer. One that fails or is stopped leaves the conversation as it was."""
         asked = Message(role="user", content=(*self.new, TextPart(text=question)))
         with contextlib.ExitStack() as line:
-            line.enter_context(working("looking"))
-            stream = self.vlm.stream([*self._turns, asked], **self.options)
+            course = Course()
+            line.enter_context(working(course.words))
+            stream = self.vlm.stream([*self._turns, asked], on_progress=course, **self.options)
             try:
                 for chunk in stream:
                     line.close()

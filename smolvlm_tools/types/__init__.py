@@ -21,6 +21,7 @@ from .names import Task as Task
 from .names import TextLayout as TextLayout
 from .names import TextSource as TextSource
 from .options import GenerationOptions as GenerationOptions
+from .pace import Pace as Pace
 from .plans import ExpectedSeconds as ExpectedSeconds
 from .plans import ImagePlan as ImagePlan
 from .plans import RequestPlan as RequestPlan

@@ -129,3 +129,28 @@ def test_the_words_for_each_stage(progress, words):
             course(Progress(stage=stage, done=done, total=total))
     assert alone.words() == words
     assert one_of_many.words() == f"image 2 of 20, page 3 of 5: {words}"
+
+
+def test_how_long_it_took_and_will_still_take_are_told_once_they_are_known():
+    now = 0.0
+    course = Course(Place("a.png", 1, 2, 1, 1, alone=False), clock=lambda: now)
+    told = []
+    for seconds, stage, done, total in (
+        (0.0, "vision", 1, 17),
+        (0.8, "vision", 2, 17),
+        (2.4, "vision", 4, 17),
+        (13.0, "vision", 17, 17),
+        (14.0, "decode", 1, 512),
+        (15.5, "decode", 31, 512),
+    ):
+        now = seconds
+        course(Progress(stage=stage, done=done, total=total))
+        told.append(course.words().removeprefix("image 1 of 2: "))
+    assert told == [
+        "looking: 1 of 17 tiles",
+        "looking: 2 of 17 tiles",
+        "looking: 4 of 17 tiles, 2 s, about 11 s left",
+        "looking: 17 of 17 tiles, 13 s",
+        "writing: 1 token, 14 s",
+        "writing: 31 tokens, 15 s, at most 25 s left",
+    ]
