@@ -64,8 +64,10 @@ class Answers:
             self.line(text)
             return
         width = max(shutil.get_terminal_size().columns, 20)
-        words = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "  "}
-        for piece in textwrap.wrap(text, width, **words) or [""]:
+        wrapper = textwrap.TextWrapper(
+            width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        for piece in wrapper.wrap(text) or [""]:
             self.line(piece)
 
     def json(self, value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from ..errors import BadOptions
 
@@ -54,6 +55,6 @@ def check_number(name: str, value: object, least: float, most: float) -> None:
         BadOptions: it is no number, or outside of them.
     """
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not least <= value <= most:
+    if not is_number or not least <= cast("float", value) <= most:
         reason = f"`{name}={value!r:.60}` is not a number from {least:g} to {most:g}"
         raise BadOptions(reason, "Use one within these bounds.")
