@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import plans, shown, tools
 from .faults import Fault
 from .house import Endpoint, House, Work
+from .ollama import cards, replies
 from .openai import chat, counting, files, listing
 
 ROUTES: tuple[tuple[str, str, str | None, Work], ...] = (
@@ -33,6 +34,12 @@ ROUTES: tuple[tuple[str, str, str | None, Work], ...] = (
     ("POST", "/v1/decide", "decide", tools.decide),
     ("POST", "/v1/plan", None, plans.plan),
     ("GET", "/v1/stats", None, plans.stats),
+    ("POST", "/api/chat", "ollama_chat", replies.chat),
+    ("POST", "/api/generate", "ollama_generate", replies.generate),
+    ("GET", "/api/tags", None, cards.tags),
+    ("POST", "/api/show", None, cards.show),
+    ("GET", "/api/ps", None, cards.running),
+    ("GET", "/api/version", None, cards.version),
 )
 """Method, path, what calls are named in metrics if the model works for them, and the work."""
 
@@ -54,6 +61,8 @@ def make_app(house: House, mcp: ASGIApp, *, page: bool, origins: tuple[str, ...]
     routes.append(Route("/readyz", _Ready(house), methods=["GET"]))
     if page:
         routes += [Route("/", shown.index), Route("/page/{name}", shown.part)]
+    else:
+        routes.append(Route("/", shown.bare))
     cors = Middleware(
         CORSMiddleware,
         allow_origins=list(origins),
@@ -93,8 +102,11 @@ class _Ready:
 
 async def _not_served(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    path = request.url.path
     if error.status_code == 405:
-        text = f"{request.method} is not what {request.url.path} takes"
-        return Fault(405, text, "method_not_allowed", headers=dict(error.headers or {})).response()
-    text = f"there is no {request.url.path[:200]} here; see docs/serve.md for what there is"
-    return Fault(404, text, "not_found").response()
+        text = f"{request.method} is not what {path[:200]} takes"
+        return Fault(405, text, "method_not_allowed", headers=dict(error.headers or {})).response(
+            path
+        )
+    text = f"there is no {path[:200]} here; see docs/serve.md for what there is"
+    return Fault(404, text, "not_found").response(path)

@@ -1,4 +1,8 @@
-"""Errors as OpenAI's API shows them: a status, and {"error": {message, type, param, code}}."""
+"""Errors: a status, and a body as the API shows it whose path was asked.
+
+    /api/…           Ollama     {"error": "what was wrong, and what to do"}
+    everything else  OpenAI     {"error": {message, type, param, code}}
+"""
 
 from __future__ import annotations
 
@@ -44,6 +48,7 @@ _STATUS: tuple[tuple[type[SmolVLMError], int], ...] = (
     (ModelError, 503),
     (Closed, 503),
 )
+OLLAMA = "/api/"
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -71,7 +76,7 @@ class Fault(Exception):
         self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
-        """The error's JSON."""
+        """The error's JSON in OpenAI's API."""
         kind = _TYPES.get(self.status)
         kind = kind or ("invalid_request_error" if self.status < 500 else "server_error")
         return {
@@ -83,9 +88,10 @@ class Fault(Exception):
             }
         }
 
-    def response(self) -> JSONResponse:
-        """The answer."""
-        return JSONResponse(self.body(), self.status, self.headers)
+    def response(self, path: str) -> JSONResponse:
+        """The answer to a request for `path`."""
+        told = {"error": self.message} if path.startswith(OLLAMA) else self.body()
+        return JSONResponse(told, self.status, self.headers)
 
 
 def fault_of(error: SmolVLMError) -> Fault:

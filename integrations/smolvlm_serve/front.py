@@ -11,7 +11,7 @@ loopback), from `--allow-origin`, and from this server's own page.
 from __future__ import annotations
 
 from smolvlm_mcp.bodies import Refused
-from smolvlm_mcp.http import UNAUTHORIZED, Front
+from smolvlm_mcp.http import METRICS, UNAUTHORIZED, Front
 from smolvlm_mcp.origins import parse_host, parse_origin
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -20,25 +20,30 @@ from starlette.types import Scope
 from .faults import Fault
 
 PAGE = "/page/"
+_TOKEN_NEEDED = Fault(
+    401,
+    "a bearer token is needed: Authorization: Bearer TOKEN",
+    "invalid_api_key",
+    headers={"WWW-Authenticate": UNAUTHORIZED},
+)
 
 
 class ServeFront(Front):
-    """`smolvlm_mcp`'s, with OpenAI's errors and a page without a token."""
+    """`smolvlm_mcp`'s, with the errors of the API that was asked, and a page without a token."""
 
     def answer_checked(self, scope: Scope, reads: bool) -> Response | None:
         headers = Headers(scope=scope)
-        refusal = self.wrong_place(headers)
-        if refusal is not None:
-            return refusal
         path: str = scope["path"]
+        fault = self._wrong_place(headers)
+        if fault is not None:
+            return fault.response(path)
         if reads and (path == "/" or path.startswith(PAGE)):
             return None
         if scope["method"] == "OPTIONS":  # a browser asks without the token, and gets no data
             return None
-        refusal = self.wrong_token(headers)
-        if refusal is None and reads and path == "/metrics":
-            return self.metrics()
-        return refusal
+        if self.wrong_token(headers) is not None:
+            return _TOKEN_NEEDED.response(path)
+        return self.metrics() if reads and path == METRICS else None
 
     def refuse(self, scope: Scope, refused: Refused) -> Response:
         answer = refused.response
@@ -47,28 +52,20 @@ class ServeFront(Front):
             for name in ("retry-after", "connection")
             if name in answer.headers
         }
-        return Fault(answer.status_code, refused.text, refused.reason, headers=extra).response()
+        return Fault(answer.status_code, refused.text, refused.reason, headers=extra).response(
+            scope["path"]
+        )
 
     def takes_json(self, headers: Headers) -> bool:
         return not headers.get("content-type", "").startswith("multipart/form-data")
 
-    def wrong_place(self, headers: Headers) -> Response | None:
+    def _wrong_place(self, headers: Headers) -> Fault | None:
         if self._allowed.refuses_host(headers.getlist("host")):
-            return Fault(421, "this server has another name (Host)", "wrong_host").response()
+            return Fault(421, "this server has another name (Host)", "wrong_host")
         origins = headers.getlist("origin")
         if self._is_own(headers, origins) or not self._allowed.refuses_origin(origins):
             return None
-        return Fault(403, "pages of that origin are not served", "wrong_origin").response()
-
-    def wrong_token(self, headers: Headers) -> Response | None:
-        if super().wrong_token(headers) is None:
-            return None
-        return Fault(
-            401,
-            "a bearer token is needed: Authorization: Bearer TOKEN",
-            "invalid_api_key",
-            headers={"WWW-Authenticate": UNAUTHORIZED},
-        ).response()
+        return Fault(403, "pages of that origin are not served", "wrong_origin")
 
     @staticmethod
     def _is_own(headers: Headers, origins: list[str]) -> bool:

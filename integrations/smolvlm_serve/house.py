@@ -60,19 +60,20 @@ class Endpoint:
             await response(scope, receive, send)
 
     async def _answer(self, request: Request, call: Call) -> Response:
+        path = request.url.path
         try:
             return await self._work(self._house, request, call)
         except Fault as fault:
             call.outcome = fault.code
-            return fault.response()
+            return fault.response(path)
         except SmolVLMError as error:
             call.outcome = error.code
-            return fault_of(error).response()
+            return fault_of(error).response(path)
         except ClientDisconnect:
             call.outcome = CANCELLED
             return Response(status_code=499)
         except Exception:  # a fault of ours: its text may hold paths and the caller's data
-            _LOG.exception("%s failed", request.url.path)
+            _LOG.exception("%s failed", path)
             return Fault(
                 500, "internal error; the server's log has the details", "internal_error"
-            ).response()
+            ).response(path)

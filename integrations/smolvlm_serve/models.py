@@ -28,6 +28,12 @@ class ServedModel:
     toolbox: Toolbox
     created: int = field(default_factory=lambda: int(time.time()))
 
+    @property
+    def checkpoint(self) -> str:
+        """The name without the precision."""
+        found = _WITH_PRECISION.fullmatch(self.name)
+        return found[1] if found else self.name
+
     async def engine(self) -> SmolVLM:
         """Its engine, loaded now if need be; raises what `SmolVLM.load` does."""
         if self.toolbox.loaded is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
@@ -19,6 +20,7 @@ HARMLESS = frozenset(
     }
 )
 """Parameters of other servers that change no answer here; they are taken and not looked at."""
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Body(BaseModel):
@@ -36,10 +38,22 @@ async def read_json(request: Request) -> Any:
     Raises:
         Fault: 400, it is none.
     """
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        # What stands in a form is not counted at the door, so it is not read as JSON either.
+        raise Fault(415, "send JSON (application/json), no form", "invalid_form")
     try:
-        return json.loads(await request.body())
+        text = (await request.body()).decode()
+        found = json.loads(text, parse_constant=_refuse)
+        if _SURROGATE.search(text):
+            json.dumps(found, ensure_ascii=False).encode()  # half a character has no UTF-8
     except (ValueError, RecursionError):
         raise Fault(400, "the body is not JSON in UTF-8", "invalid_json") from None
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and the infinities, which Python reads though they are no JSON."""
+    raise ValueError(constant)
 
 
 async def read_body(request: Request, model: type[Model]) -> Model:

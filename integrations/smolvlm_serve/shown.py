@@ -9,7 +9,7 @@ import mimetypes
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from .faults import Fault
 
@@ -31,6 +31,11 @@ async def index(request: Request) -> Response:
     return _file("index.html")
 
 
+async def bare(request: Request) -> Response:
+    """`GET /` of a server without a page: clients ask there whether it runs."""
+    return PlainTextResponse("smolvlm serve is running")
+
+
 async def part(request: Request) -> Response:
     """`GET /page/NAME`: a script, a style or a picture of it."""
     return _file(request.path_params["name"])
@@ -39,6 +44,6 @@ async def part(request: Request) -> Response:
 def _file(name: str) -> Response:
     path = _FILES.get(name)
     if path is None:
-        return Fault(404, "the page has no such file", "not_found").response()
+        return Fault(404, "the page has no such file", "not_found").response(f"/page/{name}")
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return FileResponse(path, headers=HEADERS, media_type=kind)

@@ -25,7 +25,7 @@ class Sampling(Body):
     """
 
     model: str | None = None
-    stream: bool = False
+    stream: bool | None = None
     temperature: float | None = None
     top_p: float | None = None
     seed: int | None = None
@@ -86,7 +86,9 @@ class Chat(Sampling):
         if self.modalities and list(self.modalities) != ["text"]:
             raise unsupported("modalities", "replies are text")
         options = super().options(policy)
-        most = self.max_completion_tokens or self.max_tokens
+        most = self.max_tokens
+        if self.max_completion_tokens is not None:
+            most = self.max_completion_tokens
         if most is not None:
             options["max_new_tokens"] = most
         if self.stop:
