@@ -16,11 +16,16 @@ from . import plans, shown, tools
 from .faults import Fault
 from .house import Endpoint, House, Work
 from .ollama import cards, replies
-from .openai import chat, counting, files, listing
+from .openai import chat, counting, files, listing, responses
 
 ROUTES: tuple[tuple[str, str, str | None, Work], ...] = (
     ("POST", "/v1/chat/completions", "chat_completions", chat.complete),
     ("POST", "/v1/chat/completions/input_tokens", None, counting.count_chat),
+    ("POST", "/v1/responses", "responses", responses.create),
+    ("POST", "/v1/responses/input_tokens", None, responses.count),
+    ("GET", "/v1/responses/{name}", None, responses.show),
+    ("DELETE", "/v1/responses/{name}", None, responses.remove),
+    ("POST", "/v1/responses/{name}/cancel", None, responses.cancel),
     ("GET", "/v1/models", None, listing.list_models),
     ("GET", "/v1/models/{name:path}", None, listing.show_model),
     ("POST", "/v1/files", None, files.send_file),
@@ -43,7 +48,7 @@ ROUTES: tuple[tuple[str, str, str | None, Work], ...] = (
 )
 """Method, path, what calls are named in metrics if the model works for them, and the work."""
 
-NAMES = frozenset(name for _, _, name, _ in ROUTES if name)
+NAMES = frozenset({responses.BACKGROUND, *(name for _, _, name, _ in ROUTES if name)})
 
 
 def make_app(house: House, mcp: ASGIApp, *, page: bool, origins: tuple[str, ...]) -> ASGIApp:

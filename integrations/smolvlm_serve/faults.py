@@ -1,7 +1,9 @@
 """Errors: a status, and a body as the API shows it whose path was asked.
 
-    /api/…           Ollama     {"error": "what was wrong, and what to do"}
-    everything else  OpenAI     {"error": {message, type, param, code}}
+/api/…           Ollama     {"error": "what was wrong, and what to do"}
+everything else  OpenAI     {"error": {message, type, param, code}}
+
+Both with the status that the error has, and `Retry-After` where it passes by itself.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from smolvlm_mcp.observing import CANCELLED, Activity, Call
@@ -17,6 +17,7 @@ from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.images import ImagePolicy
 
 from .faults import Fault, fault_of
+from .held_responses import HeldResponses
 from .images import Images
 from .models import Models
 from .stats import Stats
@@ -34,6 +35,7 @@ class House:
         policy: which images are let in.
         activity: told of every call, for metrics, spans and the log.
         stats: figures of the last calls.
+        responses: those that clients may ask for again.
     """
 
     models: Models
@@ -41,6 +43,7 @@ class House:
     policy: ImagePolicy
     activity: Activity
     stats: Stats
+    responses: HeldResponses = field(default_factory=HeldResponses)
 
 
 Work: TypeAlias = Callable[[House, Request, Call], Awaitable[Response]]

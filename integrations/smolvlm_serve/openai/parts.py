@@ -15,18 +15,20 @@ _ROLES = {
 }  # fmt: skip
 
 
-def conversation(messages: Sequence[Mapping[str, Any]], images: Images) -> list[Message]:
-    """Check a conversation and find its images.
+def conversation(
+    messages: Sequence[Mapping[str, Any]], images: Images, param: str = "messages"
+) -> list[Message]:
+    """Check a conversation and find its images. `param` is where it stood.
 
     Raises:
         Fault: a role, part or image that means nothing here; names its place.
     """
-    return [_message(message, f"messages.{n}", images) for n, message in enumerate(messages)]
+    return [_message(message, f"{param}.{n}", images) for n, message in enumerate(messages)]
 
 
 def _message(message: Mapping[str, Any], place: str, images: Images) -> Message:
     role = message.get("role")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         text = f"{place}.role: {str(role)[:40]!r} is not one of {', '.join(_ROLES)}"
         raise Fault(400, text, "invalid_value", f"{place}.role")
     if message.get("tool_calls"):
