@@ -1,6 +1,6 @@
 """What every request meets first: its names, origin and token, by its head alone.
 
-    /healthz                      anybody, by the number of the machine
+    /healthz, /readyz             anybody, by the number of the machine
     /, /page/…                    whoever names this host; they hold nothing that is secret
     everything else               with the token, if one is set
 
@@ -26,11 +26,13 @@ class ServeFront(Front):
     """`smolvlm_mcp`'s, with OpenAI's errors and a page without a token."""
 
     def answer_checked(self, scope: Scope, reads: bool) -> Response | None:
+        path: str = scope["path"]
+        if reads and path == "/readyz":
+            return None
         headers = Headers(scope=scope)
         refusal = self.wrong_place(headers)
         if refusal is not None:
             return refusal
-        path: str = scope["path"]
         if reads and (path == "/" or path.startswith(PAGE)):
             return None
         if scope["method"] == "OPTIONS":  # a browser asks without the token, and gets no data
