@@ -1,6 +1,6 @@
 """What every request meets first: its names, origin and token, by its head alone.
 
-    /healthz                      anybody, by the number of the machine
+    /healthz, /readyz             anybody, by the number of the machine
     /, /page/…                    whoever names this host; they hold nothing that is secret
     everything else               with the token, if one is set
 
@@ -32,8 +32,10 @@ class ServeFront(Front):
     """`smolvlm_mcp`'s, with the errors of the API that was asked, and a page without a token."""
 
     def answer_checked(self, scope: Scope, reads: bool) -> Response | None:
-        headers = Headers(scope=scope)
         path: str = scope["path"]
+        if reads and path == "/readyz":
+            return None
+        headers = Headers(scope=scope)
         fault = self._wrong_place(headers)
         if fault is not None:
             return fault.response(path)
