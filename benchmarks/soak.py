@@ -1,7 +1,7 @@
 """Lets 64 clients loose on a service for minutes, and holds what it becomes against bounds.
 
     python -m benchmarks.soak --minutes 10                        # the MCP server over HTTP
-    python -m benchmarks.soak --minutes 1 --surface mcp-stdio     # or python
+    python -m benchmarks.soak --minutes 1 --surface mcp-stdio     # or serve, python
 
 The clients ask good questions about images, send what must be refused, break requests off and leave
 without a word, in shares that --bad and the seed fix. The service answers with the embedded model,
@@ -54,6 +54,12 @@ def _stdio(max_queue: int) -> Surface:
     return StdioSurface(max_queue)
 
 
+def _serve(max_queue: int) -> Surface:
+    from benchmarks.soaking.over_serve import ServeSurface
+
+    return ServeSurface(max_queue)
+
+
 def _python(max_queue: int) -> Surface:
     from benchmarks.soaking.in_python import PythonSurface
 
@@ -63,6 +69,7 @@ def _python(max_queue: int) -> Surface:
 SURFACES: dict[str, Callable[[int], Surface]] = {
     "mcp-http": _http,
     "mcp-stdio": _stdio,
+    "serve": _serve,
     "python": _python,
 }
 

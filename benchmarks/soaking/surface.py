@@ -85,18 +85,25 @@ async def call_or_leave(
 
 
 class ServerProcess:
-    """Our MCP server in a process of its own.
+    """One of our servers in a process of its own.
 
-    It is in a session of its own, so that Ctrl-C ends the soak first, which then ends it.
+    `module` is what runs, and `says` stands in the line on stderr that ends in its address. It is in a session of its own, so that Ctrl-C ends the soak first, which then ends it.
     """
 
-    def __init__(self, *flags: str, pipes: bool = False) -> None:
+    def __init__(
+        self,
+        *flags: str,
+        pipes: bool = False,
+        model: str = "embedded",
+        module: str = "smolvlm_mcp",
+        says: str = "serving MCP on http",
+    ) -> None:
         paths = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
         clean = {name: value for name, value in os.environ.items() if "SMOLVLM_" not in name}
         ends = subprocess.PIPE if pipes else subprocess.DEVNULL
         self.log: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "smolvlm_mcp", "--model", "embedded", *flags],
+            [sys.executable, "-m", module, "--model", model, *flags],
             env=clean | {"PYTHONPATH": paths},
             cwd=ROOT,
             stdin=ends,
@@ -104,6 +111,7 @@ class ServerProcess:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self._says = says
         self._address: str | None = None
         self._known = threading.Event()
         self._reader = threading.Thread(target=self._read, name="soak-log", daemon=True)
@@ -128,7 +136,7 @@ class ServerProcess:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.log.append(line.decode(errors="replace").rstrip())
-            if self._address is None and "serving MCP on http" in self.log[-1]:
+            if self._address is None and self._says in self.log[-1]:
                 self._address = self.log[-1].split()[-1]
                 self._known.set()
         self._known.set()

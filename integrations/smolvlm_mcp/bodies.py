@@ -34,11 +34,11 @@ _PATIENCE = 6.0
 
 
 class Refused(Exception):
-    """A body is not taken; holds the answer, and the reason in a word."""
+    """A body is not taken; holds the answer, and the reason in a word and in a sentence."""
 
-    def __init__(self, reason: str, response: Response) -> None:
+    def __init__(self, reason: str, text: str, response: Response) -> None:
         super().__init__(reason)
-        self.reason, self.response = reason, response
+        self.reason, self.text, self.response = reason, text, response
 
 
 class Body:
@@ -108,7 +108,7 @@ class Room:
         until = anyio.current_time() + _PATIENCE
         while not self._fits(body):
             if anyio.current_time() >= until:
-                raise Refused("no_room", _text("Too many large requests", 503, "Retry-After", "2"))
+                raise _refused("no_room", "Too many large requests", 503, "Retry-After", "2")
             if not self._make_room():
                 await anyio.sleep(0.1)
         self._bodies[body] = None
@@ -141,14 +141,14 @@ def expected(headers: Headers) -> Body:
     declared = headers.get("content-length", "0")
     size = int(declared) if declared.isdecimal() and len(declared) < 12 else MAX_BODY + 1
     if size > MAX_BODY:
-        raise Refused("too_large", _too_large())
+        raise _too_large()
     return Body(size)
 
 
 async def read_body(
-    body: Body, room: Room, receive: Receive, seconds: float
+    body: Body, room: Room, receive: Receive, seconds: float, *, is_json: bool = True
 ) -> deque[Message] | None:
-    """The messages that make up a body of JSON, or None if the client has left.
+    """The messages that make up a body, or None if the client has left.
 
     Room is asked for when so much has come that it is needed: not for those who only say much.
 
@@ -161,19 +161,19 @@ async def read_body(
     while not body.complete:
         message = await body.receive(receive, seconds)
         if message is None:
-            text = "The body comes too slowly"
-            raise Refused("body", _text(text, 408, "Connection", "close"))
+            raise _refused("body", "The body comes too slowly", 408, "Connection", "close")
         if message["type"] != "http.request":
             return None
         part: bytes = message.get("body", b"")
         body.take(len(part))
         if body.came > MAX_BODY:
-            raise Refused("too_large", _too_large())
+            raise _too_large()
         body.complete = not message.get("more_body", False)
-        reason = scan.feed(part)
+        reason = scan.feed(part) if is_json else None
         if reason is not None:
             start: bytes = messages[0].get("body", b"") if messages else part
-            raise Refused("json", _fault(reason, start, part))
+            text = f"Invalid request: {reason}"
+            raise Refused("json", text, _fault(text, start, part))
         messages.append(message)
         if granted < body.came and not body.complete:
             await room.grant(body)
@@ -182,15 +182,16 @@ async def read_body(
     return messages
 
 
-def _fault(reason: str, start: bytes, end: bytes) -> Response:
-    answer = refusal(f"Invalid request: {reason}", types.INVALID_REQUEST, told_id(start, end))
+def _fault(text: str, start: bytes, end: bytes) -> Response:
+    answer = refusal(text, types.INVALID_REQUEST, told_id(start, end))
     content = answer.model_dump_json(by_alias=True, exclude_unset=True)
     return Response(content, 400, media_type="application/json")
 
 
-def _too_large() -> Response:
-    return PlainTextResponse("Request body too large", 413)
+def _too_large() -> Refused:
+    text = "Request body too large"
+    return Refused("too_large", text, PlainTextResponse(text, 413))
 
 
-def _text(text: str, status: int, name: str, value: str) -> Response:
-    return PlainTextResponse(text, status, {name: value})
+def _refused(reason: str, text: str, status: int, name: str, value: str) -> Refused:
+    return Refused(reason, text, PlainTextResponse(text, status, {name: value}))

@@ -41,6 +41,8 @@ PATH = "/mcp"
 HEALTH = "/healthz"
 METRICS = "/metrics"
 _MAX_HEADERS = 100
+UNAUTHORIZED = 'Bearer realm="smolvlm", error="invalid_token"'
+"""The challenge of an answer to a request without the token (RFC 6750)."""
 
 
 class Front:
@@ -63,47 +65,68 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        response = self._answer(scope)
+        response = self.answer(scope)
         if response is None:
             try:
                 await self._read_and_serve(scope, receive, send)
                 return
             except Refused as refused:
                 self._door.closed[refused.reason] += 1
-                response = refused.response
+                response = self.refuse(scope, refused)
         await response(scope, receive, send)
 
-    def _answer(self, scope: Scope) -> Response | None:
+    def answer(self, scope: Scope) -> Response | None:
         """The answer to a request that needs no more than its head, or None."""
         raw: list[tuple[bytes, bytes]] = scope["headers"]
         size = len(scope["raw_path"]) + len(scope["query_string"])
         size += sum(len(name) + len(value) for name, value in raw)
         if size > MAX_HEAD or len(raw) > _MAX_HEADERS:
             return PlainTextResponse("Request header fields too large", 431)
-        headers = Headers(scope=scope)
         reads = scope["method"] in ("GET", "HEAD")
         if scope["path"] == HEALTH and reads:  # asked by the number of the machine, without a token
             return JSONResponse({"status": "ok", "version": __version__})
-        refusal = self._refusal(headers)
+        return self.answer_checked(scope, reads)
+
+    def answer_checked(self, scope: Scope, reads: bool) -> Response | None:
+        """The same once the head is short enough: what it says is checked here."""
+        headers = Headers(scope=scope)
+        refusal = self.wrong_place(headers) or self.wrong_token(headers)
         if refusal is not None or scope["path"] in (PATH, f"{PATH}/"):  # the SDK redirects that
             return refusal
         if scope["path"] == METRICS and reads:
-            if self._metrics is None:
-                return PlainTextResponse(MISSING, 501)
-            return Response(self._metrics.text(), media_type=self._metrics.media_type)
+            return self.metrics()
         return PlainTextResponse("Not found; MCP is served at /mcp", 404)
 
-    def _refusal(self, headers: Headers) -> Response | None:
+    def refuse(self, scope: Scope, refused: Refused) -> Response:
+        """The answer to a body that is not taken."""
+        return refused.response
+
+    def takes_json(self, headers: Headers) -> bool:
+        """Whether the levels and values of a body are counted."""
+        return True
+
+    def metrics(self) -> Response:
+        """The numbers for Prometheus."""
+        if self._metrics is None:
+            return PlainTextResponse(MISSING, 501)
+        return Response(self._metrics.text(), media_type=self._metrics.media_type)
+
+    def wrong_place(self, headers: Headers) -> Response | None:
+        """The answer to a request for another host, or from another site's page."""
         if self._allowed.refuses_host(headers.getlist("host")):
             return PlainTextResponse("Invalid Host header", 421)
         if self._allowed.refuses_origin(headers.getlist("origin")):
             return PlainTextResponse("Invalid Origin header", 403)
+        return None
+
+    def wrong_token(self, headers: Headers) -> Response | None:
+        """The answer to a request without the token."""
         if self._has_token(headers.getlist("authorization")):
             return None
         return JSONResponse(
             {"error": "invalid_token", "error_description": "A bearer token is needed."},
             status_code=401,
-            headers={"WWW-Authenticate": 'Bearer realm="smolvlm", error="invalid_token"'},
+            headers={"WWW-Authenticate": UNAUTHORIZED},
         )
 
     def _has_token(self, authorizations: list[str]) -> bool:
@@ -116,10 +139,16 @@ class Front:
         return scheme.lower() == "bearer" and hmac.compare_digest(given, self._token)
 
     async def _read_and_serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = expected(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        body = expected(headers)
         try:
-            seconds = self._door.limits.body_seconds
-            messages = await read_body(body, self.room, receive, seconds)
+            messages = await read_body(
+                body,
+                self.room,
+                receive,
+                self._door.limits.body_seconds,
+                is_json=self.takes_json(headers),
+            )
             if messages is not None:
                 await self._serve(scope, messages, receive, send)
         finally:
@@ -189,6 +218,38 @@ def listen(address: tuple[str, int]) -> socket.socket:
     return listener
 
 
+def mcp_app(server: Server[Any], limits: Limits, host: str) -> Sessions:
+    """MCP over streamable HTTP, as an ASGI app behind a `Front`."""
+    app = server.streamable_http_app(
+        streamable_http_path=PATH,
+        max_request_body_size=MAX_BODY,
+        session_idle_timeout=limits.session_seconds,
+        max_sessions=limits.sessions + limits.connections,  # `Sessions` makes room before that
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        host=host,
+    )
+    return Sessions(app, limits.sessions, limits.session_seconds)
+
+
+def uvicorn_of(app: ASGIApp, door: Door) -> uvicorn.Server:
+    """An HTTP server with the door's limits, to serve on sockets that are listening already."""
+    config = uvicorn.Config(
+        app,
+        http=protocol_of(door),
+        ws="none",
+        log_config=None,
+        log_level="error",  # a stranger's broken request is no line in the log
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=MAX_HEAD,
+        timeout_keep_alive=math.ceil(door.limits.idle_seconds),
+        timeout_graceful_shutdown=2,
+        lifespan="on",
+    )
+    return uvicorn.Server(config)
+
+
 def make_uvicorn(
     server: Server[Any],
     settings: Settings,
@@ -199,36 +260,14 @@ def make_uvicorn(
     host = settings.address[0] if settings.address else listener.getsockname()[0]
     limits = limits_of(settings)
     door = Door(limits)
-    app = server.streamable_http_app(
-        streamable_http_path=PATH,
-        max_request_body_size=MAX_BODY,
-        session_idle_timeout=limits.session_seconds,
-        max_sessions=limits.sessions + limits.connections,  # `Sessions` makes room before that
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-        host=host,
-    )
-    sessions = Sessions(app, limits.sessions, limits.session_seconds)
+    sessions = mcp_app(server, limits, host)
     token = settings.token.get_secret_value() if settings.token else None
     activity = activity or Activity()
     metrics = Metrics.make(activity)
     front = Front(sessions, Allowed.of(*allowed_names(settings, host)), token, door, metrics)
     if metrics is not None:
         metrics.watch(door, sessions, front.room)
-    config = uvicorn.Config(
-        AccessLog(front) if settings.access_log else front,
-        http=protocol_of(door),
-        ws="none",
-        log_config=None,
-        log_level="error",  # a stranger's broken request is no line in the log
-        access_log=False,
-        server_header=False,
-        backlog=BACKLOG,
-        h11_max_incomplete_event_size=MAX_HEAD,
-        timeout_keep_alive=math.ceil(limits.idle_seconds),
-        timeout_graceful_shutdown=2,
-        lifespan="on",
-    )
-    return uvicorn.Server(config)
+    return uvicorn_of(AccessLog(front) if settings.access_log else front, door)
 
 
 async def serve_http(

@@ -97,8 +97,14 @@ class Call:
 class Activity:
     """The calls of one server."""
 
-    def __init__(self, observers: Iterable[Observer] = (), held: Callable[[], int] = int) -> None:
+    def __init__(
+        self,
+        observers: Iterable[Observer] = (),
+        held: Callable[[], int] = int,
+        names: Iterable[str] = TOOLS,
+    ) -> None:
         self.observers = list(observers)
+        self._names = frozenset(names)
         self.held = held
         """Returns the bytes of images that are kept."""
         self._calls: dict[Call, None] = {}
@@ -116,7 +122,7 @@ class Activity:
     @contextmanager
     def watch(self, name: str) -> Generator[Call]:
         """Watch a call from here to the end of the block."""
-        call = Call(name if name in TOOLS else UNKNOWN)
+        call = Call(name if name in self._names else UNKNOWN)
         self._calls[call] = None
         try:
             yield call

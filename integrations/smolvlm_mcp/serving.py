@@ -34,11 +34,11 @@ _FOR_THE_ENGINE = {
 
 def run(settings: Settings, wire: Wire) -> None:
     """Serve until the client leaves or the process is told to stop."""
-    _set_up_logging(settings)
+    set_up_logging(settings)
     store = ImageStore(agent_policy(roots(settings), allow_urls=settings.allow_urls))
     with load_toolbox(settings, store) as toolbox:
-        images_in, sent_to = _images_in(settings), _server(settings)
-        cards = Cards(settings.model, lambda: toolbox.loaded, store, images_in, sent_to)
+        forms, sent_to = images_in(settings), _server(settings)
+        cards = Cards(settings.model, lambda: toolbox.loaded, store, forms, sent_to)
         activity = _activity(settings, store)
         activity.observers.append(after_loading(toolbox))
         server = make_server(toolbox, cards, activity)
@@ -55,7 +55,8 @@ def run(settings: Settings, wire: Wire) -> None:
             anyio.run(serve_http, server, settings, listen(settings.address), activity)
 
 
-def _set_up_logging(settings: Settings) -> None:
+def set_up_logging(settings: Settings) -> None:
+    """What libraries log goes to stderr, as lines of JSON with --access-log."""
     handler = logging.StreamHandler(sys.stderr)
     plain = logging.Formatter("%(name)s: %(message)s")
     handler.setLevel(logging.WARNING)  # what `smolvlm -v` shows besides, it shows itself
@@ -126,7 +127,8 @@ def roots(settings: Settings) -> tuple[Path, ...]:
     return () if settings.http is not None or here == Path(here.anchor) else (here,)
 
 
-def _images_in(settings: Settings) -> str:
+def images_in(settings: Settings) -> str:
+    """In which forms images are taken, for the model's card."""
     forms = ["data URI", "handle (img:…) or smolvlm://images/ URI of an image loaded before"]
     if roots(settings):
         forms.insert(0, "path in an allowed folder")

@@ -147,9 +147,10 @@ def check_exposure(settings: Settings) -> None:
             'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"',
         )
     if not local and token is None:
+        variable = f"{settings.model_config.get('env_prefix')}TOKEN"
         raise BadOptions(
             f"{settings.http} can be reached from other machines, but no token is set",
-            f"Set {PREFIX}TOKEN (better than --token, which others on this machine can see), "
+            f"Set {variable} (better than --token, which others on this machine can see), "
             "or serve on 127.0.0.1.",
         )
 

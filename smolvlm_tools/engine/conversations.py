@@ -184,6 +184,15 @@ class Conversations(TaskMethods):
         """`stream` for an event loop: `async for chunk in vlm.astream(messages)`."""
         return self._astart_request(self._streamed(messages, options))
 
+    async def abegin(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> AsyncReplyStream:
+        """`astream` for a busy event loop: a typed answer's grammar is compiled on a thread."""
+        if options.get("answer") is None:
+            return self.astream(messages, **options)
+        request = await asyncio.to_thread(self._streamed, messages, options)
+        return self._astart_request(request)
+
     def _streamed(self, messages: Sequence[MessageLike], options: RequestOptions) -> Request:
         return replace(self._request(messages, options, None), is_streamed=True)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from .formats import FORMATS, tool_schemas
 from .image_store import ImageStore, StoredImage, agent_policy
 from .progress import ToolProgress
+from .redact import redact
 from .registry import TOOLS, find_tool
 from .schema import ToolInput, ToolOutput
 from .tool import Tool
@@ -33,5 +34,6 @@ __all__ = [
     "Toolbox",
     "agent_policy",
     "find_tool",
+    "redact",
     "tool_schemas",
 ]

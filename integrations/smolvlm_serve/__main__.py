@@ -1,0 +1,5 @@
+"""`python -m smolvlm_serve`."""
+
+from .command import main
+
+main()

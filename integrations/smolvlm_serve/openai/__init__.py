@@ -1,0 +1,1 @@
+"""OpenAI's API, as far as a vision model has a use for it."""
