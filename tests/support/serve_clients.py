@@ -19,6 +19,9 @@ COUNT = {
     "additionalProperties": False,
 }
 
+CLIENT = httpx2.Client(timeout=PATIENCE, limits=httpx2.Limits(max_keepalive_connections=0))
+"""Makes a connection for each request, but is itself made once, which takes longer."""
+
 
 def openai_client(url: str, token: str = "none", **options: Any) -> openai.OpenAI:
     """OpenAI's client, which gives up at once where a test is to see why."""
@@ -35,9 +38,9 @@ def looking(text: str, *images: str) -> dict[str, Any]:
 
 def post(url: str, path: str, body: Any, **headers: str) -> httpx2.Response:
     """Send JSON as a client without a library."""
-    return httpx2.post(url + path, json=body, headers=headers, timeout=PATIENCE)
+    return CLIENT.post(url + path, json=body, headers=headers)
 
 
 def get(url: str, path: str, **headers: str) -> httpx2.Response:
     """Ask as a client without a library."""
-    return httpx2.get(url + path, headers=headers, timeout=PATIENCE)
+    return CLIENT.get(url + path, headers=headers)

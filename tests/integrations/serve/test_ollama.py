@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import json
 
-import httpx2
 import pytest
 
 from tests.support.gated import PATIENCE
 from tests.support.paths import SHAPES
-from tests.support.serve_clients import COUNT, DATA, get, post
+from tests.support.serve_clients import CLIENT, COUNT, DATA, get, post
 
 ollama = pytest.importorskip("ollama")
 
@@ -134,7 +133,7 @@ def test_what_is_served_is_told(client):
 def test_clients_find_out_that_it_runs(url):
     assert int(get(url, "/api/version").json()["version"].split(".")[1]) >= 6
     for path in ("/", "/api/version", "/api/tags"):
-        assert httpx2.head(url + path).status_code == 200
+        assert CLIENT.head(url + path).status_code == 200
 
 
 @pytest.mark.parametrize(
