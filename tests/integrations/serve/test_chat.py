@@ -52,9 +52,7 @@ def test_a_stream_joins_to_the_whole_reply_and_ends_with_what_it_took(client):
     chunks = [*asked(client, "Describe the image.", stream=True)]
     assert all(chunk.usage is None for chunk in chunks)
     chunks = [
-        *asked(
-            client, "Describe the image.", stream=True, stream_options={"include_usage": True}
-        )
+        *asked(client, "Describe the image.", stream=True, stream_options={"include_usage": True})
     ]
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == whole.choices[0].message.content
@@ -143,8 +141,7 @@ def test_a_stop_text_ends_a_reply(client):
 def test_a_seed_makes_chance_repeatable(client):
     options = {"seed": 7, "temperature": 1.5, "top_p": 0.95, "max_tokens": 12}
     texts = {
-        asked(client, "Describe the image.", **options).choices[0].message.content
-        for _ in range(2)
+        asked(client, "Describe the image.", **options).choices[0].message.content for _ in range(2)
     }
     assert len(texts) == 1
 

@@ -34,7 +34,10 @@ NEVER_JSON = {
 NEVER_A_FORM = {
     "no boundary": ({"Content-Type": "multipart/form-data"}, b"x"),
     "nothing": (FORM, b""),
-    "no end": (FORM, b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc'),
+    "no end": (
+        FORM,
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc',
+    ),
     "no file": (FORM, b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\na\r\n--x--'),
     "a text as the file": (
         FORM,
@@ -179,7 +182,9 @@ def test_an_option_that_means_nothing_is_refused(url, options):
     for streams in ({}, {"stream": True}):
         body = {"messages": messages} | streams | options
         refused(post(url, "/v1/chat/completions", body))
-    rest = {"max_output_tokens" if name == "max_tokens" else name: options[name] for name in options}
+    rest = {
+        "max_output_tokens" if name == "max_tokens" else name: options[name] for name in options
+    }
     if rest.keys().isdisjoint({"response_format", "stop"}):
         refused(post(url, "/v1/responses", {"input": "Hello"} | rest))
 

@@ -119,9 +119,7 @@ def test_a_pydantic_model_of_the_client_is_filled(client):
 def test_a_conversation_goes_on_from_a_response(client, vlm):
     first = asked(client, metadata={"run": "7"}, instructions="Answer with one word.")
     assert first.metadata == {"run": "7"}
-    then = client.responses.create(
-        model="embedded", input=HOW_MANY, previous_response_id=first.id
-    )
+    then = client.responses.create(model="embedded", input=HOW_MANY, previous_response_id=first.id)
     assert then.output_text == "3"
     image = {"role": "user", "content": [{"type": "image", "image": SHAPES}]}
     image["content"].append({"type": "text", "text": COLOR})
