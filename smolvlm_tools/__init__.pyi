@@ -8,6 +8,7 @@ from .checkpoint.opening import find_name as find_name
 from .constraints import Rating as Rating
 from .decoding.calibration import Calibration as Calibration
 from .decoding.incomplete import incomplete_answer as incomplete_answer
+from .engine.load_options import check_load_options as check_load_options
 from .engine.loading import plan_model as plan_model
 from .engine.reply import AsyncReplyStream as AsyncReplyStream
 from .engine.reply import ReplyStream as ReplyStream
@@ -59,6 +60,7 @@ from .memory.plan import LoadPlan as LoadPlan
 from .prompt.questions import Ask as Ask
 from .prompt.request import RequestOptions as RequestOptions
 from .prompt.request import check_options as check_options
+from .prompt.request import check_request_options as check_request_options
 from .prompt.tasks import IN_JSON as IN_JSON
 from .prompt.tasks import ask_messages as ask_messages
 from .prompt.tasks import describe_messages as describe_messages

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -13,17 +15,19 @@ from langchain_core.callbacks import (
 )
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from smolvlm_tools import AsyncReplyStream, Message, RequestOptions
+from smolvlm_tools import AsyncReplyStream, Message, RequestOptions, SmolVLM
 from smolvlm_tools.types import OnIncomplete
 
 from .configured import Configured
-from .messages import to_messages, with_file_states, with_mime_types
+from .incoming import for_traces, hold_input, with_file_states
+from .messages import to_messages
 from .no_tools import tools_not_supported
+from .progress import Tell, loading, to_both, to_graph
 from .replies import to_chat_result, to_chunks
 from .structured import Method, Schema, structured
 from .waiting import awith_room, with_room
@@ -67,7 +71,26 @@ class ChatSmolVLM(Configured):
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         prompt = super()._convert_input(model_input)
-        return ChatPromptValue(messages=with_mime_types(prompt.to_messages()))
+        return ChatPromptValue(messages=for_traces(prompt.to_messages()))
+
+    async def ainvoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AIMessage:
+        held = await asyncio.to_thread(hold_input, input)  # digests of megabytes take a while
+        return await super().ainvoke(held, config, **kwargs)
+
+    async def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessageChunk]:
+        held = await asyncio.to_thread(hold_input, input)
+        inner = cast("AsyncGenerator[AIMessageChunk]", super().astream(held, config, **kwargs))
+        async with aclosing(inner) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def astream_events(self, input: LanguageModelInput, *args: Any, **kwargs: Any) -> Any:
+        """See `Runnable.astream_events`; the first event has no image data in its input."""
+        return super().astream_events(hold_input(input), *args, **kwargs)
 
     def generate(
         self,
@@ -86,12 +109,12 @@ class ChatSmolVLM(Configured):
         callbacks: Callbacks = None,
         **kwargs: Any,
     ) -> LLMResult:
-        completed = [self._complete(m) for m in messages]
+        completed = [await asyncio.to_thread(self._complete, m) for m in messages]
         return await super().agenerate(completed, stop, callbacks, **kwargs)
 
     def _complete(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """What LangChain makes its traces and cache keys of: a replaced file is another key."""
-        completed = with_mime_types(messages)
+        completed = for_traces(messages)
         cached = self.cache is not False and (self.cache or get_llm_cache())
         return with_file_states(completed) if cached else completed
 
@@ -102,9 +125,8 @@ class ChatSmolVLM(Configured):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        conversation, options = self._job(messages, stop, kwargs)
-        engine = self._source(kwargs).get()
-        start = partial(engine.generate, conversation, **options)
+        conversation, options, tell = self._job(messages, stop, kwargs)
+        start = partial(self._get(kwargs, tell).generate, conversation, **options)
         return to_chat_result(with_room(start, self.busy_timeout))
 
     async def _agenerate(
@@ -114,8 +136,8 @@ class ChatSmolVLM(Configured):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        conversation, options = self._job(messages, stop, kwargs)
-        engine = await self._source(kwargs).aget()
+        conversation, options, tell = self._job(messages, stop, kwargs)
+        engine = await self._aget(kwargs, tell)
         start = partial(engine.agenerate, conversation, **options)
         return to_chat_result(await awith_room(start, self.busy_timeout))
 
@@ -126,8 +148,8 @@ class ChatSmolVLM(Configured):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        conversation, options = self._job(messages, stop, kwargs)
-        start = partial(self._source(kwargs).get().stream, conversation, **options)
+        conversation, options, tell = self._job(messages, stop, kwargs)
+        start = partial(self._get(kwargs, tell).stream, conversation, **options)
         with with_room(start, self.busy_timeout) as reply:
             for item in reply:
                 for chunk in to_chunks(item):
@@ -142,8 +164,8 @@ class ChatSmolVLM(Configured):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        conversation, options = self._job(messages, stop, kwargs)
-        engine = await self._source(kwargs).aget()
+        conversation, options, tell = self._job(messages, stop, kwargs)
+        engine = await self._aget(kwargs, tell)
 
         async def start() -> AsyncReplyStream:
             return engine.astream(conversation, **options)
@@ -209,9 +231,50 @@ class ChatSmolVLM(Configured):
         self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Raise `ToolsNotSupported`, which says what to use instead."""
-        raise tools_not_supported({**kwargs, "tools": tools})
+        raise tools_not_supported({**kwargs, "tools": tools or None})
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The tokens of a text by itself, by the model's own tokenizer; no weights are loaded."""
+        return self._source({}).encode(text)
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: list[BaseMessage],
+        tools: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> int:
+        """Tokens of the whole prompt, images included: `input_tokens` of the reply's usage.
+
+        Images are read for it, but the model does not run and no weights are loaded. There may be
+        more tokens than the context holds.
+
+        Args:
+            messages: what `invoke` would be given.
+            tools: not supported.
+            kwargs: keywords of the call that the prompt depends on, such as `resolution`.
+
+        Raises:
+            ToolsNotSupported: there are tools.
+            SmolVLMError: what is wrong with the messages, or with loading as far as it is known.
+        """
+        conversation, options, _ = self._job(messages, None, {**kwargs, "tools": tools or None})
+        return self._source(kwargs).count_tokens(conversation, **options)
 
     def _job(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
-    ) -> tuple[list[Message], RequestOptions]:
-        return to_messages(messages), self._options(call, stop)
+    ) -> tuple[list[Message], RequestOptions, Tell | None]:
+        """What to ask the engine, how, and whom to tell of its progress."""
+        options, tell = self._options(call, stop), to_graph(type(self).__name__)
+        if tell is not None:
+            options["on_progress"] = to_both(tell, options.get("on_progress"))
+        return to_messages(messages), options, tell
+
+    def _get(self, call: Mapping[str, Any], tell: Tell | None) -> SmolVLM:
+        source = self._source(call)
+        with loading(tell, source):
+            return source.get()
+
+    async def _aget(self, call: Mapping[str, Any], tell: Tell | None) -> SmolVLM:
+        source = self._source(call)
+        with loading(tell, source):
+            return await source.aget()

@@ -23,6 +23,7 @@ from smolvlm_tools import (
     SmolVLM,
     SmolVLMError,
     __version__,
+    check_load_options,
     check_options,
     engine_source,
     open_checkpoint,
@@ -117,6 +118,12 @@ class Configured(BaseChatModel):
         return values
 
     @model_validator(mode="after")
+    def _check_loading(self) -> Self:
+        """Refuse what no model can be loaded with; raises BadOptions."""
+        check_load_options(self.model, **self._loading())
+        return self
+
+    @model_validator(mode="after")
     def _set_smolvlm_version(self) -> Self:
         if hasattr(BaseChatModel, "_add_version"):  # langchain-core 1.0 records no versions
             self._add_version("langchain-smolvlm", __version__)
@@ -204,13 +211,21 @@ class Configured(BaseChatModel):
             one["max_concurrency"] = one.get("max_concurrency") or room
         return configs
 
+    def _loading(self) -> dict[str, Any]:
+        """The keywords of `SmolVLM.load`."""
+        for name in sorted(set(_LOADING) & set(self.load_options)):
+            raise BadOptions(
+                f"load_options has {name!r}, which is a field of its own",
+                f"Write ChatSmolVLM({name}=…).",
+            )
+        return {**{name: getattr(self, name) for name in _LOADING}, **self.load_options}
+
     def _source(self, call: Mapping[str, Any]) -> EngineSource:
         model = call.get("model") or self.model
         if self.engine is not None and model == self.model:
             return engine_source(self.engine, model)
         if model not in self._claims:
-            loading = {name: getattr(self, name) for name in _LOADING}
-            claim = SharedEngine(model, **loading, **self.load_options)
+            claim = SharedEngine(model, **self._loading())
             self._claims.setdefault(model, claim)
         return self._claims[model]
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
 from langchain_core.document_loaders import BaseBlobParser
 from langchain_core.documents import Document
@@ -19,11 +19,13 @@ from smolvlm_tools import (
     RequestOptions,
     SmolVLM,
     ask_messages,
+    check_load_options,
+    check_request_options,
     describe_messages,
     engine_source,
     transcribe_messages,
 )
-from smolvlm_tools.errors import BadOptions, InputError, OutOfMemoryBudget, SmolVLMError
+from smolvlm_tools.errors import BadOptions, SmolVLMError
 from smolvlm_tools.images import ImageSource, PolicyLike
 from smolvlm_tools.ingest import (
     Answers,
@@ -38,12 +40,13 @@ from smolvlm_tools.pages import (
     MAX_PAGES,
     Page,
     Pages,
+    check_page_limits,
     open_pages,
     parse_pages,
 )
 from smolvlm_tools.types import Message, Task, VisionResult
 
-from .records import Place, document, failure
+from .records import Place, document, failure, is_of_one
 
 Mode: TypeAlias = Literal["caption", "transcription", "both"]
 OnError: TypeAlias = Literal["raise", "skip", "record"]
@@ -147,6 +150,11 @@ class SmolVLMBlobParser(BaseBlobParser):
                 raise BadOptions(f"unknown {name} {chosen!r}", f"Use one of {', '.join(choices)}.")
         parse_pages(self.pages)
         ImagePolicy.named(self.policy, "trusted")  # refuses a typo
+        check_page_limits(self.longest_edge, self.max_pages)
+        check_request_options(self.options)
+        check_load_options(self.model, **self.load_options)
+        if self.cache is not None and not isinstance(cast("object", self.cache), (str, PathLike)):
+            raise BadOptions(f"cache={self.cache!r:.60} is no path", "Name a file.")
         source = engine_source(self.engine, self.model, **self.load_options)
         object.__setattr__(self, "_source", source)
         object.__setattr__(self, "_answers", Answers(source, self.cache))
@@ -201,7 +209,7 @@ class SmolVLMBlobParser(BaseBlobParser):
 
     def _failed(self, place: Place, error: SmolVLMError) -> list[Document]:
         """What `on_error` makes of a file, or of a page of it."""
-        if self.on_error == "raise" or not _is_of_one(error):
+        if self.on_error == "raise" or not is_of_one(error):
             raise error
         if self.on_error == "record":
             return [failure(place, error)]
@@ -280,15 +288,10 @@ class SmolVLMBlobParser(BaseBlobParser):
         try:
             return read(*where)
         except SmolVLMError as error:
-            if self.on_error == "raise" or not _is_of_one(error):
+            if self.on_error == "raise" or not is_of_one(error):
                 raise
             return error
 
 
 def _data_of(blob: Blob) -> ImageSource:
     return blob.path if blob.data is None and blob.path is not None else blob.as_bytes()
-
-
-def _is_of_one(error: SmolVLMError) -> bool:
-    """Whether an error is about one file or page, and others may do."""
-    return isinstance(error, (InputError, OutOfMemoryBudget))

@@ -15,8 +15,7 @@ decoded is for the `ImagePolicy` of the request to say.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from mimetypes import guess_type
 from typing import Any, TypeAlias, cast
 
@@ -32,6 +31,8 @@ from smolvlm_tools import check_url, url_scheme
 from smolvlm_tools.errors import BadPrompt, UnsupportedFormat
 from smolvlm_tools.pages import parse_pages
 from smolvlm_tools.types import ImagePart, Message, Role, TextPart
+
+from .held import release
 
 Block: TypeAlias = Mapping[str, Any]
 _Parts: TypeAlias = list[TextPart | ImagePart]
@@ -59,21 +60,6 @@ _DEEPEST = 8
 """Blocks within blocks; LangChain makes one of an unknown one."""
 
 _NAME_A_FILE = 'Name a file of this machine as {"type": "image", "path": …}.'
-_STARTS = {
-    "iVBORw0KGgo": "image/png",
-    "/9j/": "image/jpeg",
-    "R0lGOD": "image/gif",
-    "UklGR": "image/webp",
-    "AAAAGGZ0eXBoZWlj": "image/heic",
-    "AAAAHGZ0eXBoZWlj": "image/heic",
-    "AAAAIGZ0eXBoZWlj": "image/heic",
-    "AAAAJGZ0eXBoZWlj": "image/heic",
-    "AAAAKGZ0eXBoZWlj": "image/heic",
-    "Qk": "image/bmp",
-    "SUkq": "image/tiff",
-    "TU0A": "image/tiff",
-}
-"""How base64 of a format begins."""
 
 
 def to_messages(messages: Sequence[BaseMessage]) -> list[Message]:
@@ -86,67 +72,6 @@ def to_messages(messages: Sequence[BaseMessage]) -> list[Message]:
         InputError: a message or block that the model cannot be given.
     """
     return [Message(role=_role(message), content=_content(message)) for message in messages]
-
-
-def with_mime_types(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """The messages with a `mime_type` on every base64 image, and without generated block ids.
-
-    LangChain's tracing refuses blocks without the one, and its caches miss because of the other.
-    What needs no change is passed on as it is.
-    """
-    return [_changed(message, _complete) for message in messages]
-
-
-def with_file_states(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """The messages with size and time of change of every file that a block names by its path.
-
-    LangChain's caches know a message by what stands in it. Nothing is read for it.
-    """
-    return [_changed(message, _with_state) for message in messages]
-
-
-def _with_state(block: Any) -> Any:
-    path = cast("dict[str, Any]", block).get("path") if isinstance(block, dict) else None
-    if not isinstance(path, str):
-        return block
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):  # the engine will say what is wrong with it
-        return block
-    known = cast("dict[str, Any]", block)
-    extras = known.get("extras")
-    before = cast("dict[str, Any]", extras) if isinstance(extras, dict) else {}
-    return {**known, "extras": {**before, "state": f"{found.st_size}-{found.st_mtime_ns}"}}
-
-
-def _changed(message: BaseMessage, change: Callable[[Any], Any]) -> BaseMessage:
-    if not isinstance(message.content, list):
-        return message
-    blocks = [change(block) for block in message.content]
-    if all(new is old for new, old in zip(blocks, message.content, strict=True)):
-        return message
-    return message.model_copy(update={"content": blocks})
-
-
-def _complete(block: Any) -> Any:
-    if not isinstance(block, dict) or block.get("type") not in ("image", "file"):
-        return block
-    known = cast("dict[str, Any]", block)
-    file = known.get("file")
-    data = cast("dict[str, Any]", file).get("file_data") if isinstance(file, dict) else None
-    if isinstance(data, str) and data.startswith("data:image/"):
-        # LangChain would take it for a PDF document.
-        return {"type": "image_url", "image_url": {"url": data}}
-    changed = dict(known)
-    if str(known.get("id", "")).startswith("lc_"):
-        del changed["id"]
-    encoded = known.get("base64") or (
-        known.get("data") if known.get("source_type") == "base64" else None
-    )
-    if known["type"] == "image" and isinstance(encoded, str) and not known.get("mime_type"):
-        found = (mime for start, mime in _STARTS.items() if encoded.startswith(start))
-        changed["mime_type"] = next(found, "application/octet-stream")
-    return block if changed == known else changed
 
 
 def _role(message: BaseMessage) -> Role:
@@ -175,7 +100,7 @@ def _content(message: BaseMessage) -> tuple[TextPart | ImagePart, ...]:
 def _parts(block: str | Block, *, of_assistant: bool) -> _Parts:
     if isinstance(block, str):
         return [TextPart(text=block)]
-    block = _standard(block)
+    block = _standard(release(block))
     kind = str(block.get("type", ""))
     if kind in _TEXTS and isinstance(block.get("text"), str):
         return [TextPart(text=block["text"])]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
-from smolvlm_tools.errors import SmolVLMError
+from smolvlm_tools.errors import InputError, OutOfMemoryBudget, SmolVLMError
 from smolvlm_tools.ingest import OwnText
 from smolvlm_tools.pages import Page
 from smolvlm_tools.types import VisionResult
@@ -78,6 +78,11 @@ def failure(place: Place, error: SmolVLMError) -> Document:
     """A document without text that says what went wrong."""
     about = {"error": error.code, "error_reason": str(error)}
     return Document(page_content="", metadata={**place.as_metadata(), **about})
+
+
+def is_of_one(error: SmolVLMError) -> bool:
+    """Whether an error is about one file or page, and others may do."""
+    return isinstance(error, (InputError, OutOfMemoryBudget))
 
 
 def _of_image(page: Page) -> dict[str, Any]:

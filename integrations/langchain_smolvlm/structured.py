@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import BaseGenerationOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
@@ -19,6 +21,7 @@ from smolvlm_tools import check_options, incomplete_answer
 from smolvlm_tools.errors import BadOptions
 from smolvlm_tools.types import OnIncomplete, VisionResult
 
+from .incoming import hold_input
 from .replies import to_result
 
 Method: TypeAlias = Literal["json_schema", "function_calling", "json_mode"]
@@ -68,6 +71,45 @@ class ValueParser(BaseGenerationOutputParser[Any]):
             raise incomplete_answer(found, refusal) from refusal
 
 
+class Structured(RunnableBindingBase[LanguageModelInput, Any]):
+    """A chain of a model and its parser; callbacks see digests in the place of image data."""
+
+    def invoke(self, input: LanguageModelInput, *args: Any, **kwargs: Any) -> Any:
+        return super().invoke(hold_input(input), *args, **kwargs)
+
+    async def ainvoke(self, input: LanguageModelInput, *args: Any, **kwargs: Any) -> Any:
+        return await super().ainvoke(hold_input(input), *args, **kwargs)
+
+    def stream(self, input: LanguageModelInput, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        return super().stream(hold_input(input), *args, **kwargs)
+
+    def astream(self, input: LanguageModelInput, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        return super().astream(hold_input(input), *args, **kwargs)
+
+    def astream_events(self, input: LanguageModelInput, *args: Any, **kwargs: Any) -> Any:
+        return super().astream_events(hold_input(input), *args, **kwargs)
+
+    def batch(self, inputs: list[LanguageModelInput], *args: Any, **kwargs: Any) -> list[Any]:
+        return super().batch([hold_input(each) for each in inputs], *args, **kwargs)
+
+    async def abatch(
+        self, inputs: list[LanguageModelInput], *args: Any, **kwargs: Any
+    ) -> list[Any]:
+        return await super().abatch([hold_input(each) for each in inputs], *args, **kwargs)
+
+    def batch_as_completed(
+        self, inputs: Sequence[LanguageModelInput], *args: Any, **kwargs: Any
+    ) -> Iterator[Any]:
+        held = [hold_input(each) for each in inputs]
+        return super().batch_as_completed(held, *args, **kwargs)
+
+    def abatch_as_completed(
+        self, inputs: Sequence[LanguageModelInput], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        held = [hold_input(each) for each in inputs]
+        return super().abatch_as_completed(held, *args, **kwargs)
+
+
 def structured(
     bind: Callable[..., Runnable[Any, Any]],
     schema: Schema | None,
@@ -98,12 +140,13 @@ def structured(
     is_class = isinstance(schema, type) and is_basemodel_subclass(schema)
     parser = ValueParser(made=schema if is_class else None, may_abstain=on_incomplete == "abstain")
     if not include_raw:
-        return bound | parser
+        return Structured(bound=bound | parser)
     parsed = RunnablePassthrough.assign(
         parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
     )
     failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+    chain = RunnableMap(raw=bound) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+    return Structured(bound=chain)
 
 
 def _json_schema(schema: Schema) -> dict[str, Any]:

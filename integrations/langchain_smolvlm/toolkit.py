@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
-from smolvlm_tools import EngineSource, SmolVLM, engine_source
+from smolvlm_tools import EngineSource, SmolVLM, check_load_options, engine_source
 from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.images import PolicyLike
 from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
+
+from .held import hold, release
+from .progress import to_graph
 
 _MAKING = threading.Lock()
 
@@ -49,12 +52,20 @@ class SmolVLMToolkit(BaseToolkit):
     engine: SmolVLM | None = Field(default=None, exclude=True, repr=False)
     _made: tuple[EngineSource, Toolbox] | None = PrivateAttr(default=None)
 
-    def get_tools(self) -> list[BaseTool]:
-        """The tools, in the registry's order.
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Refuse unknown tools and what no model can be loaded with.
 
         Raises:
-            UnknownTool: a name that no tool has.
+            UnknownTool, BadOptions: see there.
         """
+        for name in self.names or ():
+            find_tool(name)
+        check_load_options(self.model, **self.load_options)
+        return self
+
+    def get_tools(self) -> list[BaseTool]:
+        """The tools, in the registry's order."""
         chosen = TOOLS if self.names is None else self.names
         return [
             SmolVLMTool(
@@ -75,7 +86,7 @@ class SmolVLMToolkit(BaseToolkit):
         with _MAKING:
             if self._made is None:
                 source = engine_source(self.engine, self.model, **self.load_options)
-                self._made = source, Toolbox(source.get, policy=self.policy)
+                self._made = source, Toolbox(source, policy=self.policy)
             return self._made[1]
 
     def close(self) -> None:
@@ -111,13 +122,31 @@ class SmolVLMTool(BaseTool):
         """Leave the check to the toolbox, whose errors say what is allowed instead."""
         return {"image": tool_input} if isinstance(tool_input, str) else tool_input
 
+    def astream_events(self, input: Any, *args: Any, **kwargs: Any) -> Any:
+        """See `Runnable.astream_events`; the first event has no image data in its input."""
+        is_call = isinstance(input, dict) and "args" in input and input.get("type") == "tool_call"
+        held = {**input, "args": hold(input["args"])} if is_call else hold(input)
+        return super().astream_events(held, *args, **kwargs)
+
+    def run(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """See `BaseTool.run`; callbacks see digests in the place of image data."""
+        return super().run(hold(tool_input), *args, **kwargs)
+
+    async def arun(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """See `BaseTool.arun`; callbacks see digests in the place of image data."""
+        return await super().arun(hold(tool_input), *args, **kwargs)
+
     def _run(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        tell = to_graph(self.name)
         with _mendable():
-            return _reply(self.toolkit.toolbox.call(self.name, arguments))
+            toolbox = self.toolkit.toolbox
+            return _reply(toolbox.call(self.name, release(arguments), on_progress=tell))
 
     async def _arun(self, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        tell = to_graph(self.name)
         with _mendable():
-            return _reply(await self.toolkit.toolbox.acall(self.name, arguments))
+            toolbox = self.toolkit.toolbox
+            return _reply(await toolbox.acall(self.name, release(arguments), on_progress=tell))
 
 
 def _reply(output: ToolOutput) -> tuple[str, dict[str, Any]]:

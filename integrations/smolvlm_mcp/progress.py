@@ -20,13 +20,13 @@ _PAUSE = 0.1
 
 
 _SHARES = {
-    "load": (0, 10, "loading the model"),
-    "preprocess": (10, 15, "preparing images"),
-    "vision": (15, 50, "looking: {done} of {total} tiles"),
-    "prefill": (50, 60, "reading the prompt"),
-    "decode": (60, 100, "writing: {done} tokens of at most {total}"),
+    "load": (0, 10),
+    "preprocess": (10, 15),
+    "vision": (15, 50),
+    "prefill": (50, 60),
+    "decode": (60, 100),
 }
-"""Where each stage starts and ends on the scale, and its message."""
+"""Where each stage starts and ends on the scale."""
 
 Send = Callable[[float, float, str], Awaitable[None]]
 """Sends progress, total and message to the client."""
@@ -75,13 +75,11 @@ class Reporter:
         reached = self._reached(news)
         if reached > self._sent:
             self._sent = reached
-            page = f"page {news.page} of {news.pages}: " if news.pages > 1 else ""
-            said = _SHARES[news.stage][2].format(done=news.done, total=news.total)
-            await self._send(reached, TOTAL, page + said)
+            await self._send(reached, TOTAL, news.message)
 
     def _reached(self, news: ToolProgress) -> float:
         """Where the call is on the scale."""
-        start, end, _ = _SHARES[news.stage]
+        start, end = _SHARES[news.stage]
         reached = start + (end - start) * min(1.0, news.done / max(1, news.total))
         if news.stage == "load":
             return reached

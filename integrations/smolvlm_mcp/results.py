@@ -79,8 +79,19 @@ def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+_FLAGS = {
+    "policy=ImagePolicy.agent(roots=[…])": "--root of `smolvlm mcp`",
+    "policy=ImagePolicy.agent()": "--allow-urls of `smolvlm mcp`",
+}
+"""What remedies say that are written for Python, and what the server's owner can do."""
+
+
 def failure(error: SmolVLMError) -> types.CallToolResult:
     """An error as a result with isError, so that the model that called can correct itself."""
+    remedy = error.remedy
+    for ours, flag in _FLAGS.items():
+        remedy = remedy.replace(ours, flag)
+    error = error.reworded(error.reason, remedy)
     detail = json.dumps({"error": explain(error)}, ensure_ascii=False)
     return types.CallToolResult(
         content=[

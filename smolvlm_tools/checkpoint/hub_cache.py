@@ -114,8 +114,8 @@ def not_cached(hub_id: str, what: str | None = None) -> ModelNotFound:
     """The error for something that would have to be downloaded while offline."""
     return ModelNotFound(
         f"{what + ' of ' if what else ''}{hub_id} is not cached, and downloads are switched off",
-        f"Run `hf download {hub_id}` with a network, leave out --offline (local_files_only) and "
-        "HF_HUB_OFFLINE, or use `--model embedded`.",
+        f"Run `hf download {hub_id}` with a network, leave out local_files_only and "
+        'HF_HUB_OFFLINE, or use the model "embedded".',
     )
 
 

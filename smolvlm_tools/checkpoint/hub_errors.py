@@ -20,7 +20,7 @@ from .hub_cache import not_cached
 HUB_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, EntryNotFoundError)
 """Everything that huggingface_hub's calls raise; its own errors derive from these."""
 
-_ELSE = "Or use `--model embedded`, which needs no download."
+_ELSE = 'Or use the model "embedded", which needs no download.'
 
 
 def model_error(error: Exception, hub_id: str, revision: str | None) -> ModelError:

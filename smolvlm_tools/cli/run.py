@@ -21,7 +21,7 @@ def run(
     try:
         code = command(arguments, prog_name=program, standalone_mode=False)
     except SmolVLMError as error:
-        report(error)
+        report(_in_words_of_flags(error))
         if isinstance(error, BadOptions):
             return BAD_USAGE
         if isinstance(error, InputError):
@@ -33,6 +33,17 @@ def run(
         report(_usage(error))
         return error.exit_code
     return code or OK
+
+
+_FLAGS = {"local_files_only": "--offline", 'the model "embedded"': "`--model embedded`"}
+"""What remedies call them that are written for Python."""
+
+
+def _in_words_of_flags(error: SmolVLMError) -> SmolVLMError:
+    remedy = error.remedy
+    for name, flag in _FLAGS.items():
+        remedy = remedy.replace(name, flag)
+    return error if remedy == error.remedy else error.reworded(error.reason, remedy)
 
 
 def _usage(error: TyperException) -> BadOptions:

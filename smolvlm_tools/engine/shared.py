@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from weakref import WeakSet
 
-from ..errors import BadOptions
+from typing_extensions import Unpack
+
 from .lazy import LazyEngine
 
 if TYPE_CHECKING:
+    from ..images import PolicyLike
+    from ..memory.plan import LoadPlan
+    from ..prompt.request import RequestOptions
+    from ..types import MessageLike
     from .identity import EngineIdentity
+    from .lazy_planner import LazyPlanner
     from .smolvlm import SmolVLM
 
 _Key: TypeAlias = tuple[tuple[str, Any], ...]
@@ -53,6 +59,7 @@ class SharedEngine:
 
     def __init__(self, name: str | Path = "256m", **options: Any) -> None:
         self._name, self._options = name, options
+        self._planner: LazyPlanner | None = None
 
     @property
     def loaded(self) -> SmolVLM | None:
@@ -84,6 +91,43 @@ class SharedEngine:
         loaded = self.loaded
         return loaded.identity if loaded else plan_identity(self._name, self._options)
 
+    def planner(self, policy: PolicyLike | None = None) -> LazyPlanner:
+        """Plans requests to the engine, by its options and `policy`, without loading weights."""
+        from .lazy_planner import LazyPlanner
+
+        given = self._options if policy is None else {**self._options, "policy": policy}
+        return LazyPlanner(self._name, {k: v for k, v in given.items() if k != "tune"})
+
+    def plan_load(self) -> LoadPlan | None:
+        """How the engine is loaded or would be, as `plan_model` says; None for a server.
+
+        Raises:
+            OutOfMemoryBudget, ModelError, BadOptions: what loading would raise.
+        """
+        loaded = self.loaded
+        if loaded:
+            return loaded.load_plan
+        is_remote = self._options.get("backend") == "remote"
+        return None if is_remote else self._counter().load_plan
+
+    def count_tokens(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> int:
+        """`SmolVLM.count_tokens`; no weights are loaded for it.
+
+        Raises:
+            SmolVLMError: what that raises, and loading as far as it is known by then.
+        """
+        loaded = self.loaded
+        if loaded:
+            return loaded.count_tokens(messages, **options)
+        return self._counter().count_tokens(messages, options)
+
+    def encode(self, text: str) -> list[int]:
+        """`SmolVLM.encode`; no weights are loaded for it. Raises as `count_tokens`."""
+        loaded = self.loaded
+        return loaded.encode(text) if loaded else self._counter().encode(text)
+
     def release(self) -> None:
         """Give the claim up; the last one closes the engine. It may be taken up again by `get`."""
         key = self._key()
@@ -97,6 +141,13 @@ class SharedEngine:
             del _ENGINES[key]
         shared.engine.close()
 
+    def _counter(self) -> LazyPlanner:
+        """A planner that is kept: it has read the tokenizer."""
+        self._key()  # refuses unknown options
+        if self._planner is None:
+            self._planner = self.planner()
+        return self._planner
+
     def _claim(self) -> LazyEngine:
         key = self._key()
         with _LOCK:
@@ -109,18 +160,10 @@ class SharedEngine:
             return shared.engine
 
     def _key(self) -> _Key:
-        import inspect
+        from .load_options import bind_load_options
 
-        from .smolvlm import SmolVLM
-
-        try:
-            given = inspect.signature(SmolVLM.load).bind(self._name, **self._options)
-        except TypeError as error:
-            raise BadOptions(
-                f"the engine cannot be loaded so: {error}", "See SmolVLM.load."
-            ) from None
-        given.apply_defaults()
-        return tuple((name, _frozen(value)) for name, value in given.arguments.items())
+        given = bind_load_options(self._name, self._options)
+        return tuple((name, _frozen(value)) for name, value in given.items())
 
     def __repr__(self) -> str:
         given = [repr(self._name), *(f"{name}={value!r}" for name, value in self._options.items())]
@@ -145,6 +188,20 @@ class GivenEngine:
     def identity(self) -> EngineIdentity:
         """See `SharedEngine.identity`."""
         return self.loaded.identity
+
+    def plan_load(self) -> LoadPlan | None:
+        """How it was loaded; None where no plan was made."""
+        return self.loaded.load_plan
+
+    def count_tokens(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> int:
+        """See `SmolVLM.count_tokens`."""
+        return self.loaded.count_tokens(messages, **options)
+
+    def encode(self, text: str) -> list[int]:
+        """See `SmolVLM.encode`."""
+        return self.loaded.encode(text)
 
     def release(self) -> None:
         """Whoever loaded it closes it."""

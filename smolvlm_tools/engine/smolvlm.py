@@ -20,7 +20,7 @@ from ..prompt.request import Request, RequestOptions, make_request
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import Images, task_messages
 from ..types import MessageLike, RequestPlan, Resolution, Task
-from .conversations import Conversations
+from .counting import Counting
 from .identity import EngineIdentity, identity_of
 from .loading import (
     engine_of,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 
-class SmolVLM(Conversations, Closing):
+class SmolVLM(Counting, Closing):
     """A loaded SmolVLM: images and text in, text out.
 
     Safe to call from many threads: one worker prepares the requests in their order and decodes

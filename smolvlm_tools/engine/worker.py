@@ -34,6 +34,15 @@ class _Waiting:
     channel: Channel
 
 
+def check_bounds(**bounds: object) -> None:
+    """Check numbers of requests; raises BadOptions for the first that is none."""
+    for name, value in bounds.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadOptions(f"{name} {value!r:.60} is not a number", "Use 1 or more.")
+        if value < 1:
+            raise BadOptions(f"{name} {value} is too small", "Use 1 or more.")
+
+
 class Worker:
     """Makes replies, up to `batch_size` of them together.
 
@@ -43,9 +52,7 @@ class Worker:
     """
 
     def __init__(self, decode_step: DecodeStep, batch_size: int, max_queue: int) -> None:
-        for name, value in (("batch_size", batch_size), ("max_queue", max_queue)):
-            if value < 1:
-                raise BadOptions(f"{name} {value} is too small", "Use 1 or more.")
+        check_bounds(batch_size=batch_size, max_queue=max_queue)
         self._decode_step = decode_step
         self._batch_size = batch_size
         self._max_queue = max_queue

@@ -36,8 +36,7 @@ def fetch_url(url: str, policy: ImagePolicy) -> bytes:
     if not policy.allow_urls:
         raise UrlNotAllowed(
             f"fetching {name!r} is switched off",
-            "Pass a file or its bytes, or allow URLs: policy=ImagePolicy.agent(), or --allow-urls "
-            "of `smolvlm mcp`.",
+            "Pass a file or its bytes, or allow URLs: policy=ImagePolicy.agent().",
         )
     deadline = Deadline(policy.url_timeout, name)
     current = _parse(url, name)

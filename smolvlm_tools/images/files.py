@@ -74,7 +74,7 @@ def _check_inside(resolved: str, roots: list[Path] | None, name: str) -> None:
         raise PathNotAllowed(
             f"{name!r} is outside the allowed folders",
             f"Use a file inside {folders}, or allow its folder: "
-            "policy=ImagePolicy.agent(roots=[…]), or --root of `smolvlm mcp`.",
+            "policy=ImagePolicy.agent(roots=[…]).",
         )
 
 

@@ -12,7 +12,7 @@ from ..constraints.answers import parse_answer
 from ..errors import BadOptions
 from ..pages import TextLayer
 from ..prompt.questions import Ask, Questions, naming, parse_questions
-from ..prompt.request import RequestOptions, check_options
+from ..prompt.request import RequestOptions, check_options, check_request_options
 from ..prompt.tasks import (
     ask_messages,
     describe_messages,
@@ -174,15 +174,7 @@ def _check_options(options: object) -> None:
             raise BadOptions(f"option {name!r} is ingestion's own", "Leave it out.")
     if given.get("on_incomplete") == "raise":
         raise BadOptions("on_incomplete='raise' would end the run", "Use 'abstain' or 'complete'.")
-    resolution = given.pop("resolution", None)
-    if resolution not in (None, "auto", "native") and not (
-        isinstance(resolution, int) and resolution > 0 and resolution is not True
-    ):
-        raise BadOptions(
-            f"resolution {resolution!r} is not a resolution",
-            'Use "auto", "native" or a number of tiles such as 2.',
-        )
-    check_options(given)
+    check_request_options(given)
 
 
 def _words(messages: tuple[Message, ...]) -> str:

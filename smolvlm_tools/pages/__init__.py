@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from .content import BBox, LayerKind, Picture, TextLayer
 from .opening import (
+    check_page_limits,
     choose_pages,
     is_document,
     open_as_images,
@@ -38,6 +39,7 @@ __all__ = [
     "Pages",
     "Picture",
     "TextLayer",
+    "check_page_limits",
     "choose_pages",
     "is_document",
     "open_as_images",

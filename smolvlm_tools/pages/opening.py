@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from PIL import Image
@@ -38,6 +38,18 @@ SOURCES = [PageSource(is_pdf, pdf_pages)]
 """The first that recognises a file opens it; any other file is taken for an image."""
 
 
+def check_page_limits(longest_edge: int = LONGEST_EDGE, max_pages: int = MAX_PAGES) -> None:
+    """Check two arguments of `open_pages`; raises BadOptions."""
+    for name, value in (("longest_edge", longest_edge), ("max_pages", max_pages)):
+        if isinstance(value, bool) or not isinstance(cast("object", value), int):
+            raise BadOptions(f"{name}={value!r:.60} is not a number", "Use a whole one.")
+    if not 1 <= longest_edge <= LONGEST_RENDERED:
+        remedy = f"Use 1 to {LONGEST_RENDERED} pixels."
+        raise BadOptions(f"longest_edge={longest_edge} is out of range", remedy)
+    if max_pages < 1:
+        raise BadOptions(f"max_pages={max_pages} lets no document in", "Use 1 or more.")
+
+
 def open_pages(
     source: ImageSource,
     policy: PolicyLike | None = None,
@@ -63,9 +75,7 @@ def open_pages(
         BackendUnavailable: pypdfium2 is not installed.
     """
     policy = ImagePolicy.named(policy, "trusted")
-    if not 1 <= longest_edge <= LONGEST_RENDERED:
-        remedy = f"Use 1 to {LONGEST_RENDERED} pixels."
-        raise BadOptions(f"longest_edge={longest_edge} is out of range", remedy)
+    check_page_limits(longest_edge, max_pages)
     encoded = read_image(source, policy)
     if policy.isolate and is_document(encoded, policy):
         return open_with(

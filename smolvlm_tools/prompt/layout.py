@@ -13,7 +13,7 @@ from ..images import ImagePolicy, KnownImages, LoadedImage, open_image
 from ..images.reading_orientation import quarter_turns
 from ..pages import open_as_images, parse_pages
 from ..types import ImagePart, ImagePlan, Message, RequestPlan
-from .chat import ChatTemplate, Prompt
+from .chat import ChatTemplate, Prompt, encode_text
 from .request import Request
 from .resolution import Size, TileGrid, plan_grid, size_to_decode
 from .tasks import reads_print
@@ -79,6 +79,17 @@ class RequestLayouter:
         """Load a request's images, cut them on paper and write its prompt; see `load_image`."""
         images = tuple(decode() for decode in self.open_images(request, check_pixels))
         return self.cut(request, images, self.max_side)
+
+    def count_tokens(self, request: Request) -> int:
+        """Tokens of a request's prompt, also where they are more than the context holds."""
+        images = tuple(decode() for decode in self.open_images(request))
+        grids = self._cut_grids(request, images, self.max_side)
+        chat = ChatTemplate(self.tokenizer, self.chat.image_token_id)
+        return len(chat.build(_with_pages(request.messages, images), grids).token_ids)
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text by itself; see `encode_text`."""
+        return encode_text(self.tokenizer, text)
 
     def open_images(
         self, request: Request, check_pixels: Callable[[Size], None] | None = None

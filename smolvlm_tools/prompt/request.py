@@ -24,7 +24,7 @@ from ..types import (
 )
 from .messages import choosing, parse_messages
 from .policy import AnswerPolicy
-from .resolution import check_resolution
+from .resolution import check_resolution, parse_resolution
 from .tasks import parse_task
 
 
@@ -185,6 +185,28 @@ def check_options(options: Mapping[str, Any]) -> None:
     rest = dict(options)
     AnswerPolicy.taken_from(rest)
     parse_options(rest)
+
+
+def check_request_options(options: Mapping[str, Any]) -> None:
+    """Check `RequestOptions` as far as no model is needed for it; `answer` is not looked at.
+
+    Raises:
+        BadOptions: an unknown name or an impossible value.
+    """
+    if not isinstance(cast("object", options), Mapping):
+        raise BadOptions(f"options={options!r:.60} are no options", 'Use {"max_new_tokens": 64}.')
+    rest = dict(options)
+    parse_cancel(rest.pop("cancel", None))
+    parse_task(rest.pop("task", None))
+    parse_pages(rest.pop("pages", None))
+    parse_text_from(rest.pop("text", None))
+    parse_policy(rest.pop("policy", None))
+    parse_on_progress(rest.pop("on_progress", None))
+    rest.pop("answer", None)
+    wanted = rest.pop("resolution", None)
+    if wanted is not None:
+        parse_resolution(wanted)
+    check_options(rest)
 
 
 def make_request(

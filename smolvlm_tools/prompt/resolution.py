@@ -53,6 +53,24 @@ class TileGrid:
         return self.tiles * self.tokens_per_tile
 
 
+def parse_resolution(resolution: object) -> Resolution:
+    """Return `resolution` if it is one for some checkpoint.
+
+    Raises:
+        BadOptions: neither "auto", "native" nor a number of tiles.
+    """
+    if resolution == "auto":
+        return "auto"
+    if resolution == "native":
+        return "native"
+    if isinstance(resolution, bool) or not isinstance(resolution, int) or resolution < 1:
+        raise BadOptions(
+            f"resolution {resolution!r:.60} is not a resolution",
+            'Use "auto", "native" or a number of tiles such as 2.',
+        )
+    return resolution
+
+
 def check_resolution(resolution: object, image: ImageConfig | None) -> Resolution:
     """Return `resolution` if it is one; without an `image`, a server cuts as it likes.
 
@@ -66,13 +84,8 @@ def check_resolution(resolution: object, image: ImageConfig | None) -> Resolutio
             f"resolution {resolution!r} is not possible: the server cuts the images itself",
             'Leave it out, or use "auto".',
         )
-    if resolution == "native":
-        return "native"
     if isinstance(resolution, bool) or not isinstance(resolution, int):
-        raise BadOptions(
-            f"resolution {resolution!r} is not a resolution",
-            'Use "auto", "native" or a number of tiles such as 2.',
-        )
+        return parse_resolution(resolution)
     limit = MAX_EDGE // image.tile_size
     if not 1 <= resolution <= limit:
         raise BadOptions(f"resolution {resolution} is out of range", f"Use 1 to {limit} tiles.")

@@ -5,23 +5,14 @@ While there is no engine, the checkpoint's configuration and tokenizer are enoug
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ..engine.lazy import LazyEngine
-from ..engine.loading import OF_THE_ENGINE
-from ..engine.remote.settings import BACKEND, OF_SERVERS, cannot_plan, refuse_remote_options
-from ..images import EncodedImage
-from ..types import GenerationOptions, RequestPlan, Task
+from ..engine.lazy_planner import LazyPlanner
+from ..types import RequestPlan, Task
 from .image_store import StoredImage, one_by_one
 from .speed import Forecast, Speed
-
-if TYPE_CHECKING:
-    from ..engine.planner import Planner
-    from ..engine.smolvlm import SmolVLM
 
 _NOT_YET = "Unknown until a call has run the model on this machine."
 
@@ -33,48 +24,6 @@ class CallPlan:
     plan: RequestPlan
     forecast: Forecast | None
     basis: str
-
-
-class LazyPlanner:
-    """Plans the requests of a checkpoint, and loads it by the same plan; safe between threads."""
-
-    def __init__(self, name: str | Path, options: Mapping[str, Any]) -> None:
-        self._name = name
-        self._engine = {key: options[key] for key in OF_THE_ENGINE if key in options}
-        self._server = {key: options[key] for key in OF_SERVERS if key in options}
-        others = options.keys() - {*OF_THE_ENGINE, *OF_SERVERS}
-        self._options = {key: options[key] for key in others}
-        self._planner: Planner | None = None
-        self._lock = threading.Lock()
-
-    def plan(self, sources: Sequence[EncodedImage], task: Task) -> RequestPlan:
-        """As `SmolVLM.plan`; raises what that and `SmolVLM.load` raise."""
-        from ..prompt.request import Request
-        from ..prompt.tasks import task_messages
-
-        if self._options.get("backend") == BACKEND:
-            raise cannot_plan()
-        planner = self._open()
-        messages = task_messages(list(sources), task, "?")
-        request = Request(messages, GenerationOptions(), planner.resolution, task)
-        return planner.plan(request)[0]
-
-    def load(self) -> SmolVLM:
-        """Load the model; raises what `SmolVLM.load` raises."""
-        from ..engine.smolvlm import SmolVLM
-
-        if self._options.get("backend") == BACKEND:
-            return SmolVLM.load(self._name, **self._options, **self._server, **self._engine)
-        return SmolVLM.load_planned(self._open(), **self._engine)
-
-    def _open(self) -> Planner:
-        from ..engine.planner import Planner
-
-        with self._lock:
-            if self._planner is None:
-                refuse_remote_options(self._server)
-                self._planner = Planner.open(self._name, **self._options)
-            return self._planner
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..types import Stage
+from ..types import Progress, Stage
+
+_SAID = {
+    "load": "loading the model",
+    "preprocess": "preparing images",
+    "vision": "looking: {done} of {total} tiles",
+    "prefill": "reading the prompt",
+    "decode": "writing: {done} tokens of at most {total}",
+}
+"""Of each stage, what is being done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +27,17 @@ class ToolProgress:
     total: int
     page: int = 1
     pages: int = 1
+
+    @property
+    def message(self) -> str:
+        """For people: what is being done, with the exact counts."""
+        page = f"page {self.page} of {self.pages}: " if self.pages > 1 else ""
+        return page + _SAID[self.stage].format(done=self.done, total=self.total)
+
+    @classmethod
+    def of(cls, told: Progress) -> ToolProgress:
+        """What an engine has told."""
+        return cls(told.stage, told.done, told.total, told.page, told.pages)
 
 
 OnProgress: TypeAlias = Callable[[ToolProgress], None]

@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..engine.lazy import LazyEngine
+from ..engine.lazy_planner import LazyPlanner
+from ..engine.shared import EngineSource, GivenEngine, SharedEngine
 from ..errors import BadOptions, SmolVLMError
 from ..images import PolicyLike
 from ..machine.closing import Closing
 from ..machine.stopping import stoppable_by
 from ..machine.threads import check_of, in_thread
+from ..prompt.request import RequestOptions
 from ..types import Progress, VisionResult
 from .arguments import check_arguments
 from .image_store import ImageStore, StoredImage
-from .outlook import LazyPlanner, Outlook
+from .outlook import Outlook
 from .progress import OnProgress, ToolProgress
 from .redact import redact
 from .registry import find_tool
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
+_FREE_TEXT = ("describe", "transcribe")
 _COMMON_OPTIONS = ("context", "min_confidence", "min_field_confidence", "max_new_tokens")
 
 
@@ -53,27 +57,38 @@ class Toolbox(Closing):
     threads.
 
     Args:
-        vlm: a loaded engine, or a function that loads one when a tool first needs it. `close`
-            closes an engine that the toolbox loaded; closing one you passed in is up to you.
+        vlm: a loaded engine; or a function that loads one when a tool first needs it; or a claim
+            on a shared one, which images are planned for before it is loaded. `close` closes an
+            engine that the toolbox loaded and gives a claim up; closing an engine you passed in is
+            up to you.
         policy: which images are accepted, or its name; None for `agent_policy()`: files below the
             working directory, no URLs. It holds for the engine, too, whatever that was loaded with.
         store: images by handle, with their own policy; None for one of 64 MB under `policy`.
+        options: of requests, where a call says nothing; `stop` holds for free text only.
     """
 
     def __init__(
         self,
-        vlm: SmolVLM | Loader,
+        vlm: SmolVLM | Loader | EngineSource,
         *,
         policy: PolicyLike | None = None,
         store: ImageStore | None = None,
+        options: RequestOptions | None = None,
     ) -> None:
         if policy is not None and store is not None:
             raise BadOptions("both policy and store are given", "The store has a policy already.")
         self.store = store or ImageStore(policy)
         self.speed = Speed()
+        self._options = dict(options or {})
+        self._claim = vlm if isinstance(vlm, SharedEngine) else None
+        if isinstance(vlm, SharedEngine):
+            vlm = vlm.get
+        elif isinstance(vlm, GivenEngine):
+            vlm = vlm.loaded
         self._own = callable(vlm)
         self._engine = LazyEngine(vlm) if callable(vlm) else LazyEngine.ready(vlm)
-        self._outlook = Outlook(self._engine, self.speed)
+        planner = self._claim.planner(self.store.policy) if self._claim else None
+        self._outlook = Outlook(self._engine, self.speed, planner)
 
     @classmethod
     def load(
@@ -166,7 +181,9 @@ class Toolbox(Closing):
     def close(self) -> None:
         """Forget the images, and close the engine if the toolbox loaded it."""
         self.store.clear()
-        if self._own:
+        if self._claim is not None:
+            self._claim.release()
+        elif self._own:
             self._engine.close()
 
     def _check(
@@ -211,10 +228,14 @@ class Toolbox(Closing):
             report = on_progress  # pyright forgets the check inside the function
 
             def pass_on(told: Progress) -> None:
-                report(ToolProgress(told.stage, told.done, told.total, told.page, told.pages))
+                report(ToolProgress.of(told))
 
             common["on_progress"] = pass_on
+        ours = dict(self._options)
+        if asked.method not in _FREE_TEXT:
+            ours.pop("stop", None)
         options = {
+            **ours,
             **asked.options,
             **{k: value for k, value in common.items() if value is not None},
         }

@@ -24,7 +24,8 @@ PUBLIC = """
     ReplyStream RequestOptions RequestPlan
     SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StoreFull StreamChunk TextPart
     Token Tuning UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
-    check_options check_url describe_messages engine_source incomplete_answer load_image
+    check_load_options check_options check_request_options check_url describe_messages
+    engine_source incomplete_answer load_image
     open_checkpoint parse_bytes plan_model transcribe_messages tune_model url_scheme
     find_name view_image
 """.split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
@@ -24,8 +25,14 @@ FUSION_FAILURE = "Attempting to get index by a name which does not exist"
 `vision_encoder_q4f16.onnx` is such a one."""
 
 
+TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
+"""Set to 1, it keeps ONNX Runtime from telling its makers, by the network, which machine ran what
+(microsoft/onnxruntime#27379); it is read when the library is loaded."""
+
+
 def runtime() -> Any:
-    """The onnxruntime module."""
+    """The onnxruntime module, imported without its telemetry unless the user has set that."""
+    os.environ.setdefault(TELEMETRY_OFF, "1")
     try:
         import onnxruntime
     except ImportError as error:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 from weakref import WeakKeyDictionary
 
+from typing_extensions import Unpack
+
 from ...cache import Look
 from ...decoding.calibration import Calibration
 from ...images import ImagePolicy, PolicyLike
@@ -93,6 +95,16 @@ class RemoteEngine(Conversations):
         Raises:
             BadOptions: always.
         """
+        raise cannot_plan()
+
+    def count_tokens(
+        self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
+    ) -> int:
+        """Not possible; raises as `plan`."""
+        raise cannot_plan()
+
+    def encode(self, text: str) -> list[int]:
+        """Not possible; raises as `plan`."""
         raise cannot_plan()
 
     def check_room(self) -> None:

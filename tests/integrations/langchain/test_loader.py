@@ -140,9 +140,8 @@ def test_what_is_wrong_is_left_out_with_a_warning(tmp_path, load, caplog):
 
 def test_an_option_that_is_wrong_for_every_image_is_always_raised(tmp_path, embedded):
     picture(tmp_path / "a.png")
-    loader = SmolVLMLoader(tmp_path, model=embedded, on_error="record", options={"max_tokenz": 3})
     with pytest.raises(BadOptions, match="max_tokenz"):
-        loader.load()
+        SmolVLMLoader(tmp_path, model=embedded, on_error="record", options={"max_tokenz": 3})
     with pytest.raises(SmolVLMError, match="no-such-model"):
         SmolVLMLoader(tmp_path, model="./no-such-model", on_error="record").load()
 

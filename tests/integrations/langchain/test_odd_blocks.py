@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 pytest.importorskip("langchain_core", reason="the extra `langchain` is not installed")
 
 from langchain_core.messages import HumanMessage
-from langchain_smolvlm.messages import to_messages, with_mime_types
+from langchain_smolvlm.incoming import for_traces
+from langchain_smolvlm.messages import to_messages
 
 from smolvlm_tools import BadPrompt, InputError
 
@@ -64,7 +65,7 @@ class Odd:
 )
 def test_a_block_of_odd_values_is_a_typed_error(block):
     with pytest.raises(InputError) as caught:
-        to_messages(with_mime_types([HumanMessage([block])]))
+        to_messages(for_traces([HumanMessage([block])]))
     assert caught.value.remedy
 
 
@@ -86,7 +87,7 @@ TYPES = st.sampled_from(
 def test_any_block_is_content_or_a_typed_error(kind, block):
     try:
         message = HumanMessage("x").model_copy(update={"content": [{**block, "type": kind}]})
-        to_messages(with_mime_types([message]))
+        to_messages(for_traces([message]))
     except InputError as error:
         assert error.remedy
 

@@ -128,6 +128,30 @@ def test_a_fault_of_the_caller_is_an_error_message_with_a_remedy(arguments, code
     assert message.artifact is None
 
 
+@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+def test_a_plan_loads_no_weights(way, embedded, monkeypatch):
+    monkeypatch.setattr(SharedEngine, "get", None)
+    monkeypatch.setattr(SharedEngine, "aget", None)
+    toolkit = SmolVLMToolkit(model=embedded, policy=WIDE, load_options={"batch_size": 7})
+    tool, asked = named(toolkit, "plan_image"), call("plan_image", {"image": str(SHAPES)})
+    done = tool.invoke(asked) if way == "invoke" else asyncio.run(tool.ainvoke(asked))
+    assert done.status == "success", done.content
+    assert done.artifact["tiles"] == 5 and done.artifact["predicted_bytes"] > 0
+    assert toolkit.toolbox.loaded is None
+    assert SharedEngine(embedded, batch_size=7).loaded is None
+
+
+def test_a_plan_is_the_same_before_and_after_loading(embedded):
+    toolkit = SmolVLMToolkit(model=embedded, policy=WIDE, load_options={"batch_size": 6})
+    plan = named(toolkit, "plan_image")
+    before = plan.invoke(call("plan_image", {"image": str(SHAPES)})).artifact
+    named(toolkit, "answer_question").invoke(call("answer_question", COLOUR))
+    after = plan.invoke(call("plan_image", {"image": str(SHAPES)})).artifact
+    toolkit.close()
+    for key in ("images", "tiles", "prompt_tokens", "context_length", "model"):
+        assert before[key] == after[key]
+
+
 def test_without_a_policy_an_agent_reads_only_below_the_working_directory(embedded, tmp_path):
     toolkit = SmolVLMToolkit(model=embedded)
     Image.new("RGB", (9, 9)).save(tmp_path / "outside.png")

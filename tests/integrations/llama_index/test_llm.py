@@ -250,7 +250,7 @@ def test_it_survives_pickling_and_dicts(llm):
 def test_llms_of_one_configuration_share_an_engine(embedded):
     one, other = SmolVLMLLM(model=embedded), SmolVLMLLM(model=embedded, temperature=0.5)
     one.complete("Hello", max_new_tokens=1)
-    assert one._shared().loaded is other._shared().loaded is not None
+    assert one.source().loaded is other.source().loaded is not None
     one.close()
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import Any, cast
 
 from llama_index.core.base.llms.types import (
@@ -21,21 +21,17 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.llm import LLM
 from llama_index.core.prompts import BasePromptTemplate
-from llama_index.readers.smolvlm.engine import EngineSettings
+from llama_index.readers.smolvlm.generation import GenerationSettings, by_our_names
 from PIL import Image
-from pydantic import PrivateAttr, model_validator
+from pydantic import PrivateAttr
 
-from smolvlm_tools import ImagePolicy, RequestOptions, check_options, open_checkpoint
-from smolvlm_tools.types import GenerationOptions, OnIncomplete
+from smolvlm_tools import GenerationOptions, ImagePolicy, RequestOptions, open_checkpoint
 
 from .messages import asking_for_json, to_chat_response, to_completion, to_messages
 from .structured import Model, for_class, instance
 
-_POLICY = {"min_confidence", "min_field_confidence", "on_incomplete"}
-_OF_REQUESTS = {*GenerationOptions.model_fields, "max_tokens", *_POLICY}
 
-
-class SmolVLMLLM(EngineSettings, LLM):
+class SmolVLMLLM(GenerationSettings, LLM):
     """SmolVLM on this machine as an LLM whose messages may hold images.
 
         >>> from llama_index.core.llms import ChatMessage, ImageBlock, TextBlock
@@ -55,34 +51,11 @@ class SmolVLMLLM(EngineSettings, LLM):
         policy: which images of messages are let in; None is "agent": files below the working
             directory and public URLs, because others than you write the messages. Also a keyword
             of calls.
-        max_new_tokens: this and the following are fields of `GenerationOptions`.
-        max_tokens: other LLMs' name for `max_new_tokens`, which wins.
-        min_confidence: this and the following are the policy of `RequestOptions`; see
-            docs/confidence.md.
+
+    How a model is loaded: see `EngineSettings`; how it generates: see `GenerationSettings`.
     """
 
-    max_new_tokens: int | None = None
-    max_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    seed: int | None = None
-    stop: list[str] | str | None = None
-    repetition_guard: bool | None = None
-    logprobs: bool | None = None
-    min_confidence: float | None = None
-    min_field_confidence: float | None = None
-    on_incomplete: OnIncomplete | None = None
     _context_window: int | None = PrivateAttr(default=None)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_options(cls, fields: Any) -> Any:
-        """Refuse impossible options of requests; raises BadOptions."""
-        if isinstance(fields, Mapping):
-            given = cast("Mapping[str, Any]", fields)
-            check_options(_by_our_names({k: v for k, v in given.items() if k in _OF_REQUESTS}))
-        return fields
 
     @classmethod
     def class_name(cls) -> str:
@@ -235,10 +208,9 @@ class SmolVLMLLM(EngineSettings, LLM):
                     yield to_chat_response(text, chunk.result, chunk.text)
 
     def _options(self, given: dict[str, Any]) -> RequestOptions:
-        own = {name: value for name, value in self if name in _OF_REQUESTS}
         # Others write the messages than who has loaded the engine, which may be a given one.
         policy = ImagePolicy.named(given.get("policy"), self.policy or "agent")
-        merged = {**_by_our_names(own), **_by_our_names(given), "policy": policy}
+        merged = {**self.request_options(), **by_our_names(given), "policy": policy}
         return cast("RequestOptions", merged)
 
     def _read_context_window(self) -> int:
@@ -249,17 +221,10 @@ class SmolVLMLLM(EngineSettings, LLM):
                 self._context_window = self._engine.plan(any_image).context_length
             else:
                 names = ("revision", "local_files_only")
-                where = {k: v for k, v in self.load_options.items() if k in names}
+                where = {k: v for k, v in self.loading().items() if k in names}
                 checkpoint = open_checkpoint(self.model, **where)
                 self._context_window = checkpoint.config.text.context_length
         return self._context_window
-
-
-def _by_our_names(options: dict[str, Any]) -> dict[str, Any]:
-    """Those that are set, with `max_tokens` under the engine's name, which wins."""
-    given = {name: value for name, value in options.items() if value is not None}
-    most = given.pop("max_tokens", None)
-    return given if most is None else {"max_new_tokens": most, **given}
 
 
 def _turn(prompt: str) -> list[ChatMessage]:

@@ -8,13 +8,16 @@ Needs `pip install 'smolvlm-tools[llama-index,pdf]'`.
 
 from __future__ import annotations
 
-from .engine import CacheUnusable, EngineMissing
-from .reader import IMAGE_SUFFIXES, AsyncDocuments, SmolVLMImageReader
+from .async_documents import AsyncDocuments
+from .engine import BudgetTooSmall, CacheUnusable, EngineMissing
+from .reader import SmolVLMImageReader
+from .suffixes import IMAGE_SUFFIXES
 from .transform import SmolVLMTransform, with_image_sha256
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "AsyncDocuments",
+    "BudgetTooSmall",
     "CacheUnusable",
     "EngineMissing",
     "SmolVLMImageReader",

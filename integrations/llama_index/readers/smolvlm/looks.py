@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, cast
@@ -13,6 +11,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, computed_field, model_
 from smolvlm_tools import (
     RequestOptions,
     ask_messages,
+    check_request_options,
     describe_messages,
     transcribe_messages,
 )
@@ -21,7 +20,8 @@ from smolvlm_tools.images import ImagePolicy, ImageSource
 from smolvlm_tools.ingest import Answers, ImageRequest, Outcome, OwnText
 from smolvlm_tools.types import Detail, Message, Task
 
-from .engine import EngineSettings, check_cache, or_missing
+from .engine import as_text, check_cache, or_missing
+from .generation import GenerationSettings, by_our_names
 
 Mode: TypeAlias = Literal["caption", "transcription", "both", "question", "none"]
 Look: TypeAlias = Literal["caption", "transcription", "answer"]
@@ -53,7 +53,6 @@ Found: TypeAlias = Sight | SmolVLMError
 Said: TypeAlias = Mapping[Look, Outcome | OwnText] | SmolVLMError
 """About one image; the error if it could not even be read."""
 
-LOG = logging.getLogger("llama_index.smolvlm")
 _LOOKS: dict[Mode, tuple[Look, ...]] = {
     "caption": ("caption",),
     "transcription": ("transcription",),
@@ -64,11 +63,7 @@ _LOOKS: dict[Mode, tuple[Look, ...]] = {
 _TASKS: dict[Look, Task] = {"caption": "describe", "transcription": "transcribe", "answer": "ask"}
 
 
-def _as_text(path: Any) -> Any:
-    return os.fspath(path) if isinstance(path, os.PathLike) else path
-
-
-class LookSettings(EngineSettings):
+class LookSettings(GenerationSettings):
     """What to find out about every image.
 
     Attributes:
@@ -77,7 +72,7 @@ class LookSettings(EngineSettings):
         question: what to ask, for mode "question".
         detail: of captions: "brief", "normal" or "detailed".
         layout: of transcriptions: "plain" or "markdown".
-        options: of the requests; see `smolvlm_tools.RequestOptions`.
+        options: of the requests, besides those that are fields; see `smolvlm_tools.RequestOptions`.
         on_error: "raise" what is wrong with an image; or go on and "record" it in the metadata
             (`smolvlm_error`) of a document or node, or "skip" that with a warning in the log.
         at_once: images that are looked at together.
@@ -92,7 +87,7 @@ class LookSettings(EngineSettings):
     options: dict[str, Any] = Field(default_factory=dict)
     on_error: OnError = "raise"
     at_once: int = Field(default=8, ge=1)
-    cache: Annotated[str | None, BeforeValidator(_as_text)] = None
+    cache: Annotated[str | None, BeforeValidator(as_text)] = None
     _answers: Answers | None = PrivateAttr(default=None)
     _default_policy: ClassVar[ImagePolicy] = ImagePolicy(isolate=True)
     """Where you name the files, and others have made them."""
@@ -111,6 +106,15 @@ class LookSettings(EngineSettings):
                 f"mode={self.mode!r} does not go with question={self.question!r}",
                 'Give both mode="question" and a question, or none of the two.',
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_request(self) -> LookSettings:
+        options = by_our_names(self.options)
+        check_request_options(options)
+        twice = sorted(options.keys() & self.request_options().keys())
+        if twice:
+            raise BadOptions(f"{twice[0]} is both a field and in options", "Give it once.")
         return self
 
     @computed_field
@@ -145,7 +149,8 @@ class LookSettings(EngineSettings):
         return [look for look in self._looks if not (look == "transcription" and sight.is_read)]
 
     def _requests(self, found: Sequence[Found]) -> list[ImageRequest]:
-        given = cast("RequestOptions", {"policy": self._rules, **self.options})
+        own = {"policy": self._rules, **by_our_names(self.options), **self.request_options()}
+        given = cast("RequestOptions", own)
         return [
             ImageRequest(
                 self._messages(look, sight.source),
@@ -171,7 +176,7 @@ class LookSettings(EngineSettings):
     def _answering(self) -> Answers:
         if self._answers is None:
             check_cache(self.cache)
-            self._answers = Answers(self._shared(), self.cache)
+            self._answers = Answers(self.source(), self.cache)
         return self._answers
 
     def _in_place(self, found: Sequence[Found], outcomes: Sequence[Outcome]) -> list[Said]:

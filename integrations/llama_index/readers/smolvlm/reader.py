@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import (
     AsyncIterator,
-    Awaitable,
-    Callable,
-    Generator,
     Iterator,
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeAlias, cast
+from typing import Annotated, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from fsspec import AbstractFileSystem
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document, MediaResource
 from pydantic import AfterValidator, Field
 
-from smolvlm_tools import url_scheme
 from smolvlm_tools.errors import (
     BadOptions,
-    FetchFailed,
-    ImageNotFound,
-    PathNotAllowed,
     SmolVLMError,
 )
-from smolvlm_tools.images import ImagePolicy
 from smolvlm_tools.ingest import TextFrom, read_own_text
-from smolvlm_tools.pages import LONGEST_EDGE, SUFFIXES, Page, Pages, open_pages, parse_pages
+from smolvlm_tools.pages import (
+    LONGEST_EDGE,
+    Page,
+    Pages,
+    check_page_limits,
+    open_pages,
+    parse_pages,
+)
 
-from . import held_images, metadata
-from .engine import or_missing
-from .looks import LOG, Found, LookSettings, Said, Sight, first_error
-
-IMAGE_SUFFIXES = SUFFIXES
-"""What `SmolVLMImageReader.file_extractor` reads, as `SimpleDirectoryReader` writes suffixes."""
-
-File: TypeAlias = str | os.PathLike[str]
-FileSystem: TypeAlias = AbstractFileSystem | None
-Extra: TypeAlias = dict[str, Any] | None
+from . import metadata
+from .async_documents import AsyncDocuments
+from .engine import LOG, or_missing, or_too_small
+from .looks import Found, LookSettings, Said, Sight, first_error
+from .places import Extra, File, FileSystem, Place, read_from
+from .suffixes import IMAGE_SUFFIXES, NOT_READ
 
 _FILES_AT_ONCE = 8
 _ROOM: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
@@ -56,21 +47,9 @@ def _check_pages(pages: str | int | None) -> str | int | None:
     return pages
 
 
-@dataclass(frozen=True)
-class AsyncDocuments:
-    """Documents that come one by one to `async for`, and all together to `await`.
-
-    LlamaIndex awaits what `alazy_load_data` returns, and only `async for` can be lazy.
-    """
-
-    iterate: Callable[[], AsyncIterator[Document]]
-    load: Callable[[], Awaitable[list[Document]]]
-
-    def __aiter__(self) -> AsyncIterator[Document]:
-        return self.iterate()
-
-    def __await__(self) -> Generator[Any, None, list[Document]]:
-        return self.load().__await__()
+def _check_longest_edge(longest_edge: int) -> int:
+    check_page_limits(longest_edge)
+    return longest_edge
 
 
 class SmolVLMImageReader(LookSettings, BasePydanticReader):
@@ -105,15 +84,25 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
     pages: Annotated[str | int | None, AfterValidator(_check_pages)] = None
     keep_image: bool = True
     password: str | None = Field(default=None, exclude=True, repr=False)
-    longest_edge: int = LONGEST_EDGE
+    longest_edge: Annotated[int, AfterValidator(_check_longest_edge)] = LONGEST_EDGE
 
     @classmethod
     def class_name(cls) -> str:
         return "SmolVLMImageReader"
 
     def file_extractor(self) -> dict[str, SmolVLMImageReader]:
-        """This reader for every suffix it reads."""
-        return dict.fromkeys(IMAGE_SUFFIXES, self)
+        """This reader for every suffix it reads, and for those of images that nobody here reads.
+
+        `SimpleDirectoryReader` takes files of other suffixes for text, whatever is in them; so an
+        AVIF or Photoshop file is refused by name instead.
+
+        Raises:
+            OutOfMemoryBudget: `memory_budget` is too small for the model. It is said here because
+                `SimpleDirectoryReader` passes on no error of a reader as it is.
+        """
+        if self._looks:
+            self.check_budget()
+        return dict.fromkeys((*IMAGE_SUFFIXES, *NOT_READ), self)
 
     def load_data(
         self, file: File, extra_info: Extra = None, fs: FileSystem = None
@@ -132,7 +121,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         self, file: File, extra_info: Extra = None, fs: FileSystem = None
     ) -> Iterator[Document]:
         """`load_data`, `at_once` pages at a time."""
-        place = _Place(file, fs, extra_info)
+        place = Place(file, fs, extra_info)
         opened = self._attempt(self._open, place)
         if isinstance(opened, SmolVLMError):
             yield from self._failed(place, opened)
@@ -163,7 +152,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
     async def _alazy(
         self, file: File, extra_info: Extra, fs: FileSystem
     ) -> AsyncIterator[Document]:
-        place = _Place(file, fs, extra_info)
+        place = Place(file, fs, extra_info)
         opened = await asyncio.to_thread(self._attempt, self._open, place)
         if isinstance(opened, SmolVLMError):
             for each in self._failed(place, opened):
@@ -185,10 +174,18 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         finally:  # it may wait for a page that is being rendered
             asyncio.get_running_loop().run_in_executor(None, pages.close)
 
-    def _open(self, place: _Place) -> tuple[Pages, Sequence[int]]:
+    def _look(self, found: Sequence[Found]) -> list[Said]:
+        with or_too_small():
+            return super()._look(found)
+
+    async def _alook(self, found: Sequence[Found]) -> list[Said]:
+        with or_too_small():
+            return await super()._alook(found)
+
+    def _open(self, place: Place) -> tuple[Pages, Sequence[int]]:
         source, fs = place.file, place.fs
         if fs is not None:
-            source = _read_from(fs, place.path, self._rules)
+            source = read_from(fs, place.path, self._rules)
         with or_missing():
             pages = open_pages(
                 source, self._rules, password=self.password, longest_edge=self.longest_edge
@@ -208,11 +205,12 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
             own = read_own_text(pages, number, self.text)
         if not self.keep_image and own and own.is_used and self._looks == ("transcription",):
             return _Seen(Sight(None, None, own), None)
-        page = pages.read(number)
+        with or_missing():  # pillow-heif, for HEIC files
+            page = pages.read(number)
         return _Seen(Sight(page.encoded, page.sha256, own), page)
 
     def _tell(
-        self, place: _Place, which: tuple[int, int], seen: _Seen | SmolVLMError, said: Said
+        self, place: Place, which: tuple[int, int], seen: _Seen | SmolVLMError, said: Said
     ) -> list[Document]:
         number, total = which
         of_place = metadata.of_place(number, total)
@@ -228,7 +226,7 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
         return [_document(place, {**of_place, **of_image, **about}, text, image)]
 
     def _failed(
-        self, place: _Place, error: SmolVLMError, of_place: Mapping[str, Any] | None = None
+        self, place: Place, error: SmolVLMError, of_place: Mapping[str, Any] | None = None
     ) -> list[Document]:
         """What `on_error` makes of a file, or of a page of it."""
         if self.on_error == "skip":
@@ -236,26 +234,6 @@ class SmolVLMImageReader(LookSettings, BasePydanticReader):
             LOG.warning("left out %s%s: %s", place.path, page, error)
             return []
         return [_document(place, {**(of_place or {}), **metadata.of_error(error)})]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A file, and what its documents will have in common."""
-
-    file: File
-    fs: FileSystem
-    extra_info: Extra = field(repr=False)
-
-    @property
-    def path(self) -> str:
-        return os.fspath(self.file)
-
-    def image(self, page: Page) -> MediaResource:
-        """The path of a local file that is the image itself, else the image's data."""
-        local = self.fs is None and not url_scheme(self.path)
-        if local and page.total == 1 and not self.path.lower().endswith(".pdf"):
-            return MediaResource(path=Path(self.path), mimetype=page.mime)
-        return held_images.resource(page.data, page.mime)
 
 
 class _Seen(NamedTuple):
@@ -270,7 +248,7 @@ def _sights(found: Sequence[_Seen | SmolVLMError]) -> list[Found]:
 
 
 def _document(
-    place: _Place, about: Mapping[str, Any], text: str = "", image: MediaResource | None = None
+    place: Place, about: Mapping[str, Any], text: str = "", image: MediaResource | None = None
 ) -> Document:
     given = dict(place.extra_info or {})
     document = Document(
@@ -279,16 +257,3 @@ def _document(
     source = {} if metadata.FILE in given else {metadata.FILE: place.path}
     metadata.write(document, {**source, **about})
     return document
-
-
-def _read_from(fs: AbstractFileSystem, path: str, policy: ImagePolicy) -> bytes:
-    """A file's bytes, one more than allowed at most."""
-    try:
-        with cast("Any", fs).open(path, "rb") as file:
-            return file.read(policy.max_bytes + 1)
-    except FileNotFoundError as error:
-        raise ImageNotFound(f"there is no {path!r}", "Check the path.") from error
-    except PermissionError as error:
-        raise PathNotAllowed(f"{path!r} may not be read", "Check the permissions.") from error
-    except OSError as error:
-        raise FetchFailed(f"{path!r} could not be read ({error})", "Try again.") from error

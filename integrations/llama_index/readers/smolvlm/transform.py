@@ -27,7 +27,8 @@ from smolvlm_tools.images import ImagePolicy, ImageSource, PolicyLike, read_imag
 from smolvlm_tools.types import VisionResult
 
 from . import held_images, metadata
-from .looks import LOG, Found, LookSettings, Said, Sight, first_error
+from .engine import LOG
+from .looks import Found, LookSettings, Said, Sight, first_error
 
 _OF_NODES = ImagePolicy(public_addresses_only=True, isolate=True)
 """Paths in nodes are of files that somebody here has read; their URLs are often other people's."""

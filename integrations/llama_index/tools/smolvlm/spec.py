@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
+from llama_index.readers.smolvlm.generation import GenerationSettings
 from pydantic import BaseModel
 
-from smolvlm_tools import SharedEngine, SmolVLM
-from smolvlm_tools.errors import BadOptions
+from smolvlm_tools import RequestOptions, SmolVLM
 from smolvlm_tools.images import PolicyLike
 from smolvlm_tools.tools import TOOLS, ImageStore, Tool, Toolbox, ToolOutput, find_tool
+
+SETTINGS = frozenset(GenerationSettings.model_fields)
 
 
 class SmolVLMToolSpec(BaseToolSpec):
@@ -35,7 +37,12 @@ class SmolVLMToolSpec(BaseToolSpec):
             None for `agent_policy()`: files below the working directory, no URLs.
         store: images by handle; it brings its own policy.
         engine: a loaded engine to use instead of `model`.
-        load_options: other keywords of `SmolVLM.load`.
+        options: fields of `SmolVLMLLM` that are about loading and generation, as `temperature`,
+            which hold where a call says nothing (`stop` for free text only), and any other keyword
+            of `SmolVLM.load`.
+
+    Raises:
+        BadOptions: an unknown option, or an impossible value.
     """
 
     spec_functions: list[SPEC_FUNCTION_TYPE] = list(TOOLS)  # noqa: RUF012 - as the base declares it
@@ -47,12 +54,18 @@ class SmolVLMToolSpec(BaseToolSpec):
         policy: PolicyLike | None = None,
         store: ImageStore | None = None,
         engine: SmolVLM | None = None,
-        **load_options: Any,
+        **options: Any,
     ) -> None:
-        if engine is not None and (load_options or model != "256m"):
-            raise BadOptions("both an engine and a model are given", "Give one of the two.")
-        self.toolbox = Toolbox(engine or (lambda: self._claim.get()), policy=policy, store=store)
-        self._claim = SharedEngine(model, **load_options)
+        more = {name: options.pop(name) for name in options.keys() - SETTINGS}
+        if more:
+            options["load_options"] = {**options.get("load_options", {}), **more}
+        if engine is None or model != "256m":
+            options["model"] = model
+        given: dict[str, Any] = {**options, "engine": engine, "policy": policy}
+        settings = GenerationSettings(**given)
+        self._claim = settings.source()
+        defaults = cast("RequestOptions", settings.request_options())
+        self.toolbox = Toolbox(self._claim, policy=policy, store=store, options=defaults)
 
     def to_tool_list(
         self,
