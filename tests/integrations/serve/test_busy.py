@@ -9,6 +9,7 @@ import time
 
 import openai
 import pytest
+from smolvlm_serve.held_responses import MOST
 
 from smolvlm_tools import Busy
 from tests.support.gated import PATIENCE, check_free_within_two_forwards
@@ -77,6 +78,8 @@ def test_a_client_that_leaves_amid_a_stream_frees_its_place(gated, path, body):
     answer.close()
     connection.close()
     check_freed(gated)
+    calls = [line for line in get(gated.url, "/metrics").text.splitlines() if "outcome=" in line]
+    assert calls and all('outcome="cancelled"' in line for line in calls)
 
 
 @pytest.mark.parametrize(("path", "body"), OTHER_WORK.values(), ids=[*OTHER_WORK])
@@ -144,3 +147,28 @@ def is_full(vlm):
     except Busy:
         return True
     return False
+
+
+def test_a_fault_in_the_background_is_told_without_its_words(gated, monkeypatch, caplog):
+    def broken(*_):
+        raise RuntimeError("of somebody's /secret/path")
+
+    monkeypatch.setattr(type(gated.backend), "forward", broken)
+    with openai_client(gated.url) as client:
+        reply = client.responses.create(model="embedded", input="Hello", background=True)
+        until(lambda: client.responses.retrieve(reply.id).status == "failed")
+        error = client.responses.retrieve(reply.id).error
+    assert error.code == "server_error" and "secret" not in error.message
+
+
+def test_only_so_many_responses_are_kept(gated):
+    gated.backend.open()
+    with openai_client(gated.url) as client:
+
+        def asked():
+            return client.responses.create(model="embedded", input="Hello", max_output_tokens=1)
+
+        first, *rest = [asked().id for _ in range(MOST + 1)]
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(first)
+        assert client.responses.retrieve(rest[0]).status == "incomplete"
