@@ -96,6 +96,10 @@ class Fault(Exception):
         return JSONResponse(told, self.status, self.headers)
 
 
+OURS = Fault(500, "internal error; the server's log has the details", "internal_error")
+"""What clients are told of a fault of the server: its own text may hold paths and others' data."""
+
+
 def fault_of(error: SmolVLMError) -> Fault:
     """The fault that an error of the engine or the tools is; names no path of this machine."""
     known = redact(error)

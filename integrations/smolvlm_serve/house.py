@@ -8,15 +8,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from smolvlm_mcp.observing import CANCELLED, Activity, Call
+from smolvlm_mcp.observing import CANCELLED, FAULT, Activity, Call
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.images import ImagePolicy
 
-from .faults import Fault, fault_of
+from .faults import OURS, Fault, fault_of
 from .held_responses import HeldResponses
 from .images import Images
 from .models import Models
@@ -60,7 +60,13 @@ class Endpoint:
         watch = self._house.activity.watch
         with watch(self._name) if self._name else nullcontext(Call("")) as call:
             response = await self._answer(request, call)
-            await response(scope, receive, send)
+            if isinstance(response, StreamingResponse):
+                call.outcome = CANCELLED  # by a client that leaves before its end
+            try:
+                await response(scope, receive, send)
+            except Exception:
+                call.outcome = FAULT
+                raise
 
     async def _answer(self, request: Request, call: Call) -> Response:
         path = request.url.path
@@ -75,8 +81,6 @@ class Endpoint:
         except ClientDisconnect:
             call.outcome = CANCELLED
             return Response(status_code=499)
-        except Exception:  # a fault of ours: its text may hold paths and the caller's data
+        except Exception:  # a fault of ours
             _LOG.exception("%s failed", path)
-            return Fault(
-                500, "internal error; the server's log has the details", "internal_error"
-            ).response(path)
+            return OURS.response(path)

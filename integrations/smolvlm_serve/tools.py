@@ -41,7 +41,7 @@ async def decide(house: House, request: Request, call: Call) -> Response:
     served = house.models.find(arguments.pop("model", None))
     arguments = house.images.named_files(arguments)
     output = await _run(served, DECIDES, arguments, request, call)
-    return JSONResponse({"object": "decision", "model": served.name, **output})
+    return JSONResponse({**output, "object": "decision", "model": served.name})
 
 
 async def _run(

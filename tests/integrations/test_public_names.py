@@ -16,14 +16,17 @@ PACKAGES = (
 """The public packages: what their `__all__` lists, or without one every name that does not begin
 with an underscore."""
 
+COMMAND = {
+    "smolvlm_tools.cli.command.options_from_fields",
+    "smolvlm_tools.cli.plugins.app_of",
+    "smolvlm_tools.cli.process.run_and_exit",
+    "smolvlm_tools.cli.run.run",
+}
+"""What a command of the CLI by entry point needs, to report and end as the others do."""
+
 EXCEPTIONS = {
-    # `smolvlm mcp` is a command of the CLI, by entry point: it reports and ends as the others do.
-    "smolvlm_mcp/command.py": {
-        "smolvlm_tools.cli.command.options_from_fields",
-        "smolvlm_tools.cli.plugins.app_of",
-        "smolvlm_tools.cli.process.run_and_exit",
-        "smolvlm_tools.cli.run.run",
-    },
+    "smolvlm_mcp/command.py": COMMAND,
+    "smolvlm_serve/command.py": COMMAND,
     # It refuses wrong names at start, long before the first call loads a model.
     "smolvlm_mcp/serving.py": {
         "smolvlm_tools.backends.choose.check_names",

@@ -85,9 +85,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     information = f"smolvlm_tools-{smolvlm_tools.__version__}.dist-info"
-    packages = {"smolvlm_tools", "smolvlm_mcp", "langchain_smolvlm", "llama_index"}
+    own = {"smolvlm_tools", "smolvlm_mcp", "smolvlm_serve", "langchain_smolvlm"}
+    packages = own | {"llama_index"}
     assert tops == {*packages, information}
-    assert {f"{top}/py.typed" for top in packages - {"llama_index"}} <= set(names)
+    assert {f"{top}/py.typed" for top in own} <= set(names)
     folders = {ROOT: ["smolvlm_tools"], ROOT / "integrations": packages - {"smolvlm_tools"}}
     modules = {
         path.relative_to(folder).as_posix()

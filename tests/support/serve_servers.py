@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 from smolvlm_mcp.guard import Door
 from smolvlm_mcp.http import limits_of, listen, uvicorn_of
 from smolvlm_mcp.observing import Activity
+from smolvlm_serve.app import NAMES
 from smolvlm_serve.held_files import HeldFiles
 from smolvlm_serve.house import House
 from smolvlm_serve.images import Images
@@ -22,10 +23,18 @@ from smolvlm_serve.settings import read_settings
 from smolvlm_serve.stats import Stats
 
 from smolvlm_tools import SmolVLM, open_checkpoint
-from smolvlm_tools.tools import ImageStore, Toolbox, agent_policy
+from smolvlm_tools.tools import TOOLS, ImageStore, Toolbox, agent_policy
 from tests.support.gated import PATIENCE, GatedBackend
 from tests.support.mcp_servers import environment
 from tests.support.paths import ROOT
+
+
+class Gated(NamedTuple):
+    """A server in this process, and what it runs."""
+
+    url: str
+    backend: GatedBackend
+    vlm: SmolVLM
 
 
 @contextlib.contextmanager
@@ -57,7 +66,7 @@ def served_here(engine: SmolVLM, **flags: Any) -> Iterator[str]:
     settings = read_settings(models=("embedded",), port=0, **flags)
     policy = agent_policy([])
     store = ImageStore(policy)
-    activity = Activity(names={"chat_completions"})
+    activity = Activity(names={*TOOLS, *NAMES})
     house = House(
         Models([ServedModel("embedded", Toolbox(engine, store=store))]),
         Images(store, HeldFiles(policy, settings.files_bytes)),
@@ -82,14 +91,14 @@ def served_here(engine: SmolVLM, **flags: Any) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def gated_server(*, max_queue: int = 8, batch_size: int = 8) -> Iterator[tuple[str, GatedBackend]]:
-    """A server whose decode steps wait at a gate, which is shut; gives its URL and the backend."""
+def gated_server(*, max_queue: int = 8, batch_size: int = 8) -> Iterator[Gated]:
+    """A server whose every forward waits at a gate, which is shut."""
     checkpoint = open_checkpoint("embedded")
     backend = GatedBackend(checkpoint.config, range(300, 900))
     engine = SmolVLM(checkpoint, backend, max_queue=max_queue, batch_size=batch_size)
     try:
         with served_here(engine) as url:
-            yield url, backend
+            yield Gated(url, backend, engine)
     finally:
         backend.open()
         engine.close()

@@ -8,7 +8,7 @@ from typing import Any
 import anyio.to_thread
 from smolvlm_mcp.observing import Call
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -30,8 +30,8 @@ async def send_file(house: House, request: Request, call: Call) -> Response:
                 raise Fault(400, "file: no file was sent", "invalid_value", "file")
             data = await upload.read()
             name = upload.filename or "unnamed"
-    except MultiPartException as error:
-        raise Fault(400, f"the form cannot be read: {error.message}", "invalid_form") from None
+    except HTTPException as error:  # what Starlette makes of a form that is broken
+        raise Fault(400, f"the form cannot be read: {error.detail}", "invalid_form") from None
     add = partial(house.images.files.add, data, name, str(purpose))
     found = await anyio.to_thread.run_sync(add)
     return JSONResponse(card(found))

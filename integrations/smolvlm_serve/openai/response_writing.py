@@ -13,7 +13,7 @@ from smolvlm_mcp.observing import Call
 from smolvlm_tools import StreamChunk, Usage, VisionResult
 from smolvlm_tools.errors import SmolVLMError
 
-from ..faults import fault_of
+from ..faults import Fault, fault_of
 from ..models import ServedModel
 from .chat import finish_reason, logprobs, worth
 from .response_body import Asked
@@ -71,9 +71,8 @@ class Writing:
             "smolvlm": worth(result),
         }
 
-    def fail(self, error: SmolVLMError) -> None:
+    def fail(self, fault: Fault) -> None:
         """Note why there is none."""
-        fault = fault_of(error)
         code = "invalid_prompt" if fault.status < 500 else "server_error"
         code = "rate_limit_exceeded" if fault.status == 429 else code
         self.card |= {"status": "failed", "error": {"code": code, "message": fault.message}}
@@ -98,7 +97,7 @@ class Writing:
                         yield event
         except SmolVLMError as error:
             call.outcome = error.code
-            self.fail(error)
+            self.fail(fault_of(error))
             yield self._whole("failed")
 
     def _added(self) -> str:

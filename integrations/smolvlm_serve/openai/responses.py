@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -16,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from smolvlm_tools import AsyncReplyStream, Message, RequestOptions, SmolVLM, TextPart, VisionResult
 from smolvlm_tools.errors import SmolVLMError
 
-from ..faults import Fault, unsupported
+from ..faults import OURS, Fault, fault_of, unsupported
 from ..held_responses import HeldResponse
 from ..house import House
 from ..requests import read_body
@@ -24,6 +25,7 @@ from ..talking import begun, event_stream, unless_gone
 from .response_body import Asked
 from .response_writing import Writing
 
+_LOG = logging.getLogger(__name__)
 BACKGROUND = "background_response"
 """What the work for a response that nobody waits for is called in metrics."""
 
@@ -133,11 +135,14 @@ async def _finish(
             raise
         except SmolVLMError as error:
             call.outcome = error.code
-            writing.fail(error)
-            return
-        writing.served.note(call, result)
-        writing.finish(result)
-        held.messages = _with_reply(held.messages, result)
+            writing.fail(fault_of(error))
+        except Exception:  # a fault of ours, as in `Endpoint`
+            _LOG.exception("a response in the background failed")
+            writing.fail(OURS)
+        else:
+            writing.served.note(call, result)
+            writing.finish(result)
+            held.messages = _with_reply(held.messages, result)
 
 
 def _keep(

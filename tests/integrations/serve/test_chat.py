@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.support.paths import RECEIPT, SHAPES
-from tests.support.serve_clients import COUNT, DATA, looking, openai_client, post
+from tests.support.serve_clients import COUNT, DATA, looking, near, openai_client, post
 
 COLOR, HOW_MANY = "What color is the circle?", "How many shapes are there?"
 
@@ -40,8 +40,8 @@ def test_an_answer_is_the_engines_own(client, vlm):
     assert reply.choices[0].message.content == own.text == "red"
     assert reply.choices[0].finish_reason == "stop"
     tokens = [(token.token, token.logprob) for token in reply.choices[0].logprobs.content]
-    assert tokens == [(token.text, pytest.approx(token.logprob)) for token in own.tokens]
-    assert reply.smolvlm["confidence"] == pytest.approx(own.confidence)
+    assert tokens == [(token.text, near(token.logprob)) for token in own.tokens]
+    assert reply.smolvlm["confidence"] == near(own.confidence)
     assert reply.usage.prompt_tokens == own.usage.prompt_tokens
     assert reply.usage.completion_tokens == own.usage.completion_tokens
     assert reply.usage.total_tokens == own.usage.prompt_tokens + own.usage.completion_tokens
@@ -52,14 +52,12 @@ def test_a_stream_joins_to_the_whole_reply_and_ends_with_what_it_took(client):
     chunks = [*asked(client, "Describe the image.", stream=True)]
     assert all(chunk.usage is None for chunk in chunks)
     chunks = [
-        *asked(
-            client, "Describe the image.", stream=True, stream_options={"include_usage": True}
-        )
+        *asked(client, "Describe the image.", stream=True, stream_options={"include_usage": True})
     ]
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == whole.choices[0].message.content
     assert chunks[-2].choices[0].finish_reason == "stop"
-    assert chunks[-2].smolvlm["confidence"] == pytest.approx(whole.smolvlm["confidence"])
+    assert chunks[-2].smolvlm["confidence"] == near(whole.smolvlm["confidence"])
     assert not chunks[-1].choices
     assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
 
@@ -143,8 +141,7 @@ def test_a_stop_text_ends_a_reply(client):
 def test_a_seed_makes_chance_repeatable(client):
     options = {"seed": 7, "temperature": 1.5, "top_p": 0.95, "max_tokens": 12}
     texts = {
-        asked(client, "Describe the image.", **options).choices[0].message.content
-        for _ in range(2)
+        asked(client, "Describe the image.", **options).choices[0].message.content for _ in range(2)
     }
     assert len(texts) == 1
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import json
 
-import httpx2
 import pytest
 
 from tests.support.gated import PATIENCE
 from tests.support.paths import SHAPES
-from tests.support.serve_clients import COUNT, DATA, get, post
+from tests.support.serve_clients import CLIENT, COUNT, DATA, get, near, post
 
 ollama = pytest.importorskip("ollama")
 
@@ -44,7 +43,7 @@ def test_a_chat_is_the_engines_own_answer(client, vlm, image):
 def test_what_only_this_server_tells_comes_with_the_end(url, vlm):
     body = {"model": "embedded", "prompt": COLOR, "images": [BASE64], "stream": False}
     reply = post(url, "/api/generate", body).json()
-    assert reply["smolvlm"]["confidence"] == pytest.approx(vlm.ask(SHAPES, COLOR).confidence)
+    assert reply["smolvlm"]["confidence"] == near(vlm.ask(SHAPES, COLOR).confidence)
 
 
 def test_durations_are_whole_nanoseconds_of_the_parts_of_the_work(url):
@@ -103,7 +102,7 @@ def test_a_system_prompt_is_read(client):
 def test_probabilities_of_tokens_come_when_asked_for(client, vlm):
     reply = client.generate("embedded", COLOR, images=[SHAPES], logprobs=True)
     own = vlm.ask(SHAPES, COLOR, logprobs=True)
-    assert [token.logprob for token in reply.logprobs] == pytest.approx(
+    assert [token.logprob for token in reply.logprobs] == near(
         [token.logprob for token in own.tokens]
     )
 
@@ -134,7 +133,7 @@ def test_what_is_served_is_told(client):
 def test_clients_find_out_that_it_runs(url):
     assert int(get(url, "/api/version").json()["version"].split(".")[1]) >= 6
     for path in ("/", "/api/version", "/api/tags"):
-        assert httpx2.head(url + path).status_code == 200
+        assert CLIENT.head(url + path).status_code == 200
 
 
 @pytest.mark.parametrize(
