@@ -32,6 +32,8 @@ EXCEPTIONS = {
         "smolvlm_tools.backends.choose.check_names",
         "smolvlm_tools.engine.remote.settings.RemoteSettings",
     },
+    # The figure of memory that budgets are about, for the page.
+    "smolvlm_serve/stats.py": {"smolvlm_tools.machine.meter.resident"},
     # What holds the children to what, which `smolvlm doctor` says too.
     "smolvlm_mcp/posture.py": {"smolvlm_tools.sandbox.find_posture"},
     # The form of the handles, for the template of the resource that shows them.
