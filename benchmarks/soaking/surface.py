@@ -87,7 +87,11 @@ async def call_or_leave(
 class ServerProcess:
     """One of our servers in a process of its own.
 
-    `module` is what runs, and `says` stands in the line on stderr that ends in its address. It is in a session of its own, so that Ctrl-C ends the soak first, which then ends it.
+    It is in a session of its own, so that Ctrl-C ends the soak first, which then ends it.
+
+    Args:
+        module: what runs.
+        says: stands in the line on stderr that ends in its address.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from smolvlm_tools import Progress
 from smolvlm_tools.tools import TOOLS, ToolProgress
 
 OK = "ok"
@@ -64,7 +65,7 @@ class Call:
     _started: float = field(default_factory=time.perf_counter)
     _at: float = field(default_factory=time.perf_counter)
 
-    def on_progress(self, progress: ToolProgress) -> None:
+    def on_progress(self, progress: ToolProgress | Progress) -> None:
         """Take progress, from any thread: the time since the last one goes to its stage."""
         self.waits = self.waits and progress.stage == "load"
         first = progress.stage == "load" and not progress.done

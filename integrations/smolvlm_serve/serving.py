@@ -6,7 +6,6 @@ import sys
 from functools import partial
 
 import anyio
-import anyio.to_thread
 from smolvlm_mcp.access_log import AccessLog, log_call
 from smolvlm_mcp.cards import Cards
 from smolvlm_mcp.collecting import set_aside

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from smolvlm_tools import ImagePart, Message, TextPart
+from smolvlm_tools.types import Role
 
 from ..faults import Fault
 from ..images import Images
 
-_ROLES = {
+_ROLES: dict[str, Role] = {
     "developer": "system", "system": "system", "user": "user", "assistant": "assistant",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""docs/serve.md: its client's snippet prints what it shows, its tables and files say what is there."""
+"""docs/serve.md: its client's snippet prints what it shows; its tables and files are right."""
 
 from __future__ import annotations
 
