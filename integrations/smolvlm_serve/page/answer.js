@@ -1,0 +1,68 @@
+// An answer: the words, how sure the model was, and what it took.
+
+import { make, percent, seconds } from "./dom.js";
+import { notices } from "./notices.js";
+import { tokenViews } from "./tokens.js";
+
+export function showAnswer(place, found) {
+  place.replaceChildren(...[
+    ...notices(found).map((text) => make("p", { class: "notice" }, text)),
+    found.probabilities && options(found.probabilities),
+    found.fieldConfidence && fields(found),
+    confidence(found.confidence),
+    cost(found),
+    ...tokenViews(found.tokens),
+  ].filter(Boolean));
+}
+
+// A bar with its name and its number; the bar itself says nothing more.
+function bar(name, share) {
+  const level = make("div", { class: `level ${grade(share)}` });
+  level.style.setProperty("width", `${share * 100}%`);
+  return make("div", { class: "bar" },
+    make("span", { class: "bar-name" }, name),
+    make("div", { class: "bar-track", "aria-hidden": "true" }, level),
+    make("span", { class: "bar-number" }, percent(share)));
+}
+
+export const grade = (share) => (share >= 0.9 ? "sure" : share >= 0.6 ? "fair" : "unsure");
+
+function confidence(share) {
+  const title = "How sure the model was of its words; not whether they are true";
+  return make("div", { class: "confidence", title }, bar("Confidence", share));
+}
+
+function options(probabilities) {
+  const sorted = Object.entries(probabilities).sort((one, other) => other[1] - one[1]);
+  const rows = sorted.map(([name, share]) => make("li", {}, bar(plain(name), share)));
+  return make("ul", { class: "bars options", "aria-label": "Probability of every answer" }, ...rows);
+}
+
+const plain = (name) => ({ true: "Yes", false: "No", yes: "Yes", no: "No" })[name] ?? name;
+
+function fields({ text, fieldConfidence }) {
+  const values = read(text);
+  const rows = Object.entries(fieldConfidence).map(([pointer, share]) => {
+    const name = pointer.slice(1).replaceAll("~1", "/").replaceAll("~0", "~");
+    return make("li", {},
+      make("div", { class: "value" }, make("b", {}, name), ` ${shown(values?.[name])}`),
+      bar("sure", share));
+  });
+  return make("ul", { class: "bars fields", "aria-label": "Fields" }, ...rows);
+}
+
+const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value) ?? "");
+
+function read(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // a cut answer; its text is shown as it is
+  }
+}
+
+function cost({ written, read: taken, seconds: total }) {
+  const facts = [["Read", `${taken} tokens`], ["Wrote", `${written} tokens`], ["Took", seconds(total)]];
+  return make("dl", { class: "facts" }, ...facts.map(([name, value]) =>
+    make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+}
