@@ -1,6 +1,7 @@
 // An answer: the words, how sure the model was, and what it took.
 
-import { make, percent, seconds } from "./dom.js";
+import { bar } from "./bars.js";
+import { make, seconds } from "./dom.js";
 import { notices } from "./notices.js";
 import { tokenViews } from "./tokens.js";
 
@@ -15,18 +16,6 @@ export function showAnswer(place, found) {
   ].filter(Boolean));
 }
 
-// A bar with its name and its number; the bar itself says nothing more.
-function bar(name, share) {
-  const level = make("div", { class: `level ${grade(share)}` });
-  level.style.setProperty("width", `${share * 100}%`);
-  return make("div", { class: "bar" },
-    make("span", { class: "bar-name" }, name),
-    make("div", { class: "bar-track", "aria-hidden": "true" }, level),
-    make("span", { class: "bar-number" }, percent(share)));
-}
-
-export const grade = (share) => (share >= 0.9 ? "sure" : share >= 0.6 ? "fair" : "unsure");
-
 function confidence(share) {
   const title = "How sure the model was of its words; not whether they are true";
   return make("div", { class: "confidence", title }, bar("Confidence", share));
@@ -34,11 +23,9 @@ function confidence(share) {
 
 function options(probabilities) {
   const sorted = Object.entries(probabilities).sort((one, other) => other[1] - one[1]);
-  const rows = sorted.map(([name, share]) => make("li", {}, bar(plain(name), share)));
+  const rows = sorted.map(([name, share]) => make("li", {}, bar(name, share)));
   return make("ul", { class: "bars options", "aria-label": "Probability of every answer" }, ...rows);
 }
-
-const plain = (name) => ({ true: "Yes", false: "No", yes: "Yes", no: "No" })[name] ?? name;
 
 function fields({ text, fieldConfidence }) {
   const values = read(text);

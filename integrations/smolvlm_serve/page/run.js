@@ -67,6 +67,6 @@ function decided(reply) {
 
 function inWords({ value }) {
   if (value === null) return "";
-  if (typeof value === "boolean") return value ? "Yes" : "No";
+  if (typeof value === "boolean") return value ? "yes" : "no";
   return String(value);
 }

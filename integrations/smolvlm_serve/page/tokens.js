@@ -1,6 +1,6 @@
 // The words of an answer piece by piece, coloured by how probable the model found each.
 
-import { grade } from "./answer.js";
+import { grade } from "./bars.js";
 import { make, percent } from "./dom.js";
 
 export function tokenViews(tokens) {
