@@ -83,7 +83,7 @@ function tool(job, image) {
   if (job.kind === "transcribe") return { name: "transcribe_image", arguments: image };
   if (job.kind === "fields") {
     const schema = request(job).body.response_format.json_schema.schema;
-    return { name: "extract_data", arguments: { ...image, schema } };
+    return { name: "extract_fields", arguments: { ...image, schema } };
   }
   if (!kind.question) return { name: "answer_question", arguments: { ...image, question: words(job) } };
   const { name, ...question } = kind.question(job);

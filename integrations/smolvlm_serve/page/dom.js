@@ -29,6 +29,9 @@ export function tell(place, error) {
   place.textContent = error ? error.message : "";
 }
 
-export const percent = (share) => `${(share * 100).toFixed(share > 0.995 || share < 0.1 ? 1 : 0)}%`;
+export function percent(share) {
+  const whole = share * 100;
+  return `${whole > 99.9 && whole < 100 ? ">99.9" : whole.toFixed(whole > 99.5 && whole < 100 ? 1 : 0)}%`;
+}
 export const seconds = (value) => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} s`;
 export const megabytes = (bytes) => `${Math.round(bytes / 1e6).toLocaleString("en")} MB`;

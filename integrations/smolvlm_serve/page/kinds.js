@@ -7,13 +7,13 @@ const answerType = (kind) => (job) => ({
 
 // asks: the question stands ready; text: it is always the same; question: what /v1/decide is sent.
 export const KINDS = {
-  question: { label: "Ask", asks: "What colour is the circle?" },
+  question: { label: "Ask", asks: "What color is the circle?" },
   describe: { label: "Describe", text: "Can you describe this image?" },
   transcribe: {
     label: "Transcribe", text: "Transcribe the text in this image. Keep the line breaks.",
   },
   yes_no: { label: "Yes or no", asks: "Is the circle red?", question: answerType("yes_no") },
-  choice: { label: "Choices", asks: "What colour is the circle?", question: answerType("choice") },
+  choice: { label: "Choices", asks: "What color is the circle?", question: answerType("choice") },
   number: { label: "Number", asks: "What is the total?", question: answerType("number") },
   integer: { label: "Whole number", asks: "How many shapes are there?", question: answerType("integer") },
   fields: { label: "Fields" },
