@@ -9,7 +9,8 @@ export function startTheme() {
   const button = byId("theme");
   const current = () => sessionStorage.getItem(CHOSEN) ?? (system.matches ? "dark" : "light");
   const show = () => {
-    document.documentElement.dataset.theme = current();
+    const chosen = sessionStorage.getItem(CHOSEN);
+    if (chosen) document.documentElement.dataset.theme = chosen; // else the style sheet knows
     button.textContent = current() === "dark" ? "Light" : "Dark";
     button.setAttribute("aria-label", `Change to ${button.textContent.toLowerCase()} colours`);
   };
