@@ -33,7 +33,7 @@ function fields({ text, fieldConfidence }) {
     const name = pointer.slice(1).replaceAll("~1", "/").replaceAll("~0", "~");
     return make("li", {},
       make("div", { class: "value" }, make("b", {}, name), ` ${shown(values?.[name])}`),
-      bar("sure", share));
+      bar("Confidence", share));
   });
   return make("ul", { class: "bars fields", "aria-label": "Fields" }, ...rows);
 }
@@ -48,8 +48,10 @@ function read(text) {
   }
 }
 
+const tokens = (count) => `${count.toLocaleString("en")} ${count === 1 ? "token" : "tokens"}`;
+
 function cost({ written, read: taken, seconds: total }) {
-  const facts = [["Read", `${taken} tokens`], ["Wrote", `${written} tokens`], ["Took", seconds(total)]];
+  const facts = [["Read", tokens(taken)], ["Wrote", tokens(written)], ["Took", seconds(total)]];
   return make("dl", { class: "facts" }, ...facts.map(([name, value]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, value))));
 }

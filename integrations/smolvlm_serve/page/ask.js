@@ -42,7 +42,9 @@ async function ask() {
   const found = await Promise.all(columns.map((column) => column.ask(running.signal)));
   running = null;
   showRunning(false);
-  found.forEach((answer, number) => answer && state.set({ asked: { job: jobs[number], answer } }));
+  for (const [number, answer] of [...found.entries()].reverse()) { // the first one comes last, on top
+    if (answer) state.set({ asked: { job: jobs[number], answer } });
+  }
   plan(); // now that an answer was timed, the table knows how long the next one takes
 }
 

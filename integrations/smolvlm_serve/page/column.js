@@ -11,7 +11,7 @@ export function makeColumn(job) {
   const live = make("div", { "aria-live": "polite", "aria-busy": "true" }, text);
   const fault = make("p", { class: "error", role: "alert", hidden: true });
   const details = make("div", { class: "about" });
-  const node = make("article", { class: "answer" },
+  const node = make("article", { class: job.kind === "fields" ? "answer of-fields" : "answer" },
     make("h3", {}, `${job.model} · ${cut(job)}`), live, fault, details);
 
   // Resolves to the answer, or to null where there is none; what went wrong is shown.

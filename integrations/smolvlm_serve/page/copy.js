@@ -38,7 +38,7 @@ function curl(job) {
   const { path, body } = request(job);
   const lines = [`curl ${shell(location.origin + path)}`, "-H 'Content-Type: application/json'"];
   if (hasToken()) lines.push('-H "Authorization: Bearer $SMOLVLM_SERVE_TOKEN"');
-  return [...lines, `-d ${shell(JSON.stringify(body))}`].join(" \\\n  ");
+  return [...lines, `-d ${shell(JSON.stringify(body, null, 2))}`].join(" \\\n  ");
 }
 
 function python(job) {
@@ -50,24 +50,29 @@ function python(job) {
     `client = OpenAI(base_url=${literal(`${location.origin}/v1`)}, api_key=${key})`,
   ];
   if (path === "/v1/decide") {
-    return [...head, `answer = client.post("/decide", body=${literal(body)}, cast_to=object)`,
+    return [...head, `answer = client.post("/decide", cast_to=object, body=${literal(body)})`,
       'print(answer["answers"]["q"])', ""].join("\n");
   }
   const { pages, resolution, stream, stream_options, ...known } = body; // whole, not streamed
   const own = Object.fromEntries(Object.entries({ pages, resolution }).filter(([, each]) => each));
-  const named = Object.entries(known).map(([name, value]) => `    ${name}=${literal(value)},`);
+  const named = Object.entries(known).map(([name, value]) => `    ${name}=${literal(value, "    ")},`);
   return [...head, "reply = client.chat.completions.create(", ...named,
-    `    extra_body=${literal(own)},`, ")", "print(reply.choices[0].message.content)", ""].join("\n");
+    `    extra_body=${literal(own, "    ")},`, ")", "print(reply.choices[0].message.content)", ""].join("\n");
 }
 
-// A JSON value as Python writes it.
-function literal(value) {
-  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (value && typeof value === "object") {
-    return `{${Object.entries(value).map(([key, each]) => `${literal(key)}: ${literal(each)}`).join(", ")}}`;
-  }
+// A JSON value as Python writes it; what is long is broken into lines.
+function literal(value, indent = "") {
+  if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
-  return value === null ? "None" : JSON.stringify(value);
+  if (typeof value !== "object") return JSON.stringify(value);
+  const deeper = `${indent}    `;
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  const parts = Array.isArray(value)
+    ? value.map((each) => literal(each, deeper))
+    : Object.entries(value).map(([key, each]) => `${JSON.stringify(key)}: ${literal(each, deeper)}`);
+  const short = open + parts.join(", ") + close;
+  if (short.length + indent.length < 80 && !short.includes("\n")) return short;
+  return `${open}\n${parts.map((part) => `${deeper}${part},\n`).join("")}${indent}${close}`;
 }
 
 // MCP reads the picture from where it lies: the file's name stands for that path.

@@ -33,5 +33,8 @@ export function percent(share) {
   const whole = share * 100;
   return `${whole > 99.9 && whole < 100 ? ">99.9" : whole.toFixed(whole > 99.5 && whole < 100 ? 1 : 0)}%`;
 }
-export const seconds = (value) => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} s`;
+export function seconds(value) {
+  if (value < 0.01) return "<0.01 s";
+  return `${value < 10 ? value.toFixed(2) : value.toFixed(0)} s`;
+}
 export const megabytes = (bytes) => `${Math.round(bytes / 1e6).toLocaleString("en")} MB`;

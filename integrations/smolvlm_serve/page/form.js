@@ -29,6 +29,7 @@ function showKind() {
   byId("question").placeholder = asks ?? "";
   byId("choices-part").hidden = kind !== "choice";
   byId("fields-part").hidden = kind !== "fields";
+  byId("other-cut").hidden = !takesResolution(kind);
   const unused = !takesResolution(kind) && state.resolution !== "auto";
   byId("ask-hint").textContent = unused
     ? "Typed answers always use the automatic cut"

@@ -19,7 +19,7 @@ export function startHistory() {
 
 function entry({ job, answer }) {
   const again = make("button", { type: "button", class: "quiet small", click: () => fillForm(job) },
-    "Ask again");
+    "Use again");
   const where = [job.name, job.pages > 1 && `page ${job.page}`, job.model].filter(Boolean).join(" · ");
   return make("li", {},
     make("div", {}, make("b", {}, words(job)), " ", make("span", { class: "hint" }, where)),

@@ -21,7 +21,7 @@ async function look() {
     const stats = await get("/v1/stats");
     speeds.push(stats.tokens_per_second ?? 0);
     if (speeds.length > KEPT) speeds.shift();
-    byId("figures").replaceChildren(facts(stats), line(), memory(stats));
+    byId("figures").replaceChildren(facts(stats), ...line(), memory(stats));
   } catch (error) {
     byId("figures").replaceChildren(make("p", { class: "error", role: "alert" }, error.message));
   }
@@ -47,9 +47,9 @@ function line() {
     const x = speeds.length > 1 ? (number / (speeds.length - 1)) * 300 : 0;
     return `${x.toFixed(1)},${(58 - (each / most) * 54).toFixed(1)}`;
   });
-  return draw("svg", { viewBox: "0 0 300 60", class: "line", role: "img", preserveAspectRatio: "none",
+  return [make("p", { class: "hint" }, "Tokens each second, since this was opened"), draw("svg", { viewBox: "0 0 300 60", class: "line", role: "img", preserveAspectRatio: "none",
     "aria-label": `Tokens each second since this was opened, at most ${most.toFixed(0)}` },
-    draw("polyline", { points: points.join(" ") }));
+    draw("polyline", { points: points.join(" ") }))];
 }
 
 function memory(stats) {

@@ -22,5 +22,5 @@ export const state = new State();
 
 export const RESOLUTIONS = ["auto", "native", 1, 2];
 
-const NAMES = { auto: "Automatic", native: "Full detail", 1: "One tile", 2: "2 × 2 tiles at most" };
+const NAMES = { auto: "Automatic", native: "Full detail", 1: "One tile", 2: "Up to 2 × 2" };
 export const resolutionName = (resolution) => NAMES[resolution] ?? String(resolution);

@@ -2,7 +2,15 @@
 
 import { byId } from "./dom.js";
 
+let asking = null;
+
+// Several requests may be refused at once: they wait for the same answer.
 export function askForToken(wasWrong) {
+  asking ??= ask(wasWrong).finally(() => (asking = null));
+  return asking;
+}
+
+function ask(wasWrong) {
   const dialog = byId("token-dialog");
   const field = byId("token");
   byId("token-title").textContent = wasWrong
@@ -16,7 +24,7 @@ export function askForToken(wasWrong) {
     dialog.returnValue = "";
     dialog.addEventListener("close", end, { once: true });
     byId("token-cancel").onclick = () => dialog.close();
-    if (!dialog.open) dialog.showModal();
+    dialog.showModal();
     field.focus();
   });
 }

@@ -208,11 +208,23 @@ def test_what_was_asked_can_be_asked_again_and_copied_as_code(page):
     page.fill("#question", "")
     page.click("#history summary")
     assert "red" in page.inner_text("#asked")
-    page.click("text=Ask again")
+    page.click("text=Use again")
     assert page.input_value("#question") == CIRCLE
     page.click("#copy summary")
     for form in ("curl 'http://127.0.0.1", "from openai import OpenAI", '"tools/call"'):
         assert form in page.inner_text("#copies")
+
+
+@pytest.mark.parametrize("kind", ["Ask", "Yes or no"])
+def test_the_python_that_is_copied_answers_the_same(page, kind, monkeypatch, capsys):
+    monkeypatch.setenv("SMOLVLM_SERVE_TOKEN", TOKEN)
+    open_shapes(page)
+    choose(page, kind)
+    ask(page, 'Is the circle "red"?')
+    said = answers(page)[0]
+    code = page.locator("#copies pre", has_text="openai").text_content()
+    exec(compile(code, "copied", "exec"), {})
+    assert said in capsys.readouterr().out
 
 
 def test_the_servers_figures_are_asked_for_only_while_they_are_looked_at(page):
