@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.browser import ask, choose, chromium, finish, give, open_shapes, two_pages
+from tests.support.browser import (
+    CIRCLE,
+    ask,
+    choose,
+    chromium,
+    finish,
+    give,
+    open_shapes,
+    two_pages,
+)
 from tests.support.paths import ROOT
 from tests.support.serve_servers import served
 
 FOLDER = ROOT / "build" / "screenshots"
-CIRCLE = "What color is the circle?"
 
 
 def _asked(page: Any) -> None:

@@ -14,6 +14,8 @@ from PIL import Image
 from tests.support.paths import RECEIPT, SHAPES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CIRCLE = "What color is the circle?"
+TOKEN = "a-token-of-these-tests"
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -78,5 +80,6 @@ def two_pages() -> bytes:
     """A PDF: the receipt, then the shapes."""
     out = io.BytesIO()
     with Image.open(RECEIPT) as receipt, Image.open(SHAPES) as shapes:
-        receipt.convert("RGB").save(out, "pdf", save_all=True, append_images=[shapes.convert("RGB")])
+        second = shapes.convert("RGB")
+        receipt.convert("RGB").save(out, "pdf", save_all=True, append_images=[second])
     return out.getvalue()

@@ -10,15 +10,16 @@ export function showAnswer(place, found) {
     ...notices(found).map((text) => make("p", { class: "notice" }, text)),
     found.probabilities && options(found.probabilities),
     found.fieldConfidence && fields(found),
-    confidence(found.confidence),
+    confidence(found),
     cost(found),
     ...tokenViews(found.tokens),
   ].filter(Boolean));
 }
 
-function confidence(share) {
+function confidence({ confidence: share, fieldConfidence }) {
   const title = "How sure the model was of its words; not whether they are true";
-  return make("div", { class: "confidence", title }, bar("Confidence", share));
+  const name = fieldConfidence ? "Whole answer" : "Confidence";
+  return make("div", { class: "confidence", title }, bar(name, share));
 }
 
 function options(probabilities) {

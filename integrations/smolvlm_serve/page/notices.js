@@ -3,7 +3,7 @@
 const WORDS = {
   truncated: "The answer was cut off: it reached the longest length.",
   repetition: "The model began to repeat itself and was stopped.",
-  blank_image: "The picture shows nothing, so what is said about it is invented.",
+  blank_image: "The picture seems to show nothing: anything more that is said about it is invented.",
   turned: "The page lay on its side and was turned upright to be read.",
   ocr_layer: "The document has a text layer from a scanner; it was not trusted.",
   garbage_layer: "The document's own text is unusable; the model read the picture instead.",
