@@ -8,7 +8,7 @@ BENCH ?=
 LOCK ?=
 
 .PHONY: help demo install install-locked docs test test-slow test-oldest lint format typecheck conformance \
-	bench bench-full soak lock audit sbom clean
+	bench bench-full soak screenshots lock audit sbom clean
 
 help:  ## Show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -78,6 +78,9 @@ bench-full: $(VENV)/.dev  ## The whole table; hours (make bench-full BENCH=--res
 
 soak: $(VENV)/.dev  ## Ten minutes of good, bad and broken-off traffic from 64 clients, held against bounds
 	$(BIN)/python -m benchmarks.soak --minutes 10 $(BENCH)
+
+screenshots: $(VENV)/.dev  ## Pictures of the page of smolvlm serve in build/screenshots; needs chromium
+	$(BIN)/python -m tests.screenshots
 
 $(TOOLS)/.ready: requirements/tools.txt
 	$(PYTHON) -m venv $(TOOLS)

@@ -62,7 +62,7 @@ class Images:
         if not isinstance(name, str) or not name.startswith(PREFIX):
             return name
         data = base64.b64encode(self.files.find(name).data).decode()
-        return f"data:application/octet-stream;base64,{data}"
+        return f"data:;base64,{data}"  # what it is, its bytes say
 
     def page(self, name: str, number: int, param: str) -> EncodedImage:
         """A page of a document, from 1, as an image; or an image, which is its own only page.
