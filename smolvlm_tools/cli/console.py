@@ -64,8 +64,9 @@ class Answers:
             self.line(text)
             return
         width = max(shutil.get_terminal_size().columns, 20)
-        words = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "  "}
-        for piece in textwrap.wrap(text, width, **words) or [""]:
+        wrapper = textwrap.TextWrapper(width, subsequent_indent="  ")
+        wrapper.break_long_words = wrapper.break_on_hyphens = False  # paths stay whole
+        for piece in wrapper.wrap(text) or [""]:
             self.line(piece)
 
     def json(self, value: Any) -> None:
