@@ -12,8 +12,12 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 class _Notes(logging.Handler):
     """Writes every record as a note, with the seconds since the start before it."""
 
+    last = ""
+
     def emit(self, record: logging.LogRecord) -> None:
-        note(f"[{record.relativeCreated / 1e3:7.2f} s] {record.getMessage()}")
+        said, self.last = self.last, record.getMessage()
+        if self.last != said:  # one choice may be made several times
+            note(f"[{record.relativeCreated / 1e3:7.2f} s] {self.last}")
 
 
 _HANDLER = _Notes()
@@ -34,3 +38,4 @@ def hide_logs() -> None:
     if _HANDLER in logger.handlers:
         logger.removeHandler(_HANDLER)
         logger.setLevel(logging.NOTSET)
+        _HANDLER.last = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import cast
 
@@ -54,7 +55,7 @@ def check_number(name: str, value: object, least: float, most: float) -> None:
     Raises:
         BadOptions: it is no number, or outside of them.
     """
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not least <= cast("float", value) <= most:
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    if not least <= number <= most:
         reason = f"`{name}={value!r:.60}` is not a number from {least:g} to {most:g}"
         raise BadOptions(reason, "Use one within these bounds.")

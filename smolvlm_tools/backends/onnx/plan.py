@@ -82,7 +82,7 @@ def choose_plan(
         if precision not in have:
             raise _missing(present, wanted, part, have, checkpoint)
         plan[part] = precision
-    logger.debug("%s: precision %s for %s", checkpoint, describe_plan(plan), asked)
+    logger.info("%s: precision %s for %s", checkpoint, describe_plan(plan), asked)
     return plan
 
 
