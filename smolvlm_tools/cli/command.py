@@ -18,15 +18,16 @@ class Command:
 
 
 def command(
-    example: str, *, without: Collection[str] = ()
+    *examples: str, without: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Command]:
     """Make a command of a function with `options_from_fields`.
 
     Args:
-        example: a command line to show under the help.
+        examples: command lines to show under the help, each short enough for a line of a terminal.
         without: fields that get no option and keep their defaults.
     """
-    return lambda function: Command(options_from_fields(function, without), f"Example: {example}")
+    epilog = "\n".join(f"Example: {example}" for example in examples)
+    return lambda function: Command(options_from_fields(function, without), epilog)
 
 
 def options_from_fields(
