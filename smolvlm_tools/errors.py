@@ -76,7 +76,8 @@ class SmolVLMError(Exception):
     def __str__(self) -> str:
         if not self.remedy:
             return self.reason
-        return f"{self.reason.rstrip('.')}. {self.remedy}"
+        end = "" if self.reason.endswith(("?", "!")) else "."
+        return f"{self.reason.rstrip('.')}{end} {self.remedy}"
 
 
 class InputError(SmolVLMError):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .command import Verbose
+from .help_pages import PlainCommand
 from .image_commands import ask, chat, describe, extract, plan, transcribe, view
 from .ingest_command import ingest
 from .logs import show_logs
@@ -61,4 +62,4 @@ for _each in (
     ingest,
     *(tools, export, quantize, quality, calibrate, tune, pull, models, doctor),
 ):
-    app.command(epilog=_each.epilog)(_each.run)
+    app.command(cls=PlainCommand, epilog=_each.epilog)(_each.run)

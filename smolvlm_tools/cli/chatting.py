@@ -18,9 +18,11 @@ from .course import Course
 from .images import each_page
 from .options import ModelChoice, parse_resolution
 from .page_options import PageOptions
+from .process import watch_again
 
 if TYPE_CHECKING:
     from ..engine.smolvlm import SmolVLM
+    from ..types import VisionResult
 
 PROMPT = "> "
 HELP = (
@@ -105,23 +107,14 @@ class Conversation:
     def _ask(self, question: str) -> None:
         """Stream the answer. One that fails or is stopped leaves the conversation as it was."""
         asked = Message(role="user", content=(*self.new, TextPart(text=question)))
-        with contextlib.ExitStack() as line:
-            course = Course()
-            line.enter_context(working(course.words))
-            stream = self.vlm.stream([*self._turns, asked], on_progress=course, **self.options)
-            try:
-                for chunk in stream:
-                    line.close()
-                    self.answers.write(chunk.text)
-                result = stream.result()
-            except KeyboardInterrupt:
-                stream.close()
-                self.answers.write("\n")
-                note("stopped; the question and what was said of the answer are forgotten")
-                return
-            except Cancelled:  # the engine was quicker with it
-                return
-        self.answers.write("\n")
+        try:
+            result = self._answer([*self._turns, asked])
+        except KeyboardInterrupt:
+            watch_again()
+            note("stopped; the question and what was said of the answer are forgotten")
+            return
+        except Cancelled:  # the engine was quicker with it
+            return
         if "truncated" in result.flags:
             note("the answer was cut off at its token limit; raise --max-new-tokens")
         self._turns += [
@@ -129,6 +122,26 @@ class Conversation:
             Message(role="assistant", content=(TextPart(text=result.text.strip()),)),
         ]
         self.new = []
+
+    def _answer(self, messages: Sequence[Message]) -> VisionResult:
+        """Write an answer as it comes, on lines of its own however it ends."""
+        course, said = Course(), False
+        with contextlib.ExitStack() as line:
+            line.enter_context(working(course.words))
+            stream = self.vlm.stream(messages, on_progress=course, **self.options)
+            try:
+                for chunk in stream:
+                    line.close()
+                    said |= bool(chunk.text)
+                    self.answers.write(chunk.text)
+                result = stream.result()
+            except KeyboardInterrupt:
+                stream.close()
+                if said:
+                    self.answers.write("\n")
+                raise
+        self.answers.write("\n")
+        return result
 
 
 def _images(names: Sequence[str], pages: PageOptions) -> list[ImagePart]:
@@ -160,4 +173,6 @@ def _lines() -> Iterator[str]:
             note("")
             return
         except KeyboardInterrupt:
-            note("\nCtrl-D or /quit ends the conversation")
+            watch_again()
+            note("")  # below the prompt and "^C"
+            note("Ctrl-D or /quit ends the conversation")

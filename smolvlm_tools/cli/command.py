@@ -34,18 +34,18 @@ class Command:
 
 
 def command(
-    example: str, *, without: Collection[str] = ()
+    *examples: str, without: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Command]:
     """Make a command of a function with `options_from_fields`, and give it --verbose.
 
     Args:
-        example: a command line to show under the help.
+        examples: command lines to show under the help, each short enough for a line of a terminal.
         without: fields that get no option and keep their defaults.
     """
 
     def declare(function: Callable[..., None]) -> Command:
         run = _with_verbose(options_from_fields(function, without))
-        return Command(run, f"Example: {example}")
+        return Command(run, "\n".join(f"Example: {example}" for example in examples))
 
     return declare
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -17,11 +18,13 @@ import typer
 
 from ..errors import SmolVLMError
 from ..unsafe import UNSAFE_ON_A_LINE
-from .process import FAILED
+from .process import FAILED, uninterrupted
 from .wording import in_flags
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
+    from rich.live import Live
+    from rich.progress import Progress
     from rich.table import Table
     from rich.text import Text
 
@@ -138,11 +141,31 @@ def note(text: str) -> None:
 
 
 def _say(head: str, text: str, colour: str) -> None:
-    """Write a line to stderr, coloured on a terminal and without control characters."""
+    """Write a line to stderr, on a terminal coloured and broken between words.
+
+    Control characters are replaced.
+    """
     line = head + clean(text)
-    if sys.stderr.isatty() and not _plain():
-        line = f"\x1b[{colour}m{line}\x1b[0m"
+    if sys.stderr.isatty():
+        line = between_words(line, _columns())
+        if not _plain():
+            line = f"\x1b[{colour}m{line}\x1b[0m"
     print(line, file=sys.stderr, flush=True)
+
+
+def between_words(line: str, columns: int) -> str:
+    """A line with breaks for so many columns, but none in a word or in a `command` to be copied."""
+    whole = re.sub(r"`[^`]*`", lambda found: found[0].replace(" ", "\0"), line)
+    broken = textwrap.fill(whole, columns, break_long_words=False, break_on_hyphens=False)
+    return broken.replace("\0", " ")
+
+
+def _columns() -> int:
+    """Width of the terminal that stderr is; 80 where it does not say."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def clean(text: str) -> str:
@@ -162,7 +185,19 @@ def working(text: str | Callable[[], str]) -> AbstractContextManager[Any]:
 
     get = text if callable(text) else lambda: text
     line = _Spinner(get)
-    return Live(line, console=_console(sys.stderr), refresh_per_second=12.5, transient=True)
+    return _drawn(Live(line, console=_redrawn(), refresh_per_second=12.5, transient=True))
+
+
+@contextlib.contextmanager
+def _drawn(display: Live | Progress) -> Generator[None]:
+    """Have a display drawn by its thread; Ctrl-C does not part the two, so it is always erased."""
+    try:
+        with uninterrupted():
+            display.start()
+        yield
+    finally:
+        with uninterrupted():
+            display.stop()
 
 
 class _Spinner:
@@ -189,7 +224,8 @@ def progress(text: str, total: int) -> Generator[Callable[[], None]]:
         return
     from rich.progress import Progress
 
-    with Progress(console=_console(sys.stderr), transient=True) as bar:
+    bar = Progress(console=_redrawn(), transient=True)
+    with _drawn(bar):
         task = bar.add_task(text, total=total)
         yield lambda: bar.advance(task)
 
@@ -212,7 +248,8 @@ def progress_bar(
         MofNCompleteColumn(),
         TextColumn("{task.fields[words]}"),
     )
-    with Progress(*columns, Remaining(), console=_console(sys.stderr), transient=True) as bar:
+    bar = Progress(*columns, Remaining(), console=_redrawn(), transient=True)
+    with _drawn(bar):
         task = bar.add_task(text, total=None, words="")
         yield lambda done, total, words: bar.update(
             task, completed=done, total=total, words=escape(words)
@@ -224,6 +261,17 @@ def _console(file: TextIO, width: int | None = None) -> Console:
 
     colours = None if _plain() or not file.isatty() else "auto"
     return Console(file=file, width=width, color_system=colours, highlight=False)
+
+
+def _redrawn() -> Console:
+    """Stderr for a line that is drawn again and again, and erased.
+
+    It is as much narrower than the terminal as the "^C" that the terminal adds on Ctrl-C: with that
+    the line would go on on the next one, and its beginning would be left.
+    """
+    console = _console(sys.stderr)
+    console.width -= len("^C")
+    return console
 
 
 def _plain() -> bool:

@@ -91,7 +91,7 @@ def describe(
 
 
 @command(
-    'smolvlm ask shapes.png "What color is the circle?" --model embedded; many at once: '
+    'smolvlm ask shapes.png "What color is the circle?" --model embedded',
     "smolvlm ask receipt.png --questions questions.json --json",
     without=_OF_FIELDS,
 )
@@ -197,7 +197,7 @@ def chat(
 
 
 @command(
-    "smolvlm view receipt.png --out view.png --task transcribe --model embedded",
+    "smolvlm view receipt.png --out view.png --task transcribe",
     without=(
         *("backend", "precision", "device", "adapter"),
         *("memory_budget", "calibration", "base_url"),

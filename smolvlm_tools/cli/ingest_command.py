@@ -11,7 +11,10 @@ from .ingest_options import Options, RunOptions, WhereOptions, WishOptions
 from .options import Json, ModelChoice
 
 
-@command("smolvlm ingest scans/ report.pdf 's3://bucket/*.tif' --out records.jsonl")
+@command(
+    "smolvlm ingest scans/ report.pdf --out records.jsonl",
+    "smolvlm ingest 's3://bucket/*.tif' --out records.parquet",
+)
 def ingest(
     paths: Annotated[
         list[str],

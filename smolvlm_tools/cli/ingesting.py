@@ -38,7 +38,7 @@ def run_ingest(
     start, run = _ingest_where(options.where), options.run
     wish, reading = options.wish.wish(), run.reading()
     with reserve_stdout() as answers:
-        with _shown(run.quiet, answers) as report:
+        with _resumable(), _shown(run.quiet, answers) as report:
             summary = start(
                 list(_listed(paths)),
                 out,
@@ -89,6 +89,16 @@ def _listed(paths: list[str]) -> Iterator[str]:
                     yield name
         else:
             yield path
+
+
+@contextlib.contextmanager
+def _resumable() -> Generator[None]:
+    """Say on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("what is finished is kept; the same command goes on from there")
+        raise
 
 
 @contextlib.contextmanager

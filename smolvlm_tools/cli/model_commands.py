@@ -32,7 +32,10 @@ def tools(
         answers.json(tool_schemas(format))
 
 
-@command("smolvlm export ./my-finetune --out ./my-onnx --precision fp32,int8 --images ./scans")
+@command(
+    "smolvlm export ./my-finetune --out ./my-onnx --precision fp32,int8",
+    "smolvlm export ./my-finetune --out ./my-onnx --images ./scans",
+)
 def export(
     *,
     out: Annotated[

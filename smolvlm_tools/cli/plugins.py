@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from ..errors import BackendUnavailable, ModelError
+from .help_pages import PlainCommand, PlainGroup
 
 GROUP = "smolvlm.commands"
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
-class Commands(TyperGroup):
+class Commands(PlainGroup):
     """The built-in commands, then those of other packages."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -43,7 +43,7 @@ class Commands(TyperGroup):
         return PluginCommand(points) if points else None
 
 
-class PluginCommand(TyperCommand):
+class PluginCommand(PlainCommand):
     """Stands in for a command until it is called."""
 
     def __init__(self, points: list[EntryPoint]) -> None:
@@ -84,7 +84,7 @@ def app_of(function: Callable[..., Any], name: str) -> typer.Typer:
         rich_markup_mode="rich",
         context_settings=SETTINGS,
     )
-    app.command(name=name)(function)
+    app.command(name=name, cls=PlainCommand)(function)
     return app
 
 

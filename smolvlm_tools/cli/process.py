@@ -64,6 +64,12 @@ def _watch_interrupts() -> None:
         signal.signal(signal.SIGINT, _unwind)
 
 
+def watch_again() -> None:
+    """Let the next Ctrl-C unwind as the first did, where that has not ended the command."""
+    if signal.getsignal(signal.SIGINT) is _leave:
+        signal.signal(signal.SIGINT, _unwind)
+
+
 def _unwind(number: int, frame: FrameType | None) -> NoReturn:
     signal.signal(signal.SIGINT, _leave)
     raise KeyboardInterrupt

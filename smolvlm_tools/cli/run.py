@@ -41,9 +41,10 @@ def run(
 def _usage(error: TyperException) -> BadOptions:
     """The error of a malformed command line, with the command's usage."""
     context = getattr(error, "ctx", None)
+    reason = error.format_message().replace("Value error, ", "")  # pydantic's, of an unknown choice
     if context is None:
-        return BadOptions(error.format_message(), "Run `smolvlm --help`.")
+        return BadOptions(reason, "Run `smolvlm --help`.")
     command = context.command_path
     pieces = " ".join(context.command.collect_usage_pieces(context))
     usage = f"Usage: {command} {pieces}"
-    return BadOptions(error.format_message(), f"{usage} (more with `{command} --help`)")
+    return BadOptions(reason, f"{usage} (more with `{command} --help`)")

@@ -98,10 +98,11 @@ def test_a_dumb_terminal_gets_none_and_no_color_means_none(pictures):
 
 
 def test_a_long_line_is_cut_to_the_terminal(pictures):
-    narrow = environment(COLUMNS="20", LINES="20")
+    narrow = environment(COLUMNS="22", LINES="20")  # two of them are for the "^C" of Ctrl-C
     _, shown = on_terminal("describe", *pictures, "--no-stream", *FEW, before=SLOW, env=narrow)
     told = stages(shown)
     assert any(text.startswith("image 1 of 2: lo") and text.endswith("…") for text in told), told
+    assert all(len(text) <= 18 for text in told if text.endswith("…"))  # beside what turns
 
 
 @pytest.mark.parametrize(
