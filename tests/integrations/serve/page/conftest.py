@@ -11,16 +11,16 @@ from tests.support.browser import CHROMIUM, TOKEN, chromium
 from tests.support.serve_servers import served
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def url():
     """A server with a token: whatever the page asks for, it must send it."""
     with served("--model", "embedded:fp32", SMOLVLM_SERVE_TOKEN=TOKEN) as address:
         yield address
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser():
-    """Ends with this folder: no other event loop runs beside Playwright's."""
+    """Ends with each file: no other event loop runs beside Playwright's."""
     pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
     if CHROMIUM is None:
         pytest.skip("needs chromium")
