@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from .ledger import Ledger
 from .output import JsonLines, Output, full_disk
 from .parquet import ParquetFile, ParquetFolder
 
-_LINES = (".jsonl", ".ndjson")
 _PARQUET = ".parquet"
 
 
@@ -38,6 +38,11 @@ def open_places(
         with full_disk(place):
             place.mkdir(parents=True, exist_ok=True)
         place, is_folder = place / "records.jsonl", False
+    open_output = _OUTPUTS.get(place.suffix)
+    if open_output is None:  # said before there is a lock file
+        raise BadOptions(
+            f"{str(place)!r} is of no kind that is written", "Name a .jsonl or .parquet file."
+        )
     lock = FileLock(f"{place}.lock", timeout=0)
     with full_disk(place):
         try:
@@ -46,15 +51,21 @@ def open_places(
             raise Busy(
                 f"another run is writing to {str(place)!r}", "Wait for it, or name another file."
             ) from None
-    output = stack.enter_context(_open_output(place, is_folder))
+    output = stack.enter_context(open_output(place, is_folder))
     return output, stack.enter_context(Ledger(ledger or f"{place}.ledger"))
 
 
-def _open_output(path: Path, is_folder: bool) -> Output:
-    if path.suffix in _LINES:
-        return JsonLines(path)
-    if path.suffix == _PARQUET:
-        return ParquetFolder(path) if is_folder else ParquetFile(path)
-    raise BadOptions(
-        f"{str(path)!r} is of no kind that is written", "Name a .jsonl or .parquet file."
-    )
+def _lines(path: Path, is_folder: bool) -> Output:
+    return JsonLines(path)
+
+
+def _parquet(path: Path, is_folder: bool) -> Output:
+    return ParquetFolder(path) if is_folder else ParquetFile(path)
+
+
+_OUTPUTS: dict[str, Callable[[Path, bool], Output]] = {
+    ".jsonl": _lines,
+    ".ndjson": _lines,
+    _PARQUET: _parquet,
+}
+"""What opens an output, by the suffix of its name; also told whether it is a folder."""

@@ -89,10 +89,14 @@ def test_questions_and_fields_stand_in_the_record(smolvlm, tmp_path):
         (["--out", "records.csv"], "records.csv"),
     ],
 )
-def test_a_wrong_option_is_one_line_before_anything_runs(smolvlm, tmp_path, options, complaint):
+def test_a_wrong_option_is_one_line_before_anything_runs(
+    smolvlm, tmp_path, monkeypatch, options, complaint
+):
+    monkeypatch.chdir(tmp_path)
     out = [] if "--out" in options else ["--out", str(tmp_path / "r.jsonl")]
     answer = smolvlm("ingest", str(IMAGES), *out, "--model", "embedded", *options)
     assert answer.code in (2, 4)
     assert complaint in answer.err
     assert len(answer.err.splitlines()) == 1
     assert not (tmp_path / "r.jsonl").exists() or not (tmp_path / "r.jsonl").read_text()
+    assert not (tmp_path / "records.csv.lock").exists()
