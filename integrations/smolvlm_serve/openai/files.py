@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from io import BytesIO
 from typing import Any
 
 import anyio.to_thread
@@ -12,11 +13,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from smolvlm_tools.images import EncodedImage, ImagePolicy, load_image
+
 from ..faults import Fault
 from ..held_files import HeldFile
 from ..house import House
 
-_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"%PDF": "application/pdf"}
+_SHOWN = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+    b"BM": "image/bmp",
+}
+"""How the formats begin that browsers show."""
+_KINDS = {**_SHOWN, b"%PDF": "application/pdf"}
 
 
 async def send_file(house: House, request: Request, call: Call) -> Response:
@@ -58,9 +69,19 @@ async def file_content(house: House, request: Request, call: Call) -> Response:
 async def file_page(house: House, request: Request, call: Call) -> Response:
     """`GET /v1/files/ID/pages/N`: a page of it, from 1, as the model is shown it."""
     name, number = request.path_params["name"], request.path_params["number"]
-    render = partial(house.images.page, name, number, "page")
-    page = await anyio.to_thread.run_sync(render)
-    return picture(page.data)
+
+    def render() -> bytes:
+        page = house.images.page(name, number, "page")
+        return page.data if page.data.startswith(tuple(_SHOWN)) else _as_png(page, house.policy)
+
+    return picture(await anyio.to_thread.run_sync(render))
+
+
+def _as_png(page: EncodedImage, policy: ImagePolicy) -> bytes:
+    """A format that browsers do not show, such as TIFF or HEIC, in one that they do."""
+    stream = BytesIO()
+    load_image(page, policy).pixels.save(stream, "PNG")
+    return stream.getvalue()
 
 
 async def remove_file(house: House, request: Request, call: Call) -> Response:

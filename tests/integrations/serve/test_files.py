@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
+import httpx2
 import openai
 import pytest
+from PIL import Image
 
 from tests.support.paths import RECEIPT, SHAPES
 from tests.support.serve_clients import looking, openai_client
@@ -40,3 +44,23 @@ def test_a_file_that_is_sent_twice_is_kept_once(client):
 def test_what_is_no_image_is_refused_when_it_is_sent(client):
     with pytest.raises(openai.BadRequestError, match="not an image"):
         client.files.create(file=("notes.txt", b"hello"), purpose="vision")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "shown"),
+    [
+        ("a.tif", "TIFF", "image/png"),
+        ("a.gif", "GIF", "image/gif"),
+        ("a.webp", "WEBP", "image/webp"),
+    ],
+)
+def test_a_page_comes_in_a_format_that_browsers_show(client, url, tmp_path, name, kind, shown):
+    with Image.open(SHAPES) as picture:
+        picture.save(tmp_path / name, kind)
+        size = picture.size
+    sent = client.files.create(file=tmp_path / name, purpose="vision")
+    answer = httpx2.get(f"{url}/v1/files/{sent.id}/pages/1")
+    assert answer.headers["content-type"] == shown
+    with Image.open(io.BytesIO(answer.content)) as seen:
+        assert seen.size == size and Image.MIME[seen.format] == shown
+    client.files.delete(sent.id)
