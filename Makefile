@@ -6,6 +6,7 @@ TOOLS := .venv-tools
 EXAMPLES := examples/images
 BENCH ?=
 LOCK ?=
+SCENES ?=
 
 .PHONY: help demo install install-locked docs test test-slow test-oldest lint format typecheck conformance \
 	bench bench-full soak screenshots lock audit sbom clean
@@ -80,7 +81,7 @@ soak: $(VENV)/.dev  ## Ten minutes of good, bad and broken-off traffic from 64 c
 	$(BIN)/python -m benchmarks.soak --minutes 10 $(BENCH)
 
 screenshots: $(VENV)/.dev  ## Pictures of the page of smolvlm serve in build/screenshots; needs chromium
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python -m tests.screenshots $(SCENES)
 
 $(TOOLS)/.ready: requirements/tools.txt
 	$(PYTHON) -m venv $(TOOLS)

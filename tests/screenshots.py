@@ -1,101 +1,120 @@
-"""Pictures of the page of `smolvlm serve` in build/screenshots, for people to look at.
-
-`make screenshots` runs this: the real command with the embedded model, in a real Chromium.
-"""
+"""`make screenshots`: the page of `smolvlm serve`, as PNG files in build/screenshots."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
-from tests.support.browser import (
-    CIRCLE,
-    ask,
-    choose,
-    chromium,
-    finish,
-    give,
-    open_shapes,
-    two_pages,
-)
-from tests.support.paths import ROOT
+from tests.support.documents import document
+from tests.support.paths import RECEIPT, ROOT, SHAPES
+from tests.support.pdf_pages import lines, page
+from tests.support.serve_page import MISSING, Visit, browser
 from tests.support.serve_servers import served
 
 FOLDER = ROOT / "build" / "screenshots"
+LETTER = ROOT / "examples" / "tour_images" / "letter.png"
+WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 360, "height": 780}
 
 
-def _asked(page: Any) -> None:
-    open_shapes(page)
-    ask(page, CIRCLE)
-    page.click("text=How sure of each word")
+def empty(visit: Visit) -> None:
+    """Nothing has been chosen."""
 
 
-def _compare(page: Any) -> None:
-    open_shapes(page)
-    page.check("#compare")
-    choose(page, "Choices")
-    page.fill("#choices", "red\nblue\ngreen")
-    ask(page, CIRCLE)
+def described(visit: Visit) -> None:
+    visit.choose(SHAPES)
+    visit.ask("Describe")
 
 
-def _pdf(page: Any) -> None:
-    give(page, two_pages(), "two.pdf", "application/pdf")
-    page.wait_for_selector("#pages:visible")
-    choose(page, "Fields")
-    page.get_by_label("Name of the field").fill("total")
-    page.get_by_label("Type of the field").select_option("number")
-    page.click("#go")
-    finish(page)
+def compared(visit: Visit) -> None:
+    visit.choose(SHAPES)
+    visit.page.get_by_label("Compare with").check()
+    visit.page.get_by_label("Other resolution").select_option("1")
+    visit.page.get_by_role("radio", name="Choices").check(force=True)
+    visit.page.get_by_label("Choices, one a line").fill("red\ngreen\nblue")
+    visit.ask("Choices", "What color is the triangle?")
 
 
-def _metrics(page: Any) -> None:
-    _asked(page)
-    page.click("#copy summary")
-    page.click("#history summary")
-    page.click("#metrics summary")
-    page.wait_for_timeout(7_000)  # the line needs a few points
+def on_a_pdf(visit: Visit) -> None:
+    sheet = page(lines("INVOICE 2026\nTOTAL 41.20", size=48, top=640))
+    visit.choose({"name": "invoice.pdf", "mimeType": "application/pdf", "buffer": sheet})
+    visit.ask("Transcribe")
+    several = document(3, content=b"0 0 1 rg 150 420 300 240 re f")
+    visit.choose({"name": "three.pdf", "mimeType": "application/pdf", "buffer": several})
+    visit.page.get_by_role("button", name="Next page").click()
+    visit.page.get_by_role("img", name="three.pdf, page 2").wait_for()
+    visit.planned()
+    visit.ask("Yes or no", "Is there a square?")
 
 
-SHOTS = {
-    "light": ("light", 1280, _asked),
-    "dark": ("dark", 1280, _asked),
-    "narrow": ("light", 360, _asked),
-    "compare": ("light", 1280, _compare),
-    "pdf": ("dark", 1280, _pdf),
+def fields(visit: Visit) -> None:
+    visit.choose(RECEIPT)
+    for name, kind in (("items", "integer"), ("shop", "string")):
+        visit.page.get_by_role("radio", name="Fields").check(force=True)
+        visit.page.get_by_role("button", name="Add a field").click()
+        visit.page.locator("#fields input").last.fill(name)
+        visit.page.locator("#fields select").last.select_option(kind)
+    visit.ask("Fields")
+    visit.page.get_by_role("button", name="Copy as Python").click()
+
+
+def unsure(visit: Visit) -> None:
+    visit.choose(LETTER)
+    visit.page.get_by_label("1 tile", exact=True).check()
+    visit.page.get_by_label("As coarse as the model gets it").check()
+    visit.ask("Transcribe")
+
+
+def failed(visit: Visit) -> None:
+    described(visit)
+    visit.drop(b"hello", "notes.txt", "text/plain")
+    visit.page.get_by_role("alert").wait_for()
+
+
+def figures(visit: Visit) -> None:
+    visit.choose(SHAPES)
+    visit.page.get_by_role("button", name="Figures").click()
+    for question in ("Is there a circle?", "Is there a square?", "Is there a red triangle?"):
+        visit.ask("Yes or no", question)
+        visit.page.wait_for_timeout(2100)  # as often as they are looked up
+
+
+SCENES: dict[str, tuple[Callable[[Visit], None], str, dict[str, int]]] = {
+    "empty": (empty, "light", WIDE),
+    "light": (described, "light", WIDE),
+    "dark": (described, "dark", WIDE),
+    "narrow": (described, "light", NARROW),
+    "narrow-compare": (compared, "dark", NARROW),
+    "compare": (compared, "light", WIDE),
+    "pdf": (on_a_pdf, "light", WIDE),
+    "fields": (fields, "dark", WIDE),
+    "unsure": (unsure, "light", WIDE),
+    "error": (failed, "light", WIDE),
+    "metrics": (figures, "light", WIDE),
 }
-"""Theme, width in pixels and what is done first."""
-BUDGETED = {"metrics": ("light", 1280, _metrics)}
-"""Of a server with a memory budget, which is of one model."""
 
 
-def main() -> None:
-    """Take all of them."""
+def main(names: list[str]) -> None:
+    """Draw the named scenes, or all."""
+    if MISSING:
+        sys.exit(f"no screenshots: {', '.join(MISSING)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with chromium() as browser:
-        for shots, flags in (
-            (SHOTS, ("--model", "embedded:fp32")),
-            (BUDGETED, ("--memory-budget", "900MB")),
-        ):
-            with served(*flags) as url:
-                for name, shot in shots.items():
-                    _take(browser, url, name, *shot)
+    with served("--model", "embedded:fp32") as url, browser() as chromium:
+        for name in names or SCENES:
+            print(draw(chromium, url, name).relative_to(ROOT))
 
 
-def _take(
-    browser: Any, url: str, name: str, theme: str, width: int, act: Callable[[Any], None]
-) -> None:
-    page = browser.new_page(
-        viewport={"width": width, "height": 860}, color_scheme=theme, reduced_motion="reduce"
-    )
-    page.goto(url)
-    page.wait_for_selector("#model option", state="attached")
-    act(page)
-    page.wait_for_timeout(500)  # the table of plans is asked for anew after an answer
+def draw(chromium: object, url: str, name: str) -> Path:
+    """Draw one."""
+    scene, theme, size = SCENES[name]
+    visit = Visit(chromium, url, color_scheme=theme, viewport=size)
+    scene(visit)
+    visit.page.mouse.move(0, 0)
     path = FOLDER / f"{name}.png"
-    page.screenshot(path=path, full_page=True)
-    page.close()
-    print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} kB")
+    visit.page.screenshot(path=path, full_page=True)
+    visit.close()
+    return path
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import plans, shown, tools
+from . import answers, plans, shown, tools
 from .faults import Fault
 from .house import Endpoint, House, Work
 from .ollama import cards, replies
@@ -37,6 +37,7 @@ ROUTES: tuple[tuple[str, str, str | None, Work], ...] = (
     ("GET", "/v1/tools", None, tools.list_tools),
     ("POST", "/v1/tools/{name}", "call_tool", tools.call_tool),
     ("POST", "/v1/decide", "decide", tools.decide),
+    ("POST", "/v1/answer", "answer", answers.answer),
     ("POST", "/v1/plan", None, plans.plan),
     ("GET", "/v1/stats", None, plans.stats),
     ("POST", "/api/chat", "ollama_chat", replies.chat),

@@ -1,58 +1,107 @@
-// An answer: the words, how sure the model was, and what it took.
+// An answer on a card: while it comes, when it is there, and what it took.
 
-import { bar } from "./bars.js";
-import { make, seconds } from "./dom.js";
-import { notices } from "./notices.js";
-import { tokenViews } from "./tokens.js";
+import { bar, fieldTable, optionBars } from "./bars.js";
+import { make } from "./dom.js";
+import { noticesOf } from "./notices.js";
+import { tokenView } from "./tokens.js";
+import { percent, plural, resolutionName, seconds, whole } from "./words.js";
 
-export function showAnswer(place, found) {
-  place.replaceChildren(...[
-    ...notices(found).map((text) => make("p", { class: "notice" }, text)),
-    found.probabilities && options(found.probabilities),
-    found.fieldConfidence && fields(found),
-    confidence(found),
-    cost(found),
-    ...tokenViews(found.tokens),
-  ].filter(Boolean));
+/** A card for an answer that is to come: {element, text(so far), finish(answer), fail()}. */
+export function answerCard(asked) {
+  const reply = make("p", { class: "reply" });
+  const live = make("div", { class: "live", "aria-live": "polite", "aria-busy": "true" }, reply);
+  const rest = make("div", { class: "rest" });
+  const title = make("h3", {}, asked.model, make("span", { class: "quiet" }, ` ${resolutionName(asked.resolution)}`));
+  const element = make("article", { class: "answer busy", "aria-label": "Answer" }, title, live, rest);
+  return {
+    element,
+    text: (text) => (reply.textContent = text),
+    finish(answer) {
+      element.classList.remove("busy");
+      reply.textContent = words(asked, answer);
+      rest.replaceChildren(...details(asked, answer, reply));
+      live.setAttribute("aria-busy", "false");
+    },
+    fail: () => element.remove(),
+  };
 }
 
-function confidence({ confidence: share, fieldConfidence }) {
-  const title = "How sure the model was of its words; not whether they are true";
-  const name = fieldConfidence ? "Whole answer" : "Confidence";
-  return make("div", { class: "confidence", title }, bar(name, share));
+/** A card for an answer that is there. */
+export function finishedCard(asked, answer) {
+  const card = answerCard(asked);
+  card.finish(answer);
+  return card.element;
 }
 
-function options(probabilities) {
-  const sorted = Object.entries(probabilities).sort((one, other) => other[1] - one[1]);
-  const rows = sorted.map(([name, share]) => make("li", {}, bar(name, share)));
-  return make("ul", { class: "bars options", "aria-label": "Probability of every answer" }, ...rows);
+/** What the answer is, in a word or a text. */
+export function words(asked, answer) {
+  if (answer.worth?.abstained) return "No answer";
+  if (answer.value === true) return "Yes";
+  if (answer.value === false) return "No";
+  if (answer.value !== undefined && answer.value !== null) return String(answer.value);
+  if (answer.fields) return Object.entries(answer.fields).map(([name, value]) => `${name}: ${value ?? "none"}`).join(", ");
+  return answer.text || (answer.stopped ? "" : "No words");
 }
 
-function fields({ text, fieldConfidence }) {
-  const values = read(text);
-  const rows = Object.entries(fieldConfidence).map(([pointer, share]) => {
-    const name = pointer.slice(1).replaceAll("~1", "/").replaceAll("~0", "~");
-    return make("li", {},
-      make("div", { class: "value" }, make("b", {}, name), ` ${shown(values?.[name])}`),
-      bar("Confidence", share));
-  });
-  return make("ul", { class: "bars fields", "aria-label": "Fields" }, ...rows);
+function details(asked, answer, reply) {
+  const { worth, tokens } = answer;
+  const parts = noticesOf(answer).map(([kind, text]) => make("p", { class: `notice ${kind}` }, text));
+  const isShort = answer.value !== undefined;
+  reply.classList.toggle("short", isShort);
+  if (answer.fields) parts.push(fieldTable(answer.fields, worth?.field_confidence));
+  if (worth?.probabilities) parts.push(optionBars(worth.probabilities));
+  if (tokens?.length && !worth?.probabilities) parts.push(...tokenParts(tokens, reply, answer.fields ? "table" : isShort));
+  if (worth && tellsMore(worth)) parts.push(confidence(worth));
+  if (worth) parts.push(cost(answer));
+  return parts;
 }
 
-const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value) ?? "");
-
-function read(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // a cut answer; its text is shown as it is
-  }
+/** Whether the confidence is known, and is no more than the first of the bars above. */
+function tellsMore({ confidence, flags, probabilities }) {
+  if (flags.includes("no_logprobs")) return false;
+  return !probabilities || Math.abs(confidence - Math.max(...Object.values(probabilities))) > 0.001;
 }
 
-const tokens = (count) => `${count.toLocaleString("en")} ${count === 1 ? "token" : "tokens"}`;
+/** The tokens in place of the plain text, which stays for screen readers; or folded away. */
+function tokenParts(tokens, reply, folded) {
+  reply.classList.toggle("unseen", !folded || folded === "table");
+  const view = tokenView(tokens);
+  if (!folded) return [view];
+  return [make("details", {}, make("summary", {}, "Token by token"), view)];
+}
 
-function cost({ written, read: taken, seconds: total }) {
-  const facts = [["Read", tokens(taken)], ["Wrote", tokens(written)], ["Took", seconds(total)]];
-  return make("dl", { class: "facts" }, ...facts.map(([name, value]) =>
-    make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+function confidence({ confidence, calibrated }) {
+  const why = calibrated.includes("confidence")
+    ? "How often answers like this one are right, as calibrated."
+    : "How sure the model was of its own words, not whether they are true.";
+  return make(
+    "div",
+    { class: "confidence" },
+    make("p", {}, make("span", {}, "Confidence "), make("strong", {}, percent(confidence))),
+    bar(confidence),
+    make("p", { class: "quiet small" }, why),
+  );
+}
+
+function cost({ worth, usage }) {
+  const { seconds: took } = worth;
+  const known = usage?.prompt_tokens_details?.cached_tokens ?? 0;
+  const facts = [
+    ["Time", seconds(took.total)],
+    ["Tiles", whole(worth.tiles)],
+    ["Tokens read", whole(usage.prompt_tokens) + (known ? `, ${whole(known)} known already` : "")],
+    ["Tokens written", whole(usage.completion_tokens)],
+    ["Ran on", `${worth.backend}, ${worth.precision}`],
+  ];
+  const pairs = facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+  return make("dl", { class: "cost" }, ...pairs);
+}
+
+/** One line on how two answers differ. */
+export function comparison(first, second) {
+  const [a, b] = [first, second].map(({ asked, answer }) => words(asked, answer).trim());
+  const tiles = [first, second].map(({ answer }) => answer.worth?.tiles ?? 0);
+  const same = a === b ? "Both answers are the same." : "The answers differ.";
+  const cost = tiles[0] === tiles[1] ? "" : ` ${plural(tiles[0], "tile")} against ${whole(tiles[1])}.`;
+  return make("p", { class: "verdict", role: "status" }, same + cost);
 }

@@ -1,89 +1,65 @@
-// The server's answers as values, and its refusals as errors in its own words.
+// The server: requests with the token, errors as it tells them, and streams of events.
 
-const TOKEN = "smolvlm-token";
-let askToken = async () => null;
-
-// Who asks the person for a token once the server wants one; resolves to null if they decline.
-export function onTokenNeeded(ask) {
-  askToken = ask;
-}
-
-export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
+import { askForToken, heldToken } from "./token.js";
 
 export class ServerError extends Error {
-  constructor(message, code, status) {
+  constructor(message, { status = 0, code = "", retryAfter = null } = {}) {
     super(message);
-    Object.assign(this, { code, status });
+    Object.assign(this, { status, code, retryAfter });
   }
 }
 
-async function send(path, options = {}) {
+/** Send a request. JSON is sent as such, a form as it is; asks for the token on 401. */
+export async function send(path, { method = "GET", json, form, signal } = {}) {
   for (;;) {
-    const token = sessionStorage.getItem(TOKEN);
-    const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
-    const response = await reach(path, { ...options, headers });
+    const token = heldToken();
+    const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    if (json !== undefined) headers["Content-Type"] = "application/json";
+    const body = json === undefined ? form : JSON.stringify(json);
+    const response = await reach(path, { method, headers, body, signal });
     if (response.ok) return response;
-    if (response.status !== 401) throw await refusal(response);
-    const given = await askToken(token !== null);
-    if (given === null) throw await refusal(response);
-    sessionStorage.setItem(TOKEN, given);
+    const error = await errorOf(response);
+    if (response.status !== 401 || !(await askForToken(token))) throw error;
   }
 }
+
+export const getJson = async (path, options) => (await send(path, options)).json();
+
+export const postJson = async (path, json, signal) =>
+  (await send(path, { method: "POST", json, signal })).json();
 
 async function reach(path, options) {
   try {
     return await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ServerError("The server cannot be reached. Is it still running?", "unreachable", 0);
+    throw new ServerError("The server cannot be reached. Is it still running?");
   }
 }
 
-async function refusal(response) {
-  const body = await response.json().catch(() => null);
-  const message = body?.error?.message ?? `The server answered ${response.status}.`;
-  return new ServerError(message, body?.error?.code ?? null, response.status);
+async function errorOf(response) {
+  const told = await response.json().catch(() => ({}));
+  const { message = `The server answered ${response.status}.`, code = "" } = told.error ?? {};
+  const retryAfter = Number(response.headers.get("Retry-After")) || null;
+  return new ServerError(message, { status: response.status, code, retryAfter });
 }
 
-function json(body, signal) {
-  const headers = { "Content-Type": "application/json" };
-  return { method: "POST", headers, body: JSON.stringify(body), signal };
-}
-
-export const get = async (path, signal) => (await send(path, { signal })).json();
-export const post = async (path, body, signal) => (await send(path, json(body, signal))).json();
-export const blob = async (path, signal) => (await send(path, { signal })).blob();
-
-export async function sendFile(file, signal) {
-  const form = new FormData();
-  form.append("file", file, file.name || "pasted.png");
-  form.append("purpose", "user_data");
-  return (await send("/v1/files", { method: "POST", body: form, signal })).json();
-}
-
-// The chunks of a streamed completion, as they come.
-export async function* stream(path, body, signal) {
-  const response = await send(path, json(body, signal));
-  for await (const data of events(response.body)) {
-    if (data === "[DONE]") return;
-    const chunk = JSON.parse(data);
-    if (chunk.error) throw new ServerError(chunk.error.message, chunk.error.code, 200);
-    yield chunk;
-  }
-}
-
-async function* events(bytes) {
-  const reader = bytes.pipeThrough(new TextDecoderStream()).getReader();
-  let waiting = "";
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const parts = (waiting + value).split("\n\n");
-      waiting = parts.pop();
-      for (const part of parts) if (part.startsWith("data: ")) yield part.slice(6);
+/** The JSON of every server-sent event of a response; an error among them is thrown. */
+export async function* events(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    held += value;
+    const whole = held.split("\n\n");
+    held = whole.pop();
+    for (const event of whole) {
+      const data = event.replace(/^data: ?/, "");
+      if (data === "[DONE]") continue; // the stream is read to its end, which frees its connection
+      const told = JSON.parse(data);
+      if (told.error) throw new ServerError(told.error.message, { code: told.error.code });
+      yield told;
     }
-  } finally {
-    reader.cancel().catch(() => {}); // the reader of an aborted answer has nothing left to cancel
   }
 }

@@ -1,40 +1,32 @@
-// Elements. Text is only ever set as text: what a model or a server wrote is never read as HTML.
+// Elements. Text goes in as text: nothing on this page is ever read as HTML.
 
 export const byId = (id) => document.getElementById(id);
 
-// make("p", {class: "hint", title: "…"}, "text", child, …). Functions become listeners,
-// booleans attributes that are there or not.
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** An HTML element; attributes that are null or false are left out, `onclick` is a listener. */
 export function make(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
+/** An SVG element, likewise. */
 export function draw(tag, attributes = {}, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  return fill(node, attributes, children);
+  return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-function fill(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") node.addEventListener(name, value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child != null));
-  return node;
+/** Options of a `select`, as [value, text] pairs; keeps what was chosen if it is still there. */
+export function setOptions(select, pairs) {
+  const before = select.value;
+  select.replaceChildren(...pairs.map(([value, text]) => make("option", { value }, text)));
+  if (pairs.some(([value]) => value === before)) select.value = before;
 }
-
-// Says what went wrong in a place for it (role=alert), or clears that place.
-export function tell(place, error) {
-  place.hidden = !error;
-  place.textContent = error ? error.message : "";
-}
-
-export function percent(share) {
-  const whole = share * 100;
-  return `${whole > 99.9 && whole < 100 ? ">99.9" : whole.toFixed(whole > 99.5 && whole < 100 ? 1 : 0)}%`;
-}
-export function seconds(value) {
-  if (value < 0.01) return "<0.01 s";
-  return `${value < 10 ? value.toFixed(2) : value.toFixed(0)} s`;
-}
-export const megabytes = (bytes) => `${Math.round(bytes / 1e6).toLocaleString("en")} MB`;

@@ -1,20 +1,67 @@
-// Starts every part of the page.
+// The page at /: the parts, and how they begin.
 
-import { onTokenNeeded } from "./api.js";
-import { startAsk } from "./ask.js";
-import { startCompare } from "./compare.js";
-import { startCopy } from "./copy.js";
-import { byId, tell } from "./dom.js";
-import { startGrid } from "./grid.js";
-import { startHistory } from "./history.js";
-import { startImage } from "./image.js";
-import { startMetrics } from "./metrics.js";
-import { startModels } from "./models.js";
-import { startTheme } from "./theme.js";
-import { askForToken } from "./token.js";
+import { alertOf } from "./alerts.js";
+import { getJson } from "./api.js";
+import { byId, setOptions } from "./dom.js";
+import { setUpFigures } from "./figures.js";
+import { setUpFrame } from "./frame.js";
+import { setUpHistory } from "./history.js";
+import { setUpPicture } from "./picture.js";
+import { setUpPlans } from "./plans.js";
+import { setUpQuestion } from "./question.js";
+import { setUpRun, showAnswers } from "./run.js";
+import { setUpSnippets } from "./snippets.js";
+import { get, set, watch } from "./state.js";
+import { setUpTheme } from "./theme.js";
+import { resolutionName } from "./words.js";
 
-onTokenNeeded(askForToken);
-for (const start of [
-  startTheme, startImage, startGrid, startAsk, startCompare, startCopy, startHistory, startMetrics,
-]) start();
-startModels().catch((error) => tell(byId("picture-error"), error));
+function setUpModels() {
+  const select = byId("model");
+  select.addEventListener("change", () => set("model", select.value));
+  watch(["models"], (models) => {
+    const pairs = models.map(({ id }) => [id, id]);
+    setOptions(select, pairs);
+    const isFirst = byId("other-model").options.length === 0;
+    setOptions(byId("other-model"), pairs);
+    if (isFirst && models.length > 1) byId("other-model").value = models[1].id;
+    if (get("model") !== select.value) set("model", select.value);
+  });
+  watch(["models", "model"], () => {
+    const loaded = get("models").find(({ id }) => id === get("model"))?.loaded;
+    const unknown = get("file") ? "loading …" : "loaded when it is needed";
+    byId("running").textContent = loaded ? `${loaded.backend}, ${loaded.precision}` : unknown;
+    select.value = get("model");
+  });
+}
+
+function setUpCompare() {
+  const resolutions = ["auto", "native", 1, 2, 3, 4];
+  setOptions(byId("other-resolution"), resolutions.map((each) => [String(each), resolutionName(each)]));
+  byId("compare").addEventListener("change", () => (byId("other").hidden = !byId("compare").checked));
+}
+
+/** What is served; asked for again when a model that was not loaded may be now. */
+async function listModels() {
+  try {
+    set("models", (await getJson("v1/models")).data);
+  } catch (error) {
+    alertOf(error);
+  }
+}
+
+setUpTheme(byId("theme"));
+setUpModels();
+setUpCompare();
+setUpFrame();
+setUpPicture();
+setUpPlans();
+setUpQuestion();
+setUpSnippets();
+setUpRun();
+setUpFigures();
+setUpHistory(showAnswers);
+watch(["plans"], (plans) => {
+  const loaded = get("models").find(({ id }) => id === get("model"))?.loaded;
+  if (plans.length && !loaded) listModels(); // planning has loaded it
+});
+listModels();

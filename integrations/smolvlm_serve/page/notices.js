@@ -1,24 +1,34 @@
-// What a reader should know of an answer, in plain words.
+// What a reader of an answer should know, in plain words.
 
-const WORDS = {
-  truncated: "The answer was cut off: it reached the longest length.",
-  repetition: "The model began to repeat itself and was stopped.",
-  blank_image: "The picture seems to show nothing: anything more that is said about it is invented.",
-  turned: "The page lay on its side and was turned upright to be read.",
-  ocr_layer: "The document has a text layer from a scanner; it was not trusted.",
-  garbage_layer: "The document's own text is unusable; the model read the picture instead.",
-  hidden_text: "The document holds text that cannot be seen on the page.",
-  reduced_resolution: "The picture was seen coarser than it is, to keep to the memory budget.",
-  halved_micro_batch: "Memory was short: this took longer than usual.",
-  rejected: "What the model wrote is no answer of the kind that was asked for.",
-  completed: "The answer was cut; its end is not the model's.",
-  no_logprobs: "How sure the model was is not known.",
-  not_enforced: "The answer was checked, but the model was not held to its form.",
+const FLAGS = {
+  blank_image: ["warn", "The image is blank: whatever is said about it is made up."],
+  truncated: ["warn", "The answer was cut off: it reached the longest length allowed."],
+  repetition: ["warn", "The model had begun to repeat itself and was stopped."],
+  rejected: ["warn", "What the model wrote breaks a rule of the type that was asked for."],
+  garbage_layer: ["warn", "The document's own text layer is garbage; the page was read by the model."],
+  hidden_text: ["warn", "The document holds text that a person does not see."],
+  not_enforced: ["warn", "The type was checked afterwards, but not enforced while the answer was written."],
+  completed: ["warn", "The end of the answer was filled in to make it whole; it is not the model's."],
+  reduced_resolution: ["info", "The image was seen coarser than asked for, to save memory."],
+  halved_micro_batch: ["info", "Memory was short, so tiles were read fewer at a time: slower, same answer."],
+  no_logprobs: ["info", "How sure the model was is not known for this answer."],
+  turned: ["info", "The page lay on its side or head and was turned before it was read."],
+  ocr_layer: ["info", "The text comes from the document's own layer, made by text recognition."],
 };
-const FINISH = { length: "truncated", repetition: "repetition" };
+const HELD_BACK = {
+  cut: "There is no value: the answer ended before it was whole.",
+  unsure: "There is no value: the model was less sure than was asked for.",
+  rejected: "There is no value: what was written breaks a rule of its type.",
+};
 
-export function notices({ flags, finish, abstained }) {
-  const names = new Set([...flags, ...(FINISH[finish] ? [FINISH[finish]] : [])]);
-  const found = [...names].map((name) => WORDS[name] ?? `The server says: ${name}.`);
-  return abstained ? ["No answer is given: the model was not sure enough, or did not finish.", ...found] : found;
+/** Notices of an answer as [kind, text], the grave ones first. */
+export function noticesOf({ worth, stopped }) {
+  if (stopped) return [["info", "Stopped. What was written until then stays."]];
+  if (!worth) return [["warn", "The answer broke off."]];
+  const found = worth.flags.map((flag) => FLAGS[flag] ?? ["info", flag.replaceAll("_", " ")]);
+  if (worth.abstained) found.push(["warn", HELD_BACK[worth.incomplete] ?? "The answer is held back."]);
+  if (worth.finish_reason === "length" && !worth.flags.includes("truncated")) found.push(FLAGS.truncated);
+  if (worth.finish_reason === "repetition" && !worth.flags.includes("repetition"))
+    found.push(FLAGS.repetition);
+  return found.sort(([a], [b]) => (a === "warn" ? 0 : 1) - (b === "warn" ? 0 : 1));
 }

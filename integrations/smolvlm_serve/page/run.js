@@ -1,72 +1,114 @@
-// Runs a job; whichever way it went, the answer has the same fields.
+// From the button to the answers: one, or two beside each other, which run one after the other so
+// that the seconds of each are its own.
 
-import { post, stream } from "./api.js";
-import { request } from "./kinds.js";
+import { alertOf, clearAlerts } from "./alerts.js";
+import { answerCard, comparison, finishedCard } from "./answer.js";
+import { ask } from "./asking.js";
+import { byId } from "./dom.js";
+import { remember } from "./history.js";
+import { replan } from "./plans.js";
+import { readQuestion } from "./question.js";
+import { hideSnippets, showSnippets } from "./snippets.js";
+import { get, set, watch } from "./state.js";
+import { resolutionValue } from "./words.js";
 
-// onText is called with all the text so far, each time more of it has come.
-export async function run(job, signal, onText) {
-  const { path, body } = request(job);
-  if (path === "/v1/decide") return decided(await post(path, body, signal));
-  if (!body.stream) return completed(await post(path, body, signal));
-  return streamed(stream(path, body, signal), onText);
+let running = null; // what stops the run under way
+
+export function setUpRun() {
+  byId("ask").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!running) run();
+  });
+  byId("stop").addEventListener("click", () => running?.abort());
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && running && !event.target.closest?.("dialog")) running.abort();
+  });
+  watch(["file"], () => (byId("state").textContent = ""));
 }
 
-async function streamed(chunks, onText) {
-  let text = "";
-  let last = null;
-  let usage = null;
-  for await (const chunk of chunks) {
-    const delta = chunk.choices[0]?.delta.content;
-    if (delta) onText((text += delta));
-    if (chunk.smolvlm) last = chunk;
-    usage = chunk.usage ?? usage;
+async function run() {
+  clearAlerts();
+  const all = variants();
+  if (!all) return;
+  running = new AbortController();
+  showRunning(true);
+  byId("answers").replaceChildren();
+  hideSnippets();
+  const done = [];
+  try {
+    for (const asked of all) {
+      const answer = await runOne(asked, running.signal);
+      done.push({ asked, answer });
+      if (answer.stopped) break;
+    }
+  } catch (error) {
+    alertOf(error);
+  } finally {
+    running = null;
+    showRunning(false);
   }
-  if (!last) throw new Error("The answer broke off: the connection to the server was lost.");
-  return answer(text, last.choices[0].logprobs, last.smolvlm, usage);
+  finish(done);
 }
 
-function completed(reply) {
-  const [choice] = reply.choices;
-  return answer(choice.message.content, choice.logprobs, reply.smolvlm, reply.usage);
+/** The questions to ask, one for each side; null, with an alert, where something is missing. */
+function variants() {
+  try {
+    if (!get("file")) throw new Error("Choose an image first.");
+    const { id, filename, pages } = get("file");
+    const common = { ...readQuestion(), file: { id, filename, pages }, page: get("page") };
+    const all = [{ ...common, model: get("model"), resolution: get("resolution") }];
+    if (byId("compare").checked) {
+      const resolution = resolutionValue(byId("other-resolution").value);
+      all.push({ ...common, model: byId("other-model").value, resolution });
+    }
+    return all;
+  } catch (error) {
+    alertOf(error);
+    return null;
+  }
 }
 
-function answer(text, logprobs, smolvlm, usage) {
-  return {
-    text,
-    tokens: logprobs?.content ?? [],
-    confidence: smolvlm.confidence,
-    probabilities: smolvlm.probabilities,
-    fieldConfidence: smolvlm.field_confidence,
-    flags: smolvlm.flags,
-    finish: smolvlm.finish_reason,
-    abstained: smolvlm.abstained,
-    seconds: smolvlm.seconds.total,
-    stages: smolvlm.seconds,
-    written: usage?.completion_tokens,
-    read: usage?.prompt_tokens,
-  };
+async function runOne(asked, signal) {
+  const card = answerCard(asked);
+  byId("answers").append(card.element);
+  try {
+    const answer = await ask(asked, signal, card.text);
+    card.finish(answer);
+    return answer;
+  } catch (error) {
+    if (error.name !== "AbortError") {
+      card.fail();
+      throw error;
+    }
+    const answer = { text: "", tokens: null, usage: null, worth: null, stopped: true };
+    card.finish(answer);
+    return answer;
+  }
 }
 
-function decided(reply) {
-  const found = reply.answers.q;
-  return {
-    text: inWords(found),
-    tokens: [],
-    confidence: found.confidence,
-    probabilities: found.probabilities,
-    fieldConfidence: null,
-    flags: found.flags,
-    finish: found.finish_reason,
-    abstained: found.abstained,
-    seconds: reply.usage.seconds,
-    stages: null,
-    written: reply.usage.completion_tokens,
-    read: reply.usage.prompt_tokens,
-  };
+function showRunning(is) {
+  byId("send").disabled = is;
+  byId("stop").hidden = !is;
+  byId("state").textContent = is ? "Looking …" : "";
+  if (!is && document.activeElement === document.body) byId("send").focus();
 }
 
-function inWords({ value }) {
-  if (value === null) return "";
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  return String(value);
+function finish(done) {
+  if (done.length === 0) return;
+  if (done.length === 2) byId("answers").append(comparison(...done));
+  showSnippets(done[0].asked);
+  remember(done);
+  if (document.activeElement === byId("stop")) byId("send").focus();
+  replan(); // the machine's speed is known better now
+}
+
+/** Show answers of the history. */
+export function showAnswers(done) {
+  running?.abort();
+  byId("answers").replaceChildren(...done.map(({ asked, answer }) => finishedCard(asked, answer)));
+  if (done.length === 2) byId("answers").append(comparison(...done));
+  showSnippets(done[0].asked);
+  const { model, resolution } = done[0].asked;
+  if (get("models").some(({ id }) => id === model)) set("model", model);
+  set("resolution", resolution);
 }

@@ -1,26 +1,27 @@
-// What several parts of the page share. A change is told by an event of its name.
+// What the parts of the page have in common, and who is told when it changes.
 
-class State extends EventTarget {
-  file = null; // as /v1/files describes it
-  page = 1;
-  resolution = "auto";
-  model = null;
-  models = [];
-  plan = []; // of each resolution, see /v1/plan
+const values = {
+  models: [], // as /v1/models lists them
+  model: "", // the id of the chosen one
+  file: null, // {id, filename, pages} as /v1/files tells it
+  page: 1,
+  plans: [], // one for each resolution, as /v1/plan tells them
+  resolution: "auto",
+};
+const watchers = new Map();
 
-  set(changes) {
-    Object.assign(this, changes);
-    for (const name of Object.keys(changes)) this.dispatchEvent(new Event(name));
-  }
+export const get = (name) => values[name];
 
-  on(names, act) {
-    for (const name of names.split(" ")) this.addEventListener(name, act);
-  }
+export function set(name, value) {
+  values[name] = value;
+  for (const watcher of watchers.get(name) ?? []) watcher(value);
 }
 
-export const state = new State();
+/** Call `watcher` whenever one of these values is set. */
+export function watch(names, watcher) {
+  for (const name of names) watchers.set(name, [...(watchers.get(name) ?? []), watcher]);
+}
 
-export const RESOLUTIONS = ["auto", "native", 1, 2];
-
-const NAMES = { auto: "Automatic", native: "Full detail", 1: "One tile", 2: "Up to 2 × 2" };
-export const resolutionName = (resolution) => NAMES[resolution] ?? String(resolution);
+/** The plan of a resolution, if there is one. */
+export const planOf = (resolution) =>
+  values.plans.find((plan) => String(plan.resolution) === String(resolution));

@@ -1,23 +1,19 @@
-// Light or dark: as the system has it, until the person says otherwise in this tab.
+// Light, dark, or what the system prefers; the choice is kept for the next visit.
 
-import { byId } from "./dom.js";
+const KEY = "smolvlm-theme";
+const THEMES = ["system", "light", "dark"];
 
-const CHOSEN = "smolvlm-theme";
-const system = matchMedia("(prefers-color-scheme: dark)");
-
-export function startTheme() {
-  const button = byId("theme");
-  const current = () => sessionStorage.getItem(CHOSEN) ?? (system.matches ? "dark" : "light");
-  const show = () => {
-    const chosen = sessionStorage.getItem(CHOSEN);
-    if (chosen) document.documentElement.dataset.theme = chosen; // else the style sheet knows
-    button.textContent = current() === "dark" ? "Light" : "Dark";
-    button.setAttribute("aria-label", `Change to ${button.textContent.toLowerCase()} colours`);
+export function setUpTheme(button) {
+  let theme = localStorage.getItem(KEY) ?? "system";
+  const apply = () => {
+    if (theme === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    button.textContent = `Theme: ${theme}`;
   };
   button.addEventListener("click", () => {
-    sessionStorage.setItem(CHOSEN, current() === "dark" ? "light" : "dark");
-    show();
+    theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+    localStorage.setItem(KEY, theme);
+    apply();
   });
-  system.addEventListener("change", show);
-  show();
+  apply();
 }

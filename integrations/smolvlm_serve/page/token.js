@@ -1,30 +1,27 @@
-// The dialog that asks for the server's token.
+// The bearer token, where the server wants one: asked for once, kept in this tab.
 
 import { byId } from "./dom.js";
 
+const KEY = "smolvlm-token";
 let asking = null;
 
-// Several requests may be refused at once: they wait for the same answer.
-export function askForToken(wasWrong) {
-  asking ??= ask(wasWrong).finally(() => (asking = null));
+export const heldToken = () => sessionStorage.getItem(KEY);
+
+/** Ask for the token; false if the person would not tell. Those who ask meanwhile share it. */
+export function askForToken(refused) {
+  if (heldToken() && heldToken() !== refused) return Promise.resolve(true);
+  asking ??= new Promise((resolve) => show(refused, resolve)).finally(() => (asking = null));
   return asking;
 }
 
-function ask(wasWrong) {
+function show(refused, resolve) {
   const dialog = byId("token-dialog");
-  const field = byId("token");
-  byId("token-title").textContent = wasWrong
-    ? "That token was not accepted"
-    : "This server asks for a token";
-  return new Promise((resolve) => {
-    const end = () => {
-      resolve(dialog.returnValue === "go" && field.value ? field.value : null);
-      field.value = "";
-    };
-    dialog.returnValue = "";
-    dialog.addEventListener("close", end, { once: true });
-    byId("token-cancel").onclick = () => dialog.close();
-    dialog.showModal();
-    field.focus();
-  });
+  if (refused) byId("token-why").textContent = "The server did not take that token.";
+  byId("token").value = "";
+  byId("token-form").onsubmit = () => {
+    sessionStorage.setItem(KEY, byId("token").value.trim());
+  };
+  byId("token-cancel").onclick = () => dialog.close();
+  dialog.onclose = () => resolve(heldToken() !== refused);
+  dialog.showModal();
 }

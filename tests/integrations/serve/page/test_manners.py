@@ -1,119 +1,143 @@
-"""How the page behaves: for the keyboard, narrow screens, both themes, and towards the server."""
+"""The page at /: by keyboard, for every eye, narrow, dark, light in weight, and closed."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from smolvlm_serve.shown import FOLDER
+from smolvlm_serve.shown import FOLDER, HEADERS
 
-from tests.support.browser import (
-    CIRCLE,
-    TOKEN,
-    answers,
-    ask,
-    choose,
-    finish,
-    give,
-    open_shapes,
-)
 from tests.support.paths import SHAPES
+from tests.support.serve_page import browser_only
 
-MOST_BYTES = 150_000
-
-
-def test_a_question_can_be_asked_with_the_keyboard_alone(page):
-    open_shapes(page)
-    page.evaluate("document.activeElement.blur()")
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "question":
-            break
-    page.keyboard.type(CIRCLE)
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".answer .facts")
-    assert answers(page) == ["red"]
+pytestmark = browser_only
+HEAVIEST = 150_000
 
 
-def test_the_servers_figures_are_asked_for_only_while_they_are_looked_at(page):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url.endswith("/v1/stats")))
-    open_shapes(page)
-    assert not any(asked)
-    page.click("#metrics summary")
-    page.wait_for_selector("#figures .line")
-    assert "no budget is set" in page.inner_text("#figures")
-    assert any(asked)
+def test_everything_is_done_by_keyboard(visit):
+    keys = visit.page.keyboard
+    with visit.page.expect_file_chooser() as chooser:
+        visit.page.get_by_role("button", name="Choose a file").focus()
+        keys.press("Enter")
+    chooser.value.set_files(SHAPES)
+    visit.planned()
+    tab_to(visit, "input[name=resolution]:checked")
+    keys.press("ArrowDown")
+    assert visit.page.locator("tr.chosen").inner_text().startswith("Native")
+    tab_to(visit, "input[name=kind]:checked")
+    keys.press("ArrowRight")
+    tab_to(visit, "#question")
+    keys.type("Is there a circle?")
+    keys.press("Enter")
+    visit.answered()
+    assert visit.answers == ["Yes"]
+    for _ in range(5):
+        tab_to(visit, "input[name=kind]:checked", "Shift+Tab")
+    keys.press("ArrowLeft")
+    tab_to(visit, "#send")
+    keys.press("Enter")
+    visit.page.locator(".tokens").wait_for()
+    tab_to(visit, ".tokens")
+    first = visit.page.locator(".readout").inner_text()
+    keys.press("ArrowRight")
+    assert visit.page.locator(".readout").inner_text() != first
+    assert "%" in first
+    outline = visit.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
 
 
-def test_a_token_is_asked_for_and_asked_for_again_if_it_is_wrong(stranger):
-    stranger.wait_for_selector("#token-dialog[open]")
-    stranger.fill("#token", "not-the-token-at-all")
-    stranger.keyboard.press("Enter")
-    stranger.wait_for_selector("text=That token was not accepted")
-    stranger.fill("#token", TOKEN)
-    stranger.keyboard.press("Enter")
-    stranger.wait_for_selector("#model option", state="attached")
-    open_shapes(stranger)
-
-
-def test_an_answer_can_be_stopped(page):
-    open_shapes(page)
-    page.route("**/v1/chat/completions", lambda route: None)
-    page.fill("#question", CIRCLE)
-    page.click("#go")
-    page.click("#stop")
-    finish(page)
-    assert "Stopped" in page.inner_text(".answer")
-    assert page.is_hidden("#stop")
-
-
-def test_what_a_server_writes_is_never_read_as_markup(page):
-    give(page, SHAPES.read_bytes(), "<b id=evil>shapes</b>.png")
-    page.wait_for_selector("#grid span")
-    ask(page, CIRCLE)
-    page.click("#history summary")
-    assert "<b id=evil>" in page.inner_text("#asked")
-    assert page.locator("#evil").count() == 0
+def tab_to(visit, selector, key="Tab"):
+    """Press Tab until an element has the focus."""
+    for _ in range(60):
+        if visit.page.evaluate("(it) => document.activeElement.matches(it)", selector):
+            return
+        visit.page.keyboard.press(key)
+    raise AssertionError(f"Tab does not come to {selector}")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_serious_fault_of_accessibility_in_either_theme(page, theme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    page.emulate_media(color_scheme=theme)
-    open_shapes(page)
-    page.check("#compare")
-    choose(page, "Yes or no")
-    ask(page, "Is the circle red?")
-    choose(page, "Ask")
-    for part in ("#copy", "#history", "#metrics"):
-        page.click(f"{part} > summary")
-    page.wait_for_selector("#figures .line")
-    found = axe.Axe().run(page).response["violations"]
-    assert [each for each in found if each["impact"] in ("serious", "critical")] == []
+def test_axe_finds_nothing_serious(visiting, server, theme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    visit = visiting(server, color_scheme=theme)
+    grave = check(Axe(), visit)
+    visit.choose(SHAPES)
+    visit.page.get_by_role("button", name="Figures").click()
+    visit.page.get_by_label("Compare with").check()
+    visit.ask("Describe")
+    visit.page.get_by_role("button", name="Copy as curl").click()
+    grave += check(Axe(), visit)
+    visit.page.get_by_label("Compare with").uncheck()
+    visit.ask("Fields")
+    visit.drop(b"hello", "notes.txt", "text/plain")
+    visit.page.get_by_role("alert").wait_for()
+    assert not grave + check(Axe(), visit)
 
 
-def test_the_theme_is_the_systems_until_it_is_changed(page):
-    shade = "getComputedStyle(document.body).backgroundColor"
-    page.emulate_media(color_scheme="light")
-    light = page.evaluate(shade)
-    page.emulate_media(color_scheme="dark")
-    dark = page.evaluate(shade)
-    assert light != dark
-    page.click("#theme")
-    assert page.evaluate(shade) == light
+def check(axe, visit):
+    found = axe.run(visit.page).response["violations"]
+    return [
+        (each["id"], [node["html"][:200] for node in each["nodes"]])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
 
 
-def test_a_narrow_screen_has_one_column_and_nothing_to_scroll_sideways(page):
-    page.set_viewport_size({"width": 360, "height": 740})
-    open_shapes(page)
-    page.check("#compare")
-    ask(page, CIRCLE)
-    for part in ("#copy", "#history", "#metrics"):
-        page.click(f"{part} > summary")
-    choose(page, "Fields")
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
-    boxes = [page.locator(part).bounding_box() for part in ("#picture", "#ask-card")]
-    assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
+def test_dark_follows_the_system_and_the_button(visiting, server):
+    def ground(visit):
+        return visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    light, dark = (visiting(server, color_scheme=each) for each in ("light", "dark"))
+    assert ground(light) != ground(dark)
+    button = light.page.get_by_role("button", name="Theme")
+    while "dark" not in button.text_content():
+        button.click()
+    assert ground(light) == ground(dark)
+    light.page.reload()
+    assert ground(light) == ground(dark)
 
 
-def test_the_whole_page_is_small():
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= MOST_BYTES
+def test_a_narrow_screen_is_not_scrolled_sideways(visiting, server):
+    visit = visiting(server, viewport={"width": 360, "height": 740})
+    assert visit.overflow() <= 0
+    visit.choose(SHAPES)
+    visit.page.get_by_role("button", name="Figures").click()
+    visit.page.get_by_label("Compare with").check()
+    for kind in ("Describe", "Yes or no", "Fields", "Choices", "Number"):
+        if kind == "Choices":
+            visit.page.get_by_role("radio", name=kind).check(force=True)
+            visit.page.get_by_label("Choices, one a line").fill("red\ngreen")
+        visit.ask(kind, None if kind in ("Describe", "Fields") else "What color is the circle?")
+        assert visit.overflow() <= 0, kind
+    visit.page.get_by_role("button", name="Copy as curl").click()
+    assert visit.overflow() <= 0
+
+
+def test_the_page_is_sent_with_its_policy_and_is_light(visit):
+    policy = visit.head.headers["content-security-policy"]
+    assert policy == HEADERS["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= HEAVIEST
+
+
+def test_no_file_of_the_page_is_long_or_reads_text_as_html():
+    for path in FOLDER.iterdir():
+        text = Path(path).read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 300, path.name
+        for unsafe in (
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "eval(",
+            " style=",
+            " onclick=",
+        ):
+            assert unsafe not in text, (path.name, unsafe)
+
+
+def test_markup_is_shown_as_text(visit):
+    name = "<img src=x onerror=alert(1)>.png"
+    visit.choose({"name": name, "mimeType": "image/png", "buffer": SHAPES.read_bytes()})
+    visit.ask("Yes or no", "<b>Is there a circle?</b>")
+    assert visit.page.locator(".past-question").text_content() == "<b>Is there a circle?</b>"
+    assert visit.page.locator("#picture-name *, .past-question *").count() == 0

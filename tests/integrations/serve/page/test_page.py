@@ -1,177 +1,163 @@
-"""What a person sees of a picture, asks about it and is told."""
+"""The page at /, in a real browser before the real command: images, questions, answers."""
 
 from __future__ import annotations
 
-import io
+from itertools import pairwise
 
 import pytest
-from PIL import Image
 
-from tests.support.browser import (
-    CIRCLE,
-    TOKEN,
-    answers,
-    ask,
-    choose,
-    finish,
-    give,
-    open_shapes,
-    two_pages,
-)
-from tests.support.paths import SHAPES
+from tests.support.documents import RED_SQUARE, document, pdf_only, png, tiff
+from tests.support.paths import RECEIPT, SHAPES
+from tests.support.pdf_pages import lines, page
+from tests.support.serve_page import browser_only
+
+pytestmark = browser_only
+HEAVIEST = 150_000
 
 
-def test_a_dropped_picture_is_shown_with_its_tiles_and_what_they_cost(page):
-    give(page, SHAPES.read_bytes(), "shapes.png")
-    page.wait_for_selector("#grid span")
-    assert page.locator("#grid span").count() == 4
-    assert page.locator("#image").evaluate("image => image.naturalWidth") == 320
-    assert "2 × 2 tiles" in page.inner_text("#caption")
-    page.get_by_role("radio", name="One tile").check()
-    assert page.locator("#grid span").count() == 1
-    assert "128 × 128 as one tile" in page.inner_text("#caption")
+def test_an_image_is_dropped_and_a_question_about_it_answered(visit):
+    visit.drop(SHAPES.read_bytes(), "shapes.png", "image/png")
+    visit.planned()
+    visit.ask("Free", "What color is the circle?")
+    assert visit.answers == ["red"]
+    tokens = visit.page.locator(".tokens").get_by_role("option")
+    assert tokens.first.get_attribute("aria-label").startswith("red, ")
+    assert "%" in tokens.first.get_attribute("title")
+    assert "%" in visit.page.locator(".confidence strong").text_content()
+    assert "5" in visit.page.locator(".cost").text_content()
 
 
-def test_a_pasted_picture_is_shown(page):
-    give(page, SHAPES.read_bytes(), "image.png", event="paste")
-    page.wait_for_selector("#grid span")
-    assert page.get_attribute("#image", "alt") == "image.png"
+def test_an_answer_grows_while_it_is_written(visit):
+    visit.choose(SHAPES)
+    visit.page.evaluate(
+        """() => {
+          window.seen = [];
+          new MutationObserver(() => {
+            const text = document.querySelector('.busy .reply')?.textContent;
+            if (text) window.seen.push(text);
+          }).observe(document.getElementById('answers'), { childList: true, subtree: true });
+        }"""
+    )
+    visit.ask("Describe")
+    seen = visit.page.evaluate("window.seen")
+    assert len(set(seen)) > 3
+    assert all(later.startswith(earlier) for earlier, later in pairwise(seen))
+    assert visit.answers == [seen[-1]]
 
 
-def test_an_answer_is_streamed_with_its_confidence_tokens_and_cost(page):
-    open_shapes(page)
-    ask(page, CIRCLE)
-    assert answers(page) == ["red"]
-    assert "Confidence" in page.inner_text(".confidence")
-    assert "361 tokens" in page.inner_text(".answer .facts")
-    page.click("text=How sure of each word")
-    assert page.locator(".tokens span").all_text_contents() == [" red"]
-    assert "%" in page.get_attribute(".tokens span", "title")
-    page.click("text=As a list")
-    assert page.inner_text(".token-list").startswith('" red" ')
+def test_a_pasted_image_is_shown(visit):
+    visit.paste(RECEIPT.read_bytes(), "image.png", "image/png")
+    visit.planned()
+    visit.ask("Transcribe")
+    assert visit.answers == ["CORNER CAFE\n2 COFFEE 7.50\nTOTAL 7.50\nTHANK YOU!"]
 
 
-def test_seconds_are_told_once_an_answer_was_timed(page):
-    open_shapes(page)
-    ask(page, CIRCLE)
-    page.wait_for_selector("#plan td:last-child:has-text(' s')")
+def test_yes_and_no_are_bars_with_their_numbers(visit):
+    visit.choose(SHAPES)
+    visit.ask("Yes or no", "Is there a circle?")
+    assert visit.answers == ["Yes"]
+    names = visit.page.locator(".option-name").all_text_contents()
+    numbers = visit.page.locator(".option-number").all_text_contents()
+    assert names == ["yes", "no"]
+    assert sum(float(number.strip("<>% ")) for number in numbers) == pytest.approx(100, abs=0.2)
 
 
-def test_yes_or_no_shows_the_probability_of_both(page):
-    open_shapes(page)
-    choose(page, "Yes or no")
-    ask(page, "Is the circle red?")
-    assert answers(page) == ["yes"]
-    bars = page.locator(".options li")
-    assert [bar.split()[0] for bar in bars.all_inner_texts()] == ["yes", "no"]
+def test_choices_and_numbers_are_held_to_their_type(visit):
+    visit.choose(SHAPES)
+    visit.page.get_by_role("radio", name="Choices").check(force=True)
+    visit.page.get_by_label("Choices, one a line").fill("green\nred\n")
+    visit.ask("Choices", "What color is the circle?")
+    assert visit.answers == ["red"]
+    visit.ask("Number", "How many shapes are there?")
+    assert visit.answers == ["3"]
 
 
-def test_choices_and_numbers_are_answered_in_their_type(page):
-    open_shapes(page)
-    choose(page, "Choices")
-    page.fill("#choices", "red\nblue\ngreen")
-    ask(page, CIRCLE)
-    assert answers(page) == ["red"]
-    assert page.locator(".options li").count() == 3
-    choose(page, "Whole number")
-    ask(page, "How many shapes are there?")
-    assert answers(page) == ["3"]
+def test_fields_are_a_table_with_the_confidence_of_each(visit):
+    visit.choose(RECEIPT)
+    visit.ask("Fields")
+    cells = visit.page.locator(".values tbody").inner_text().split()
+    assert cells[:2] == ["total", "7.5"] and cells[-1] == "%"
 
 
-def test_fields_have_a_value_and_a_confidence_each(page):
-    open_shapes(page)
-    choose(page, "Fields")
-    page.get_by_label("Name of the field").fill("count")
-    page.get_by_label("Type of the field").select_option("integer")
-    page.click("#go")
-    finish(page)
-    assert "count 3" in page.inner_text(".fields")
-    assert "%" in page.inner_text(".fields")
+def test_two_resolutions_and_precisions_are_compared(visit):
+    visit.choose(SHAPES)
+    visit.page.get_by_label("Compare with").check()
+    visit.page.get_by_label("Other resolution").select_option("1")
+    visit.ask("Yes or no", "Is there a circle?")
+    titles = visit.page.locator(".answer h3").all_text_contents()
+    assert titles == ["embedded Auto", "embedded:fp32 1 tile"]
+    assert visit.answers == ["Yes", "Yes"]
+    assert "5 tiles against 1" in visit.page.locator(".verdict").text_content()
 
 
-def test_two_models_are_compared_side_by_side(page):
-    open_shapes(page)
-    page.check("#compare")
-    ask(page, CIRCLE)
-    assert answers(page) == ["red", "red"]
-    titles = page.locator(".answer h3").all_text_contents()
-    assert titles == ["embedded · Automatic", "embedded:fp32 · Automatic"]
-    assert page.locator(".answer .facts").count() == 2
-    left, right = (page.locator(".answer").nth(n).bounding_box() for n in (0, 1))
-    assert left["y"] == right["y"]
-    assert left["x"] + left["width"] <= right["x"]
+def test_choosing_a_resolution_draws_its_tiles(visit):
+    visit.choose(SHAPES)
+    marks = visit.page.locator(".mark text")
+    assert marks.all_text_contents() == ["1", "2", "3", "4"]
+    visit.page.get_by_label("4 tiles long").check()
+    assert marks.count() == 12
+    visit.page.get_by_label("1 tile", exact=True).check()
+    assert marks.count() == 0
+    visit.page.get_by_label("As coarse as the model gets it").check()
+    assert visit.page.locator("#frame canvas").get_attribute("width") == "128"
 
 
-def test_a_comparison_of_the_same_with_the_same_is_refused(page):
-    open_shapes(page)
-    page.check("#compare")
-    page.select_option("#other-model", "embedded")
-    page.fill("#question", CIRCLE)
-    page.click("#go")
-    assert "would be the same" in page.inner_text("#ask-error")
-    assert answers(page) == []
+@pdf_only
+def test_a_page_of_a_pdf_is_chosen_shown_and_asked_about(visit):
+    both = document(2, content=RED_SQUARE)
+    visit.choose({"name": "two.pdf", "mimeType": "application/pdf", "buffer": both})
+    assert visit.page.locator("#page-count").text_content() == "of 2"
+    visit.page.get_by_role("button", name="Next page").click()
+    visit.page.get_by_role("img", name="two.pdf, page 2").wait_for()
+    visit.planned()
+    visit.ask("Yes or no", "Is there a square?")
+    assert "two.pdf, page 2" in visit.page.locator("#history").text_content()
 
 
-def test_what_a_reader_should_know_is_said_in_words(page):
-    out = io.BytesIO()
-    Image.new("RGB", (300, 300), "white").save(out, "png")
-    give(page, out.getvalue(), "blank.png")
-    page.wait_for_selector("#grid span")
-    choose(page, "Describe")
-    page.click("#go")
-    finish(page)
-    assert "seems to show nothing" in page.inner_text(".notice")
+@pdf_only
+def test_print_of_a_pdf_is_transcribed(visit):
+    sheet = page(lines("HELLO", size=60, top=600))
+    visit.choose({"name": "one.pdf", "mimeType": "application/pdf", "buffer": sheet})
+    assert not visit.page.locator("#pages").is_visible()
+    visit.ask("Transcribe")
+    assert "HELLO" in visit.answers[0]
 
 
-def test_the_second_page_of_a_pdf_is_shown_and_asked_about(page):
-    give(page, two_pages(), "two.pdf", "application/pdf")
-    page.wait_for_selector("#pages:visible")
-    page.click("#page-after")
-    page.wait_for_selector("#image[alt='two.pdf, page 2']")
-    assert page.is_disabled("#page-after")
-    ask(page, CIRCLE)
-    assert answers(page) == ["red"]
-    choose(page, "Yes or no")
-    ask(page, "Is the circle red?")
-    assert answers(page) == ["yes"]
+def test_pages_of_a_tiff_are_shown_though_browsers_read_none(visit):
+    both = tiff("red", "blue")
+    visit.choose({"name": "two.tif", "mimeType": "image/tiff", "buffer": both})
+    visit.page.get_by_role("img", name="two.tif, page 1").wait_for()
 
 
-def test_what_cannot_be_read_is_refused_in_the_servers_words(page):
-    give(page, b"hello", "notes.txt", "text/plain")
-    page.wait_for_selector("#picture-error:visible")
-    assert "not an image" in page.inner_text("#picture-error")
-    open_shapes(page)
-    assert page.is_hidden("#picture-error")
+def test_an_image_in_a_format_that_browsers_do_not_show_is_shown_all_the_same(visit):
+    visit.choose({"name": "one.tif", "mimeType": "image/tiff", "buffer": tiff("red")})
+    visit.page.get_by_role("img", name="one.tif").wait_for()
+    assert "cannot show" not in visit.page.locator("#frame").text_content()
+    visit.ask("Yes or no", "Is it red?")
+    assert visit.answers[0] in ("Yes", "No")
 
 
-def test_what_is_missing_is_said_beside_the_button(page):
-    page.click("#go")
-    assert page.inner_text("#ask-error") == "Choose a picture first."
-    open_shapes(page)
-    page.click("#go")
-    assert page.inner_text("#ask-error") == "Write a question first."
+def test_a_file_that_cannot_be_read_is_an_alert_and_the_old_one_stays(visit):
+    visit.choose(SHAPES)
+    visit.drop(b"hello", "notes.txt", "text/plain")
+    alert = visit.page.get_by_role("alert")
+    assert "not an image" in alert.text_content()
+    assert "400" in alert.text_content()
+    assert visit.page.locator("#picture-name").text_content() == "shapes.png"
+    alert.get_by_role("button", name="Dismiss").click()
+    assert alert.count() == 0
 
 
-def test_what_was_asked_can_be_asked_again_and_copied_as_code(page):
-    open_shapes(page)
-    ask(page, CIRCLE)
-    page.fill("#question", "")
-    page.click("#history summary")
-    assert "red" in page.inner_text("#asked")
-    page.click("text=Use again")
-    assert page.input_value("#question") == CIRCLE
-    page.click("#copy summary")
-    for form in ("curl 'http://127.0.0.1", "from openai import OpenAI", '"tools/call"'):
-        assert form in page.inner_text("#copies")
+def test_what_is_missing_is_said(visit):
+    visit.page.locator("#send").click()
+    assert "Choose an image" in visit.page.get_by_role("alert").text_content()
+    visit.choose(SHAPES)
+    visit.page.locator("#send").click()
+    assert "Write a question" in visit.page.get_by_role("alert").text_content()
 
 
-@pytest.mark.parametrize("kind", ["Ask", "Yes or no"])
-def test_the_python_that_is_copied_answers_the_same(page, kind, monkeypatch, capsys):
-    monkeypatch.setenv("SMOLVLM_SERVE_TOKEN", TOKEN)
-    open_shapes(page)
-    choose(page, kind)
-    ask(page, 'Is the circle "red"?')
-    said = answers(page)[0]
-    code = page.locator("#copies pre", has_text="openai").text_content()
-    exec(compile(code, "copied", "exec"), {})
-    assert said in capsys.readouterr().out
+def test_a_blank_image_is_told_in_plain_words(visit):
+    blank = png((64, 64), "white")
+    visit.choose({"name": "blank.png", "mimeType": "image/png", "buffer": blank})
+    visit.ask("Describe")
+    assert "made up" in visit.page.locator(".notice.warn").first.text_content()
