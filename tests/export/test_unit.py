@@ -75,7 +75,7 @@ def test_another_model_is_refused_or_replaces_all_of_it(
     export_checkpoint(tiny_a, folder, ["q4"])
     (folder / "notes.txt").write_text("mine")
     before = snapshot(folder)
-    with pytest.raises(BadOptions, match=r"another model \(fp32, q4\).*--replace"):
+    with pytest.raises(BadOptions, match=r"another model \(fp32, q4\).*`replace=True`"):
         export_checkpoint(tiny_other, folder, ["fp32"])
     assert snapshot(folder) == before
     export_checkpoint(tiny_other, folder, ["fp32"], replace=True)
