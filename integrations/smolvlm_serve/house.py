@@ -64,7 +64,7 @@ class Endpoint:
                 call.outcome = CANCELLED  # by a client that leaves before its end
             try:
                 await response(scope, receive, send)
-            except Exception:
+            except Exception:  # counted, and raised again
                 call.outcome = FAULT
                 raise
 
@@ -81,6 +81,6 @@ class Endpoint:
         except ClientDisconnect:
             call.outcome = CANCELLED
             return Response(status_code=499)
-        except Exception:  # a fault of ours
+        except Exception:  # a fault of ours: its text may hold paths and the caller's data
             _LOG.exception("%s failed", path)
             return OURS.response(path)
