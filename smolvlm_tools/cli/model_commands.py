@@ -77,7 +77,7 @@ def quantize(
             metavar="NAME",
             help="int8, q4, bnb-int8, bnb-nf4, torchao-int8, torchao-int8-dynamic, torchao-int4, "
             "quanto-int8, quanto-int4 or quanto-float8; or one for each component: "
-            "vision=bf16,connector=bf16,decoder=bnb-nf4,lm_head=bf16.",
+            "vision=bf16,decoder=bnb-nf4,lm_head=bf16.",
         ),
     ],
     weights: Weights,
