@@ -99,6 +99,7 @@ def test_a_conversation(screen, tmp_path):
         screen.type(f"{line}\n")
         screen.until(rf"{re.escape(answer)}.*\n(.+\n)*>$")
     for count in (1, 2):
+        screen.until_it_waits()
         screen.type("\x03")
         screen.until(rf"(^> \^C\nCtrl-D or /quit ends the conversation\n){{{count}}}>$")
     screen.type("\x04")

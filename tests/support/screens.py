@@ -7,6 +7,7 @@ import re
 import select
 import struct
 import time
+from pathlib import Path
 from types import TracebackType
 
 import pyte
@@ -92,6 +93,18 @@ class Screen:
         while not re.search(pattern, "\n".join([*self.erased, self.text]), re.MULTILINE):
             assert time.monotonic() < until and self._process.poll() is None, self.text
             self._look(0.05)
+
+    def until_it_waits(self) -> None:
+        """Wait until the command's main thread has been asleep for a while, as at a prompt.
+
+        A Ctrl-C between the drawing of the prompt and readline's wait for keys is noticed by Python
+        only with the next key; a person is never that quick.
+        """
+        asleep = 0
+        while asleep < 6:
+            self._look(0.05)
+            state = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+            asleep = asleep + 1 if state[0] == "S" else 0
 
     @property
     def lines(self) -> list[str]:
