@@ -128,10 +128,11 @@ def read_settings(**flags: Any) -> Settings:
     return settings
 
 
-def unknown_variables() -> list[str]:
+def unknown_variables(kind: type[Settings] = Settings) -> list[str]:
     """Variables of the environment that look like settings but are not, such as misspelt ones."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    prefix = kind.model_config.get("env_prefix", "")
+    known = {f"{prefix}{name.upper()}" for name in kind.model_fields}
+    return sorted(name for name in os.environ if name.startswith(prefix) and name not in known)
 
 
 def check_exposure(settings: Settings) -> None:

@@ -122,13 +122,15 @@ def command(flags: Flags) -> None:
     Example: smolvlm serve --model 256m --model 256m:q4 --host 0.0.0.0 --allow-host eyes.lan:*
     """
     try:
-        from .settings import FIELDS_BY_FLAG, read_settings, unknown_variables
+        from smolvlm_mcp.settings import unknown_variables
+
+        from .settings import FIELDS_BY_FLAG, ServeSettings, read_settings
 
         given = asdict(flags)
         settings = read_settings(
             **{FIELDS_BY_FLAG.get(flag, flag): value for flag, value in given.items()}
         )
-        for name in unknown_variables():
+        for name in unknown_variables(ServeSettings):
             print(f"note: {name} is not a setting; see --help", file=sys.stderr, flush=True)
         from .serving import run
     except ModuleNotFoundError as error:

@@ -5,7 +5,6 @@ A flag wins over its variable, which is `SMOLVLM_SERVE_` and the field's name.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
@@ -77,12 +76,6 @@ def read_settings(**flags: Any) -> ServeSettings:
             "Serve one model, or each by a server of its own.",
         )
     return settings
-
-
-def unknown_variables() -> list[str]:
-    """Variables of the environment that look like settings but are not, such as misspelt ones."""
-    known = {f"{PREFIX}{name.upper()}" for name in ServeSettings.model_fields}
-    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
 def _refusal(error: ValidationError, given: dict[str, Any]) -> BadOptions:

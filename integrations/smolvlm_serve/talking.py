@@ -50,7 +50,7 @@ async def begun(request: Request, reply: AsyncReplyStream) -> AsyncIterator[Stre
     """
     try:
         first = await unless_gone(request, reply.__anext__)
-    except BaseException:
+    except BaseException:  # whatever it is, the engine's place is given back
         reply.close()
         raise
     return _all(first, reply)
