@@ -25,19 +25,21 @@ BOMBS = {
 
 @pytest.fixture
 def most_resident():
-    """The most memory that any one child had in use; its list grows by what is seen.
+    """The most bytes that a child of this test had in use, and its command; grows by what is seen.
 
-    A child that is about to start its program still has our name, and our memory is read for its.
+    Children of tests before may still end. A child that has not started its program yet has our
+    command, and what is read as its memory is ours.
     """
-    most, over = [0], threading.Event()
-    us = psutil.Process().cmdline()
+    most, over = [(0, [""])], threading.Event()
+    us, before = psutil.Process(), set(psutil.Process().children())
 
     def sample():
         while not over.wait(0.01):
-            for child in psutil.Process().children():
+            for child in set(us.children()) - before:
                 try:
-                    if child.cmdline() != us:
-                        most[0] = max(most[0], child.memory_info().rss)
+                    command = child.cmdline()
+                    if command != us.cmdline():
+                        most[0] = max(most[0], (child.memory_info().rss, command))
                 except psutil.NoSuchProcess:
                     continue
 
@@ -75,5 +77,6 @@ def test_bombs_are_error_records_and_the_run_goes_on(vlm, tmp_path, most_residen
         "corrupt_image",
     }
     assert summary.pages >= 15 and summary.layer == 5 and len(vlm.asked) == 10
-    assert most_resident[0] < 1.1 * MEMORY
-    print(f"{time.monotonic() - began:.1f} s, at most {most_resident[0] / 1e6:.0f} MB in a child")
+    [(resident, command)] = most_resident
+    assert 0 < resident < 1.1 * MEMORY, command
+    print(f"{time.monotonic() - began:.1f} s, at most {resident / 1e6:.0f} MB in a child")
