@@ -17,6 +17,7 @@ ORDER = """
 __main__
 __init__
 cli
+finetune
 export ingest quality tools
 engine
 vision
