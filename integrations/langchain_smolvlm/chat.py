@@ -21,13 +21,14 @@ from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from smolvlm_tools import AsyncReplyStream, Message, RequestOptions, SmolVLM
+from smolvlm_tools.tools import report_loading
 from smolvlm_tools.types import OnIncomplete
 
 from .configured import Configured
 from .incoming import for_traces, hold_input, with_file_states
 from .messages import to_messages
 from .no_tools import tools_not_supported
-from .progress import Tell, loading, to_both, to_graph
+from .progress import Tell, to_both, to_graph
 from .replies import to_chat_result, to_chunks
 from .structured import Method, Schema, structured
 from .waiting import awith_room, with_room
@@ -271,10 +272,10 @@ class ChatSmolVLM(Configured):
 
     def _get(self, call: Mapping[str, Any], tell: Tell | None) -> SmolVLM:
         source = self._source(call)
-        with loading(tell, source):
+        with report_loading(tell, loaded=source.loaded is not None):
             return source.get()
 
     async def _aget(self, call: Mapping[str, Any], tell: Tell | None) -> SmolVLM:
         source = self._source(call)
-        with loading(tell, source):
+        with report_loading(tell, loaded=source.loaded is not None):
             return await source.aget()

@@ -11,13 +11,13 @@ graph runs, it is there.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import asdict
 from typing import Any
 
-from smolvlm_tools import EngineSource, Progress
+from smolvlm_tools import Progress
 from smolvlm_tools.tools import ToolProgress
 
 EVENT = "smolvlm_progress"
@@ -56,14 +56,3 @@ def to_both(tell: Tell, own: Callable[[Progress], Any] | None) -> Callable[[Prog
         tell(ToolProgress.of(news))
 
     return report
-
-
-@contextmanager
-def loading(tell: Tell | None, source: EngineSource) -> Generator[None]:
-    """Tell of the engine's loading, if it is not there yet."""
-    if tell is None or source.loaded is not None:
-        yield
-        return
-    tell(ToolProgress("load", 0, 1))
-    yield
-    tell(ToolProgress("load", 1, 1))

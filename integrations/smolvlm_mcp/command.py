@@ -15,6 +15,18 @@ from smolvlm_tools.cli.command import options_from_fields
 from smolvlm_tools.errors import BackendUnavailable
 
 from .clients import ClientName
+from .flags import (
+    AccessLog,
+    AllowHost,
+    AllowUrls,
+    BatchSize,
+    Calibration,
+    Device,
+    MaxConnections,
+    MemoryBudget,
+    Offline,
+    Precision,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +54,10 @@ class Flags:
             "SMOLVLM_API_KEY.",
         ),
     ] = None
-    precision: Annotated[
-        str | None, typer.Option(metavar="NAME", help="auto, fp32, bf16, int8, q4, …")
-    ] = None
-    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = (
-        None
-    )
-    memory_budget: Annotated[
-        str | None, typer.Option(metavar="BYTES", help="Most memory to use, such as 900MB.")
-    ] = None
-    calibration: Annotated[
-        str | None, typer.Option(metavar="FILE", help="What `smolvlm calibrate` wrote.")
-    ] = None
+    precision: Precision = None
+    device: Device = None
+    memory_budget: MemoryBudget = None
+    calibration: Calibration = None
     root: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,10 +66,7 @@ class Flags:
             "directory on stdio, none on HTTP]",
         ),
     ] = None
-    allow_urls: Annotated[
-        bool | None,
-        typer.Option("--allow-urls", help="Fetch images from public http(s) addresses."),
-    ] = None
+    allow_urls: AllowUrls = None
     http: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="Serve streamable HTTP at /mcp instead of stdio."),
@@ -78,12 +79,7 @@ class Flags:
             "SMOLVLM_MCP_TOKEN: others on this machine can see flags.",
         ),
     ] = None
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="HOST[:PORT|:*]", help="Host header that HTTP serves; may be repeated."
-        ),
-    ] = None
+    allow_host: AllowHost = None
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(metavar="URL", help="Origin header that HTTP serves; may be repeated."),
@@ -92,28 +88,16 @@ class Flags:
         int | None,
         typer.Option(metavar="N", help="Calls that may wait before 'busy'.  \\[default: 8]"),
     ] = None
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Calls that decode together.  \\[default: 8]")
-    ] = None
-    offline: Annotated[bool | None, typer.Option("--offline", help="Never download.")] = None
+    batch_size: BatchSize = None
+    offline: Offline = None
     preload: Annotated[
         bool | None,
         typer.Option(
             "--preload", help="Load the model before serving, not at the first call that needs it."
         ),
     ] = None
-    access_log: Annotated[
-        bool | None,
-        typer.Option(
-            "--access-log", help="A line of JSON on stderr for each request and each call."
-        ),
-    ] = None
-    max_connections: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="HTTP connections, at most half of `ulimit -n`.  \\[default: 512]"
-        ),
-    ] = None
+    access_log: AccessLog = None
+    max_connections: MaxConnections = None
     max_sessions: Annotated[
         int | None,
         typer.Option(
@@ -165,13 +149,11 @@ def command(flags: Flags) -> None:
 
     wire = take_wire()  # before anything is imported that might print
     try:
-        from .settings import SETTINGS_BY_FLAG, read_settings, unknown_variables
+        from .settings import read_settings, unknown_variables
 
         given = asdict(flags)
         client: ClientName | None = given.pop("print_config")
-        settings = read_settings(
-            **{SETTINGS_BY_FLAG.get(flag, flag): value for flag, value in given.items()}
-        )
+        settings = read_settings(**given)
         for name in unknown_variables():
             print(f"note: {name} is not a setting; see --help", file=sys.stderr, flush=True)
         if client is not None:

@@ -14,7 +14,7 @@ from smolvlm_tools.errors import BackendUnavailable, BadOptions
 
 from .clients import CLIENTS, ClientName
 from .serving import check_model, roots
-from .settings import HTTP_ONLY, Settings, flag_of
+from .settings import HTTP_ONLY, Settings
 from .stdio import Wire
 
 
@@ -68,7 +68,7 @@ def _arguments(settings: Settings) -> Iterator[str]:
         if value == Settings.model_fields[name].default:
             continue
         for each in value if isinstance(value, tuple) else (value,):
-            yield flag_of(name)
+            yield settings.flag(name)
             if each is not True:
                 yield str(each)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AliasChoices,
@@ -33,13 +33,6 @@ HTTP_ONLY = (
     *("head_timeout", "body_timeout", "idle_timeout", "session_timeout"),
 )
 """Settings that nothing asks for on stdio."""
-SETTINGS_BY_FLAG = {
-    "root": "roots",
-    "allow_host": "allowed_hosts",
-    "allow_origin": "allowed_origins",
-}
-"""Where the two differ in name."""
-_FLAGS = {setting: flag for flag, setting in SETTINGS_BY_FLAG.items()}
 
 
 def _names(value: Any) -> Any:
@@ -65,6 +58,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
     )
+    command: ClassVar = "smolvlm mcp"
+    by_flag: ClassVar[dict[str, str]] = {
+        "root": "roots",
+        "allow_host": "allowed_hosts",
+        "allow_origin": "allowed_origins",
+    }
+    """Names of settings that differ from their flag's."""
 
     model: str = Field(
         default="256m",
@@ -109,18 +109,49 @@ class Settings(BaseSettings):
         """Host and port of `http`, or None on stdio."""
         return None if self.http is None else parse_address(self.http)
 
+    @classmethod
+    def flag(cls, name: str) -> str:
+        """The flag of a setting."""
+        flags = {setting: flag for flag, setting in cls.by_flag.items()}
+        return f"--{flags.get(name, name).replace('_', '-')}"
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """The variable of a setting."""
+        prefix = str(cls.model_config.get("env_prefix"))
+        return f"{prefix}{name.upper().removeprefix(prefix)}"
+
+    @classmethod
+    def read(cls, given: dict[str, Any]) -> Self:
+        """Settings from what is `given` and, for the rest, from the environment.
+
+        Raises:
+            BadOptions: a value that means nothing, by the name that the user knows.
+        """
+        for name, value in given.items():
+            if value == "":
+                raise BadOptions(f"{cls.flag(name)} is empty", "Leave it out, or give it a value.")
+        try:
+            return cls(**given)
+        except ValidationError as error:  # without the value, which may be the token
+            told = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = str(told["loc"][0]) if told["loc"] else "settings"
+        place = cls.flag(name) if name in given else cls.variable(name)
+        raise BadOptions(f"{place}: {told['msg']}", f"See `{cls.command} --help`.")
+
+
+def of_flags(kind: type[Settings], flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were given, by their setting's name."""
+    return {
+        kind.by_flag.get(flag, flag): value for flag, value in flags.items() if value is not None
+    }
+
 
 def read_settings(**flags: Any) -> Settings:
     """Settings from the flags and, for those that are None, from the environment."""
-    given = {name: value for name, value in flags.items() if value is not None}
-    for name, value in given.items():
-        if value == "":
-            raise BadOptions(f"{flag_of(name)} is empty", "Leave it out, or give it a value.")
-    try:
-        settings = Settings(**given)
-    except ValidationError as error:
-        raise _refusal(error, given) from None
-    unused = [flag_of(name) for name in HTTP_ONLY if name in given]
+    given = of_flags(Settings, flags)
+    settings = Settings.read(given)
+    unused = [Settings.flag(name) for name in HTTP_ONLY if name in given]
     if settings.http is None and unused:
         raise BadOptions(f"{unused[0]} is for HTTP, but stdio is served", "Add --http HOST:PORT.")
     check_exposure(settings)
@@ -130,8 +161,8 @@ def read_settings(**flags: Any) -> Settings:
 
 def unknown_variables(kind: type[Settings] = Settings) -> list[str]:
     """Variables of the environment that look like settings but are not, such as misspelt ones."""
-    prefix = kind.model_config.get("env_prefix", "")
-    known = {f"{prefix}{name.upper()}" for name in kind.model_fields}
+    known = {kind.variable(name) for name in kind.model_fields}
+    prefix = kind.variable("")
     return sorted(name for name in os.environ if name.startswith(prefix) and name not in known)
 
 
@@ -148,11 +179,10 @@ def check_exposure(settings: Settings) -> None:
             'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"',
         )
     if not local and token is None:
-        variable = f"{settings.model_config.get('env_prefix')}TOKEN"
         raise BadOptions(
             f"{settings.http} can be reached from other machines, but no token is set",
-            f"Set {variable} (better than --token, which others on this machine can see), "
-            "or serve on 127.0.0.1.",
+            f"Set {settings.variable('token')} (better than --token, which others on this machine "
+            "can see), or serve on 127.0.0.1.",
         )
 
 
@@ -176,16 +206,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name: where it points may change
         return False
-
-
-def _refusal(error: ValidationError, given: dict[str, Any]) -> BadOptions:
-    """The error by the name the user knows, without the value, which may be the token."""
-    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    name = str(problem["loc"][0]) if problem["loc"] else "settings"
-    place = flag_of(name) if name in given else f"{PREFIX}{name.upper().removeprefix(PREFIX)}"
-    return BadOptions(f"{place}: {problem['msg']}", "See `smolvlm mcp --help`.")
-
-
-def flag_of(name: str) -> str:
-    """The flag of a setting."""
-    return f"--{_FLAGS.get(name, name).replace('_', '-')}"

@@ -10,6 +10,18 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, NoReturn
 
 import typer
+from smolvlm_mcp.flags import (
+    AccessLog,
+    AllowHost,
+    AllowUrls,
+    BatchSize,
+    Calibration,
+    Device,
+    MaxConnections,
+    MemoryBudget,
+    Offline,
+    Precision,
+)
 
 from smolvlm_tools.cli.command import options_from_fields
 from smolvlm_tools.errors import BackendUnavailable
@@ -49,18 +61,10 @@ class Flags:
     backend: Annotated[
         str | None, typer.Option(metavar="NAME", help="onnx, openvino, torch or auto.")
     ] = None
-    precision: Annotated[
-        str | None, typer.Option(metavar="NAME", help="auto, fp32, bf16, int8, q4, …")
-    ] = None
-    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = (
-        None
-    )
-    memory_budget: Annotated[
-        str | None, typer.Option(metavar="BYTES", help="Most memory to use, such as 900MB.")
-    ] = None
-    calibration: Annotated[
-        str | None, typer.Option(metavar="FILE", help="What `smolvlm calibrate` wrote.")
-    ] = None
+    precision: Precision = None
+    device: Device = None
+    memory_budget: MemoryBudget = None
+    calibration: Calibration = None
     root: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,14 +72,8 @@ class Flags:
             help="Folder that tools may read images from; may be repeated.  \\[default: none]",
         ),
     ] = None
-    allow_urls: Annotated[
-        bool | None,
-        typer.Option("--allow-urls", help="Fetch images from public http(s) addresses."),
-    ] = None
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="HOST[:PORT|:*]", help="Host header to serve; may be repeated."),
-    ] = None
+    allow_urls: AllowUrls = None
+    allow_host: AllowHost = None
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,26 +84,14 @@ class Flags:
         int | None,
         typer.Option(metavar="N", help="Requests that may wait before 429.  \\[default: 32]"),
     ] = None
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Requests that decode together.  \\[default: 8]")
-    ] = None
+    batch_size: BatchSize = None
     files_bytes: Annotated[
         int | None,
         typer.Option(metavar="N", help="Bytes of sent files to keep.  \\[default: 64000000]"),
     ] = None
-    offline: Annotated[bool | None, typer.Option("--offline", help="Never download.")] = None
-    access_log: Annotated[
-        bool | None,
-        typer.Option(
-            "--access-log", help="A line of JSON on stderr for each request and each call."
-        ),
-    ] = None
-    max_connections: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="HTTP connections, at most half of `ulimit -n`.  \\[default: 512]"
-        ),
-    ] = None
+    offline: Offline = None
+    access_log: AccessLog = None
+    max_connections: MaxConnections = None
 
 
 @options_from_fields
@@ -124,12 +110,9 @@ def command(flags: Flags) -> None:
     try:
         from smolvlm_mcp.settings import unknown_variables
 
-        from .settings import FIELDS_BY_FLAG, ServeSettings, read_settings
+        from .settings import ServeSettings, read_settings
 
-        given = asdict(flags)
-        settings = read_settings(
-            **{FIELDS_BY_FLAG.get(flag, flag): value for flag, value in given.items()}
-        )
+        settings = read_settings(**asdict(flags))
         for name in unknown_variables(ServeSettings):
             print(f"note: {name} is not a setting; see --help", file=sys.stderr, flush=True)
         from .serving import run

@@ -5,18 +5,16 @@ A flag wins over its variable, which is `SMOLVLM_SERVE_` and the field's name.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 from smolvlm_mcp.origins import Allowed
-from smolvlm_mcp.settings import SETTINGS_BY_FLAG, Names, Settings, check_exposure
+from smolvlm_mcp.settings import Names, Settings, check_exposure, of_flags
 
 from smolvlm_tools.errors import BadOptions
 
 PREFIX = "SMOLVLM_SERVE_"
-FIELDS_BY_FLAG = {**SETTINGS_BY_FLAG, "model": "models"}
-_FLAGS = {field: flag for flag, field in FIELDS_BY_FLAG.items()}
 
 
 class ServeSettings(Settings):
@@ -25,6 +23,8 @@ class ServeSettings(Settings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
     )
+    command: ClassVar = "smolvlm serve"
+    by_flag: ClassVar[dict[str, str]] = {**Settings.by_flag, "model": "models"}
 
     models: Names = Field(
         default=("256m",),
@@ -57,14 +57,7 @@ def read_settings(**flags: Any) -> ServeSettings:
     Raises:
         BadOptions: a value that means nothing, or an address that others reach without a token.
     """
-    given = {name: value for name, value in flags.items() if value is not None}
-    for name, value in given.items():
-        if value == "":
-            raise BadOptions(f"{_flag(name)} is empty", "Leave it out, or give it a value.")
-    try:
-        settings = ServeSettings(**given)
-    except ValidationError as error:
-        raise _refusal(error, given) from None
+    settings = ServeSettings.read(of_flags(ServeSettings, flags))
     host, port = settings.address
     shown = f"[{host}]" if ":" in host else host
     settings = settings.model_copy(update={"http": f"{shown}:{port}"})
@@ -76,15 +69,3 @@ def read_settings(**flags: Any) -> ServeSettings:
             "Serve one model, or each by a server of its own.",
         )
     return settings
-
-
-def _refusal(error: ValidationError, given: dict[str, Any]) -> BadOptions:
-    """The error by the name the user knows, without the value, which may be the token."""
-    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    name = str(problem["loc"][0]) if problem["loc"] else "settings"
-    place = _flag(name) if name in given else f"{PREFIX}{name.upper().removeprefix(PREFIX)}"
-    return BadOptions(f"{place}: {problem['msg']}", "See `smolvlm serve --help`.")
-
-
-def _flag(name: str) -> str:
-    return f"--{_FLAGS.get(name, name).replace('_', '-')}"

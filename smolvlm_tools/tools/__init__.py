@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from .formats import FORMATS, tool_schemas
 from .image_store import ImageStore, StoredImage, agent_policy
-from .progress import ToolProgress
+from .progress import ToolProgress, report_loading
 from .redact import redact
 from .registry import TOOLS, find_tool
 from .schema import ToolInput, ToolOutput
@@ -35,5 +35,6 @@ __all__ = [
     "agent_policy",
     "find_tool",
     "redact",
+    "report_loading",
     "tool_schemas",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -42,3 +43,14 @@ class ToolProgress:
 
 OnProgress: TypeAlias = Callable[[ToolProgress], None]
 """Called with progress, on the engine's thread or the caller's; must be quick and not raise."""
+
+
+@contextmanager
+def report_loading(on_progress: OnProgress | None, *, loaded: bool) -> Generator[None]:
+    """Report that the block loads the engine, if somebody listens and it is not `loaded` yet."""
+    if on_progress is None or loaded:
+        yield
+        return
+    on_progress(ToolProgress("load", 0, 1))
+    yield
+    on_progress(ToolProgress("load", 1, 1))

@@ -25,7 +25,7 @@ from ..types import Progress, VisionResult
 from .arguments import check_arguments
 from .image_store import ImageStore, StoredImage
 from .outlook import Outlook
-from .progress import OnProgress, ToolProgress
+from .progress import OnProgress, ToolProgress, report_loading
 from .redact import redact
 from .registry import find_tool
 from .replies import judgement, model_reply, whole_usage
@@ -151,7 +151,7 @@ class Toolbox(Closing):
             images = self._images(checked)
             if isinstance(tool, ImageTool):
                 return tool.look(self._outlook, checked, images)
-            with self._report_loading(on_progress):
+            with report_loading(on_progress, loaded=self.loaded is not None):
                 engine = self._engine.get()
             method, given, options = self._engine_call(tool, checked, images, on_progress, cancel)
             result = getattr(engine, method)(*given, **options)
@@ -172,7 +172,7 @@ class Toolbox(Closing):
             if isinstance(tool, ImageTool):
                 look = partial(tool.look, self._outlook, checked, images)
                 return await in_thread(look, cancel)
-            with self._report_loading(on_progress):
+            with report_loading(on_progress, loaded=self.loaded is not None):
                 engine = await self._engine.aget()
             method, given, options = self._engine_call(tool, checked, images, on_progress, cancel)
             result = await getattr(engine, f"a{method}")(*given, **options)
@@ -240,16 +240,6 @@ class Toolbox(Closing):
             **{k: value for k, value in common.items() if value is not None},
         }
         return asked.method, ([image.encoded for image in images], *asked.arguments), options
-
-    @contextmanager
-    def _report_loading(self, on_progress: OnProgress | None) -> Generator[None]:
-        """Report the loading of the engine, if it is not there yet."""
-        if on_progress is None or self.loaded is not None:
-            yield
-            return
-        on_progress(ToolProgress("load", 0, 1))
-        yield
-        on_progress(ToolProgress("load", 1, 1))
 
 
 @contextmanager
