@@ -2,6 +2,7 @@
 
     python -m benchmarks.soak --minutes 10                        # the MCP server over HTTP
     python -m benchmarks.soak --minutes 1 --surface mcp-stdio     # or serve, python
+    python -m benchmarks.soak --minutes 3 --surface serve --beside python   # one after the other
 
 The clients ask good questions about images, send what must be refused, break requests off and leave
 without a word, in shares that --bad and the seed fix. The service answers with the embedded model,
@@ -15,6 +16,7 @@ a warm-up; memory, descriptors and threads are compared without clients, after i
 | growth of the service's own process | 32 MB |
 | descriptors, threads, processes below it | as before, but for pools that fill late: 8, 8, 1 |
 | time to Busy, p99 | 100 ms |
+| p95 of the answers, with --beside | 1.3 times that surface's |
 
 The tables are printed, and kept as JSON. On a machine with other work, seconds mean little: the
 load average stands beside them. Ctrl-C ends the run and shows what was measured so far. Exit code
@@ -36,7 +38,7 @@ from benchmarks.paths import RESULTS
 from benchmarks.soaking.report import as_json, tables
 from benchmarks.soaking.run import Measured, Plan, soak
 from benchmarks.soaking.surface import Surface
-from benchmarks.soaking.verdicts import verdicts
+from benchmarks.soaking.verdicts import beside, verdicts
 from smolvlm_tools.errors import BadOptions
 
 INTERRUPTED = 130
@@ -87,15 +89,19 @@ def plan_of(options: argparse.Namespace) -> Plan:
 
 
 def _run(options: argparse.Namespace) -> int:
-    plan, measured = plan_of(options), Measured()
+    plan, measured, other = plan_of(options), Measured(), Measured()
     interrupted = False
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a server is to be ended too
     try:
         asyncio.run(soak(SURFACES[options.surface], plan, measured, notice))
+        if options.beside:
+            asyncio.run(soak(SURFACES[options.beside], plan, other, notice))
     except KeyboardInterrupt:
         interrupted = True
         notice("interrupted: this is what was measured so far")
     found = list(verdicts(measured))
+    if options.beside and not interrupted:
+        found.append(beside(measured, other, options.beside))
     report = as_json(plan, options.surface, measured, found)
     path = options.out or RESULTS / f"soak-{options.surface}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +117,9 @@ main.add_argument("--minutes", type=float, default=10.0, help="of traffic after 
 main.add_argument("--clients", type=int, default=64)
 main.add_argument("--bad", type=int, default=20, help="percent of requests that must be refused")
 main.add_argument("--surface", choices=tuple(SURFACES), default="mcp-http")
+main.add_argument(
+    "--beside", choices=tuple(SURFACES), help="hold the answers' p95 against this one's"
+)
 main.add_argument("--max-queue", type=int, default=32, help="requests that may wait")
 main.add_argument("--seed", type=int, default=0)
 main.add_argument("--json", action="store_true", help="print the JSON instead of tables")

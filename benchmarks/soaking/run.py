@@ -73,6 +73,7 @@ async def soak(
     sampler = Sampler(surface.pid, surface.waiting)
     try:
         handles = await _load_images(await surface.client(0))
+        await _fill_pools(surface, plan.clients, handles)
         notice(f"warming up for {plan.warm_up:.0f} s")
         await _traffic(surface, plan, plan.warm_up, measured.warm_up, handles, seed=plan.seed + 1)
         measured.before = await asyncio.to_thread(sampler.quiet, SETTLING)
@@ -110,6 +111,15 @@ async def _load_images(client: Client) -> list[str]:
             raise RuntimeError(f"{tool} does not work: {outcome}")
     await client.close()
     return [f"img:{sha256(content).hexdigest()[:16]}" for content in contents]
+
+
+async def _fill_pools(surface: Surface, count: int, handles: list[str]) -> None:
+    """Everybody asks at once, so that pools have all their threads before anything is compared."""
+    clients = [await surface.client(number) for number in range(count)]
+    request = Request("setup", "describe_image", {"image": handles[0]}, frozenset({OK, BUSY}))
+    for _ in range(3):
+        await asyncio.gather(*(client.call(request) for client in clients))
+    await asyncio.gather(*(client.close() for client in clients))
 
 
 async def _traffic(

@@ -11,6 +11,7 @@ from benchmarks.soaking.run import Measured
 GROWTH = 32 * 1024**2
 RIGHT = 0.999
 BUSY_SECONDS = 0.100
+SLOWER = 1.3
 MB = 1024**2
 LATE = {"descriptors": 8, "threads": 8, "children": 0}
 """What may come after the warm-up: pools of a fixed size start a thread when it is first needed,
@@ -42,6 +43,14 @@ def verdicts(measured: Measured) -> Iterator[Verdict]:
     yield from _quiet(measured)
     traces = sum("Traceback" in line for line in measured.log)
     yield Verdict("tracebacks in the log", str(traces), "0", traces == 0)
+
+
+def beside(measured: Measured, other: Measured, surface: str) -> Verdict:
+    """Answers' p95 held against what the same clients get from another surface."""
+    ours, theirs = (percentile(one.tally.seconds["an answer"], 0.95) for one in (measured, other))
+    shown = f"{ours * 1e3:.0f} ms and {theirs * 1e3:.0f} ms: {ours / theirs:.2f}"
+    what = f"an answer's p95, here and on {surface}"
+    return Verdict(what, shown, f"{SLOWER} x", ours <= SLOWER * theirs)
 
 
 def _quiet(measured: Measured) -> Iterator[Verdict]:
