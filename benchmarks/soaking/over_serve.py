@@ -1,9 +1,15 @@
-"""`smolvlm serve`: the tools by plain HTTP, one request a call."""
+"""`smolvlm serve`: the tools by plain HTTP, one request a call.
+
+The clients share the processor with the service, so they are aiohttp's, whose requests cost a fifth
+of what httpx's do.
+"""
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 
+import aiohttp
 import httpx2
 
 from benchmarks.soaking import prometheus
@@ -57,28 +63,29 @@ class ServeClient:
         """See `Client`."""
         self._calls += 1
         if self._calls % RENEW == 0:
-            await self._http.aclose()
+            await self._http.close()
             self._http = self._connect()
         try:
             return await call_or_leave(self._ask(request), request, None)
-        except httpx2.HTTPError as error:
+        except aiohttp.ClientError as error:
             return Outcome(BROKEN, detail=f"{type(error).__name__}: {error}")
 
     async def close(self) -> None:
         """See `Client`."""
-        await self._http.aclose()
+        await self._http.close()
 
-    def _connect(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(timeout=PATIENCE, verify=NO_TLS, trust_env=False)
+    def _connect(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE))
 
     async def _ask(self, request: Request) -> Outcome:
         url = f"{self._url}/v1/tools/{request.tool}"
-        answer = await self._http.post(url, json=request.arguments)
+        async with self._http.post(url, json=request.arguments) as answer:
+            text = await answer.text()
         try:
-            body = answer.json()
+            body = json.loads(text)
         except ValueError:
-            return Outcome(f"http {answer.status_code}", detail=answer.text[:300])
-        if answer.status_code == 200:
+            return Outcome(f"http {answer.status}", detail=text[:300])
+        if answer.status == 200:
             return Outcome(OK, model_seconds=(body.get("usage") or {}).get("seconds"))
         error = body["error"]
         after = answer.headers.get("retry-after")

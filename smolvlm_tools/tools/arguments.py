@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -46,14 +47,18 @@ def check_arguments(tool: Tool, arguments: object) -> ToolInput:
 
 
 def _refusal(tool: Tool, reason: str) -> BadArguments:
-    """The error, with one line of what the tool takes, such as "question: string (required)"."""
+    return BadArguments(f"{tool.name}: {reason}", f"{tool.name} takes {_fields(tool)}.")
+
+
+@cache
+def _fields(tool: Tool) -> str:
+    """What a tool takes on one line: "question: string (required), …"."""
     schema = tool.input_schema()
     required = schema.get("required", ())
-    fields = [
+    return ", ".join(
         f"{name}: {field.get('type', 'any')}" + (" (required)" if name in required else "")
         for name, field in schema["properties"].items()
-    ]
-    return BadArguments(f"{tool.name}: {reason}", f"{tool.name} takes {', '.join(fields)}.")
+    )
 
 
 def _explain(fault: ErrorDetails) -> str:
