@@ -146,6 +146,7 @@ def test_transformers_reads_what_bitsandbytes_quantized(embedded, tmp_path, kind
     assert distance(ours, theirs) < 0.05
 
 
+@pytest.mark.slow  # quanto compiles its extension, a minute
 def test_quanto_reads_its_own_tensors_there(tiny_a, tmp_path):
     from optimum.quanto import QLinear, qint4, qint8
     from safetensors.torch import load_file
