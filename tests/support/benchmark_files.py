@@ -205,9 +205,9 @@ class Tables:
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
-        self.files, self.cut = files, None
+        self.files = files
+        self.cut: int | None = None
         self.ranges: list[str] = []
-        self.cut: int | None
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         content = self.files.get(request.path.rpartition("/")[2])

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from ...checkpoint.digests import digest_file
 from ...errors import BadOptions
 from ...images import ImageSource
 from .samples import Sample
@@ -17,7 +18,6 @@ ReadRow: TypeAlias = Callable[[Mapping[str, Any], tuple[ImageSource, ...]], Samp
 
 _AT_ONCE = 8
 """Rows in memory; a page is a few MB."""
-_CHUNK = 1 << 20
 
 
 @dataclass
@@ -37,6 +37,7 @@ class ParquetSource:
     form: ReadRow
     images: Sequence[str] = ("image",)
     left_out: int = 0
+    _digest: str = ""
     _files: list[Any] = field(default_factory=list[Any])
     _kept: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     """File and row of every sample."""
@@ -67,12 +68,10 @@ class ParquetSource:
 
     @property
     def digest(self) -> str:
-        found = hashlib.sha256()
-        for path in self.paths:
-            with path.open("rb") as file:
-                while piece := file.read(_CHUNK):
-                    found.update(piece)
-        return found.hexdigest()
+        if not self._digest:
+            each = "".join(digest_file(path).sha256 for path in self.paths)
+            self._digest = hashlib.sha256(each.encode()).hexdigest()
+        return self._digest
 
     def read(self, numbers: Sequence[int], /) -> Iterator[Sample]:
         wanted = iter([self._kept[number] for number in numbers])

@@ -129,10 +129,12 @@ class _Run:
 
     @property
     def resolution(self) -> Resolution:
-        wished = self.options.resolution
-        if wished is None:
-            wished = self.data.task.resolution
-        return self.engine.identity.resolution if wished is None else wished
+        own = self.engine.identity.resolution
+        if self.options.resolution is not None:
+            return self.options.resolution
+        if self.engine.identity.backend == "remote":  # a server cuts the images itself
+            return own
+        return self.data.task.resolution or own
 
     @property
     def depends(self) -> dict[str, Any]:

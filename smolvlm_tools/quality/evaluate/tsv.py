@@ -44,6 +44,7 @@ class TsvSource:
     form: ReadRow
     split: str = ""
     left_out: int = 0
+    _digest: str = ""
     _head: list[str] = field(default_factory=list[str])
     _places: list[int] = field(default_factory=list[int])
     _lenders: dict[str, int] = field(default_factory=dict[str, int])
@@ -67,7 +68,9 @@ class TsvSource:
 
     @property
     def digest(self) -> str:
-        return md5_of(self.path)
+        if not self._digest:
+            self._digest = md5_of(self.path)
+        return self._digest
 
     def read(self, numbers: Sequence[int], /) -> Iterator[Sample]:
         with _opened(self.path) as file:

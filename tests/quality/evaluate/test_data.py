@@ -58,7 +58,7 @@ def test_a_table_of_vlmevalkit_becomes_samples(task, tmp_path):
     sample = first(data)
     assert data.task.score(RIGHT[task], sample) == 1
     assert data.task.score("quite another thing", sample) == 0
-    assert all(size in ((24, 16), (384, 384), (512, 512), size) for size in sizes(sample))
+    assert sizes(sample) and all(min(size) >= 16 for size in sizes(sample))
     assert data.task.prompt(sample)[0].role == "user"
 
 
@@ -213,7 +213,7 @@ def test_a_file_of_the_hub_that_is_not_the_listed_one_is_refused(data_set):
     repository, _ = data_set
     name = "DocVQA/validation-00000-of-00001.parquet"
     repository.served[name] = repository.files[name][:-1] + b"!"
-    with pytest.raises(ModelError, match="digest|SHA"):
+    with pytest.raises(ModelError, match="SHA-"):
         open_data(DataWish("docvqa", data="hub"))
 
 
@@ -329,7 +329,7 @@ def test_a_wish_that_cannot_be_is_refused(wish, said):
 
 
 def test_a_folder_without_labels_and_a_file_of_another_kind_are_refused(tmp_path):
-    with pytest.raises(BadOptions, match="has 0 of labels.jsonl"):
+    with pytest.raises(BadOptions, match="has 0 of labels"):
         open_data(DataWish(str(tmp_path)))
     with pytest.raises(BadOptions, match=r"neither a folder, nor \.jsonl"):
         open_data(DataWish(str(own(tmp_path, LINE, name="a.txt"))))
