@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ class Asking:
 
 def answer_each(
     engine: SmolVLM, samples: Iterable[tuple[int, Sample]], asking: Asking
-) -> Iterator[KeptAnswer]:
+) -> Generator[KeptAnswer]:
     """The reply to each sample, in their order; closing the iterator stops the engine.
 
     Raises:

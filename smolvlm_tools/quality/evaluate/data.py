@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from ...errors import BadOptions
 from ...images import ImageSource
 from . import forms, prompts
 from .fetching import Report, fetch_from_hub, fetch_table
-from .hub_rows import ParquetSource
+from .hub_rows import ParquetSource, ReadRow
 from .own import Columns, check_metric, read_own
 from .samples import Sample, Source
 from .tasks import BENCHMARKS, METRICS, NO_JUDGE, Benchmark
@@ -105,7 +105,7 @@ def _own(wish: DataWish) -> Data:
     return Data(task, path.name, source)
 
 
-def _checked(form: Callable[..., Sample], metric: str) -> Callable[..., Sample]:
+def _checked(form: ReadRow, metric: str) -> ReadRow:
     """A form that refuses samples that the metric cannot score."""
 
     def read(row: Mapping[str, Any], images: tuple[ImageSource, ...]) -> Sample:
@@ -119,8 +119,11 @@ def _checked(form: Callable[..., Sample], metric: str) -> Callable[..., Sample]:
     return read
 
 
-def _own_row(columns: Columns) -> Callable[..., Sample]:
-    return lambda row, images: forms.own_row(row, images, columns.question, columns.answer)
+def _own_row(columns: Columns) -> ReadRow:
+    def read(row: Mapping[str, Any], images: tuple[ImageSource, ...]) -> Sample:
+        return forms.own_row(row, images, columns.question, columns.answer)
+
+    return read
 
 
 def _parquet(task: Benchmark, paths: list[Path]) -> ParquetSource:

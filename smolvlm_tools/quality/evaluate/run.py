@@ -18,7 +18,7 @@ from .data import Data, DataWish, open_data
 from .kept import KeptAnswer, KeptAnswers
 from .report import Answered, EvaluationReport, Published, categories_of, score_of
 from .samples import Sample
-from .tasks import HARNESS, published_score
+from .tasks import BENCHMARKS, HARNESS, published_score
 
 if TYPE_CHECKING:
     from ...engine.smolvlm import SmolVLM
@@ -150,6 +150,19 @@ class _Run:
             "max_new_tokens": self.options.max_new_tokens,
         }
 
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """From the harness behind the card; of a user's own file, how replies are judged."""
+        found = self.data.task.differences
+        if self.data.task.name not in BENCHMARKS:
+            return found
+        most = self.options.max_new_tokens
+        return (
+            *found,
+            f"{HARNESS} computes in fp32, lets replies have 2048 tokens and go round in loops; "
+            f"here {self.engine.identity.precision}, {most} tokens, and a loop is ended",
+        )
+
     def ask(
         self, numbers: Sequence[int], kept: KeptAnswers | None, known: int, tick: Tick
     ) -> dict[int, KeptAnswer]:
@@ -207,7 +220,7 @@ class _Run:
             published=None
             if card is None
             else Published(score=card, harness=HARNESS, same_data=digest == task.md5),
-            differences=task.differences,
+            differences=self.differences,
             worst=tuple(each for each in worst[:WORST] if each.score < 1),
             failures=failures,
         )
