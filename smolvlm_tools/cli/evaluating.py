@@ -21,7 +21,7 @@ from ..quality.evaluate import (
 )
 from ..quality.evaluate.writing import told, with_interval
 from .console import Answers, clean, note, progress_bar, reserve_stdout
-from .evaluate_command import SampleOptions
+from .evaluate_options import SampleOptions
 from .options import ModelChoice, parse_resolution
 
 
