@@ -191,14 +191,14 @@ class ModelChoice:
             "base_url": self.base_url,
         }
 
-    def load(self) -> SmolVLM:
-        """Load it; raises what `SmolVLM.load` raises."""
+    def load(self, **more: Any) -> SmolVLM:
+        """Load it, with more options of `SmolVLM.load`; raises what that raises."""
         from ..engine.smolvlm import SmolVLM
 
         # The hub's client shows progress bars, which a spinner would hide.
         local = self.is_remote or self.model == "embedded" or os.path.isdir(self.model)
         with working(f"loading {self.model}") if local else nullcontext():
-            return SmolVLM.load(self.model, **self.load_options)
+            return SmolVLM.load(self.model, **self.load_options, **more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ COMMANDS = [
     "export",
     "quantize",
     "quality",
+    "evaluate",
     "calibrate",
     "tune",
     "pull",

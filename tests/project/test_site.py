@@ -18,6 +18,7 @@ PACKAGES = [
     "smolvlm_tools",
     "smolvlm_tools.tools",
     "smolvlm_tools.ingest",
+    "smolvlm_tools.quality.evaluate",
     "langchain_smolvlm",
     "llama_index.llms.smolvlm",
     "llama_index.readers.smolvlm",

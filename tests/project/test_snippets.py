@@ -37,6 +37,7 @@ HERE = {
     ("docs/confidence.md", "total.abstained"): VLM,
     ("docs/confidence.md", "calibration.json"): VLM,
     ("docs/documents.md", "DocumentBlock"): TALK,
+    ("docs/evaluate.md", "EvaluationOptions"): "",
     ("docs/guide.md", "my-finetune"): "",
     ("docs/guide.md", "before.png"): VLM,
     ("docs/guide.md", "return_exceptions"): VLM + "paths = ['photo.jpg', 'receipt.png']\n",

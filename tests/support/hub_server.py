@@ -5,6 +5,8 @@
     HEAD /{id}/resolve/{commit}/{file}         -> commit, ETag, size
     GET  /{id}/resolve/{commit}/{file}         -> the file
 
+and the same of data sets, below /api/datasets/ and /datasets/.
+
 Files of `LARGE` bytes and more are listed with a SHA-256, like those in LFS on the hub.
 """
 
@@ -134,11 +136,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(f"{self.command} {path}")
-        if path.startswith("/api/models/"):
-            name, _, revision = path[len("/api/models/") :].partition("/revision/")
-            self._answer_listing(name, revision or "main")
-            return
-        name, _, rest = path[1:].partition("/resolve/")
+        for listing in ("/api/models/", "/api/datasets/"):
+            if path.startswith(listing):
+                name, _, revision = path[len(listing) :].partition("/revision/")
+                self._answer_listing(name, revision or "main")
+                return
+        name, _, rest = path.removeprefix("/datasets")[1:].partition("/resolve/")
         revision, _, file = rest.partition("/")
         self._answer_file(name, revision, file)
 
