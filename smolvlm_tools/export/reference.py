@@ -82,6 +82,19 @@ def compute_reference(
 
 
 def _load(folder: Path, half: bool) -> Any:
+    model = open_transformers(folder)
+    if half:
+        for parameter in model.parameters():
+            parameter.data = parameter.data.half().float()
+    return model
+
+
+def open_transformers(folder: Path) -> Any:
+    """transformers' own model of a folder, in float32 on the CPU, set to evaluate.
+
+    Raises:
+        ModelInvalid: transformers cannot load it.
+    """
     import torch
     from transformers import AutoModelForImageTextToText
     from transformers.utils import logging
@@ -100,9 +113,6 @@ def _load(folder: Path, half: bool) -> Any:
     finally:
         if bar:
             logging.enable_progress_bar()
-    if half:
-        for parameter in model.parameters():
-            parameter.data = parameter.data.half().float()
     return model.eval()
 
 

@@ -10,11 +10,12 @@ wrote is encoded as plain text, so it can never become one of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ..arrays import TokenIds
@@ -27,6 +28,8 @@ END_OF_UTTERANCE = "<end_of_utterance>"
 IMAGE = "<image>"
 AROUND_IMAGE = "<fake_token_around_image>"
 GLOBAL_TILE = "<global-img>"
+ASSISTANT = "Assistant:"
+"""What a prompt ends with; the model writes on from there."""
 
 Segment: TypeAlias = str | int
 """Plain text still to be encoded, or the id of a special token."""
@@ -94,6 +97,20 @@ class Prompt:
     image_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class AnsweredPrompt:
+    """A conversation that ends with its answer, as the decoder reads it.
+
+    Attributes:
+        token_ids: (L,) int64.
+        is_answer: (L,), whether a token is one that the assistant writes: its text and the end of
+            its turn, and nothing of a prompt.
+    """
+
+    token_ids: TokenIds
+    is_answer: NDArray[np.bool_]
+
+
 def token_budget(prompt: Prompt, wanted: int, context_length: int, least: int = 1) -> int:
     """How many tokens may be generated: `wanted`, or what the context has room for.
 
@@ -158,15 +175,44 @@ class ChatTemplate:
         Raises:
             BadPrompt: as many grids as images are needed; or unrepresentable text.
         """
-        images = sum(isinstance(part, ImagePart) for turn in messages for part in turn.content)
-        if images != len(grids):
-            raise BadPrompt(f"{len(grids)} tile grids for {images} images", "Pass one for each.")
-        remaining = iter(grids)
+        remaining = _one_each(messages, grids)
         segments: list[Segment] = [self._special[START]]
         for message in messages:
             segments.extend(self._turn(message, remaining))
-        segments.append("Assistant:")
+        segments.append(ASSISTANT)
         return self._encode(segments)
+
+    def build_answered(
+        self, messages: Sequence[Message], grids: Sequence[TileGrid]
+    ) -> AnsweredPrompt:
+        """Lay out a conversation to learn from; its last turn is the assistant's.
+
+        A prompt ends after "Assistant:", so text is cut there before it is encoded: what comes
+        after are the very tokens that the model has to write.
+
+        Raises:
+            BadPrompt: see `build`; or a turn of the assistant's shows an image.
+        """
+        remaining = _one_each(messages, grids)
+        pieces: list[Prompt] = []
+        asked: list[Segment] = [self._special[START]]
+        for message in messages:
+            opening, *rest = turn = self._turn(message, remaining)
+            if message.role != "assistant":
+                asked.extend(turn)
+                continue
+            if any(isinstance(part, ImagePart) for part in message.content):
+                raise BadPrompt(
+                    "the assistant's turn shows an image, which the model cannot write",
+                    "Move the image to a turn of the user's.",
+                )
+            *written, line_end = rest
+            answer: list[Segment] = [str(opening).removeprefix(ASSISTANT), *written]
+            pieces += [self._encode([*asked, ASSISTANT]), self._encode(answer)]
+            asked = [line_end]
+        is_answer = [np.full(len(piece.token_ids), at % 2) for at, piece in enumerate(pieces)]
+        token_ids = np.concatenate([piece.token_ids for piece in pieces])
+        return AnsweredPrompt(token_ids, np.concatenate(is_answer).astype(np.bool_))
 
     def count_image(self, grid: TileGrid) -> int:
         """Tokens one image takes in a prompt, markers and line breaks included."""
@@ -219,3 +265,11 @@ class ChatTemplate:
         if self._context_length is not None:
             refuse_overlong(self._tokenizer, run, self._context_length)
         return encode_text(self._tokenizer, run) if run else []
+
+
+def _one_each(messages: Sequence[Message], grids: Sequence[TileGrid]) -> Iterator[TileGrid]:
+    """The grids, of which there is one for each image."""
+    images = sum(isinstance(part, ImagePart) for turn in messages for part in turn.content)
+    if images != len(grids):
+        raise BadPrompt(f"{len(grids)} tile grids for {images} images", "Pass one for each.")
+    return iter(grids)

@@ -13,7 +13,7 @@ from ..images import ImagePolicy, KnownImages, LoadedImage, open_image
 from ..images.reading_orientation import quarter_turns
 from ..pages import open_as_images, parse_pages
 from ..types import ImagePart, ImagePlan, Message, RequestPlan
-from .chat import ChatTemplate, Prompt, encode_text
+from .chat import AnsweredPrompt, ChatTemplate, Prompt, encode_text
 from .request import Request
 from .resolution import Size, TileGrid, plan_grid, size_to_decode
 from .tasks import reads_print
@@ -158,6 +158,11 @@ class RequestLayouter:
         grids = self._cut_grids(request, images, max_side)
         messages = _with_pages(request.messages, images)
         return RequestLayout(images, grids, self.chat.build(messages, grids), max_side)
+
+    def answered(self, request: Request, layout: RequestLayout) -> AnsweredPrompt:
+        """A laid-out conversation that ends with the assistant's turn, to learn from."""
+        messages = _with_pages(request.messages, layout.images)
+        return self.chat.build_answered(messages, layout.grids)
 
     def _cut_grids(
         self, request: Request, images: tuple[LoadedImage, ...], max_side: int | None

@@ -1,0 +1,81 @@
+"""Which samples can be learned from, and how long they are: found before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import BadOptions
+from .encoding import Encoder, Extent
+from .options import TooLong
+from .samples import Samples
+
+_NAMED = 10
+"""Places that a note names; after that they are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Samples that can be used.
+
+    Attributes:
+        indices: of them in their `Samples`.
+        extents: as many.
+        notes: what was left out or cut coarser, a line each.
+    """
+
+    indices: tuple[int, ...]
+    extents: tuple[Extent, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens of each."""
+        return tuple(extent.tokens for extent in self.extents)
+
+
+def survey(
+    samples: Samples, encoder: Encoder, too_long: TooLong, check: Callable[[], None] | None = None
+) -> Survey:
+    """Measure all samples.
+
+    Args:
+        too_long: see `FineTuneOptions`.
+        check: called before every sample; what it raises ends the survey.
+
+    Raises:
+        BadOptions: a sample does not fit the context and `too_long` is "error".
+        SmolVLMError: a sample cannot be read; the reason begins with its place.
+    """
+    indices: list[int] = []
+    extents: list[Extent] = []
+    left_out: list[str] = []
+    coarser: list[str] = []
+    for index in range(len(samples)):
+        if check is not None:
+            check()
+        sample = samples[index]
+        extent = encoder.measure(sample, coarser=too_long == "coarser")
+        if extent.tokens > encoder.context_length:
+            line = f"{sample.place} has {extent.tokens} tokens"
+            if too_long == "error":
+                raise BadOptions(
+                    f"{line}; the model's context is {encoder.context_length}",
+                    "Shorten it, lower `resolution`, or use `too_long='skip'` or "
+                    "`too_long='coarser'`.",
+                )
+            left_out.append(line)
+            continue
+        if extent.max_side is not None:
+            coarser.append(f"{sample.place} is cut to {extent.max_side} tiles a side")
+        indices.append(index)
+        extents.append(extent)
+    beyond = f"beyond the context of {encoder.context_length} tokens"
+    notes = _summed(left_out, f"left out, {beyond}") + _summed(coarser, f"otherwise {beyond}")
+    return Survey(tuple(indices), tuple(extents), notes)
+
+
+def _summed(lines: list[str], why: str) -> tuple[str, ...]:
+    named = tuple(f"{line}: {why}" for line in lines[:_NAMED])
+    more = len(lines) - len(named)
+    return (*named, f"and {more} more: {why}") if more else named
