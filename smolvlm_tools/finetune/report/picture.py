@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from ...errors import SmolVLMError
 from ...images import load_image
 from .result import Answered
 from .scores import is_exact
 
-_WIDTH, _SIDE, _GAP = 960, 220, 16
+_WIDTH, _SIDE, _GAP = 960, 180, 16
 _LINE, _LONGEST = 20, 4
 _INK, _DIM, _RIGHT, _WRONG = (30, 30, 30), (120, 120, 120), (20, 120, 50), (180, 40, 30)
 _LABEL = 84
@@ -79,11 +79,10 @@ def wrapped(
 
 def _thumbnail(source: str) -> Image.Image:
     try:
-        pixels = load_image(source).pixels.copy()
+        pixels = load_image(source).pixels
     except SmolVLMError:  # it was there while the model learned; the report says its place
         return Image.new("RGB", (_SIDE, _SIDE), (235, 235, 235))
-    pixels.thumbnail((_SIDE, _SIDE))
-    return pixels
+    return ImageOps.contain(pixels, (_SIDE, _SIDE))
 
 
 def _colour(said: str, wanted: str) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from ..records import StepRecord
@@ -91,10 +92,8 @@ def _table(report: Report) -> list[str]:
 
 
 def _samples(report: Report) -> list[str]:
-    counts = dict.fromkeys(("gained", "lost", "right", "wrong"), 0)
-    for each in report.answers:
-        counts[each.change] += 1
-    told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    counts = Counter(each.change for each in report.answers)
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in ("gained", "lost", "right", "wrong"))
     texts = [(e.place, e.question, e.expected, e.before, e.after) for e in shown(report.answers)]
     return [
         *("## Answers", "", f"{told}.", ""),
