@@ -25,6 +25,7 @@
     │   ├── ModelNotFound       no such alias, folder, file or hub repository
     │   ├── ModelInvalid        files that contradict each other or their checksums
     │   ├── BackendUnavailable  the runtime is not installed or lacks the device
+    │   ├── TrainingFailed      the loss or a gradient is NaN or infinite
     │   ├── OutOfMemoryBudget   the memory budget, or the memory itself, is too small
     │   └── RemoteFailed        a model server refused, broke off or sent nonsense
     │       └── RemoteTimeout   it was too slow
@@ -213,6 +214,10 @@ class ModelInvalid(ModelError):
 
 class BackendUnavailable(ModelError):
     code = "backend_unavailable"
+
+
+class TrainingFailed(ModelError):
+    code = "training_failed"
 
 
 class OutOfMemoryBudget(ModelError):

@@ -90,7 +90,7 @@ def _load(folder: Path, half: bool) -> Any:
 
 
 def open_transformers(folder: Path) -> Any:
-    """Transformers' own model of a folder, in float32 on the CPU, set to evaluate.
+    """Open a folder as transformers' own model, in float32 on the CPU, set to evaluate.
 
     Raises:
         ModelInvalid: transformers cannot load it.

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
+from ..errors import BadOptions
+from ..machine.amounts import check_number, check_whole
+from ..prompt.resolution import parse_resolution
 from ..types import Resolution
 
 Method: TypeAlias = Literal["lora", "full"]
@@ -72,3 +75,76 @@ class FineTuneOptions:
     save_every: int | None = None
     resolution: Resolution = "auto"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every value; raises BadOptions."""
+        self._check_choices()
+        self._check_counts()
+        for name, least, most in _BOUNDS:
+            value = getattr(self, name)
+            if value is not None:
+                check_number(name, value, least, most)
+        if self.epochs == 0 or self.validation == 1:
+            name = "epochs" if self.epochs == 0 else "validation"
+            raise BadOptions(
+                f"`{name}={getattr(self, name)}` leaves nothing to learn from",
+                "Use more than 0." if name == "epochs" else "Use less than 1.",
+            )
+        parse_resolution(self.resolution)
+        if self.too_long == "coarser" and self.resolution != "auto":
+            raise BadOptions(
+                f"`too_long='coarser'` cuts images otherwise than `resolution={self.resolution!r}`",
+                "Use `resolution='auto'`, or `too_long='skip'`.",
+            )
+
+    def _check_choices(self) -> None:
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise BadOptions(
+                    f"`{name}={value!r:.60}` is unknown", f"Use one of {', '.join(allowed)}."
+                )
+        for name in ("dora", "checkpointing"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and (value is not None or name == "dora"):
+                raise BadOptions(f"`{name}={value!r:.60}` is no yes or no", "Use True or False.")
+        unknown = [name for name in self.targets if name not in TARGETS]
+        if unknown or not self.targets or isinstance(self.targets, str):
+            raise BadOptions(
+                f"`targets={self.targets!r:.60}` are not layers of the decoder",
+                f"Use some of {', '.join(TARGETS)}.",
+            )
+        if self.dora and self.method == "full":
+            raise BadOptions(
+                "`dora=True` is a form of LoRA, and `method='full'` trains all weights",
+                "Leave one of them out.",
+            )
+
+    def _check_counts(self) -> None:
+        if self.batch_size != "auto":
+            check_whole("batch_size", self.batch_size)
+        for name in ("rank", "accumulate"):
+            check_whole(name, getattr(self, name))
+        for name in ("max_steps", "evaluate_every", "patience", "save_every"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+        check_whole("seed", self.seed, least=0)
+
+
+_CHOICES = {
+    "method": get_args(Method),
+    "vision": ("frozen", "train"),
+    "arithmetic": get_args(Arithmetic),
+    "too_long": get_args(TooLong),
+}
+_BOUNDS = (
+    ("alpha", 1e-6, 1e6),
+    ("dropout", 0, 0.99),
+    ("epochs", 0, 1e6),
+    ("learning_rate", 1e-12, 100),
+    ("warmup", 0, 1),
+    ("weight_decay", 0, 100),
+    ("max_grad_norm", 1e-12, 1e12),
+    ("validation", 0, 1),
+)
+"""Names, least and most of the options that are numbers."""

@@ -21,11 +21,13 @@ class Survey:
     Attributes:
         indices: of them in their `Samples`.
         extents: as many.
+        places: as many; see `Sample`.
         notes: what was left out or cut coarser, a line each.
     """
 
     indices: tuple[int, ...]
     extents: tuple[Extent, ...]
+    places: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -49,6 +51,7 @@ def survey(
     """
     indices: list[int] = []
     extents: list[Extent] = []
+    places: list[str] = []
     left_out: list[str] = []
     coarser: list[str] = []
     for index in range(len(samples)):
@@ -70,9 +73,10 @@ def survey(
             coarser.append(f"{sample.place} is cut to {extent.max_side} tiles a side")
         indices.append(index)
         extents.append(extent)
+        places.append(sample.place)
     beyond = f"beyond the context of {encoder.context_length} tokens"
     notes = _summed(left_out, f"left out, {beyond}") + _summed(coarser, f"otherwise {beyond}")
-    return Survey(tuple(indices), tuple(extents), notes)
+    return Survey(tuple(indices), tuple(extents), tuple(places), notes)
 
 
 def _summed(lines: list[str], why: str) -> tuple[str, ...]:
