@@ -24,6 +24,12 @@ LIBRARIES = 240 * MB
 SPARE = 1.15
 """Bytes taken for each byte counted: blocks are rounded up, and freed ones lie apart."""
 
+KEPT = 500 * MB
+"""Features of images that are kept between epochs, of either side; see `train.FEATURE_BYTES`."""
+
+TILES_AT_ONCE = 16
+"""Tiles that a frozen tower sees together; see `learning.TILES_AT_ONCE`."""
+
 SCORED = 1024
 """Answer tokens whose scores are there at once; see `loss.AT_ONCE`."""
 
@@ -40,12 +46,14 @@ class BatchShape:
         tokens: of it, padding included.
         answers: tokens that are learned.
         tiles: of its images.
+        tiles_of_one: of the images of one sample, at most.
     """
 
     samples: int
     tokens: int
     answers: int
     tiles: int
+    tiles_of_one: int
 
     @classmethod
     def largest(cls, extents: Sequence[Extent], samples: int) -> BatchShape:
@@ -55,8 +63,8 @@ class BatchShape:
         def most(counts: list[int]) -> int:
             return sum(sorted(counts, reverse=True)[:samples])
 
-        answers = most([each.answers for each in extents])
-        return cls(samples, samples * tokens, answers, most([each.tiles for each in extents]))
+        answers, tiles = most([e.answers for e in extents]), [each.tiles for each in extents]
+        return cls(samples, samples * tokens, answers, most(tiles), max(tiles, default=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +155,28 @@ class TrainingFootprint:
     def vision(self, batch: BatchShape) -> int:
         """Of the vision tower: what one layer needs, or what all keep where they learn."""
         vision = self.config.vision
-        rows = batch.tiles * patches(self.config)
         hidden, inner = vision.hidden_size, vision.intermediate_size
-        pixels = batch.tiles * 3 * vision.image_size**2 * 9  # as bytes, float32, and normalised
-        mask = batch.tiles * patches(self.config) ** 2 * 4
+        tiles = batch.tiles if self._trains_vision else min(batch.tiles_of_one, TILES_AT_ONCE)
+        rows = tiles * patches(self.config)
+        pixels = tiles * 3 * vision.image_size**2 * 9  # as bytes, float32, and normalised
+        mask = tiles * patches(self.config) ** 2 * 4
         if self._trains_vision:
             kept = vision.layers * (9 * hidden + 2 * inner) * rows
             return pixels + mask + 4 * (kept + (3 * hidden + 2 * inner) * rows)
         return pixels + mask + 4 * (4 * hidden + 2 * inner) * rows
+
+    def reading(self, batch: BatchShape) -> int:
+        """Tiles as bytes of this batch and of those that are read ahead."""
+        return 3 * batch.tiles * 3 * self.config.vision.image_size**2
+
+    def features(self, tiles: Sequence[int]) -> int:
+        """Features that are kept between epochs.
+
+        Args:
+            tiles: of all samples that are learned from, and of those that are held apart.
+        """
+        each = self.config.image.tokens_per_tile * self.config.text.hidden_size * 4
+        return 0 if self._trains_vision else sum(min(KEPT, count * each) for count in tiles)
 
     @property
     def _layer(self) -> int:
@@ -180,7 +202,9 @@ class TrainingFootprint:
     def _vision_numbers(self) -> int:
         found = linears(self.config)
         matrices = _count(found["vision"]) + _count(found["connector"])
-        return matrices + other_numbers(self.config, "vision") + patch_embedding(self.config).numbers
+        return (
+            matrices + other_numbers(self.config, "vision") + patch_embedding(self.config).numbers
+        )
 
     def _small(self, inputs: int, outputs: int) -> int:
         length = outputs if self.options.dora else 0
@@ -191,25 +215,33 @@ def _count(members: Sequence[Linear]) -> int:
     return sum(linear.numbers * linear.count for linear in members)
 
 
-def predict(footprint: TrainingFootprint, batch: BatchShape, process: int) -> dict[str, int]:
+def predict(
+    footprint: TrainingFootprint, batch: BatchShape, tiles: Sequence[int], process: int
+) -> dict[str, int]:
     """Bytes by part; those that are there together at the peak add up to "peak".
 
     Args:
+        tiles: see `TrainingFootprint.features`.
         process: bytes in use before anything is loaded; 0 for a GPU's allocator.
     """
-    libraries = TORCH + LIBRARIES if process else 0
     parts = {
-        "process and libraries": process + libraries,
+        "process and libraries": process + (TORCH + LIBRARIES if process else 0),
         "weights": footprint.weights,
         "gradients and optimizer": footprint.optimizer,
         "decoder activations": int(SPARE * footprint.activations(batch)),
         "scores": int(SPARE * footprint.scores(batch)),
         "vision": int(SPARE * footprint.vision(batch)),
+        "samples read ahead": footprint.reading(batch) if process else 0,
+        "features kept": footprint.features(tiles),
     }
-    text = parts["decoder activations"] + parts["scores"]
-    if footprint.options.vision == "train":
-        text += parts["vision"]
-    working = parts["gradients and optimizer"] + max(text, parts["vision"])
-    loaded = parts["process and libraries"]
-    peak = loaded + max(footprint.weights + working, footprint.loading)
-    return parts | {"peak": peak}
+    text, vision = parts["decoder activations"] + parts["scores"], parts["vision"]
+    trains_vision = footprint.options.vision == "train"
+    learning = text + vision if trains_vision else max(text, vision)
+    around = sum(
+        parts[name] for name in ("gradients and optimizer", "samples read ahead", "features kept")
+    )
+    step = footprint.weights + around + learning
+    # States are copied before they are written; merged weights are written one after the other.
+    saving = footprint.weights + around + footprint.optimizer + 4 * footprint.trained
+    highest = max(step, saving, footprint.loading)
+    return parts | {"peak": parts["process and libraries"] + highest}
