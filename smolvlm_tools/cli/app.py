@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .command import Verbose
+from .finetune_command import finetune
 from .help_pages import PlainCommand
 from .image_commands import ask, chat, describe, extract, plan, transcribe, view
 from .ingest_command import ingest
@@ -60,6 +61,6 @@ def smolvlm(
 for _each in (
     *(describe, ask, transcribe, extract, chat, view, plan),
     ingest,
-    *(tools, export, quantize, quality, calibrate, tune, pull, models, doctor),
+    *(tools, finetune, export, quantize, quality, calibrate, tune, pull, models, doctor),
 ):
     app.command(cls=PlainCommand, epilog=_each.epilog)(_each.run)
