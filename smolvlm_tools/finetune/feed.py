@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -38,7 +38,7 @@ class Feed:
     _features: dict[int, torch.Tensor] = field(default_factory=dict[int, torch.Tensor])
     _bytes: int = 0
 
-    def stream(self, batches: Iterable[Batch]) -> Iterator[list[Row]]:
+    def stream(self, batches: Iterable[Batch]) -> Generator[list[Row]]:
         """The examples of one batch after the other.
 
         Of an empty batch it is one without answers: every process has to take part.

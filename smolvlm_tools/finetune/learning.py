@@ -155,7 +155,7 @@ class Learning:
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Weights that learn, by their names in transformers' model; as `snapshot`."""
-        found = get_model_state_dict(self._module, options=_LEARNED)
+        found: dict[str, Any] = get_model_state_dict(self._module, options=_LEARNED)
         return {name.removeprefix("model."): value for name, value in found.items()}
 
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -173,7 +173,7 @@ class Learning:
 
     def restore_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Go back to weights as `weights` gives them."""
-        named = {"model." + name: value for name, value in weights.items()}
+        named: dict[str, Any] = {"model." + name: value for name, value in weights.items()}
         set_model_state_dict(self._module, named, options=_SOME)
 
     @property

@@ -67,12 +67,12 @@ class Order:
     def _shuffled(self, epoch: int) -> list[list[int]]:
         """The steps of an epoch."""
         chance = np.random.default_rng([self.seed, epoch])
-        shuffled = chance.permutation(len(self.lengths)).tolist()
+        shuffled: list[int] = chance.permutation(len(self.lengths)).tolist()
         size = self.batch * self.per_step
         steps: list[list[int]] = []
         for start in range(0, len(shuffled), size * _WINDOW):
             window = shuffled[start : start + size * _WINDOW]
             # Of samples as long as each other the shuffled order stays.
-            window.sort(key=lambda each: self.lengths[each])
+            window.sort(key=self.lengths.__getitem__)
             steps += [window[at : at + size] for at in range(0, len(window), size)]
         return [steps[at] for at in chance.permutation(len(steps))]

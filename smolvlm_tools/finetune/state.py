@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from ..errors import BadOptions, ModelInvalid
 from .folders import written_whole
@@ -88,7 +89,7 @@ class States:
             found = content["progress"]
             found["held_out"] = [tuple(pair) for pair in found["held_out"]]
             return Progress(**found), _read(saved[-1] / _TENSORS)
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
             raise ModelInvalid(
                 f"the state in {saved[-1]} is damaged ({error})",
                 "Remove it, or start anew with `resume=False`.",

@@ -47,8 +47,8 @@ class Workers:
 
         if device not in (None, *DEVICES):
             raise BadOptions(f"unknown `device={device!r}`", f"Use one of {', '.join(DEVICES)}.")
-        if not torch.distributed.is_initialized() and PartialState._shared_state:
-            AcceleratorState._reset_state(reset_partial_state=True)  # of an earlier run here
+        if PartialState().num_processes == 1:  # else an earlier run here has chosen the device
+            AcceleratorState._reset_state(True)  # pyright: ignore[reportPrivateUsage]
         handler = DistributedDataParallelKwargs(find_unused_parameters=some_unused)
         found = Accelerator(cpu=device == "cpu", kwargs_handlers=[handler])
         if device not in (None, "auto", found.device.type):
