@@ -24,6 +24,7 @@ from .errors import BadDimensions as BadDimensions
 from .errors import BadEncoding as BadEncoding
 from .errors import BadOptions as BadOptions
 from .errors import BadPrompt as BadPrompt
+from .errors import BadSamples as BadSamples
 from .errors import Busy as Busy
 from .errors import Cancelled as Cancelled
 from .errors import Closed as Closed

@@ -19,7 +19,8 @@
     │   ├── BadOptions          an unknown option name or an impossible value
     │   ├── SchemaNotSupported  a type or schema of answers that cannot be enforced
     │   ├── UnknownTool         no tool of that name
-    │   └── BadArguments        a tool's arguments do not fit its schema
+    │   ├── BadArguments        a tool's arguments do not fit its schema
+    │   └── BadSamples          training data that cannot be learned from
     ├── ModelError              the model cannot be obtained or run    (CLI exit code 4)
     │   ├── ModelNotFound       no such alias, folder, file or hub repository
     │   ├── ModelInvalid        files that contradict each other or their checksums
@@ -177,6 +178,24 @@ class UnknownTool(InputError):
 
 class BadArguments(InputError):
     code = "bad_arguments"
+
+
+class BadSamples(InputError):
+    """Training data that cannot be learned from.
+
+    Attributes:
+        faults: what is wrong with which row, such as "train.jsonl:12: …"; not all where they are
+            many.
+        count: how many rows are at fault.
+    """
+
+    code = "bad_samples"
+
+    def __init__(
+        self, reason: str, remedy: str = "", faults: tuple[str, ...] = (), count: int = 1
+    ) -> None:
+        super().__init__(reason, remedy)
+        self.faults, self.count = faults, count
 
 
 class ModelError(SmolVLMError):

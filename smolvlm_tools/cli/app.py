@@ -8,6 +8,7 @@ import typer
 
 from .command import Verbose
 from .evaluate_command import evaluate
+from .finetune_command import finetune
 from .help_pages import PlainCommand
 from .image_commands import ask, chat, describe, extract, plan, transcribe, view
 from .ingest_command import ingest
@@ -61,6 +62,7 @@ def smolvlm(
 for _each in (
     *(describe, ask, transcribe, extract, chat, view, plan),
     ingest,
-    *(tools, export, quantize, quality, evaluate, calibrate, tune, pull, models, doctor),
+    *(tools, evaluate, finetune, export, quantize, quality, calibrate, tune),
+    *(pull, models, doctor),
 ):
     app.command(cls=PlainCommand, epilog=_each.epilog)(_each.run)

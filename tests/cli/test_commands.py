@@ -24,6 +24,7 @@ COMMANDS = [
     "plan",
     "ingest",
     "tools",
+    "finetune",
     "export",
     "quantize",
     "quality",

@@ -21,6 +21,7 @@ from smolvlm_tools import (
     open_checkpoint,
 )
 from smolvlm_tools.backends.fake import FakeBackend
+from smolvlm_tools.finetune.data import read_split
 from smolvlm_tools.finetune.options import FineTuneOptions
 from smolvlm_tools.finetune.train import finetune
 from smolvlm_tools.ingest import Ledger
@@ -230,6 +231,12 @@ def a_tool_without_its_argument(here):
     Toolbox(lambda: engine(here)).call("answer_question", {"image": "x.png"})
 
 
+def a_sample_without_an_answer(here):
+    data = here.folder / "train.jsonl"
+    data.write_text('{"messages": [{"role": "user", "content": "What is it?"}]}\n')
+    read_split(data)
+
+
 def an_answer_that_is_cut(here):
     with engine(here) as vlm:
         vlm.generate(HELLO, answer=int, max_new_tokens=1, on_incomplete="raise")
@@ -311,6 +318,7 @@ SITUATIONS = [
     (errors.SchemaNotSupported, a_schema_that_cannot_be_enforced),
     (errors.UnknownTool, a_tool_that_does_not_exist),
     (errors.BadArguments, a_tool_without_its_argument),
+    (errors.BadSamples, a_sample_without_an_answer),
     (errors.ModelNotFound, an_unknown_alias),
     (errors.ModelNotFound, a_folder_without_weights),
     (errors.ModelError, a_hub_that_is_down),
