@@ -48,6 +48,7 @@ from .errors import RemoteTimeout as RemoteTimeout
 from .errors import SchemaNotSupported as SchemaNotSupported
 from .errors import SmolVLMError as SmolVLMError
 from .errors import StoreFull as StoreFull
+from .errors import TrainingFailed as TrainingFailed
 from .errors import UnknownTool as UnknownTool
 from .errors import UnsupportedFormat as UnsupportedFormat
 from .errors import UrlNotAllowed as UrlNotAllowed

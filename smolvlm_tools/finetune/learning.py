@@ -34,6 +34,7 @@ TILES_AT_ONCE = 16
 _WEIGHTS, _OPTIMIZER = "weights.", "optimizer."
 _GATHERED = StateDictOptions(full_state_dict=True, cpu_offload=True)
 _LEARNED = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
+_FULL = StateDictOptions(full_state_dict=True)
 _SOME = StateDictOptions(full_state_dict=True, strict=False)
 
 
@@ -142,8 +143,10 @@ class Learning:
 
     def snapshot(self) -> dict[str, torch.Tensor]:
         """Weights that learn and the optimizer's moments, in the first process; all must ask."""
-        found = get_optimizer_state_dict(self._module, self._inner_optimizer, options=_GATHERED)
-        moments: Mapping[str, Any] = found["state"]  # pyright: ignore[reportAssignmentType]
+        found: dict[str, Any] = get_optimizer_state_dict(  # pyright: ignore[reportAssignmentType]
+            self._module, self._inner_optimizer, options=_GATHERED
+        )
+        moments: dict[str, dict[str, torch.Tensor]] = found.get("state", {})  # of the first only
         return {
             **{_WEIGHTS + name: value for name, value in self.weights().items()},
             **{
@@ -159,17 +162,17 @@ class Learning:
         return {name.removeprefix("model."): value for name, value in found.items()}
 
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Go back to a snapshot."""
+        """Go back to a snapshot; every process has read all of it."""
         self.restore_weights(_below(tensors, _WEIGHTS))
         found: dict[str, Any] = get_optimizer_state_dict(  # pyright: ignore[reportAssignmentType]
-            self._module, self._inner_optimizer, options=_GATHERED
+            self._module, self._inner_optimizer, options=_FULL
         )
         moments: dict[str, dict[str, torch.Tensor]] = {}
         for name, value in _below(tensors, _OPTIMIZER).items():
             parameter, _, key = name.rpartition(".")
             moments.setdefault(parameter, {})[key] = value
         found["state"] = moments
-        set_optimizer_state_dict(self._module, self._inner_optimizer, found, options=_GATHERED)
+        set_optimizer_state_dict(self._module, self._inner_optimizer, found, options=_FULL)
 
     def restore_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Go back to weights as `weights` gives them."""

@@ -23,7 +23,8 @@ PUBLIC = """
     PasswordRequired PathNotAllowed Progress Rating RemoteFailed RemoteTimeout
     ReplyStream RequestOptions RequestPlan
     SchemaNotSupported SharedEngine SmolVLM SmolVLMError StageSeconds StoreFull StreamChunk TextPart
-    Token Tuning UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
+    Token TrainingFailed
+    Tuning UnknownTool UnsupportedFormat UrlNotAllowed Usage VisionResult ask_messages
     check_load_options check_options check_request_options check_url describe_messages
     engine_source incomplete_answer load_image
     open_checkpoint parse_bytes plan_model transcribe_messages tune_model url_scheme

@@ -1,6 +1,7 @@
 """`finetune` in a process of its own, which may be killed: `python -m … CHECKPOINT OUT OPTIONS`.
 
-OPTIONS are JSON; "training" and "validation" of them count samples, the rest are FineTuneOptions.
+OPTIONS are JSON; "training" and "validation" of them count samples, "cancel_after" is a step; the
+rest are FineTuneOptions.
 Every step is told on stdout.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smolvlm_tools import open_checkpoint
+from smolvlm_tools.errors import Cancelled
 from smolvlm_tools.finetune.options import FineTuneOptions
 from smolvlm_tools.finetune.train import finetune
 from tests.support.lessons import split
@@ -31,10 +33,13 @@ def environment(**more: str) -> dict[str, str]:
 
 def main(checkpoint: str, out: str, text: str) -> None:
     options = json.loads(text)
+    cancel_after = options.pop("cancel_after", None)
     samples = split(options.pop("training"), options.pop("validation", 0))
 
     def tell(record: Any) -> None:
         print(record.step, flush=True)
+        if record.step == cancel_after:
+            raise Cancelled("enough")
 
     finetune(
         open_checkpoint(Path(checkpoint)),

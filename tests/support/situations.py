@@ -22,12 +22,16 @@ from smolvlm_tools import (
 )
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.finetune.data import read_split
+from smolvlm_tools.finetune.options import FineTuneOptions
+from smolvlm_tools.finetune.train import finetune
 from smolvlm_tools.ingest import Ledger
 from smolvlm_tools.pages import open_pages
 from smolvlm_tools.tools import Toolbox
 from tests.support.chat_servers import chat_server, refuses, stalls
 from tests.support.documents import encrypted, tiff
 from tests.support.gated import GatedBackend
+from tests.support.lessons import split
+from tests.support.lora import change_tensors_of
 from tests.support.requests import HELLO
 from tests.support.workers import read_form_without_end
 
@@ -169,6 +173,13 @@ def a_contradictory_config(here):
 def a_config_that_is_no_json(here):
     (copy_of(here) / "config.json").write_text("{")
     SmolVLM.load(here.folder / "copy")
+
+
+def weights_whose_scores_overflow(here):
+    path = copy_of(here) / "model.safetensors"
+    change_tensors_of(path, lambda tensors: tensors["lm_head.weight"].fill_(3e38))
+    checkpoint = open_checkpoint(here.folder / "copy")
+    finetune(checkpoint, split(2), here.folder / "out", FineTuneOptions(batch_size=1))
 
 
 def truncated_weights(here):
@@ -319,6 +330,7 @@ SITUATIONS = [
     (errors.BackendUnavailable, a_device_that_is_not_here),
     (errors.BackendUnavailable, torch_that_is_not_installed),
     (errors.BackendUnavailable, onnxruntime_that_is_not_installed),
+    (errors.TrainingFailed, weights_whose_scores_overflow),
     (errors.OutOfMemoryBudget, a_budget_of_a_megabyte),
     (errors.RemoteFailed, a_server_that_refuses),
     (errors.RemoteTimeout, a_server_that_falls_silent),
