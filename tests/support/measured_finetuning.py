@@ -1,6 +1,6 @@
 """Fine-tunes in this process, and prints what was planned and what the process took, in bytes.
 
-    python -m tests.support.measured_finetuning DATA OUT ANSWERS OPTIONS_AS_JSON [MODEL]
+python -m tests.support.measured_finetuning DATA OUT ANSWERS OPTIONS_AS_JSON [MODEL]
 """
 
 from __future__ import annotations
