@@ -33,8 +33,7 @@ class DataWish:
         typer.Option(
             "--format",
             metavar="NAME",
-            help="auto (by the first row), messages, prompt-completion, sharegpt, alpaca, table or "
-            "folder.",
+            help="auto (by the first row), messages, prompt, sharegpt, alpaca, table or folder.",
         ),
     ] = "auto"
     image_folder: Annotated[
@@ -149,7 +148,7 @@ class LearnOptions:
     checkpointing: Annotated[
         bool | None,
         typer.Option(
-            "--checkpointing/--no-checkpointing",
+            "--recompute/--no-recompute",
             help=r"Compute activations again instead of keeping them.  \[default: where memory "
             "asks]",
         ),

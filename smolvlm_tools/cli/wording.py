@@ -11,7 +11,7 @@ _ALIKE = (
     *("device", "layout", "max_bytes", "max_new_tokens", "memory_budget", "min_confidence"),
     *("min_field_confidence", "on_incomplete", "pages", "parts", "precision", "rating", "replace"),
     *("resolution", "revision", "schema", "task", "text", "unlabelled"),
-    *("accumulate", "alpha", "answer_column", "arithmetic", "batch_size", "checkpointing", "dora"),
+    *("accumulate", "alpha", "answer_column", "arithmetic", "batch_size", "dora"),
     *("dropout", "epochs", "evaluate_every", "format", "image_column", "image_folder"),
     *("learning_rate", "max_grad_norm", "max_steps", "method", "out", "patience", "question"),
     *("question_column", "rank", "save_every", "seed", "skip_bad", "targets", "too_long"),
@@ -21,6 +21,7 @@ _ALIKE = (
 
 FLAGS: Mapping[str, str] = {
     **{name: f"--{name.replace('_', '-')}" for name in _ALIKE},
+    "checkpointing": "--recompute",
     "local_files_only": "--offline",
     "look": "--look",
     "num_cpus": "--ray-cpus",

@@ -29,7 +29,7 @@ class Form:
 
 FORMS = {
     "messages": Form(("messages",), from_messages),
-    "prompt-completion": Form(("prompt", "completion"), from_prompt),
+    "prompt": Form(("prompt", "completion"), from_prompt),
     "sharegpt": Form(("conversations",), from_sharegpt),
     "alpaca": Form(("instruction", "output"), from_alpaca),
 }

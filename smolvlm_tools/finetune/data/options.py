@@ -8,7 +8,7 @@ from pathlib import Path
 from ...errors import BadOptions
 from ...prompt.tasks import DESCRIBE
 
-FORMAT_NAMES = ("auto", "messages", "prompt-completion", "sharegpt", "alpaca", "table", "folder")
+FORMAT_NAMES = ("auto", "messages", "prompt", "sharegpt", "alpaca", "table", "folder")
 """Of `DataOptions.format`."""
 
 
