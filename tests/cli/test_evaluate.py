@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import time
 
 import pytest
 
@@ -11,6 +13,7 @@ from smolvlm_tools.quality.evaluate import BENCHMARKS, EvaluationReport
 from tests.support.benchmark_files import write_table
 from tests.support.cli import only_line
 from tests.support.paths import SHAPES
+from tests.support.processes import run, start
 
 ENGINE = ("--backend", "onnx", "--precision", "fp32")
 
@@ -95,3 +98,45 @@ def test_a_table_that_is_not_here_offline_exits_with_3(smolvlm, fake, tmp_path, 
     answer = smolvlm("evaluate", "embedded", "--task", "docvqa", "--offline")
     assert (answer.code, fake) == (3, [])
     assert "--offline" in only_line(answer.err)
+
+
+SLOW = """
+import time
+from smolvlm_tools import SmolVLM, open_checkpoint
+from smolvlm_tools.backends.fake import FakeBackend
+class Slow(FakeBackend):
+    def forward(self, *arguments):
+        time.sleep(0.05)
+        return super().forward(*arguments)
+def load(name, **options):
+    checkpoint = open_checkpoint(name)
+    return SmolVLM(checkpoint, Slow.saying(checkpoint, " red"), batch_size=options["batch_size"])
+SmolVLM.load = load
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_a_run_that_is_stopped_goes_on_by_the_same_command(number, code, tiny_a, tmp_path):
+    lines = [{"image": str(SHAPES), "question": f"{n}?", "answer": "red"} for n in range(40)]
+    (tmp_path / "labels.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    out = tmp_path / "out"
+    command = ("evaluate", tiny_a, "--task", tmp_path / "labels.jsonl", "--out", out, "--json")
+    kept = out / "answers.jsonl"
+    with start(*command, before=SLOW) as process:
+        while not (kept.exists() and kept.read_bytes().count(b"\n") > 3):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    if number == signal.SIGINT:
+        assert b"the same command goes on" in err
+    before = kept.read_text().rpartition("\n")[0]
+    code, printed, err = run(*command, before=SLOW)
+    assert code == 0, err
+    report = EvaluationReport.model_validate_json(printed)
+    assert (report.samples, report.score) == (40, 100)
+    after = kept.read_text()
+    assert after.startswith(before) and after.count("\n") == 41, "each is asked once"

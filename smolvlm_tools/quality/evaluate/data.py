@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import BadOptions
 from ...images import ImageSource
 from . import forms, prompts
-from .fetching import Report, fetch_from_hub, fetch_table
+from .fetching import Report, check_whole, fetch_from_hub, fetch_table
 from .hub_rows import ParquetSource, ReadRow
 from .own import Columns, check_metric, read_own
 from .samples import Sample, Source
@@ -55,7 +55,7 @@ def open_data(wish: DataWish, report: Report = lambda done, total: None) -> Data
 
     Raises:
         BadOptions: an unknown name, or a file that cannot be used.
-        FetchFailed, ModelError: it cannot be fetched.
+        FetchFailed: it cannot be fetched, or some files of it are missing.
     """
     task = BENCHMARKS.get(wish.task)
     if task is None:
@@ -136,4 +136,5 @@ def _parquet_files(path: Path) -> list[Path]:
     found = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not found:
         raise BadOptions(f"{str(path)!r} has no .parquet files", "Name a folder that has them.")
+    check_whole(found)
     return found

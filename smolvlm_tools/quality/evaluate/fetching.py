@@ -7,7 +7,8 @@ checked: a table by VLMEvalKit's MD5, a file of the hub by the digest that the h
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 from platformdirs import user_cache_path
 
 from ...checkpoint.digests import digest_file
-from ...checkpoint.known_files import FileFacts
+from ...checkpoint.known_files import FileFacts, facts_of_blob
 from ...errors import FetchFailed, ModelInvalid, StoreFull
 from .tasks import Benchmark, HubData
 from .tsv import md5_of
@@ -31,6 +32,7 @@ Report: TypeAlias = Callable[[int, int | None], None]
 """Told how many bytes there are, and of how many in all."""
 
 _TIMEOUT = 60.0
+_PART = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
 
 
 def folder() -> Path:
@@ -116,8 +118,7 @@ def fetch_from_hub(data: HubData, offline: bool, report: Report) -> list[Path]:
     """The parquet files of a data set, in the hub's cache.
 
     Raises:
-        ModelError: they cannot be had.
-        ModelInvalid: one is not what the hub says it is.
+        FetchFailed: they cannot be had, or one is not what the hub says it is.
     """
     from huggingface_hub import HfApi
 
@@ -128,41 +129,54 @@ def fetch_from_hub(data: HubData, offline: bool, report: Report) -> list[Path]:
     hub: Any = HfApi(endpoint=settings.endpoint, library_name="smolvlm-tools")
     if settings.offline:
         return _cached(data, settings.cache)
+    paths: list[Path] = []
     try:
         info = hub.dataset_info(data.id, files_metadata=True)
-        wanted = sorted(
-            (file for file in info.siblings or () if fnmatchcase(file.rfilename, data.files)),
-            key=lambda file: file.rfilename,
-        )
-        paths: list[Path] = []
-        for number, file in enumerate(wanted):
-            report(number, len(wanted))
-            got = hub.hf_hub_download(
-                *(data.id, file.rfilename),
-                repo_type="dataset",
-                revision=info.sha,
-                cache_dir=settings.cache,
+        files = [each for each in info.siblings or () if fnmatchcase(each.rfilename, data.files)]
+        for number, file in enumerate(sorted(files, key=lambda each: each.rfilename)):
+            report(number, len(files))
+            name, commit = file.rfilename, info.sha
+            got: str = hub.hf_hub_download(
+                data.id, name, repo_type="dataset", revision=commit, cache_dir=settings.cache
             )
             paths.append(Path(got))
-            _check(data.id, file, paths[-1])
+            facts = FileFacts(sha256=file.lfs.sha256) if file.lfs else FileFacts(sha1=file.blob_id)
+            _check(data.id, facts, paths[-1])
     except HUB_ERRORS as error:
-        raise model_error(error, data.id, None) from error
+        reason = model_error(error, data.id, None).reason.replace("no model", "no data set")
+        raise FetchFailed(
+            reason, "Check the network, or name files that you have as the data."
+        ) from error
     if not paths:
         raise FetchFailed(
             f"{data.id} has no {data.files}", "It may have been arranged anew: name its files."
         )
+    check_whole(paths)
     return paths
 
 
-def _check(name: str, file: Any, path: Path) -> None:
-    """Compare a file with what the hub lists: SHA-256 of large ones, git's SHA-1 of others."""
-    facts = FileFacts(sha256=file.lfs.sha256) if file.lfs else FileFacts(sha1=file.blob_id)
+def check_whole(paths: Sequence[Path]) -> None:
+    """Refuse a part of the files that a data set was split into: "test-00000-of-00003.parquet".
+
+    Raises:
+        FetchFailed: some are missing.
+    """
+    parts = {found[1]: int(found[2]) for path in paths if (found := _PART.search(path.name))}
+    if parts and len(parts) != max(parts.values()):
+        raise FetchFailed(
+            f"{paths[0].parent} has {len(parts)} of {max(parts.values())} files of the data",
+            "Fetch the others too.",
+        )
+
+
+def _check(name: str, facts: FileFacts, path: Path) -> None:
+    """Compare a file with its digest: SHA-256 of large ones, git's SHA-1 of others."""
     try:
-        facts.check_digests(digest_file(path, sha1=not file.lfs), f"{name}: {file.rfilename}")
+        facts.check_digests(digest_file(path, sha1=facts.sha1 is not None), f"{name}: {path.name}")
     except ModelInvalid as error:
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
-        raise error.reworded(error.reason, "It was removed from the cache: try again.") from None
+        raise FetchFailed(error.reason, "It was removed from the cache: try again.") from error
 
 
 def _cached(data: HubData, cache: Path) -> list[Path]:
@@ -171,6 +185,9 @@ def _cached(data: HubData, cache: Path) -> list[Path]:
     commits = sorted(place.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for commit in commits:
         if found := sorted(commit.glob(data.files)):
+            check_whole(found)
+            for path in found:
+                _check(data.id, facts_of_blob(path), path)
             return found
     raise FetchFailed(
         f"{data.id} is not on this machine, and downloads are switched off",

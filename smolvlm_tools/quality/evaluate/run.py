@@ -196,7 +196,8 @@ class _Run:
         score, interval = score_of(answered, seed)
         worst = sorted(answered, key=lambda each: (each.error is None, each.score, each.number))
         failures = tuple(each for each in answered if each.error)
-        card = published_score(identity.model, task.name)
+        is_known = identity.backend != "remote"  # what a server runs behind a name is not
+        card = published_score(identity.model, task.name) if is_known else None
         return EvaluationReport(
             task=task.name,
             data=self.data.title,

@@ -24,6 +24,7 @@ ReadRow: TypeAlias = Callable[[Row, tuple[ImageSource, ...]], Sample]
 SHORTEST_IMAGE = 64
 """Characters; what is not longer is the index of another row."""
 _LONGEST_CELL = 1 << 30
+"""Characters; the limit of the `csv` module is 131,072, and one for the whole process."""
 _CHUNK = 1 << 20
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from smolvlm_tools.errors import BadOptions, FetchFailed, ModelError
+from smolvlm_tools.errors import BadOptions, FetchFailed
 from smolvlm_tools.images import load_image
 from smolvlm_tools.quality.evaluate import BENCHMARKS, DataWish, fetching, open_data
 from smolvlm_tools.types import ImagePart, TextPart
@@ -213,8 +213,32 @@ def test_a_file_of_the_hub_that_is_not_the_listed_one_is_refused(data_set):
     repository, _ = data_set
     name = "DocVQA/validation-00000-of-00001.parquet"
     repository.served[name] = repository.files[name][:-1] + b"!"
-    with pytest.raises(ModelError, match="SHA-"):
+    with pytest.raises(FetchFailed, match="SHA-"):
         open_data(DataWish("docvqa", data="hub"))
+
+
+def test_a_cached_file_that_was_damaged_is_refused_offline_too(data_set, tmp_path):
+    open_data(DataWish("docvqa", data="hub"))
+    (path,) = (tmp_path / "hub").glob("datasets--*/snapshots/*/DocVQA/*.parquet")
+    content = bytearray(path.read_bytes())
+    content[50] ^= 1
+    path.resolve().write_bytes(content)
+    with pytest.raises(FetchFailed, match="SHA-"):
+        open_data(DataWish("docvqa", data="hub", offline=True))
+
+
+def test_a_data_set_that_the_hub_does_not_have_is_one_error(data_set):
+    _, server = data_set
+    server.repositories.clear()
+    with pytest.raises(FetchFailed, match="no data set lmms-lab/DocVQA"):
+        open_data(DataWish("docvqa", data="hub"))
+
+
+def test_a_part_of_the_files_is_not_taken_for_all(tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "validation-00001-of-00003.parquet").write_bytes(parquet_of("docvqa"))
+    with pytest.raises(FetchFailed, match="1 of 3 files"):
+        open_data(DataWish("docvqa", data=str(tmp_path)))
 
 
 # Damaged and foreign files

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 
+from smolvlm_tools.quality.evaluate import mathvista, metrics, vqa_words
 from smolvlm_tools.quality.evaluate.mathvista import mathvista_match
 from smolvlm_tools.quality.evaluate.metrics import (
     anls,
@@ -149,3 +152,9 @@ def test_mathvista_takes_choices_numbers_and_the_only_number_of_a_sentence(
 ):
     options = {"A": "3/11", "B": "8/11", "C": "6/11", "D": "3/5"}
     assert mathvista_match(reply, [answer], kind, options) == wanted
+
+
+@pytest.mark.parametrize("module", [metrics, mathvista, vqa_words])
+def test_the_examples_in_the_docstrings_hold(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0 and found.failed == 0

@@ -15,7 +15,7 @@ from PIL import Image
 
 from smolvlm_tools import SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
-from smolvlm_tools.errors import BadOptions, Busy, Closed
+from smolvlm_tools.errors import BadOptions, Busy, Closed, RemoteFailed
 from smolvlm_tools.quality.evaluate import (
     BENCHMARKS,
     DataWish,
@@ -30,6 +30,7 @@ from smolvlm_tools.quality.evaluate.report import bootstrap
 from smolvlm_tools.quality.evaluate.run import choose
 from smolvlm_tools.quality.evaluate.tasks import published_score
 from tests.support.benchmark_files import write_table
+from tests.support.chat_servers import chat_server, refuses, says
 from tests.support.paths import ROOT, SHAPES
 
 QUESTIONS = [
@@ -333,3 +334,22 @@ def test_a_place_that_cannot_be_written_is_an_error_of_the_place(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BadOptions, match="cannot be written"):
         KeptAnswers(tmp_path / "file", {})
+
+
+# Models on servers
+
+
+def test_a_model_on_a_server_is_scored_like_any_other(tmp_path):
+    data = open_data(DataWish("ocrbench", data=str(write_table(tmp_path, "ocrbench"))))
+    with chat_server(says("It says CENTRE")) as server, server.engine() as engine:
+        report = evaluate(engine, data)
+    assert (report.score, report.model, report.backend) == (100, "some-model", "remote")
+    (body,) = server.bodies
+    assert body["temperature"] == 0
+
+
+def test_a_server_that_fails_ends_the_run_and_is_no_score(mine, tmp_path):
+    with chat_server(refuses(400)) as server, server.engine(retries=0) as engine:
+        with pytest.raises(RemoteFailed):
+            evaluate(engine, mine, out=tmp_path / "out")
+    assert replies(tmp_path / "out") == {}
