@@ -106,8 +106,9 @@ def _window(film: Film, choice: FrameChoice) -> tuple[int, int]:
     end = math.inf if choice.end is None else choice.end
     first, after = film.between(choice.start or 0.0, min(end, 1e9))
     if first >= after:
+        until = "" if choice.end is None else f" to `end={end:g}`"
         raise BadOptions(
-            f"no frame of {film.name} is shown from `start={choice.start or 0:g}` to `end={end:g}`",
+            f"no frame of {film.name} is shown from `start={choice.start or 0:g}`{until}",
             f"It is {film.facts.seconds:.2f} seconds long.",
         )
     return first, after
