@@ -9,7 +9,8 @@ from PIL import Image
 
 from ..errors import BadOptions
 from ..images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
-from ..images.formats import identify, is_image
+from ..images.formats import identify
+from ..pages.opening import SOURCES
 from .animated import AnimatedFilm
 from .captions import AFTER_ALL, announce, introduce
 from .choice import MOST_FRAMES, FrameChoice
@@ -32,7 +33,7 @@ def open_film(source: ImageSource | Clip, policy: ImagePolicy, *, wanted: bool) 
         wanted: whether animations are films, too, and any other image an error.
 
     Raises:
-        BadOptions: a film is wanted, and the source is a still image.
+        BadOptions: a film is wanted, and the source is a still image or a document.
         InputError: see `read_image`, `DecodedFilm` and `AnimatedFilm`.
         BackendUnavailable: PyAV is not installed.
     """
@@ -46,7 +47,8 @@ def open_film(source: ImageSource | Clip, policy: ImagePolicy, *, wanted: bool) 
     if not is_video(encoded.data):
         if not wanted:
             return None
-        if not is_image(encoded.data) or count_pages(encoded, policy) < 2:
+        is_paper = any(kind.recognises(encoded.data) for kind in SOURCES)
+        if is_paper or count_pages(encoded, policy) < 2:
             raise _still(encoded.name)
     if not policy.isolate:
         return open_here(encoded, policy)
@@ -127,6 +129,6 @@ def _format_of(encoded: EncodedImage) -> str:
 
 def _still(name: str) -> BadOptions:
     return BadOptions(
-        f"`frames`, `start` and `end` choose frames of a video, and {name} is a still image",
+        f"`frames`, `start` and `end` choose frames of a video, and {name} is none",
         "Leave them out.",
     )

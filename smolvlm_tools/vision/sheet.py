@@ -27,7 +27,7 @@ def draw_sheet(frames: Sequence[LoadedImage], title: str) -> Image.Image:
     """
     cells = [fit_longest_edge(frame.size, LONGEST) for frame in frames]
     width, height = max(w for w, _ in cells), max(h for _, h in cells)
-    columns = math.ceil(math.sqrt(len(frames) * height / width))
+    columns = math.ceil(math.sqrt(len(frames) * (height + GAP + LABEL) / (width + GAP)))
     rows = math.ceil(len(frames) / columns)
     step, fall = width + GAP, height + GAP + LABEL
     heading = font_for([title], columns * step)
