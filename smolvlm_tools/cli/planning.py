@@ -57,7 +57,9 @@ def print_plans(
         shown = Chosen(**pages.of_video)
 
         def at(source: EncodedImage, resolution: Resolution) -> dict[str, Any]:
-            request = Request(shown.applied_to(task_messages(source, task, "?")), options, resolution, task)
+            request = Request(
+                shown.applied_to(task_messages(source, task, "?")), options, resolution, task
+            )
             if planner is None:
                 return layouter.describe(layouter.lay_out(request)).model_dump(mode="json")
             found, memory = planner.plan(request, wish.batch)

@@ -9,7 +9,16 @@ from ..errors import SmolVLMError
 _ALIKE = (
     *("adapter", "answer", "backend", "base_url", "calibration", "choices", "context", "detail"),
     *("device", "end", "frames", "layout", "max_bytes", "max_new_tokens", "memory_budget"),
-    *("min_confidence", "min_field_confidence", "on_incomplete", "pages", "parts", "precision", "rating", "replace"),
+    *(
+        "min_confidence",
+        "min_field_confidence",
+        "on_incomplete",
+        "pages",
+        "parts",
+        "precision",
+        "rating",
+        "replace",
+    ),
     *("resolution", "revision", "schema", "start", "task", "text", "unlabelled"),
 )
 """Their flags have their names. A command has only those that its help shows."""

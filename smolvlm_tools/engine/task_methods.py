@@ -119,9 +119,7 @@ class TaskMethods(ABC):
         policy = parse_policy(options.get("policy")) or self._policy
         with (
             stoppable_by(check_of(parse_cancel(options.get("cancel")))),
-            open_parts(
-                image, options.get("pages"), policy, is_film=wants_film(options)
-            ) as parts,
+            open_parts(image, options.get("pages"), policy, is_film=wants_film(options)) as parts,
         ):
             if not parts.by_page:
                 images = [part() for part in parts.each]

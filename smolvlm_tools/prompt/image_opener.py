@@ -55,7 +55,9 @@ class ImageOpener:
             pages.numbers(1, film.name)
         bounds = partial(frame_to_decode, image=self.image, resolution=self.request.resolution)
         most, rate = self.image.most_frames, self.image.frames_per_second
-        for frame in pick_frames(film, choice or FrameChoice(), bounds, most, rate):
+        exact = self.request.resolution != "auto"
+        wanted = choice or FrameChoice()
+        for frame in pick_frames(film, wanted, bounds, most, rate, exact=exact):
             yield frame.load
 
     def _open_pages(self, part: ImagePart) -> Iterator[Decode]:

@@ -3,6 +3,7 @@
     choice     what a caller says: how many frames, from when to when
     sampling   which frames that means, by transformers' arithmetic
     scenes     which frames begin a scene
+    still      frames that show the same
     captions   what is said to the model before and between the frames
     containers how the files of videos begin and end
     film       Film, one open video, and Frame, one of its pictures

@@ -10,14 +10,13 @@ from ..images.heif import BRANDS
 
 SUFFIXES = (
     *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
-    *(".mts", ".ogv", ".ts", ".webm", ".wmv"),
+    *(".mts", ".ts", ".webm", ".wmv"),
 )
 """In lower case, for folders that are searched; what a file is, its first bytes tell."""
 
 _MAGIC: dict[str, tuple[bytes, ...]] = {
     "matroska": (b"\x1aE\xdf\xa3",),
     "flv": (b"FLV\x01",),
-    "ogg": (b"OggS",),
     "asf": (b"0&\xb2u\x8ef\xcf\x11",),
     "mpeg": (b"\0\0\x01\xba",),
 }

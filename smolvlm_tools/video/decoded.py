@@ -74,13 +74,15 @@ class DecodedFilm:
             self._stream = self._picture_stream()
             declared = self._stream.width, self._stream.height
             check_size(declared, policy, self.name)
-            self._shown, self._keys = self._list_packets()
+            self._shown, self._keys, listed = self._list_packets()
             fps = self._fps()
             self._time_base = float(self._stream.time_base)
         self._check_length(fps)
         # A turned frame says so only once it is decoded.
         self.facts = FilmFacts(len(self._shown), fps, declared)
-        self.facts = FilmFacts(len(self._shown), fps, self._decode(0).size)
+        missing = self._stream.frames - listed
+        missing = missing if missing > fps else 0  # honest headers are off by a few
+        self.facts = FilmFacts(len(self._shown), fps, self._decode(0).size, missing)
 
     def _picture_stream(self) -> Any:
         if not self._file.streams.video:
@@ -95,12 +97,17 @@ class DecodedFilm:
         context.options = {"max_pixels": str(self._policy.max_pixels)}
         return stream
 
-    def _list_packets(self) -> tuple[NDArray[np.int64], list[int]]:
-        """When each frame is shown, in the stream's unit of time, and when the key frames are."""
-        shown, keys = list[int](), list[int]()
+    def _list_packets(self) -> tuple[NDArray[np.int64], list[int], int]:
+        """When each frame is shown, in the stream's unit of time, when the key frames are, and how
+        many packets there are: some are not to be shown.
+        """
+        shown, keys, listed = list[int](), list[int](), 0
         for packet in self._file.demux(self._stream):
             at = packet.dts if packet.pts is None else packet.pts
-            if at is None or not packet.size or packet.is_discard:
+            if at is None:
+                continue
+            listed += 1
+            if not packet.size or packet.is_discard:
                 continue
             shown.append(at)
             if packet.is_keyframe:
@@ -111,7 +118,7 @@ class DecodedFilm:
             raise CorruptImage(f"{self.name} has no frames", _DAMAGED)
         # `np.unique` would import a module, which a child may not do any more.
         ordered = np.sort(np.asarray(shown, dtype=np.int64))
-        return ordered[np.diff(ordered, prepend=ordered[0] - 1) > 0], sorted(keys)
+        return ordered[np.diff(ordered, prepend=ordered[0] - 1) > 0], sorted(keys), listed
 
     def _fps(self) -> float:
         """By the header where it says so, else by the frames themselves."""

@@ -27,11 +27,13 @@ class FilmFacts:
         frames: how many there are.
         fps: of them a second, on average.
         size: (width, height) of its frames, upright.
+        missing: how many more the header promises, of a file that was cut.
     """
 
     frames: int
     fps: float
     size: Size
+    missing: int = 0
 
     @property
     def seconds(self) -> float:
@@ -91,7 +93,8 @@ class Frame:
     Attributes:
         seconds: when it is shown.
         before, after: see `captions`.
-        read: decodes it.
+        bounds: no side of it is longer.
+        read: decodes it; see `Film.read`.
     """
 
     film: Film
@@ -100,10 +103,11 @@ class Frame:
     before: str
     after: str
     bounds: Size
+    read: Callable[[int, Size], Image.Image]
 
     def load(self) -> LoadedImage:
         """Decode it; raises as `Film.read`."""
-        pixels = self.film.read(self.number, self.bounds)
+        pixels = self.read(self.number, self.bounds)
         size = self.film.facts.size
         digest = hashlib.sha256(f"RGB {size[0]}x{size[1]} {pixels.size} ".encode())
         digest.update(pixels.tobytes())

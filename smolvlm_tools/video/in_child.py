@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ..images import EncodedImage, ImagePolicy
@@ -22,7 +23,7 @@ class _Film:
 
     def __init__(self, film: Film) -> None:
         self._film, facts = film, film.facts
-        self.facts = {"frames": facts.frames, "fps": facts.fps, "size": facts.size}
+        self.facts = asdict(facts)
 
     def answer(self, header: dict[str, Any], memory: memoryview | None) -> Message:
         if header["call"] == "times":

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from ..errors import BadOptions
+from ..errors import BadOptions, CorruptImage
 from ..images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
 from ..images.formats import identify
 from ..pages.opening import SOURCES
@@ -21,6 +21,7 @@ from .film import Bounds, Film, Frame
 from .isolated import IsolatedFilm
 from .sampling import sample_evenly
 from .scenes import LOOKS_PER_SECOND, MOST_LOOKS, find_scenes
+from .still import StillScenes
 
 _LOOK = (64, 64)
 """Pixels of a frame that is only compared with others."""
@@ -64,16 +65,24 @@ def open_here(encoded: EncodedImage, policy: ImagePolicy) -> Film:
 
 
 def pick_frames(
-    film: Film, choice: FrameChoice, bounds: Bounds, most: int = 64, per_second: float = 1.0
+    film: Film,
+    choice: FrameChoice,
+    bounds: Bounds,
+    most: int = 64,
+    per_second: float = 1.0,
+    *,
+    exact: bool = True,
 ) -> list[Frame]:
     """The frames that are meant, in order; none is decoded yet, but to find scenes.
 
     Args:
         bounds: at which size they are needed.
         most, per_second: where the choice does not say.
+        exact: whether frames between which nobody sees a difference stay different pixels.
 
     Raises:
         BadOptions: no frame is shown between its `start` and `end`.
+        CorruptImage: the file was cut before that.
         InputError: a frame that had to be looked at cannot be read.
     """
     facts = film.facts
@@ -87,7 +96,7 @@ def pick_frames(
         rate = choice.per_second or per_second
         numbers = [first + n for n in sample_evenly(end - first, facts.fps, wanted, rate)]
     size, times = bounds(facts.size), film.times(numbers)
-    last = len(numbers) - 1
+    last, read = len(numbers) - 1, film.read if exact else StillScenes(film).read
     return [
         Frame(
             film,
@@ -96,6 +105,7 @@ def pick_frames(
             before=("" if place else introduce(len(numbers), facts.seconds)) + announce(seconds),
             after=AFTER_ALL if place == last else "",
             bounds=size,
+            read=read,
         )
         for place, (number, seconds) in enumerate(zip(numbers, times, strict=True))
     ]
@@ -103,6 +113,13 @@ def pick_frames(
 
 def _window(film: Film, choice: FrameChoice) -> tuple[int, int]:
     """The numbers of the first frame that is meant and of the first after it that is not."""
+    facts = film.facts
+    if facts.missing and (choice.end is None or choice.end > facts.seconds):
+        whole = (facts.frames + facts.missing) / facts.fps
+        raise CorruptImage(
+            f"{film.name} was cut: it ends after {facts.seconds:.2f} of {whole:.2f} seconds",
+            f"Send all of it, or choose an `end` below {facts.seconds:.2f}.",
+        )
     if choice.start is None and choice.end is None:
         return 0, film.facts.frames
     end = math.inf if choice.end is None else choice.end

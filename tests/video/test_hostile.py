@@ -66,7 +66,9 @@ def test_a_file_that_was_cut_before_its_index_is_corrupt(policy, share):
 def test_a_file_that_ends_early_says_when_and_how_to_read_the_rest(policy, tmp_path):
     data = index_first(tmp_path / "first.mp4", [picture(n, (96, 64)) for n in range(300)])
     cut = data[: len(data) // 2]
-    with pytest.raises(CorruptImage, match="seconds|damaged") as caught:
+    with pytest.raises(
+        CorruptImage, match="was cut: it ends after 5.60 of 12.00 seconds"
+    ) as caught:
         read(cut, policy)
     assert caught.value.remedy
     assert len(read(cut, policy, FrameChoice(end=3.0))) == 3
@@ -107,12 +109,10 @@ def test_nor_is_one_that_grows_in_the_middle(policy):
 
 @both
 @pytest.mark.parametrize("timescale", [0, 1, 0xFFFFFFFF])
-def test_absurd_rates_and_lengths_are_refused_or_corrected(policy, timescale):
+def test_absurd_rates_and_lengths_are_refused(policy, timescale):
     data = patched(moving(900, codec="mpeg4"), b"mdhd", 12, timescale)
-    try:
-        assert read(data, policy, FrameChoice(most=2))
-    except InputError as error:
-        assert "frames a second" in error.reason or "seconds long" in error.reason
+    with pytest.raises(CorruptImage, match="frames a second|seconds"):
+        read(data, policy, FrameChoice(most=2))
 
 
 @both
