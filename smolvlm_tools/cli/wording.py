@@ -25,6 +25,7 @@ _ALIKE = (
 
 FLAGS: Mapping[str, str] = {
     **{name: f"--{name.replace('_', '-')}" for name in _ALIKE},
+    "window": "--window",
     "local_files_only": "--offline",
     "look": "--look",
     "num_cpus": "--ray-cpus",
