@@ -81,5 +81,6 @@ from .types import TextPart as TextPart
 from .types import Token as Token
 from .types import Usage as Usage
 from .types import VisionResult as VisionResult
+from .video import Clip as Clip
 
 __version__: str

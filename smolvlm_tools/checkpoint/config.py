@@ -64,6 +64,8 @@ class ImageConfig:
     std: tuple[float, float, float]
     rescale: float
     resample: int  # Pillow's number of a filter
+    most_frames: int = 64  # of a video that are shown
+    frames_per_second: float = 1.0  # of it, if that is not more
 
     @property
     def max_side(self) -> int:
@@ -225,6 +227,7 @@ def _parse_image(raw: JsonObject, vision: VisionConfig, scale_factor: int) -> Im
             f"preprocessor_config.json has image_mean = {mean}",
             "Use the preprocessor_config.json of a SmolVLM checkpoint.",
         )
+    video = raw.get("video_sampling") or {}  # checkpoints that saw no videos have none
     return ImageConfig(
         tile_size=tile_size,
         longest_edge=longest_edge,
@@ -238,4 +241,6 @@ def _parse_image(raw: JsonObject, vision: VisionConfig, scale_factor: int) -> Im
         ),
         rescale=_positive(raw.get("rescale_factor", 1 / 255), "rescale_factor"),
         resample=resample,
+        most_frames=_size(video, "max_frames", 64),
+        frames_per_second=_positive(video.get("fps", 1), "fps"),
     )

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 import typer
 
 from ..errors import OutOfMemoryBudget, SmolVLMError
-from ..images import EncodedImage, load_image
+from ..images import EncodedImage
 from .console import Answers, report, reserve_stdout, working
 from .course import Course
 from .entries import Entries, parse_form
 from .image_task import ImageTask
-from .images import Found, Place, each_page
+from .images import Found, Place, check_readable, each_page
 from .options import AnswerOptions, ModelChoice
 from .page_options import PageOptions
 from .process import NO_MODEL, uninterrupted
@@ -70,7 +70,7 @@ def answer_images(
     Raises:
         typer.Exit: an image could not be used, or the reader has gone away.
     """
-    wanted: dict[str, Any] = {"task": task.task, **options.for_engine()}
+    wanted: dict[str, Any] = {"task": task.task, **options.for_engine(), **pages.of_video}
     if task.text is not None:
         wanted["text"] = task.text
     if task.answer is not None:
@@ -203,7 +203,7 @@ class _Loop:
             if isinstance(found, SmolVLMError):
                 raise found
             if self._engine is None:
-                load_image(found)  # a broken image must not cost a download
+                check_readable(found)  # a broken image must not cost a download
         except SmolVLMError as error:
             return _Begun(place, error, lambda: True, course)
         engine = self._engine = self._engine or _load(self._choice)

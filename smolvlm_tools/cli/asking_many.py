@@ -37,7 +37,7 @@ def answer_questions(
     """
     if options.stream:
         raise BadOptions("--questions does not go with --stream", "Leave one of them out.")
-    wanted: dict[str, Any] = {"context": context, **options.for_engine()}
+    wanted: dict[str, Any] = {"context": context, **options.for_engine(), **pages.of_video}
     for name, asked in parse_questions(questions).items():  # must not cost loading a model
         with naming(name):
             ask_messages("", asked.question, asked.context or context)

@@ -10,12 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadOptions, Cancelled, SmolVLMError
-from ..images import load_image
 from ..prompt.request import check_options
 from ..types import ImagePart, Message, TextPart
 from .console import Answers, note, report, reserve_stdout, working
 from .course import Course
-from .images import each_page
+from .images import check_readable, each_page
 from .options import ModelChoice, parse_resolution
 from .page_options import PageOptions
 from .process import watch_again
@@ -154,8 +153,8 @@ def _images(names: Sequence[str], pages: PageOptions) -> list[ImagePart]:
     for _, source in each_page(names, pages):
         if isinstance(source, SmolVLMError):
             raise source
-        load_image(source)
-        found.append(ImagePart(image=source))
+        check_readable(source)
+        found.append(ImagePart(image=source, **pages.of_video))
     return found
 
 

@@ -14,10 +14,11 @@ from ..constraints import Constraint
 from ..errors import BadOptions
 from ..images import ImageSource
 from ..images.encodings import url_scheme
-from ..pages.suffixes import SUFFIXES
+from ..pages import suffixes as pages
 from ..prompt.request import TextFrom, parse_text_from
 from ..prompt.tasks import ask_messages, describe_messages, extract_messages, transcribe_messages
 from ..types import Message, Task
+from ..video import containers as videos
 from .questions_file import parse_rating, read_object
 
 _USAGE = (
@@ -151,7 +152,7 @@ def _is_image(argument: str) -> bool:
     """Whether an argument names an image, which may not be there, and is no question."""
     is_word = len(argument.split()) == 1
     is_url = url_scheme(argument) is not None and is_word
-    is_named_so = argument.lower().endswith(SUFFIXES) and is_word
+    is_named_so = argument.lower().endswith((*pages.SUFFIXES, *videos.SUFFIXES)) and is_word
     return argument == "-" or is_url or is_named_so or _is_there(argument)
 
 

@@ -14,12 +14,13 @@ from ..errors import (
     SmolVLMError,
     UnsupportedFormat,
 )
-from ..images import EncodedImage, ImagePolicy, read_image
+from ..images import EncodedImage, ImagePolicy, load_image, read_image
 from ..images.encodings import abbreviate
 from ..images.formats import FORMATS
 from ..images.policy import LARGE_FILE
 from ..pages import Pages, is_document, open_pages
 from ..types import PageRef
+from ..video import is_video, open_film
 from .console import clean, working
 
 if TYPE_CHECKING:
@@ -78,12 +79,27 @@ def each_page(images: Sequence[str], options: PageOptions) -> Iterator[tuple[Pla
         options: the pages, and the password of documents.
 
     Raises:
-        BadOptions: the selection of pages is not one, or standard input is given twice.
+        BadOptions: the selection of pages or frames is not one, or standard input is given twice.
     """
     options.selection()
+    _ = options.of_video
     if images.count("-") > 1:
         raise BadOptions("- is given more than once", "Standard input holds one file.")
     return _each_page(images, options)
+
+
+def check_readable(source: EncodedImage) -> None:
+    """Check that an image, page or video can be read, before anything is loaded for it.
+
+    Raises:
+        InputError: it cannot be.
+        BackendUnavailable: a package that reads its kind is not installed.
+    """
+    film = open_film(source, ImagePolicy(isolate=True, max_bytes=LARGE_FILE), wanted=False)
+    if film is None:
+        load_image(source)
+    else:
+        film.close()
 
 
 def _each_page(images: Sequence[str], options: PageOptions) -> Iterator[tuple[Place, Found]]:
@@ -93,7 +109,8 @@ def _each_page(images: Sequence[str], options: PageOptions) -> Iterator[tuple[Pl
         place = Place(image, number, len(images), alone=len(images) == 1)
         try:
             encoded = _read(image, policy)
-            if not is_document(encoded, policy):
+            is_film = is_video(encoded.data) or bool(options.of_video)
+            if is_film or not is_document(encoded, policy):
                 _choose(options, 1, image)
                 yield replace(place, page=1, pages=1), encoded
                 continue
@@ -158,6 +175,6 @@ def _in_words_of_options(error: SmolVLMError) -> SmolVLMError:
     if isinstance(error, UnsupportedFormat):
         *most, last = FORMATS
         return error.reworded(
-            error.reason, f"Use a {', '.join(most)} or {last} image, or a PDF document."
+            error.reason, f"Use a {', '.join(most)} or {last} image, a PDF document or a video."
         )
     return error

@@ -59,6 +59,14 @@ class WishOptions:
         str, typer.Option(metavar="NAME", help="Of transcriptions: plain or markdown.")
     ] = "plain"
     resolution: ResolutionOption = "auto"
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FRAMES",
+            help="Frames of every window of a video: at most N, a rate such as 2fps, or scenes.  "
+            r"\[default: 1fps, at most 64]",
+        ),
+    ] = None
     max_new_tokens: MaxNewTokens = None
 
     def wish(self) -> Wish:
@@ -74,6 +82,8 @@ class WishOptions:
         if self.schema is not None:
             schema = read_object(self.schema, "Give a file with a JSON Schema as an object.")
         options: dict[str, Any] = {"resolution": parse_resolution(self.resolution)}
+        if self.frames is not None:
+            options["frames"] = self.frames
         if self.max_new_tokens is not None:
             options["max_new_tokens"] = self.max_new_tokens
         return Wish(
@@ -113,6 +123,13 @@ class RunOptions:
     max_pages: Annotated[
         int, typer.Option(metavar="N", min=1, help="Documents with more are refused.")
     ] = 1000
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Look at videos, too, in parts of this length: 30s or 1:30. Each has a record.",
+        ),
+    ] = None
     workers: Annotated[
         int,
         typer.Option(metavar="N", min=1, help="Processes that read files ahead of the model."),
@@ -146,6 +163,7 @@ class RunOptions:
             policy=ImagePolicy(max_bytes=parse_bytes(self.max_bytes)),
             password=self.password,
             max_pages=self.max_pages,
+            window=self.window,
             workers=self.workers,
             limits=WorkerLimits(seconds=self.page_seconds, cpu_seconds=cpu),
         )

@@ -14,6 +14,7 @@ from ..engine.planner import LoadOptions, Planner, open_layouter
 from ..errors import BadPrompt, ModelNotFound, OutOfMemoryBudget, SmolVLMError
 from ..images import EncodedImage
 from ..prompt.layout import RequestLayouter
+from ..prompt.messages import Chosen
 from ..prompt.request import Request, parse_options
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import parse_task, task_messages
@@ -53,8 +54,12 @@ def print_plans(
 
         config = layouter.checkpoint.config.image
 
+        shown = Chosen(**pages.of_video)
+
         def at(source: EncodedImage, resolution: Resolution) -> dict[str, Any]:
-            request = Request(task_messages(source, task, "?"), options, resolution, task)
+            request = Request(
+                shown.applied_to(task_messages(source, task, "?")), options, resolution, task
+            )
             if planner is None:
                 return layouter.describe(layouter.lay_out(request)).model_dump(mode="json")
             found, memory = planner.plan(request, wish.batch)

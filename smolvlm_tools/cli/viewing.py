@@ -11,7 +11,8 @@ from ..checkpoint import open_checkpoint
 from ..engine.planner import open_layouter
 from ..engine.viewing import view_with
 from ..errors import BadOptions, SmolVLMError
-from ..prompt.tasks import parse_task
+from ..prompt.messages import Chosen
+from ..prompt.tasks import parse_task, task_messages
 from .console import reserve_stdout
 from .images import each_page
 from .options import ModelChoice, parse_resolution
@@ -45,7 +46,8 @@ def draw(
             choice.model, revision=choice.revision, local_files_only=choice.offline
         )
         layouter = open_layouter(checkpoint, None, CacheLimits())
-        view, plan = view_with(layouter, source, resolution, task)
+        messages = Chosen(**pages.of_video).applied_to(task_messages(source, task, "?"))
+        view, plan = view_with(layouter, messages, resolution, task)
         try:
             view.save(out)
         except OSError as error:

@@ -8,14 +8,14 @@ from ..errors import SmolVLMError
 
 _ALIKE = (
     *("adapter", "answer", "backend", "base_url", "calibration", "choices", "context", "detail"),
-    *("device", "layout", "max_bytes", "max_new_tokens", "memory_budget", "min_confidence"),
-    *("min_field_confidence", "on_incomplete", "pages", "parts", "precision", "rating", "replace"),
-    *("resolution", "revision", "schema", "task", "text", "unlabelled"),
-    *("accumulate", "alpha", "answer_column", "arithmetic", "batch_size", "dora"),
+    *("device", "end", "frames", "layout", "max_bytes", "max_new_tokens", "memory_budget"),
+    *("min_confidence", "min_field_confidence", "on_incomplete", "pages", "parts", "precision"),
+    *("rating", "replace", "resolution", "revision", "schema", "start", "task", "text"),
+    *("unlabelled", "accumulate", "alpha", "answer_column", "arithmetic", "batch_size", "dora"),
     *("dropout", "epochs", "evaluate_every", "format", "image_column", "image_folder"),
     *("learning_rate", "max_grad_norm", "max_steps", "method", "out", "patience", "question"),
     *("question_column", "rank", "save_every", "seed", "skip_bad", "targets", "too_long"),
-    *("validation", "vision", "warmup", "weight_decay"),
+    *("validation", "vision", "warmup", "weight_decay", "window"),
 )
 """Their flags have their names. A command has only those that its help shows."""
 

@@ -18,9 +18,10 @@ from ..pages import Pages, is_document, open_pages, parse_pages
 from ..prompt.request import RequestOptions, parse_on_progress
 from ..prompt.tasks import Images
 from ..types import Progress, StageSeconds, Usage, VisionResult
+from ..video import Clip, is_video, parse_frames
 from .reply import ReplyStream
 
-Part: TypeAlias = Callable[[], ImageSource]
+Part: TypeAlias = Callable[[], ImageSource | Clip]
 """Gives an image; a page is rendered then."""
 
 
@@ -43,14 +44,19 @@ class Parts(Closing):
         self._open.close()
 
 
-def open_parts(images: Images, pages: object, policy: ImagePolicy) -> Parts:
+def open_parts(
+    images: Images, pages: object, policy: ImagePolicy, *, is_film: bool = False
+) -> Parts:
     """Read the sources of a call; without a selection of `pages`, all of a document's are meant.
+
+    Args:
+        is_film: whether an animation is a video, not pages.
 
     Raises:
         InputError: see `open_pages`; BadOptions for a page that is not there.
     """
     several = isinstance(images, (list, tuple))
-    sources = cast("Sequence[ImageSource]", images if several else [images])
+    sources = cast("Sequence[ImageSource | Clip]", images if several else [images])
     chosen, each, by_page = parse_pages(pages), list[Part](), False
     with ExitStack() as stack:
         for source in sources:
@@ -58,7 +64,13 @@ def open_parts(images: Images, pages: object, policy: ImagePolicy) -> Parts:
                 numbers = chosen.numbers(1, "the image") if chosen else [1]
                 each += [partial(_same, source) for _ in numbers]
                 continue
+            if isinstance(source, Clip):
+                each.append(partial(_same, source))
+                continue
             encoded = read_image(source, policy)
+            if is_film or is_video(encoded.data):
+                each.append(partial(_same, encoded))
+                continue
             if not is_document(encoded, policy):
                 numbers = chosen.numbers(1, encoded.name) if chosen else [1]
                 each += [partial(_same, encoded) for _ in numbers]
@@ -72,12 +84,22 @@ def open_parts(images: Images, pages: object, policy: ImagePolicy) -> Parts:
         return Parts(each, by_page, stack.pop_all())
 
 
-def _same(source: ImageSource) -> ImageSource:
+def _same(source: ImageSource | Clip) -> ImageSource | Clip:
     return source
 
 
 def _page(document: Pages, number: int) -> ImageSource:
     return document.encoded(number)
+
+
+def wants_film(options: RequestOptions) -> bool:
+    """Whether options choose frames, so that what has several is a video.
+
+    Raises:
+        BadOptions: they mean nothing.
+    """
+    chosen = parse_frames(options.get("frames"), options.get("start"), options.get("end"))
+    return chosen is not None
 
 
 def options_of_page(options: RequestOptions, page: int, pages: int) -> RequestOptions:

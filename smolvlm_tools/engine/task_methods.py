@@ -32,6 +32,7 @@ from .page_by_page import (
     naming_page,
     open_parts,
     options_of_page,
+    wants_film,
 )
 from .reply import ReplyStream
 
@@ -43,7 +44,8 @@ _Job: TypeAlias = tuple[Sequence[MessageLike], RequestOptions, Task]
 class TaskMethods(ABC):
     """Describe, ask, transcribe, extract.
 
-    Every `image` may be several, as a list or tuple. `context` is text that surrounds the image,
+    Every `image` may be several, as a list or tuple, and a video: the model is shown some of its
+    frames, with their times; `frames`, `start` and `end` choose them. `context` is text that surrounds the image,
     such as a caption or the paragraph it stands in; the model reads it before the task. The other
     options are those of `RequestOptions`.
     """
@@ -117,7 +119,7 @@ class TaskMethods(ABC):
         policy = parse_policy(options.get("policy")) or self._policy
         with (
             stoppable_by(check_of(parse_cancel(options.get("cancel")))),
-            open_parts(image, options.get("pages"), policy) as parts,
+            open_parts(image, options.get("pages"), policy, is_film=wants_film(options)) as parts,
         ):
             if not parts.by_page:
                 images = [part() for part in parts.each]
@@ -196,7 +198,8 @@ class TaskMethods(ABC):
         """`transcribe` for an event loop."""
         policy = parse_policy(options.get("policy")) or self._policy
         cancel = parse_cancel(options.get("cancel"))
-        parts = await in_thread(partial(open_parts, image, options.get("pages"), policy), cancel)
+        open_all = partial(open_parts, image, options.get("pages"), policy)
+        parts = await in_thread(partial(open_all, is_film=wants_film(options)), cancel)
         try:
             if not parts.by_page:
                 images = [await in_thread(part, cancel) for part in parts.each]

@@ -12,7 +12,9 @@ from ..prompt.layout import RequestLayouter
 from ..prompt.request import Request
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import parse_task, task_messages
-from ..types import GenerationOptions, ImagePlan, RequestPlan, Resolution, Task
+from ..types import GenerationOptions, ImagePlan, Message, RequestPlan, Resolution, Task
+from ..video import Clip
+from ..vision.sheet import draw_sheet
 from ..vision.view import draw_view
 from .planner import open_layouter
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def view_image(
-    image: ImageSource,
+    image: ImageSource | Clip,
     model: str | Path = "256m",
     *,
     resolution: Resolution = "auto",
@@ -31,6 +33,8 @@ def view_image(
     policy: PolicyLike | None = None,
 ) -> Image.Image:
     """Draw the tiles that a model would get of an image, at their full size, with their tokens.
+
+    Of a video, its frames are drawn side by side, with their times.
 
     No weights are fetched or loaded.
 
@@ -47,21 +51,30 @@ def view_image(
     """
     checkpoint = open_checkpoint(model, revision=revision, local_files_only=local_files_only)
     layouter = open_layouter(checkpoint, policy, CacheLimits())
-    return view_with(layouter, image, resolution, task)[0]
+    messages = task_messages(image, parse_task(task) or "describe", "?")
+    return view_with(layouter, messages, resolution, task)[0]
 
 
 def view_with(
-    layouter: RequestLayouter, image: ImageSource, resolution: Resolution, task: Task
+    layouter: RequestLayouter,
+    messages: tuple[Message, ...],
+    resolution: Resolution,
+    task: Task | None,
 ) -> tuple[Image.Image, RequestPlan]:
-    """The picture, and the plan that it shows."""
+    """The picture, and the plan that it shows: of an image, or of the frames of a video."""
     config = layouter.checkpoint.config.image
-    task = parse_task(task) or "describe"
     chosen = check_resolution(resolution, config)
-    request = Request(task_messages(image, task, "?"), GenerationOptions(), chosen, task)
-    layout = layouter.lay_out(request)
+    layout = layouter.lay_out(Request(messages, GenerationOptions(), chosen, task))
     plan = layouter.describe(layout)
+    if layout.images[0].is_frame:
+        return draw_sheet(layout.images, _title_of_video(plan)), plan
     (loaded,), (grid,) = layout.images, layout.grids
     return draw_view(loaded.pixels, grid, config, _title(plan.images[0], plan)), plan
+
+
+def _title_of_video(plan: RequestPlan) -> str:
+    frames = "1 frame" if len(plan.images) == 1 else f"{len(plan.images)} frames"
+    return f"{frames}, {plan.image_tokens} image tokens of {plan.prompt_tokens} in the prompt"
 
 
 def _title(image: ImagePlan, plan: RequestPlan) -> str:

@@ -44,7 +44,9 @@ class LoadedImage:
         ref: where it came from.
         own_text, layer_flags: see `EncodedImage`.
         turned: by how many quarter turns clockwise it was turned to be read.
-        follows: whether it is a further page of the source that the image before it came from.
+        follows: whether it is a further page or frame of the source that the image before it came
+            from.
+        said: text around it in the prompt, before and after: a video's frames have their times.
     """
 
     _pixels: Image.Image | Callable[[], Image.Image]
@@ -58,6 +60,12 @@ class LoadedImage:
     layer_flags: tuple[Flag, ...] = ()
     turned: int = 0
     follows: bool = False
+    said: tuple[str, str] = ("", "")
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether it is a frame of a video."""
+        return self.ref.seconds is not None
 
     @property
     def pixels(self) -> Image.Image:

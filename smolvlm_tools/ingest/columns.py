@@ -57,6 +57,7 @@ def schema() -> Any:
     special = {
         **dict.fromkeys(("version", "page", "pages", "picture"), number),
         "bbox": pa.list_(pa.float64()),
+        **dict.fromkeys(("start", "end"), pa.float64()),
         "text": pa.map_(text, text),
         "confidence": pa.map_(text, pa.float64()),
         "flags": pa.list_(text),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,14 +18,16 @@ from ..images import EncodedImage, ImagePolicy, PolicyLike
 from ..images.policy import LARGE_FILE
 from ..pages import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Pages
 from ..pages.worker import WorkerLimits, WorkerPool
+from ..video import is_video
 from .keeping import Keeper, OnProgress
 from .known import Known
 from .pipeline import Pipeline
 from .places import open_places
 from .reading import Reader
-from .sources import find_sources
+from .sources import Source, find_sources
 from .summary import Summary
 from .units import Keys
+from .windows import Windows, parse_window
 from .wish import Wish
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -44,6 +46,8 @@ class Reading:
         workers: child processes that read files ahead of the engine.
         limits: of what a child may cost; see `WorkerLimits`.
         storage_options: of fsspec's file systems, such as credentials.
+        window: how much of a video is looked at together: seconds, or a length as "30s". Folders
+            are searched for videos, too, where it is given; without it a video is an error.
     """
 
     policy: PolicyLike | None = None
@@ -53,9 +57,11 @@ class Reading:
     workers: int = 2
     limits: WorkerLimits | None = None
     storage_options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    window: str | float | None = None
 
     def __post_init__(self) -> None:
         ImagePolicy.named(self.policy, "trusted")  # refuses a typo
+        parse_window(self.window)
         for name in ("workers", "max_pages", "longest_edge"):
             if getattr(self, name) < 1:
                 raise BadOptions(f"`{name}={getattr(self, name)}` reads nothing", "Use 1 or more.")
@@ -68,16 +74,32 @@ class Reading:
     @property
     def opening(self) -> tuple[int, ...]:
         """All that decides what the pages of a content are, as numbers."""
-        return self.longest_edge, self.max_pages
+        seconds = parse_window(self.window)
+        parts = () if seconds is None else (round(seconds * 1000),)
+        return self.longest_edge, self.max_pages, *parts
 
-    def opener(self, pool: WorkerPool) -> Callable[[EncodedImage], Pages]:
+    def opener(self, pool: WorkerPool) -> Callable[[EncodedImage], Pages | Windows]:
         """Opens files as it is said here."""
-        return partial(
-            pool.open,
-            password=self.password,
-            longest_edge=self.longest_edge,
-            max_pages=self.max_pages,
-        )
+        return partial(self._open, pool)
+
+    def _open(self, pool: WorkerPool, encoded: EncodedImage) -> Pages | Windows:
+        if not is_video(encoded.data):
+            return pool.open(
+                encoded,
+                password=self.password,
+                longest_edge=self.longest_edge,
+                max_pages=self.max_pages,
+            )
+        seconds = parse_window(self.window)
+        if seconds is None:
+            raise BadOptions(
+                f"{encoded.name} is a video", 'Say how it is to be cut: `window="30s"`.'
+            )
+        return Windows(encoded, self.rules, seconds)
+
+    def sources(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[Source]:
+        """The files that are meant; see `find_sources`."""
+        return find_sources(paths, self.storage_options, videos=self.window is not None)
 
     @property
     def rules(self) -> ImagePolicy:
@@ -145,7 +167,7 @@ def ingest(
         named = list(listed(paths))
         if on_progress:
             count_files(stack, keeper.summary, named, reading)
-        units = pipeline.units(find_sources(named, reading.storage_options))
+        units = pipeline.units(reading.sources(named))
         try:
             with closing(units):
                 for unit in units:
@@ -174,7 +196,7 @@ def count_files(
 
     def count() -> None:
         found = 0
-        for _ in find_sources(paths, reading.storage_options):
+        for _ in reading.sources(paths):
             if over.is_set():
                 return
             found += 1

@@ -26,6 +26,7 @@ from ..prompt.request import RequestOptions
 from ..types import Task, VisionResult
 from .own_text import flags_of
 from .record import DIGITS, Answer, Cost, Fault, Found, TextSource
+from .windows import Window, Windows
 from .wish import FIELDS_NAME, Wish
 
 if TYPE_CHECKING:
@@ -52,19 +53,23 @@ class PageContent:
         layer: its text layer; None for images.
         page: the page's picture, where the model is to see it.
         pictures: those in it, where they are to be captioned.
+        window: the part of a video that it is instead.
     """
 
     layer: TextLayer | None = None
     page: Page | None = None
     pictures: Sequence[Picture] = ()
+    window: Window | None = None
 
 
-def read_page(pages: Pages, number: int, wish: Wish) -> PageContent:
+def read_page(pages: Pages | Windows, number: int, wish: Wish) -> PageContent:
     """Read what is needed of one page.
 
     Raises:
         InputError: the page cannot be read.
     """
+    if isinstance(pages, Windows):
+        return PageContent(window=pages.window(number))
     layer = pages.text(number)
     pictures = pages.pictures(number) if wish.wants_pictures(layer) else ()
     if not wish.of_page(layer):
@@ -103,7 +108,9 @@ class Look:
     cancel: threading.Event | None
 
     def at_page(self, content: PageContent) -> Found:
-        """What there is to say about a page."""
+        """What there is to say about a page, or about a part of a video."""
+        if content.window is not None:
+            return self._at_window(content.window)
         base = _of_layer(content.layer, self.wish)
         asks = self.wish.of_page(content.layer)
         page = content.page
@@ -113,6 +120,16 @@ class Look:
         if page.is_blank:
             return base.model_copy(update={"flags": (*base.flags, _BLANK)})
         return self._at_image(base, page.encoded, asks)
+
+    def _at_window(self, window: Window) -> Found:
+        base = _of_layer(None, self.wish).model_copy(
+            update={"start": round(window.start, DIGITS), "end": round(window.end, DIGITS)}
+        )
+        options: RequestOptions = {"start": window.start, "end": window.end}
+        options["policy"] = window.policy
+        if (frames := self.wish.options.get("frames")) is not None:
+            options["frames"] = frames
+        return self._at_image(base, window.encoded, self.wish.of_page(None), options)
 
     def at_picture(self, picture: Picture) -> Found:
         """What there is to say about a picture in a page."""
@@ -127,12 +144,24 @@ class Look:
         source = EncodedImage(picture.data, f"picture {picture.number}", picture.mime)
         return self._at_image(base, source, {_CAPTION: self.wish.caption})
 
-    def _at_image(self, base: Found, source: EncodedImage, asks: Mapping[str, Ask]) -> Found:
-        """All replies about one image, from one look; waits while the engine is busy."""
+    def _at_image(
+        self,
+        base: Found,
+        source: EncodedImage,
+        asks: Mapping[str, Ask],
+        own: RequestOptions | None = None,
+    ) -> Found:
+        """All replies about one image, from one look; waits while the engine is busy.
+
+        Args:
+            own: options of this image alone.
+        """
         options: RequestOptions = {
             **self.wish.options,
             "task": _task_of(asks),
             "cancel": self.cancel,
+            "frames": None,  # of videos, which say so themselves
+            **(own or {}),
         }
         engine = self.engine()  # what is wrong with loading it is not this page's fault
         while True:

@@ -16,6 +16,7 @@ from .known import Known
 from .page_work import PageContent, failed, read_page
 from .sources import Source
 from .units import Unit, found_of
+from .windows import Windows
 from .wish import Wish
 
 ABOUT_ONE_FILE = (InputError, BackendUnavailable)
@@ -25,7 +26,7 @@ ABOUT_ONE_FILE = (InputError, BackendUnavailable)
 class OpenPages(Protocol):
     """Opens a file in a process that may fail."""
 
-    def __call__(self, encoded: EncodedImage, /) -> Pages: ...
+    def __call__(self, encoded: EncodedImage, /) -> Pages | Windows: ...
 
 
 @dataclass(frozen=True, slots=True)

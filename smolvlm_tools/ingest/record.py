@@ -1,4 +1,4 @@
-"""`Record`: what is known of one page, or of one picture in a page. docs/ingest.md shows it."""
+"""`Record`: what is known of one page or part of a video, or of one picture in a page. docs/ingest.md shows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..types import VisionResult
 from ..types.names import Incomplete
 from ..types.value import Value
 
-VERSION = 1
+VERSION = 2
 DIGITS = 4
 """Confidences are rounded: their last bits depend on what was decoded beside them."""
 
@@ -78,6 +78,7 @@ class Found(Value):
         picture: its number in the page; None for the page itself.
         bbox: where the picture stands, as fractions 0 to 1 of the page from its top left corner:
             left, top, right, bottom; None for the page itself.
+        start, end: seconds, of a part of a video; None for pages.
         text: by task: "transcription", "caption"; "layer" is a text layer that was not trusted.
         text_source: whether those words come from the document's text layer, from the model, or
             from both; None where there are none. A layer that was not trusted does not count.
@@ -96,6 +97,8 @@ class Found(Value):
 
     picture: int | None = None
     bbox: BBox | None = None
+    start: float | None = None
+    end: float | None = None
     text: dict[str, str] = Field(default_factory=dict)
     text_source: TextSource | None = None
     answers: dict[str, Answer] = Field(default_factory=dict)
@@ -121,12 +124,12 @@ class Record(Found):
             asking has another.
         source: the path or URL, as it was given or found.
         source_sha256: of the file; None where it could not be read.
-        page: from 1; None where the file could not be opened.
+        page: from 1, or which part of a video; None where the file could not be opened.
         pages: how many the file has.
         duplicate_of: the first source with the same content: what was found there stands here.
     """
 
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     id: str
     source: str
     source_sha256: str | None = None
@@ -137,6 +140,7 @@ class Record(Found):
 
 FIELDS = (
     *("version", "id", "source", "source_sha256", "page", "pages", "picture", "bbox"),
+    *("start", "end"),
     *("text", "text_source", "answers", "fields", "confidence", "flags", "usage"),
     *("image_sha256", "model", "revision", "backend", "precision", "prompt_hash"),
     *("duplicate_of", "error"),

@@ -14,6 +14,7 @@ from ..images import EncodedImage, ImagePolicy, read_image
 from ..images.encodings import url_scheme
 from ..pages.suffixes import SUFFIXES
 from ..types import PageRef
+from ..video.containers import SUFFIXES as VIDEOS
 
 _MAGIC = frozenset("*?[")
 
@@ -36,7 +37,10 @@ class Source:
 
 
 def find_sources(
-    paths: Iterable[str | os.PathLike[str]], options: Mapping[str, Any] | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    options: Mapping[str, Any] | None = None,
+    *,
+    videos: bool = False,
 ) -> Iterator[Source]:
     """All files that are meant, each once, folders in the order of their names.
 
@@ -45,19 +49,21 @@ def find_sources(
             glob patterns, http(s) URLs, and URLs that fsspec knows (s3://, gs://, memory://, …),
             which may be folders and patterns, too.
         options: of fsspec's file system, such as credentials.
+        videos: whether folders are searched for videos, too.
 
     A name behind which there is nothing becomes a source that raises when it is read.
     """
     seen: set[str] = set()
+    ends = (*SUFFIXES, *VIDEOS) if videos else SUFFIXES
     for path in paths:
         text = os.fspath(path)
         scheme = url_scheme(text)
         if scheme in ("http", "https"):
             found = iter([_page_of_the_web(text)])
         elif scheme and scheme != "data":
-            found = _remote(text, options or {})
+            found = _remote(text, options or {}, ends)
         else:
-            found = _local(text)
+            found = _local(text, ends)
         for source in found:
             if source.name not in seen:
                 seen.add(source.name)
@@ -82,20 +88,20 @@ def source_at(name: str, options: Mapping[str, Any] | None = None) -> Source:
         raise _read_error(error, name) from error
 
 
-def _local(text: str) -> Iterator[Source]:
+def _local(text: str, ends: tuple[str, ...]) -> Iterator[Source]:
     if os.path.isdir(text):
         shut: list[OSError] = []
         for folder, folders, files in os.walk(text, onerror=shut.append):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
-                if _is_read(name):
+                if _is_read(name, ends):
                     yield _file(os.path.join(folder, name))
         yield from map(_closed_folder, shut)
     elif _MAGIC & set(text) and not os.path.exists(text):
         matches = sorted(set(_matches(text)))
         for match in matches:
             if os.path.isdir(match):
-                yield from _local(match)
+                yield from _local(match, ends)
             else:
                 yield _file(match)
         if not matches:
@@ -123,13 +129,13 @@ def _matches(pattern: str) -> Iterator[str]:
         yield from (str(error.filename) for error in shut if isinstance(error, PermissionError))
 
 
-def _is_read(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+def _is_read(name: str, ends: tuple[str, ...]) -> bool:
+    return not name.startswith(".") and name.lower().endswith(ends)
 
 
-def _is_shown(path: str) -> bool:
+def _is_shown(path: str, ends: tuple[str, ...]) -> bool:
     *folders, name = path.split("/")
-    return _is_read(name) and not any(folder.startswith(".") for folder in folders)
+    return _is_read(name, ends) and not any(folder.startswith(".") for folder in folders)
 
 
 def _file(path: str) -> Source:
@@ -165,7 +171,7 @@ def _missing(name: str, error: InputError) -> Source:
     return Source(name, read, lambda: None, error)
 
 
-def _remote(url: str, options: Mapping[str, Any]) -> Iterator[Source]:
+def _remote(url: str, options: Mapping[str, Any], ends: tuple[str, ...]) -> Iterator[Source]:
     """Files of a file system that fsspec opens."""
     try:
         system, path = _file_system(url, options)
@@ -174,7 +180,7 @@ def _remote(url: str, options: Mapping[str, Any]) -> Iterator[Source]:
             paths = [name for name, about in found.items() if about["type"] != "directory"]
         elif system.isdir(path):
             start = len(path.rstrip("/")) + 1
-            paths = [name for name in system.find(path) if _is_shown(name[start:])]
+            paths = [name for name in system.find(path) if _is_shown(name[start:], ends)]
         else:
             paths = [path]
     except Exception as error:  # every file system has its own

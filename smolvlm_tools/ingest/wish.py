@@ -169,7 +169,7 @@ def _check_options(options: object) -> None:
     if not isinstance(options, Mapping):
         raise BadOptions(f"`options={options!r}` are no options", 'Use {"resolution": 2}.')
     given = dict(cast("Mapping[str, Any]", options))
-    for name in ("task", "cancel", "on_progress", "pages", "answer"):
+    for name in ("task", "cancel", "on_progress", "pages", "start", "end", "answer"):
         if name in given:
             raise BadOptions(f"option {name!r} is ingestion's own", "Leave it out.")
     if given.get("on_incomplete") == "raise":

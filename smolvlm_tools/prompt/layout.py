@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from tokenizers import Tokenizer
 
 from ..checkpoint import Checkpoint
-from ..images import ImagePolicy, KnownImages, LoadedImage, open_image
-from ..images.reading_orientation import quarter_turns
-from ..pages import open_as_images, parse_pages
-from ..types import ImagePart, ImagePlan, Message, RequestPlan
+from ..images import ImagePolicy, KnownImages, LoadedImage
+from ..types import ImagePlan, RequestPlan
 from .chat import AnsweredPrompt, ChatTemplate, Prompt, encode_text
+from .expansion import with_each_image
+from .image_opener import ImageOpener
 from .request import Request
-from .resolution import Size, TileGrid, plan_grid, size_to_decode
-from .tasks import reads_print
+from .resolution import Size, TileGrid, plan_frame, plan_grid
 from .workload import PlannedImage, Workload
 
 
@@ -85,7 +83,7 @@ class RequestLayouter:
         images = tuple(decode() for decode in self.open_images(request))
         grids = self._cut_grids(request, images, self.max_side)
         chat = ChatTemplate(self.tokenizer, self.chat.image_token_id)
-        return len(chat.build(_with_pages(request.messages, images), grids).token_ids)
+        return len(chat.build(with_each_image(request.messages, images), grids).token_ids)
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text by itself; see `encode_text`."""
@@ -96,36 +94,16 @@ class RequestLayouter:
     ) -> Iterator[Callable[[], LoadedImage]]:
         """Read a request's images, one after the other; each is decoded where it is called.
 
-        Pages of documents are rendered here.
+        Pages of documents are rendered here, and frames of videos chosen.
         """
-        wanted = partial(
-            size_to_decode,
-            image=self.checkpoint.config.image,
-            resolution=request.resolution,
-            task=request.task,
+        return ImageOpener(
+            self.checkpoint.config.image,
+            request,
+            request.images or self.policy,
+            check_pixels=check_pixels,
+            known=self.known,
             max_side=self.max_side,
-        )
-        policy = request.images or self.policy
-        for message in request.messages:
-            for part in message.content:
-                if isinstance(part, ImagePart):
-                    sources = open_as_images(part.image, parse_pages(part.pages), policy)
-                    for place, source in enumerate(sources):
-                        decode = open_image(source, policy, wanted, check_pixels, self.known)
-                        if reads_print(request.task):
-                            decode = partial(self._decode_upright, decode)
-                        yield partial(_decode_following, decode) if place else decode
-
-    def _decode_upright(self, decode: Callable[[], LoadedImage]) -> LoadedImage:
-        """Turn a page that lies on its side or head, where its own print makes that sure."""
-        image = decode()
-        if self.known is None:
-            turns = quarter_turns(image.pixels)
-        else:
-            turns = self.known.turns(image, quarter_turns)
-        if turns:
-            image.turn(turns)
-        return image
+        ).each()
 
     def coarser(self, request: Request, layout: RequestLayout) -> RequestLayout | None:
         """Cut the same images one step coarser; None if that is not allowed."""
@@ -156,12 +134,12 @@ class RequestLayouter:
     ) -> RequestLayout:
         """Lay out a request whose images are there, with at most `max_side` tiles under "auto"."""
         grids = self._cut_grids(request, images, max_side)
-        messages = _with_pages(request.messages, images)
+        messages = with_each_image(request.messages, images)
         return RequestLayout(images, grids, self.chat.build(messages, grids), max_side)
 
     def answered(self, request: Request, layout: RequestLayout) -> AnsweredPrompt:
         """A laid-out conversation that ends with the assistant's turn, to learn from."""
-        messages = _with_pages(request.messages, layout.images)
+        messages = with_each_image(request.messages, layout.images)
         return self.chat.build_answered(messages, layout.grids)
 
     def _cut_grids(
@@ -169,7 +147,9 @@ class RequestLayouter:
     ) -> tuple[TileGrid, ...]:
         config = self.checkpoint.config.image
         return tuple(
-            plan_grid(image.size, config, request.resolution, request.task, max_side)
+            plan_frame(image.size, config, request.resolution)
+            if image.is_frame
+            else plan_grid(image.size, config, request.resolution, request.task, max_side)
             for image in images
         )
 
@@ -197,29 +177,3 @@ class RequestLayouter:
             model=self.checkpoint.id,
             predicted_bytes=predicted_bytes,
         )
-
-
-def _decode_following(decode: Callable[[], LoadedImage]) -> LoadedImage:
-    image = decode()
-    image.follows = True
-    return image
-
-
-def _with_pages(messages: Sequence[Message], images: Sequence[LoadedImage]) -> list[Message]:
-    """The conversation with as many image parts for each document as it has pages there."""
-    if not any(image.follows for image in images):
-        return list(messages)
-    starts = [place for place, image in enumerate(images) if not image.follows]
-    counts = iter([b - a for a, b in zip(starts, [*starts[1:], len(images)], strict=True)])
-    return [
-        message.model_copy(
-            update={
-                "content": tuple(
-                    copy
-                    for part in message.content
-                    for copy in [part] * (next(counts) if isinstance(part, ImagePart) else 1)
-                )
-            }
-        )
-        for message in messages
-    ]

@@ -1,40 +1,65 @@
-"""Checks a conversation, and which pages of its documents are meant."""
+"""Checks a conversation, and which pages and frames of its images are meant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from pydantic import ValidationError
 
 from ..errors import BadPrompt
-from ..pages import PageSelection, parse_pages
+from ..pages import parse_pages
 from ..types import ImagePart, Message, MessageLike, Part
+from ..video import parse_frames
 
 
-def choosing(pages: PageSelection | None, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The conversation, whose images that do not say which of their pages are meant get `pages`.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a request says of every image of its conversation; None where it says nothing.
 
-    Raises:
-        BadOptions: an image says it in a form that means nothing.
+    Attributes:
+        pages, frames, start, end: see `ImagePart`.
     """
-    for message in messages:
-        for part in message.content:
-            if isinstance(part, ImagePart):
-                parse_pages(part.pages)
-    if pages is None:
-        return messages
-    return tuple(
-        message.model_copy(
-            update={"content": tuple(_choose(pages, part) for part in message.content)}
-        )
-        for message in messages
-    )
+
+    pages: str | int | None = None
+    frames: str | int | None = None
+    start: str | float | None = None
+    end: str | float | None = None
+
+    @classmethod
+    def taken_from(cls, options: dict[str, Any]) -> Chosen:
+        """Take it out of options by their names.
+
+        Raises:
+            BadOptions: it means nothing.
+        """
+        chosen = cls(**{field.name: options.pop(field.name, None) for field in fields(cls)})
+        pages = parse_pages(chosen.pages)
+        parse_frames(chosen.frames, chosen.start, chosen.end)
+        return replace(chosen, pages=pages and pages.text)
+
+    def applied_to(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """The conversation, whose images say it where they did not say it themselves.
+
+        Raises:
+            BadOptions: an image says it in a form that means nothing.
+        """
+        wanted = {name: value for name, value in asdict(self).items() if value is not None}
+        changed: list[Message] = []
+        for message in messages:
+            content = tuple(_choose(wanted, part) for part in message.content)
+            changed.append(message.model_copy(update={"content": content}) if wanted else message)
+        return tuple(changed)
 
 
-def _choose(pages: PageSelection, part: Part) -> Part:
-    if isinstance(part, ImagePart) and part.pages is None:
-        return part.model_copy(update={"pages": pages.text})
-    return part
+def _choose(wanted: Mapping[str, Any], part: Part) -> Part:
+    if not isinstance(part, ImagePart):
+        return part
+    parse_pages(part.pages)
+    parse_frames(part.frames, part.start, part.end)
+    missing = {name: value for name, value in wanted.items() if getattr(part, name) is None}
+    return part.model_copy(update=missing) if missing else part
 
 
 _MESSAGES_FORM = 'Pass [{"role": "user", "content": [...]}].'

@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol, TypeAlias, TypedDict, cast
 from ..checkpoint.config import ImageConfig
 from ..errors import BadOptions
 from ..images import ImagePolicy, PolicyLike
-from ..pages import parse_pages
 from ..types import (
     GenerationOptions,
     Message,
@@ -20,7 +19,7 @@ from ..types import (
     Resolution,
     Task,
 )
-from .messages import choosing, parse_messages
+from .messages import Chosen, parse_messages
 from .policy import AnswerPolicy
 from .resolution import check_resolution, parse_resolution
 from .tasks import parse_task
@@ -88,6 +87,9 @@ class RequestOptions(TypedDict, total=False):
         task: what the request is for; it may raise the resolution under "auto".
         pages: which pages of every image that is a document: "1-3,7", "2-", "all" or a number.
             Each becomes an image. Needed where there are several, unless each is read by itself.
+        frames: which frames of every video or animation: "auto" (the checkpoint's own: one a
+            second, at most 64), a number of them at most, a rate such as "2fps", or "scenes".
+        start, end: the part of every video that they are taken from: seconds, or a time as "1:30".
         text: of transcriptions: "auto" (the default: the text layer of a PDF page where it can be
             trusted, else the model) or "model" (always).
         policy: which images are let in, or its name; the engine's own policy by default. Give one
@@ -120,6 +122,9 @@ class RequestOptions(TypedDict, total=False):
     resolution: Resolution | None
     task: Task | None
     pages: str | int | None
+    frames: str | int | None
+    start: str | float | None
+    end: str | float | None
     text: TextFrom | None
     policy: PolicyLike | None
     cancel: threading.Event | None
@@ -184,7 +189,7 @@ def check_request_options(options: Mapping[str, Any]) -> None:
     rest = dict(options)
     parse_cancel(rest.pop("cancel", None))
     parse_task(rest.pop("task", None))
-    parse_pages(rest.pop("pages", None))
+    Chosen.taken_from(rest)
     parse_text_from(rest.pop("text", None))
     parse_policy(rest.pop("policy", None))
     parse_on_progress(rest.pop("on_progress", None))
@@ -220,7 +225,7 @@ def make_request(
     task = parse_task(rest.pop("task", None)) or task
     wanted = rest.pop("resolution", None)
     wished = rest.pop("answer", None)
-    pages = parse_pages(rest.pop("pages", None))
+    chosen = Chosen.taken_from(rest)
     own_text = parse_text_from(rest.pop("text", None)) == "auto"
     images = parse_policy(rest.pop("policy", None))
     policy = AnswerPolicy.taken_from(rest)
@@ -230,7 +235,7 @@ def make_request(
     if answer is not None:
         _check_goes_with_answer(parsed)
     return Request(
-        messages=choosing(pages, parse_messages(messages)),
+        messages=chosen.applied_to(parse_messages(messages)),
         options=parsed,
         resolution=check_resolution(resolution if wanted is None else wanted, image),
         task=task,

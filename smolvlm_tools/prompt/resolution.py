@@ -141,6 +141,29 @@ def plan_grid(
     )
 
 
+def plan_frame(size: Size, image: ImageConfig, resolution: Resolution = "auto") -> TileGrid:
+    """`plan_grid` for a frame of a video: one tile, unless a number of tiles is wanted.
+
+    "native" does what transformers' `SmolVLMVideoProcessor` does: it resizes as for an image, and
+    then to the one tile. "auto" leaves the first step out.
+    """
+    resolution = check_resolution(resolution, image)
+    if isinstance(resolution, int):
+        return plan_grid(size, image, resolution)
+    tile = image.tile_size
+    first = fit_longest_edge(size, image.longest_edge)
+    steps = ((tile, tile),) if resolution == "auto" else (first, (tile, tile))
+    return TileGrid(steps, 0, 0, tile, image.tokens_per_tile)
+
+
+def frame_to_decode(size: Size, image: ImageConfig, resolution: Resolution = "auto") -> Size:
+    """The size at which a frame still has all the detail that `plan_frame` shows."""
+    if resolution == "auto":
+        return image.tile_size, image.tile_size
+    longest = image.longest_edge if resolution == "native" else resolution * image.tile_size
+    return fit_longest_edge(size, longest)
+
+
 def size_to_decode(
     size: Size,
     image: ImageConfig,

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from ..errors import BadOptions, BadPrompt
 from ..images import ImageSource
 from ..types import Detail, ImagePart, Message, Task, TextLayout, TextPart
+from ..video import Clip
 
-Images: TypeAlias = ImageSource | Sequence[ImageSource]
-"""An image, or a list or tuple of images."""
+Images: TypeAlias = ImageSource | Clip | Sequence[ImageSource | Clip]
+"""An image or video, or a list or tuple of them."""
 
 DESCRIBE: dict[Detail, str] = {
     "brief": "Describe this image briefly.",
@@ -129,7 +130,7 @@ def task_messages(image: Images, task: Task, question: str = "") -> tuple[Messag
 
 def _turn(images: Images, text: str, context: str | None) -> tuple[Message, ...]:
     several = isinstance(images, (list, tuple))
-    sources = cast("Sequence[ImageSource]", images if several else [images])
+    sources = cast("Sequence[ImageSource | Clip]", images if several else [images])
     if not sources:
         raise BadPrompt("there is no image", "Pass at least one.")
     if context is not None:

@@ -16,7 +16,8 @@ from .messages import Message
 IMAGES = "smolvlm_tools.images.in_child"
 PAGES = "smolvlm_tools.pages.worker.in_child"
 PROBE = "smolvlm_tools.sandbox.probe"
-SERVICES = (IMAGES, PAGES, PROBE)
+VIDEO = "smolvlm_tools.video.in_child"
+SERVICES = (IMAGES, PAGES, VIDEO, PROBE)
 
 _CODECS = ("ascii", "cp1252", "cp437", "idna", "latin_1", "mac_roman", "utf_8_sig")
 _WIDE_CODECS = ("utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le")

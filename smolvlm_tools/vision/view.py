@@ -37,7 +37,7 @@ def draw_view(image: Image.Image, grid: TileGrid, config: ImageConfig, title: st
     frames = cut_frames(image, grid, config)
     rows, columns = (grid.rows, grid.cols + 1) if grid.split else (1, 1)
     width = columns * (grid.tile_size + GAP) + GAP
-    font = _font([title], width * 3)
+    font = font_for([title], width * 3)
     lines = textwrap.wrap(title, max(20, int(width / (0.55 * font.size))))
     top = GAP + LABEL * len(lines)
     view = Image.new("RGB", (width, top + rows * (grid.tile_size + GAP + LABEL)), PAPER)
@@ -45,7 +45,7 @@ def draw_view(image: Image.Image, grid: TileGrid, config: ImageConfig, title: st
     for number, line in enumerate(lines):
         draw.text((GAP, GAP // 2 + number * LABEL), line, INK, font)
     labels = [f"{_name(n, grid)}: {config.tokens_per_tile} tokens" for n in range(grid.tiles)]
-    small = _font(labels, grid.tile_size)
+    small = font_for(labels, grid.tile_size)
     for index, label in enumerate(labels):
         left, upper = tile_corner(index, grid)
         draw.text((left, top + upper - LABEL * 0.75), label, FAINT, small)
@@ -69,7 +69,7 @@ def _name(index: int, grid: TileGrid) -> str:
     return f"row {row + 1}, column {column + 1}"
 
 
-def _font(texts: Sequence[str], width: int) -> Any:
+def font_for(texts: Sequence[str], width: int) -> Any:
     """The largest letters in which each of the texts fits the width, or the smallest."""
     largest, smallest = LETTERS
     for size in range(largest, smallest, -1):

@@ -55,7 +55,7 @@ def test_a_record_is_its_line(path):
     assert tuple(json.loads(line)) == tuple(json.loads(other)) == FIELDS
     assert Record.model_validate(json.loads(line)) == FULL
     assert set(FIELDS) == set(Record.model_fields)
-    assert as_json(FULL)["version"] == 1
+    assert as_json(FULL)["version"] == 2
 
 
 def test_a_record_is_there_when_write_returns(path):
@@ -112,7 +112,7 @@ def test_stale_records_are_dropped_and_counted(path):
         b"\xff\xfe\n",
         b'{"id": "a", "source": "b", "error": null}\n',
         b'{"id": "a", "source": "b", "error": null}',
-        b'{"version": 2, "id": "a", "source": "b", "error": null}\n',
+        b'{"version": 1, "id": "a", "source": "b", "error": null}\n',
         b"[" * 100_000 + b"\n",
         b"PK\3\4",
     ],
@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_whole_lines_and_can_go_on(path):
 
 def test_rewriting_on_a_full_disk_keeps_what_there_is(path, monkeypatch):
     fill(path, 1, 1, 2)
-    before = path.read_bytes() + b'{"version": 1, "id": "'
+    before = path.read_bytes() + b'{"version": 2, "id": "'
     path.write_bytes(before)
 
     def fail(descriptor):

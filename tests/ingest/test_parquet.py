@@ -67,7 +67,7 @@ def test_columns_are_of_the_documented_types():
     assert types["text"] == pa.map_(pa.string(), pa.string())
     assert types["bbox"] == pa.list_(pa.float64())
     assert types["error"].field("reason").type == pa.string()
-    assert schema().metadata == {b"smolvlm.record": b"1"}
+    assert schema().metadata == {b"smolvlm.record": b"2"}
 
 
 def test_records_stand_there_when_they_are_read(opened, tmp_path):

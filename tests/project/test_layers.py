@@ -28,6 +28,7 @@ cache
 backends
 prompt
 checkpoint
+video
 pages
 images
 sandbox

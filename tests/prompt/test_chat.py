@@ -14,6 +14,7 @@ from smolvlm_tools.prompt.chat import ChatTemplate, encode_text, refuse_overlong
 from smolvlm_tools.prompt.messages import parse_messages
 from smolvlm_tools.prompt.resolution import plan_grid
 from smolvlm_tools.types import Message, TextPart
+from tests.support.checkpoints import real_folder
 from tests.support.conversations import CONVERSATIONS, IMAGE, fill, text
 from tests.support.pictures import SIZES, noise
 from tests.support.transformers_reference import load_processor, process
@@ -65,17 +66,6 @@ def test_prompt_ids_equal_those_of_transformers_for_many_sizes(tiny, size):
     messages, _ = CONVERSATIONS["image first"]
     expected = process(load_processor(tiny), messages, [noise(size)])["input_ids"][0]
     np.testing.assert_array_equal(build(tiny, messages, [noise(size)]).token_ids, expected)
-
-
-def real_folder(folder: Path, tmp_path: Path) -> Path:
-    """A copy whose tokenizer.json is the file that a stub of the reference points to."""
-    tokenizer = folder / "tokenizer.json"
-    if tokenizer.stat().st_size < 200:
-        tokenizer = folder / tokenizer.read_text().strip()
-    for file in folder.glob("*.json"):
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "tokenizer.json").write_bytes(tokenizer.read_bytes())
-    return tmp_path
 
 
 def test_the_stored_golden_prompt_is_reproduced(reference):

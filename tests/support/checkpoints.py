@@ -239,3 +239,14 @@ def _class_name(model_type: str, part: str) -> str:
 
 def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def real_folder(folder: Path, tmp_path: Path) -> Path:
+    """A copy whose tokenizer.json is the file that a stub of the reference points to."""
+    tokenizer = folder / "tokenizer.json"
+    if tokenizer.stat().st_size < 200:
+        tokenizer = folder / tokenizer.read_text().strip()
+    for file in folder.glob("*.json"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    return tmp_path

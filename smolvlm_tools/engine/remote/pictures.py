@@ -21,7 +21,12 @@ from ...images.colour import orientation
 from ...images.formats import FORMATS
 from ...images.reading_orientation import quarter_turns
 from ...pages import open_as_images, parse_pages
+from ...prompt.resolution import Size, fit_longest_edge
 from ...types import Flag, ImagePart, PageRef
+from ...video import FrameChoice, open_film, parse_frames, pick_frames
+
+LONGEST_FRAME = 1024
+"""Pixels along the longer side of a video's frame that is sent."""
 
 _MIME = {"PNG": "image/png", "JPEG": "image/jpeg"}
 """What every server reads."""
@@ -32,7 +37,7 @@ class Picture:
     """A checked image as it is sent.
 
     Attributes:
-        sha256, ref, turned, own_text, layer_flags: see `LoadedImage`.
+        sha256, ref, turned, own_text, layer_flags, said: see `LoadedImage`.
     """
 
     sha256: str
@@ -42,10 +47,11 @@ class Picture:
     turned: int
     own_text: str | None
     layer_flags: tuple[Flag, ...]
+    said: tuple[str, str] = ("", "")
 
 
 def open_pictures(part: ImagePart, policy: ImagePolicy, *, upright: bool) -> list[Picture]:
-    """Load and check an image, or a document's pages, as a local engine does.
+    """Load and check an image, a document's pages or a video's frames, as a local engine does.
 
     An image's own bytes are sent if every reader sees the same pixels in them: a PNG or JPEG of one
     frame, upright, gray or RGB without transparency. Else a PNG of the upright RGB pixels.
@@ -56,8 +62,17 @@ def open_pictures(part: ImagePart, policy: ImagePolicy, *, upright: bool) -> lis
     Raises:
         InputError: see `load_image` and `open_as_images`.
     """
+    choice = parse_frames(part.frames, part.start, part.end)
+    film = open_film(part.image, policy, wanted=choice is not None)
+    if film is not None:
+        frames = pick_frames(film, choice or FrameChoice(), _sent_frame)
+        return [_as_png(frame.load()) for frame in frames]
     sources = open_as_images(part.image, parse_pages(part.pages), policy)
     return [_open(source, policy, upright) for source in sources]
+
+
+def _sent_frame(size: Size) -> Size:
+    return fit_longest_edge(size, min(max(size), LONGEST_FRAME))
 
 
 def _open(source: ImageSource, policy: ImagePolicy, upright: bool) -> Picture:
@@ -98,4 +113,5 @@ def _picture(image: LoadedImage, mime: str, data: bytes) -> Picture:
         image.turned,
         image.own_text,
         image.layer_flags,
+        image.said,
     )

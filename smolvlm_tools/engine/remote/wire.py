@@ -69,11 +69,17 @@ def _message(message: Message, parts: Iterator[Sequence[Picture]]) -> dict[str, 
     content: list[dict[str, Any]] = []
     for part in message.content:
         if isinstance(part, ImagePart):
-            uris = [{"url": picture.uri} for picture in next(parts)]
-            content += [{"type": "image_url", "image_url": uri} for uri in uris]
+            for picture in next(parts):
+                before, after = ([_text(said)] if said else [] for said in picture.said)
+                image = {"type": "image_url", "image_url": {"url": picture.uri}}
+                content += [*before, image, *after]
         else:
-            content.append({"type": "text", "text": _sendable(part.text)})
+            content.append(_text(part.text))
     return {"role": message.role, "content": content}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": _sendable(text)}
 
 
 def _sendable(text: str) -> str:

@@ -17,7 +17,6 @@ from ..ingest import Paths, Reading, count_files, listed
 from ..keeping import Keeper, OnProgress
 from ..known import Known
 from ..places import open_places
-from ..sources import find_sources
 from ..summary import Summary
 from ..units import Keys
 from ..wish import Wish
@@ -84,7 +83,7 @@ def ingest_on_ray(
         stack.callback(ray.kill, desk)
         ask = partial(ask_workers, ray, cluster, plan, desk)
         driver = Driver(ask, Known(keys, book, retry_errors, reading.password is not None), keeper)
-        return driver.run(find_sources(named, reading.storage_options))
+        return driver.run(reading.sources(named))
 
 
 def ask_workers(
