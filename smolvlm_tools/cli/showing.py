@@ -31,6 +31,10 @@ NOTES = {
     "completed": "the end of the value was made up to fit its type; the model did not write it",
     "no_logprobs": "the server gives no log-probabilities: the confidence is not known",
     "not_enforced": "the server did not hold the answer to its type; it was checked all the same",
+    "unsupported": "lines of the reply were not recognised in the image; they may be invented",
+    "missing_words": "the model left out words that were recognised in the image",
+    "nothing_recognised": "no word was recognised in the image, so none of the reply is handed out",
+    "recovered": "the reply began to repeat itself; from there on the text is as recognised",
 }
 
 
