@@ -18,6 +18,7 @@ from ..pages import Pages, is_document, open_pages, parse_pages
 from ..prompt.request import RequestOptions, parse_on_progress
 from ..prompt.tasks import Images
 from ..types import Progress, StageSeconds, Usage, VisionResult
+from .crosscheck import Judge
 from .reply import ReplyStream
 
 Part: TypeAlias = Callable[[], ImageSource]
@@ -110,10 +111,11 @@ class PageReply:
     page: int
     pages: int
     reply: ReplyStream
+    judge: Judge
 
     def result(self) -> VisionResult:
         with naming_page(self.page, self.pages):
-            return self.reply.result()
+            return self.judge(self.reply.result())
 
     def close(self) -> None:
         self.reply.close()
@@ -143,6 +145,7 @@ def join_pages(pages: Sequence[VisionResult]) -> VisionResult:
             "sources": tuple(source for page in pages for source in page.sources),
             "text_source": origins.pop() if len(origins) == 1 else "both",
             "pages": tuple(pages),
+            "check": None,  # each page has its own
             "tokens": None if first.tokens is None else tuple(tokens),
         }
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from pydantic import Field
+
 from .value import Value
 
 CheckName: TypeAlias = Literal["ocr", "tesseract"]
@@ -129,7 +131,7 @@ class Check(Value):
     model_confidence: float
     lines: tuple[CheckedLine, ...] = ()
     missing: tuple[Word, ...] = ()
-    evidence: dict[str, Evidence] = {}
+    evidence: dict[str, Evidence] = Field(default_factory=dict[str, Evidence])
 
     @property
     def unsupported(self) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """Words and their boxes, by programs that only read print: a second opinion beside the model.
 
-    recognizer   what each of them does
-    registry     their names
-    rapid        RapidOCR, the extra `ocr`
-    line_ink     from a line's pixels: where its words are, and spaces that were not recognised
-    tesseract    the program of that name, if it is installed
-    upright      a page that lies on its side is read upright; its boxes are of the page as it lies
+recognizer   what each of them does
+registry     their names
+rapid        RapidOCR, the extra `ocr`
+line_ink     from a line's pixels: where its words are, and spaces that were not recognised
+tesseract    the program of that name, if it is installed
+upright      a page that lies on its side is read upright; its boxes are of the page as it lies
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ white between the strokes says both exactly.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -55,16 +56,13 @@ def find_pieces(chars: Sequence[Char], picture: NDArray[np.uint8]) -> list[Piece
         return []
     gaps = _gaps_between(letters, ink)
     spaced = _spaced(chars)
-    cuts = [
-        at
-        for at, (is_space, is_wide) in enumerate(zip(spaced, _wide(letters, spaced, gaps, ink)))
-        if is_space or is_wide
-    ]
+    wide = _wide(letters, spaced, gaps, ink)
+    cuts = [at for at in range(len(gaps)) if spaced[at] or wide[at]]
     edges = [0.0, *((gaps[at][0] + gaps[at][1]) / 2 for at in cuts), float(picture.shape[1])]
     starts = [0, *(at + 1 for at in cuts), len(letters)]
     return [
         _piece(letters[first:end], edges[place], edges[place + 1], ink)
-        for place, (first, end) in enumerate(zip(starts, starts[1:]))
+        for place, (first, end) in enumerate(pairwise(starts))
     ]
 
 
@@ -80,7 +78,7 @@ def _gaps_between(letters: Sequence[Char], ink: Mask) -> list[tuple[float, float
     """The widest stretch without ink between the middles of each two neighbours."""
     columns = ink.any(axis=0)
     found: list[tuple[float, float]] = []
-    for one, next_one in zip(letters, letters[1:]):
+    for one, next_one in pairwise(letters):
         first, end = int(one.place), int(next_one.place) + 1
         best = (middle := (one.place + next_one.place) / 2, middle)
         for start, stop in _runs(~columns[first:end]):
@@ -122,8 +120,8 @@ def _wide(
     was, a quarter of the height of its print; and far more than between its letters.
     """
     widths = [end - start for start, end in gaps]
-    within = [width for width, space in zip(widths, spaced) if not space]
-    between = [width for width, space in zip(widths, spaced) if space]
+    within = [width for width, space in zip(widths, spaced, strict=True) if not space]
+    between = [width for width, space in zip(widths, spaced, strict=True) if space]
     rows = np.flatnonzero(ink.any(axis=1))
     height = float(rows[-1] - rows[0] + 1) if len(rows) else float(ink.shape[0])
     usual = float(np.median(within)) if within else 0.0
@@ -131,7 +129,7 @@ def _wide(
     least = max(least, 2.5 * usual + 1)
     return [
         width >= least and _may_be_parted(one.text, other.text)
-        for width, one, other in zip(widths, letters, letters[1:])
+        for width, (one, other) in zip(widths, pairwise(letters), strict=True)
     ]
 
 

@@ -84,9 +84,7 @@ class RapidRecognizer:
             chars = _chars(text, said.word_results[at], grey.shape[1])
             for piece in find_pieces(chars, grey):
                 box = _box(piece, grey.shape, np.asarray(detected.boxes[at]), frame, pixels.size)
-                words.append(
-                    Word(text=piece.text, box=box, confidence=piece.confidence, line=line)
-                )
+                words.append(Word(text=piece.text, box=box, confidence=piece.confidence, line=line))
             line += 1
         return tuple(words)
 
@@ -100,9 +98,7 @@ def _model_paths() -> dict[str, Path]:
     """The models in RapidOCR's wheel, found without loading it."""
     found = find_spec("rapidocr")
     if found is None or found.origin is None:
-        raise BackendUnavailable(
-            "checking by OCR needs RapidOCR, which is not installed", _INSTALL
-        )
+        raise BackendUnavailable("checking by OCR needs RapidOCR, which is not installed", _INSTALL)
     folder = Path(found.origin).parent / "models"
     paths = {part: folder / name for part, name in _MODELS.items()}
     if missing := [path.name for path in paths.values() if not path.is_file()]:

@@ -92,6 +92,4 @@ def words_of(table: str) -> tuple[Word, ...]:
 
 def _box(row: dict[str, Any]) -> Box:
     left, top = int(row["left"]), int(row["top"])
-    return Box(
-        left=left, top=top, right=left + int(row["width"]), bottom=top + int(row["height"])
-    )
+    return Box(left=left, top=top, right=left + int(row["width"]), bottom=top + int(row["height"]))
