@@ -10,6 +10,7 @@ from ..machine.amounts import format_bytes
 from .console import clean, note, report
 from .incomplete import TOLD_BY_REASON, why_incomplete
 from .options import AnswerOptions
+from .showing_checks import show_check
 
 if TYPE_CHECKING:
     from ..types import VisionResult
@@ -65,6 +66,8 @@ def tell(result: VisionResult, name: str | None, options: AnswerOptions) -> None
             note(f"expected level {result.value:.2f}")
         if result.field_confidence:
             note(_fields(result.field_confidence))
+        if result.check is not None:
+            show_check(result.check)
         note(_cost(result))
 
 

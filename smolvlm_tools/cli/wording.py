@@ -7,10 +7,20 @@ from collections.abc import Mapping
 from ..errors import SmolVLMError
 
 _ALIKE = (
-    *("adapter", "answer", "backend", "base_url", "calibration", "choices", "context", "detail"),
+    *(
+        "adapter",
+        "answer",
+        "backend",
+        "base_url",
+        "calibration",
+        "check",
+        "choices",
+        "context",
+        "detail",
+    ),
     *("device", "layout", "max_bytes", "max_new_tokens", "memory_budget", "min_confidence"),
     *("min_field_confidence", "on_incomplete", "pages", "parts", "precision", "rating", "replace"),
-    *("resolution", "revision", "schema", "task", "text", "unlabelled"),
+    *("resolution", "revision", "schema", "source", "task", "text", "unlabelled"),
 )
 """Their flags have their names. A command has only those that its help shows."""
 

@@ -152,7 +152,7 @@ def open_checker(
     if name is None:
         return Checker(None, "model", policy, layout)
     check_library()
-    return Checker(open_recognizer(name), cast("CheckedText", source), policy, layout)
+    return Checker(open_recognizer(name), source, policy, layout)
 
 
 def _unchanged(result: VisionResult) -> VisionResult:
@@ -210,7 +210,8 @@ def _handed_out(
     if text_from != "model":
         written = write_best(words, compared, only_ocr=text_from == "ocr")
         text, confidence = written.text, written.confidence
-        origin = "both" if written.by_model else "ocr"
+        if text != result.text:
+            origin = "both" if written.by_model else "ocr"
         if result.finish_reason == "repetition":
             flags.append("recovered")
     check = Check(

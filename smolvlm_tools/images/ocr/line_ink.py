@@ -74,9 +74,14 @@ def _ink(picture: NDArray[np.uint8]) -> Mask:
     return differs > max(most / 2, _CONTRAST)
 
 
+def _any(ink: Mask, axis: int) -> Mask:
+    """Which columns (axis 0) or rows (axis 1) have ink."""
+    return np.asarray(ink.any(axis=axis))
+
+
 def _gaps_between(letters: Sequence[Char], ink: Mask) -> list[tuple[float, float]]:
     """The widest stretch without ink between the middles of each two neighbours."""
-    columns = ink.any(axis=0)
+    columns = _any(ink, 0)
     found: list[tuple[float, float]] = []
     for one, next_one in pairwise(letters):
         first, end = int(one.place), int(next_one.place) + 1
@@ -149,7 +154,7 @@ def _piece(letters: Sequence[Char], left: float, right: float, ink: Mask) -> Pie
     confidence = sum(char.confidence for char in letters) / len(letters)
     if not len(columns):
         return Piece(text, left, 0.0, right, float(ink.shape[0]), confidence)
-    top, bottom = _own_rows(part.any(axis=1))
+    top, bottom = _own_rows(_any(part, 1))
     own = np.flatnonzero(part[top:bottom].any(axis=0))
     columns = own if len(own) else columns
     return Piece(

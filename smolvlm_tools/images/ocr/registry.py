@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import cast
 
 from ...errors import BadOptions
 from ...types import CheckName
@@ -25,7 +24,7 @@ _LOCK = threading.Lock()
 def parse_check(check: object) -> CheckName | None:
     """Return `check` if it names a recogniser, or None."""
     if check is None or check in RECOGNIZERS:
-        return cast("CheckName | None", check)
+        return check
     raise BadOptions(f"`check={check!r}` is unknown", f"Use one of {', '.join(RECOGNIZERS)}.")
 
 
