@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 import typer
 
@@ -75,23 +75,28 @@ def answer_images(
         wanted["text"] = task.text
     if task.answer is not None:
         wanted["answer"] = task.answer
+    if task.checker is not None:
+        wanted = {**task.checker.options(cast("Any", wanted))}
     task.messages("")  # a mistake in the wording must not cost loading a model
+
+    in_words = task.checker is None  # a check may change them
 
     def ask(
         engine: SmolVLM, source: EncodedImage, watch: dict[str, Any], say: Say | None
     ) -> VisionResult:
+        judge = task.read(source)
         reply = engine.stream(task.messages(source), **wanted, **watch)
         for chunk in reply:
             if say:
                 say(chunk.text)
         if say:
             say("\n")
-        return reply.result()
+        return judge(reply.result())
 
     def show(
         result: VisionResult, name: str | None, answers: Answers
     ) -> tuple[dict[str, Any], bool]:
-        streamed = options.streams(answers.is_terminal)
+        streamed = in_words and options.streams(answers.is_terminal)
         if not streamed and not options.in_json:
             if name:
                 answers.line(f"{name}:")
@@ -101,7 +106,7 @@ def answer_images(
         # One result is one page here, so its own `pages` are none: the name is free.
         return result.model_dump(mode="json", exclude={"pages"}), result.abstained
 
-    answer_each(images, pages, choice, options, Asking(ask, show, in_words=True))
+    answer_each(images, pages, choice, options, Asking(ask, show, in_words))
 
 
 def answer_each(

@@ -69,6 +69,14 @@ QuestionsFile: TypeAlias = Annotated[
         "schema (a JSON schema).",
     ),
 ]
+Check: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Have ocr (RapidOCR) or tesseract read the image too: what both agree on, and where "
+        "it stands.",
+    ),
+]
 
 
 @command("smolvlm describe photo.jpg other.png --json --model embedded", without=_OF_FIELDS)
@@ -104,6 +112,7 @@ def ask(
     rating: Scale = None,
     questions: QuestionsFile = None,
     context: Context = None,
+    check: Check = None,
     pages: PageOptions,
     choice: ModelChoice,
     options: AnswerOptions,
@@ -116,11 +125,14 @@ def ask(
     if questions is None:
         from .asking import answer_images
 
-        answer_images(named, ask_task(asked, kind, context), pages, choice, options)
+        answer_images(named, ask_task(asked, kind, context, check), pages, choice, options)
     else:
+        from ..errors import BadOptions
         from .asking_many import answer_questions
         from .questions_file import read_questions
 
+        if check is not None:
+            raise BadOptions("--check does not go with --questions", "Ask one by one.")
         asked_of_all = read_questions(questions)
         answer_questions(named, asked_of_all, context, pages, choice, options)
 
@@ -143,6 +155,14 @@ def transcribe(
         ),
     ] = "auto",
     context: Context = None,
+    check: Check = None,
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="WHOSE",
+            help="With --check, whose text is printed: model, ocr, or best of both, word by word.",
+        ),
+    ] = "model",
     pages: PageOptions,
     choice: ModelChoice,
     options: AnswerOptions,
@@ -151,7 +171,8 @@ def transcribe(
     from .asking import answer_images
     from .image_task import transcribe_task
 
-    answer_images(images, transcribe_task(layout, text, context), pages, choice, options)
+    task = transcribe_task(layout, text, context, check, source)
+    answer_images(images, task, pages, choice, options)
 
 
 @command("smolvlm extract invoice.png --schema invoice.json --model embedded")
@@ -166,6 +187,7 @@ def extract(
         ),
     ],
     context: Context = None,
+    check: Check = None,
     pages: PageOptions,
     choice: ModelChoice,
     options: AnswerOptions,
@@ -174,7 +196,7 @@ def extract(
     from .asking import answer_images
     from .image_task import extract_task
 
-    answer_images(images, extract_task(schema, context), pages, choice, options)
+    answer_images(images, extract_task(schema, context, check), pages, choice, options)
 
 
 @command("smolvlm chat photo.jpg --model embedded")

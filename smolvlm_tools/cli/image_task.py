@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from .. import constraints
 from ..constraints import Constraint
+from ..engine.crosscheck import Checker, Judge, open_checker
 from ..errors import BadOptions
-from ..images import ImageSource
+from ..images import EncodedImage, ImagePolicy, ImageSource
 from ..images.encodings import url_scheme
 from ..pages import suffixes as pages
 from ..prompt.request import TextFrom, parse_text_from
@@ -71,12 +72,21 @@ class ImageTask:
             an unknown detail or layout, `BadPrompt` for an empty question or context.
         answer: what the answer has to be; None for any text.
         text: where a transcription comes from, see `RequestOptions`; None for other tasks.
+        checker: reads the image a second time; None where nothing does.
     """
 
     messages: Callable[[ImageSource], tuple[Message, ...]]
     task: Task
     answer: Constraint | None = None
     text: TextFrom | None = None
+    checker: Checker | None = None
+
+    def read(self, image: EncodedImage) -> Judge:
+        """Read an image for the check; what its reply goes through."""
+        if self.checker is None:
+            return lambda result: result
+        read = self.checker.transcription if self.task == "transcribe" else self.checker.answer
+        return read(image, {}).judge
 
 
 def describe_task(detail: str, context: str | None) -> ImageTask:
@@ -85,18 +95,33 @@ def describe_task(detail: str, context: str | None) -> ImageTask:
     return ImageTask(messages, "describe")
 
 
-def transcribe_task(layout: str, text: str, context: str | None) -> ImageTask:
+def transcribe_task(
+    layout: str,
+    text: str,
+    context: str | None,
+    check: str | None = None,
+    words_of: str = "model",
+) -> ImageTask:
     """The text in the image; a text layer has no headings and tables for Markdown."""
     source = parse_text_from("model" if layout == "markdown" and text == "auto" else text)
     messages = partial(transcribe_messages, layout=cast("Any", layout), context=context)
     answer = constraints.lines() if layout == "lines" else None
-    return ImageTask(messages, "transcribe", answer, source)
+    return ImageTask(messages, "transcribe", answer, source, _checker(check, words_of, layout))
 
 
-def ask_task(question: str, kind: AnswerKind, context: str | None) -> ImageTask:
+def _checker(check: str | None, words_of: str = "model", layout: str = "plain") -> Checker | None:
+    """What reads the image a second time; raises BadOptions, BackendUnavailable."""
+    checker = open_checker(check, words_of, ImagePolicy(), cast("Any", layout))
+    return checker if check else None
+
+
+def ask_task(
+    question: str, kind: AnswerKind, context: str | None, check: str | None = None
+) -> ImageTask:
     """The answer to a question."""
     constraint = kind.constraint()
-    return ImageTask(partial(ask_messages, question=question, context=context), "ask", constraint)
+    messages = partial(ask_messages, question=question, context=context)
+    return ImageTask(messages, "ask", constraint, checker=_checker(check))
 
 
 def images_and_question(
@@ -169,7 +194,7 @@ def _what_image(argument: str) -> str:
     return "an image" if is_remote or _is_there(argument) else "an image that is not there"
 
 
-def extract_task(path: Path, context: str | None) -> ImageTask:
+def extract_task(path: Path, context: str | None, check: str | None = None) -> ImageTask:
     """The fields of a schema.
 
     Raises:
@@ -177,4 +202,4 @@ def extract_task(path: Path, context: str | None) -> ImageTask:
     """
     schema = read_object(path, "Give a file that holds a JSON Schema as an object.")
     messages = partial(extract_messages, schema=schema, context=context)
-    return ImageTask(messages, "ask", constraints.json_schema(schema))
+    return ImageTask(messages, "ask", constraints.json_schema(schema), checker=_checker(check))

@@ -10,6 +10,7 @@ from ..machine.amounts import format_bytes
 from .console import clean, note, report
 from .incomplete import TOLD_BY_REASON, why_incomplete
 from .options import AnswerOptions
+from .showing_checks import show_check
 
 if TYPE_CHECKING:
     from ..types import VisionResult
@@ -31,6 +32,10 @@ NOTES = {
     "completed": "the end of the value was made up to fit its type; the model did not write it",
     "no_logprobs": "the server gives no log-probabilities: the confidence is not known",
     "not_enforced": "the server did not hold the answer to its type; it was checked all the same",
+    "unsupported": "lines of the reply were not recognised in the image; they may be invented",
+    "missing_words": "the model left out words that were recognised in the image",
+    "nothing_recognised": "no word was recognised in the image, so none of the reply is handed out",
+    "recovered": "the reply began to repeat itself; from there on the text is as recognised",
 }
 
 
@@ -61,6 +66,8 @@ def tell(result: VisionResult, name: str | None, options: AnswerOptions) -> None
             note(f"expected level {result.value:.2f}")
         if result.field_confidence:
             note(_fields(result.field_confidence))
+        if result.check is not None:
+            show_check(result.check)
         note(_cost(result))
 
 

@@ -19,6 +19,7 @@ from ..prompt.request import RequestOptions, parse_on_progress
 from ..prompt.tasks import Images
 from ..types import Progress, StageSeconds, Usage, VisionResult
 from ..video import Clip, is_video, parse_frames
+from .crosscheck import Judge
 from .reply import ReplyStream
 
 Part: TypeAlias = Callable[[], ImageSource | Clip]
@@ -132,10 +133,11 @@ class PageReply:
     page: int
     pages: int
     reply: ReplyStream
+    judge: Judge
 
     def result(self) -> VisionResult:
         with naming_page(self.page, self.pages):
-            return self.reply.result()
+            return self.judge(self.reply.result())
 
     def close(self) -> None:
         self.reply.close()
@@ -165,6 +167,7 @@ def join_pages(pages: Sequence[VisionResult]) -> VisionResult:
             "sources": tuple(source for page in pages for source in page.sources),
             "text_source": origins.pop() if len(origins) == 1 else "both",
             "pages": tuple(pages),
+            "check": None,  # each page has its own
             "tokens": None if first.tokens is None else tuple(tokens),
         }
     )

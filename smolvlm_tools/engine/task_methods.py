@@ -24,7 +24,9 @@ from ..prompt.tasks import (
     transcribe_messages,
 )
 from ..types import Detail, MessageLike, Task, TextLayout, VisionResult
+from ..types.checks import CheckedText, CheckName
 from .batching import answer_all, answer_all_async
+from .crosscheck import open_checker, read_for_answer, read_for_answer_async
 from .page_by_page import (
     PageReply,
     Part,
@@ -85,6 +87,7 @@ class TaskMethods(ABC):
         question: str,
         *,
         context: str | None = None,
+        check: CheckName | None = None,
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """Answer a question about an image.
@@ -92,8 +95,11 @@ class TaskMethods(ABC):
         With `answer=bool`, `int`, `float`, `datetime.date`, `Literal[...]`, `list[str]` or a
         pydantic model (see `RequestOptions`) the result's `value` is of that type, or None where
         the reply was cut, unsure or not valid; `on_incomplete` makes an error of that.
+
+        With `check="ocr"` the result's `check.evidence` tells where the answer is printed.
         """
-        return self._start(*_ask(image, question, context, options)).result()
+        read = read_for_answer(image, check, options, self._policy)
+        return read.judge(self._start(*_ask(read.images, question, context, options)).result())
 
     def transcribe(
         self,
@@ -101,6 +107,8 @@ class TaskMethods(ABC):
         *,
         layout: TextLayout = "plain",
         context: str | None = None,
+        check: CheckName | None = None,
+        source: CheckedText = "model",
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """Read the text in an image or a document.
@@ -114,25 +122,38 @@ class TaskMethods(ABC):
             layout: "plain" text with line breaks; "lines", where the result's `value` is a list of
                 non-empty lines; "markdown".
             context: see the class.
+            check: "ocr" has RapidOCR (the extra `ocr`), or "tesseract" that program, read the
+                images too. The result's `check` tells what both agree on and where each word
+                stands; its `confidence` is both readers', and of an image in which no word is
+                recognised no text is handed out.
+            source: with a check, whose text is handed out: the "model"'s, that of the "ocr", or of
+                the recognised lines the "best" form of each word.
             options: see the class.
+
+        Raises:
+            BackendUnavailable: what reads for the check is not installed.
         """
         policy = parse_policy(options.get("policy")) or self._policy
+        checker = open_checker(check, source, policy, layout)
+        wanted = checker.options(options)
         with (
             stoppable_by(check_of(parse_cancel(options.get("cancel")))),
             open_parts(image, options.get("pages"), policy, is_film=wants_film(options)) as parts,
         ):
             if not parts.by_page:
                 images = [part() for part in parts.each]
-                return self._start(*_transcribe(images, layout, context, options)).result()
+                read = checker.transcription(images, options)
+                return read.judge(
+                    self._start(*_transcribe(read.images, layout, context, wanted)).result()
+                )
 
             def start(number: int, part: Part) -> PageReply:
                 total = len(parts.each)
                 with naming_page(number, total):
-                    page = part()
-                own = options_of_page(options, number, total)
-                return PageReply(
-                    number, total, self._start(*_transcribe(page, layout, context, own))
-                )
+                    page, judge = checker.transcription(part(), options)
+                own = options_of_page(wanted, number, total)
+                reply = self._start(*_transcribe(page, layout, context, own))
+                return PageReply(number, total, reply, judge)
 
             starts = [partial(start, *each) for each in enumerate(parts.each, 1)]
             results = answer_all(starts, return_exceptions=False)
@@ -144,6 +165,7 @@ class TaskMethods(ABC):
         schema: Schema[Model],
         *,
         context: str | None = None,
+        check: CheckName | None = None,
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """Fill in the fields of a schema from an image.
@@ -153,6 +175,7 @@ class TaskMethods(ABC):
             schema: a JSON-schema dict, for a `value` of plain JSON data, or a pydantic class, for
                 an instance. Descriptions of the top fields are shown to the model.
             context: see the class.
+            check: as of `ask`.
             options: see the class.
 
         Returns:
@@ -163,7 +186,8 @@ class TaskMethods(ABC):
             IncompleteAnswer: with `on_incomplete="raise"`, where it would abstain.
             SchemaNotSupported: the schema cannot be enforced while decoding.
         """
-        return self._start(*_extract(image, schema, context, options)).result()
+        read = read_for_answer(image, check, options, self._policy)
+        return read.judge(self._start(*_extract(read.images, schema, context, options)).result())
 
     async def adescribe(
         self,
@@ -182,10 +206,12 @@ class TaskMethods(ABC):
         question: str,
         *,
         context: str | None = None,
+        check: CheckName | None = None,
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`ask` for an event loop."""
-        return await self._aanswer(*_ask(image, question, context, options))
+        read = await read_for_answer_async(image, check, options, self._policy)
+        return read.judge(await self._aanswer(*_ask(read.images, question, context, options)))
 
     async def atranscribe(
         self,
@@ -193,24 +219,33 @@ class TaskMethods(ABC):
         *,
         layout: TextLayout = "plain",
         context: str | None = None,
+        check: CheckName | None = None,
+        source: CheckedText = "model",
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`transcribe` for an event loop."""
         policy = parse_policy(options.get("policy")) or self._policy
         cancel = parse_cancel(options.get("cancel"))
+        checker = await in_thread(partial(open_checker, check, source, policy, layout), cancel)
+        wanted = checker.options(options)
         open_all = partial(open_parts, image, options.get("pages"), policy)
         parts = await in_thread(partial(open_all, is_film=wants_film(options)), cancel)
         try:
             if not parts.by_page:
                 images = [await in_thread(part, cancel) for part in parts.each]
-                return await self._aanswer(*_transcribe(images, layout, context, options))
+                read = await in_thread(partial(checker.transcription, images, options), cancel)
+                return read.judge(
+                    await self._aanswer(*_transcribe(read.images, layout, context, wanted))
+                )
 
             async def answer(number: int, part: Part) -> VisionResult:
                 total = len(parts.each)
-                own = options_of_page(options, number, total)
+                own = options_of_page(wanted, number, total)
                 with naming_page(number, total):
-                    page = await in_thread(part, cancel)
-                    return await self._aanswer(*_transcribe(page, layout, context, own))
+                    page, judge = await in_thread(
+                        lambda: checker.transcription(part(), options), cancel
+                    )
+                    return judge(await self._aanswer(*_transcribe(page, layout, context, own)))
 
             starts = [partial(answer, *each) for each in enumerate(parts.each, 1)]
             results = await answer_all_async(starts, at_once=self._at_once, return_exceptions=False)
@@ -224,10 +259,12 @@ class TaskMethods(ABC):
         schema: Schema[Model],
         *,
         context: str | None = None,
+        check: CheckName | None = None,
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`extract` for an event loop."""
-        return await self._aanswer(*_extract(image, schema, context, options))
+        read = await read_for_answer_async(image, check, options, self._policy)
+        return read.judge(await self._aanswer(*_extract(read.images, schema, context, options)))
 
 
 def _describe(image: Images, detail: Detail, context: str | None, options: RequestOptions) -> _Job:

@@ -13,7 +13,7 @@ from PIL import Image
 from ..types import Flag, PageRef
 from .policy import ImagePolicy
 
-_TURNS = {
+TURNS = {
     1: Image.Transpose.ROTATE_270,  # Pillow turns the other way round
     2: Image.Transpose.ROTATE_180,
     3: Image.Transpose.ROTATE_90,
@@ -96,9 +96,9 @@ class LoadedImage:
         """Turn it clockwise by so many quarter turns, 1 to 3."""
         before = self._pixels
         if isinstance(before, Image.Image):
-            self._pixels = before.transpose(_TURNS[quarters])
+            self._pixels = before.transpose(TURNS[quarters])
         else:
-            self._pixels = lambda: before().transpose(_TURNS[quarters])
+            self._pixels = lambda: before().transpose(TURNS[quarters])
         if quarters % 2:
             width, height = self.size
             self.size = height, width

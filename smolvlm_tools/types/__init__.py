@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from .checks import Box as Box
+from .checks import Check as Check
+from .checks import CheckedLine as CheckedLine
+from .checks import CheckedText as CheckedText
+from .checks import CheckedWord as CheckedWord
+from .checks import CheckName as CheckName
+from .checks import Evidence as Evidence
+from .checks import Word as Word
 from .messages import ImagePart as ImagePart
 from .messages import Message as Message
 from .messages import MessageLike as MessageLike

@@ -20,14 +20,18 @@ Flag = Literal[
     "completed",
     "no_logprobs",
     "not_enforced",
+    "unsupported",
+    "missing_words",
+    "nothing_recognised",
+    "recovered",
 ]
 Calibrated = Literal["confidence", "field_confidence"]
 OnIncomplete = Literal["abstain", "raise", "complete"]
 Incomplete = Literal["cut", "unsure", "rejected"]
 """Why there is no value: the reply ended before it was whole, the confidence is below
 `min_confidence`, or a rule of the type refuses what was written."""
-TextSource = Literal["layer", "model", "both"]
-"""Where a text comes from: the text layer of its document, the model, or for pages of a document
+TextSource = Literal["layer", "model", "ocr", "both"]
+"""Where a text comes from: the text layer of its document, the model, a recognition beside it, or
 some from the one and some from the other."""
 Task = Literal["describe", "ask", "transcribe"]
 Detail = Literal["brief", "normal", "detailed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .checks import Check
 from .messages import PageRef
 from .names import Calibrated, FinishReason, Flag, Incomplete, Stage, TextSource
 from .value import Value
@@ -80,7 +81,9 @@ class VisionResult(Value):
         confidence: 0 to 1: of a bool, number, date or choice the probability of that value among
             all that the type allows; of texts, lists and objects the geometric mean of the
             probabilities of the tokens that were not forced; 0 of a typed answer that was cut. It
-            measures how sure the model was of its words, not whether they are true.
+            measures how sure the model was of its words, not whether they are true. Of a
+            transcription with a `check`, both readers' together: the mean of its lines'
+            confidences by characters, times the share of the recognised words that it has.
         probabilities: of every option, where the answer was yes/no, a choice or a rating; they sum
             to 1.
         field_confidence: probability of every value in a JSON answer, by JSON pointer (RFC 6901);
@@ -97,15 +100,22 @@ class VisionResult(Value):
             trusted), "hidden_text" (the layer has text that is not seen on the page),
             "reduced_resolution" (images were cut coarser to keep to the memory budget),
             "halved_micro_batch" (memory ran out once, and fewer tiles at a time were encoded),
-            "rejected" (a rule of the answer's type refused the value); of a remote engine also
+            "rejected" (a rule of the answer's type refused the value); with a `check` also
+            "unsupported" (lines were not recognised in the image, see `Check.unsupported`),
+            "missing_words" (the model left out words of the image), "nothing_recognised" (the image
+            has no word, so none is handed out) and "recovered" (after a loop the text goes on as
+            recognised); of a remote engine also
             "no_logprobs" (the server gave no log-probabilities: `confidence` is 0 because it is
             not known) and "not_enforced" (the server did not hold the reply to the answer's type;
             it was checked all the same).
         image_sha256: of every image's encoded bytes, in prompt order.
         sources: where every image came from, in prompt order.
         text_source: "layer" where a transcription is the text that the document itself has for its
-            page, exactly; the model was not asked then. "both" where that is so for some pages.
+            page, exactly; the model was not asked then. "ocr" where it is what was recognised
+            beside the model. "both" where it is from more than one of them.
         pages: of a document that was read page after page, each page's own result; else empty.
+        check: with `check="ocr"`, the reply beside the words that were recognised in the image, and
+            where they stand; of a document that was read page after page, its pages have theirs.
         model: id of the checkpoint.
         revision: the hub commit it was loaded from; None for a folder.
         backend, device, precision: what computed the reply.
@@ -128,6 +138,7 @@ class VisionResult(Value):
     sources: tuple[PageRef, ...] = ()
     text_source: TextSource = "model"
     pages: tuple[VisionResult, ...] = ()
+    check: Check | None = None
     model: str
     revision: str | None = None
     backend: str

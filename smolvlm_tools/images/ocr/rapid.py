@@ -1,0 +1,180 @@
+"""RapidOCR: PP-OCR's detection and recognition on ONNX Runtime (the extra `ocr`).
+
+Only the models within its wheel are used: RapidOCR would fetch others, so their paths are given and
+must exist.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, ImageStat
+
+from ...errors import BackendUnavailable, ModelInvalid
+from ...types import Box, Word
+from .line_ink import Char, Piece, find_pieces
+
+_INSTALL = "Run: pip install 'smolvlm-tools[ocr]'"
+_MODELS = {"Det": "PP-OCRv6_det_small.onnx", "Rec": "PP-OCRv6_rec_small.onnx"}
+_LONGEST = 2000  # pixels; print of 6 points on a page of A4 has an x-height of 6 then
+_BORDER = 24  # pixels of paper around the image, for print that touches its edge
+_WIDEST = 8  # times as wide as high; a single line gets paper above and below
+_LEAST = 0.5  # confidence: less is a texture, or a script that it cannot read
+
+
+class _Frame(NamedTuple):
+    """The image as RapidOCR gets it, and how its pixels lie in the original."""
+
+    pixels: NDArray[np.uint8]
+    scale: float
+    left: int
+    top: int
+
+
+class RapidRecognizer:
+    """See `Recognizer`.
+
+    Raises:
+        BackendUnavailable: RapidOCR, or one of the models in its wheel, is not there.
+    """
+
+    def __init__(self) -> None:
+        paths = _model_paths()
+        try:
+            from rapidocr import RapidOCR
+        except ImportError as error:
+            raise BackendUnavailable(
+                f"RapidOCR cannot be loaded ({error})", f"{_INSTALL} --force-reinstall"
+            ) from error
+        self._engine: Any = RapidOCR(
+            params={
+                "Global.log_level": "error",
+                "Global.use_cls": False,  # whole pages are turned before, see `upright`
+                "Global.return_word_box": True,
+                "Global.use_vertical_padding": False,
+                "EngineConfig.onnxruntime.intra_op_num_threads": _threads(),
+                **{f"{part}.model_path": str(path) for part, path in paths.items()},
+            }
+        )
+        self._lock = threading.Lock()
+        self.name = f"rapidocr {version('rapidocr')}"
+
+    def read(self, pixels: Image.Image) -> tuple[Word, ...]:
+        """See `Recognizer`."""
+        frame = _frame(pixels)
+        operations = {"preprocess": {"ratio_h": 1.0, "ratio_w": 1.0}}
+        with self._lock:  # its parts keep state
+            detected, _, said, pictures = self._engine.run_ocr_steps(frame.pixels, operations)
+        if said.txts is None or detected.boxes is None:
+            return ()
+        words: list[Word] = []
+        line = 0
+        for at, (text, score) in enumerate(zip(said.txts, said.scores, strict=True)):
+            if score < _LEAST or not text.strip():
+                continue
+            picture = np.asarray(pictures[at])
+            grey = picture.mean(axis=2).astype(np.uint8)
+            chars = _chars(text, said.word_results[at], grey.shape[1])
+            for piece in find_pieces(chars, grey):
+                box = _box(piece, grey.shape, np.asarray(detected.boxes[at]), frame, pixels.size)
+                words.append(Word(text=piece.text, box=box, confidence=piece.confidence, line=line))
+            line += 1
+        return tuple(words)
+
+
+def _threads() -> int:
+    """Half of the CPUs: the model computes beside it, and threads that wait for each other spin."""
+    return max(1, (os.cpu_count() or 1) // 2)
+
+
+def _model_paths() -> dict[str, Path]:
+    """The models in RapidOCR's wheel, found without loading it."""
+    found = find_spec("rapidocr")
+    if found is None or found.origin is None:
+        raise BackendUnavailable("checking by OCR needs RapidOCR, which is not installed", _INSTALL)
+    folder = Path(found.origin).parent / "models"
+    paths = {part: folder / name for part, name in _MODELS.items()}
+    if missing := [path.name for path in paths.values() if not path.is_file()]:
+        raise BackendUnavailable(
+            f"RapidOCR's wheel lacks {' and '.join(missing)}", f"{_INSTALL} --force-reinstall"
+        )
+    return paths
+
+
+def _frame(pixels: Image.Image) -> _Frame:
+    """Shrink a large image, and put paper around it."""
+    scale = min(1.0, _LONGEST / max(pixels.size))
+    size = (max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale)))
+    small = pixels.convert("RGB")
+    if size != pixels.size:
+        small = small.resize(size, Image.Resampling.LANCZOS)
+    above = max(_BORDER, (size[0] // _WIDEST - size[1] + 1) // 2)
+    beside = max(_BORDER, (size[1] // _WIDEST - size[0] + 1) // 2)
+    paper = tuple(int(level) for level in ImageStat.Stat(small).median)
+    framed = ImageOps.expand(small, (beside, above, beside, above), paper)
+    blue_first = np.ascontiguousarray(np.asarray(framed)[:, :, ::-1])
+    return _Frame(blue_first, scale, beside, above)
+
+
+def _chars(text: str, info: Any, width: int) -> list[Char]:
+    """The characters of a line, each at the column of the network where it was seen.
+
+    Args:
+        info: RapidOCR's `WordInfo`: columns of the characters that are not spaces; confidences of
+            all; how many columns the line fills.
+    """
+    columns = [column for word in info.word_cols for column in word]
+    if len(columns) != sum(not char.isspace() for char in text) or len(info.confs) != len(text):
+        raise ModelInvalid(
+            "RapidOCR tells other characters than it read", "Update smolvlm-tools and rapidocr."
+        )
+    places, rest = [(column + 0.5) * width / info.line_txt_len for column in columns], 0
+    chars: list[Char] = []
+    for char, confidence in zip(text, info.confs, strict=True):
+        chars.append(Char(char, places[min(rest, len(places) - 1)], float(confidence)))
+        rest += not char.isspace()
+    return chars
+
+
+def _box(
+    piece: Piece,
+    shape: tuple[int, ...],
+    corners: NDArray[Any],
+    frame: _Frame,
+    size: tuple[int, int],
+) -> Box:
+    """The box of a word in the original image.
+
+    Args:
+        shape: (height, width) of the line's picture; RapidOCR turns one that runs downwards.
+        corners: (4, 2): where the line is, clockwise from its top left.
+        size: (width, height) of the original.
+    """
+    height, width = shape[:2]
+    across = max(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[2] - corners[3]))
+    down = max(np.linalg.norm(corners[0] - corners[3]), np.linalg.norm(corners[1] - corners[2]))
+    is_turned = int(down) / max(int(across), 1) >= 1.5
+    points: list[NDArray[Any]] = []
+    for x, y in ((piece.left, piece.top), (piece.right, piece.top), (piece.right, piece.bottom),
+                 (piece.left, piece.bottom)):  # fmt: skip
+        right, lower = x / width, y / height
+        if is_turned:
+            right, lower = 1 - lower, right
+        top = (1 - right) * corners[0] + right * corners[1]
+        bottom = (1 - right) * corners[3] + right * corners[2]
+        points.append((1 - lower) * top + lower * bottom)
+    found = (np.array(points) - (frame.left, frame.top)) / frame.scale
+    (left, top), (right, bottom) = found.min(axis=0), found.max(axis=0)
+    return Box(
+        left=round(min(max(float(left), 0.0), size[0]), 1),
+        top=round(min(max(float(top), 0.0), size[1]), 1),
+        right=round(min(max(float(right), 0.0), size[0]), 1),
+        bottom=round(min(max(float(bottom), 0.0), size[1]), 1),
+    )
