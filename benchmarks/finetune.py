@@ -42,9 +42,8 @@ def _run(options: argparse.Namespace) -> int:
                 return FAILED
             found[name].append(answer)
     tokens = found["ours"][0]["tokens"]
-    print(
-        "| | tokens/s, all epochs | first epoch | loss, first and last epoch |\n|---|---|---|---|"
-    )
+    print("| | tokens/s, all epochs | first epoch | loss, first and last epoch |")
+    print("|---|---|---|---|")
     for name, answers in found.items():
         best = min(answers, key=lambda each: sum(each["seconds"]))
         seconds, losses = best["seconds"], best["losses"]

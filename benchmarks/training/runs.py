@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def measure_trl(folder: str, side: int, samples: int, epochs: int, batch: int, t
         )
         trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    return {"seconds": [b - a for a, b in zip(marks, marks[1:], strict=False)], "losses": losses}
+    return {"seconds": [end - start for start, end in pairwise(marks)], "losses": losses}
 
 
 def _text(text: str) -> dict[str, str]:
