@@ -92,7 +92,7 @@ class States:
         except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
             raise ModelInvalid(
                 f"the state in {saved[-1]} is damaged ({error})",
-                "Remove it, or start anew with `resume=False`.",
+                "Remove it to start anew.",
             ) from error
 
     def load_best(self) -> dict[str, torch.Tensor]:
@@ -113,8 +113,7 @@ class States:
                 raise BadOptions(
                     f"the run in {self.folder.parent} was begun with {name} = "
                     f"{run.get(name)!r:.60}, not {mine.get(name)!r:.60}",
-                    "Take it up as it was begun, choose another folder, or start anew with "
-                    "`resume=False`.",
+                    f"Take it up as it was begun, choose another folder, or remove {self.folder}.",
                 )
 
 
