@@ -111,8 +111,9 @@ class _Showing:
         self._check()
 
     def told(self, what: str, done: int, total: int) -> None:
-        """Take in how many answers there are."""
+        """Take in how many answers there are; raises `Cancelled` after Ctrl-C."""
         self._show(done, total, what)
+        self._check()
 
 
 @contextlib.contextmanager
