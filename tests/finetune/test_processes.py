@@ -10,18 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.killed_finetuning import command, environment
+from tests.support.killed_finetuning import HERE, command, environment
 from tests.support.lessons import tensors_of
 
 RUN = {"epochs": 2, "learning_rate": 1e-2, "rank": 4, "validation": 3, "save_every": 2}
 
 
-def launch(checkpoint, out, run, processes, **more):
-    """Run as torchrun does, with gloo on the CPU."""
-    _, *rest = command(checkpoint, out, run)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
-    torchrun += ["--master-port=0", "--standalone"]
-    environ = environment(ACCELERATE_USE_CPU="true", **more)
+def launch(checkpoint, out, run, module=HERE):
+    """Two processes as torchrun starts them, with gloo on the CPU."""
+    _, *rest = command(checkpoint, out, run, module)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    environ = environment(ACCELERATE_USE_CPU="true")
     subprocess.run([*torchrun, *rest], check=True, env=environ, timeout=280)
 
 
@@ -30,10 +29,10 @@ def progress_of(out):
     return json.loads(state.read_text())["progress"]
 
 
-def cancelled(checkpoint, out, run, step):
+def cancelled(checkpoint, out, run, step, module=HERE):
     """Two processes, of which the first is told to end after a step."""
     with pytest.raises(subprocess.CalledProcessError):
-        launch(checkpoint, out, run | {"cancel_after": step}, 2)
+        launch(checkpoint, out, run | {"cancel_after": step}, module)
 
 
 def assert_like_one(many, one):
@@ -54,7 +53,7 @@ def test_two_processes_come_to_what_one_does(tiny_a, tmp_path, more):
     one, two = tmp_path / "one", tmp_path / "two"
     alone = {**run, "accumulate": 2}
     subprocess.run(command(tiny_a, one, alone), check=True, env=environment(), timeout=120)
-    launch(tiny_a, two, run, 2)
+    launch(tiny_a, two, run)
     assert_like_one(two, one)
 
 
@@ -62,9 +61,21 @@ def test_two_processes_come_to_what_one_does(tiny_a, tmp_path, more):
 def test_two_processes_end_together_and_go_on(tiny_a, tmp_path):
     run = {**RUN, "training": 7, "batch_size": 2}
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    launch(tiny_a, whole, run, 2)
+    launch(tiny_a, whole, run)
     cancelled(tiny_a, cut, run, 3)
     assert progress_of(cut)["step"] == 3
-    launch(tiny_a, cut, run, 2)
+    launch(tiny_a, cut, run)
     wanted, found = tensors_of(whole / "adapter"), tensors_of(cut / "adapter")
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.slow
+def test_weights_may_be_spread_over_the_processes(tiny_a, tmp_path):
+    run = {**RUN, "training": 7, "batch_size": 2}
+    one, spread = tmp_path / "one", tmp_path / "spread"
+    alone = {**run, "accumulate": 2}
+    subprocess.run(command(tiny_a, one, alone), check=True, env=environment(), timeout=120)
+    sharded = "tests.support.sharded_finetuning"
+    cancelled(tiny_a, spread, run, 3, sharded)
+    launch(tiny_a, spread, run, sharded)
+    assert_like_one(spread, one)

@@ -20,10 +20,11 @@ from smolvlm_tools.finetune.train import finetune
 from tests.support.lessons import split
 from tests.support.paths import ROOT
 
+HERE = "tests.support.killed_finetuning"
 
-def command(checkpoint: Path, out: Path, options: dict[str, Any]) -> list[str]:
-    here = "tests.support.killed_finetuning"
-    return [sys.executable, "-m", here, str(checkpoint), str(out), json.dumps(options)]
+
+def command(checkpoint: Path, out: Path, options: dict[str, Any], module: str = HERE) -> list[str]:
+    return [sys.executable, "-m", module, str(checkpoint), str(out), json.dumps(options)]
 
 
 def environment(**more: str) -> dict[str, str]:
