@@ -50,7 +50,8 @@ def run_finetune(
         with _kept_on_interrupt() as check, progress_bar("fine-tuning") as show:
             showing = _Showing(prepared, show, check)
             found = session.run(prepared, showing.step, showing.told)
-        _print_report(found, out, answers, as_json)
+        if found is not None:
+            _print_report(found, out, answers, as_json)
 
 
 def _wish(data: Path, out: Path, run: RunWish, reading: DataWish, learn: LearnOptions) -> Wish:
@@ -110,8 +111,9 @@ class _Showing:
         self._check()
 
     def told(self, what: str, done: int, total: int) -> None:
-        """Take in how many answers there are."""
+        """Take in how many answers there are; raises `Cancelled` after Ctrl-C."""
         self._show(done, total, what)
+        self._check()
 
 
 @contextlib.contextmanager

@@ -68,11 +68,13 @@ class Place:
         device: "cpu", "cuda" or "mps".
         budget: bytes; None for no bound.
         resident: bytes of the process before it; they count on a CPU only.
+        ranks: processes that share the steps, as `accelerate launch` starts them.
     """
 
     device: str = "cpu"
     budget: int | None = None
     resident: int = 0
+    ranks: int = 1
 
     @property
     def process(self) -> int:
@@ -95,7 +97,7 @@ def plan_training(
         OutOfMemoryBudget: nothing fits.
     """
     least: TrainingPlan | None = None
-    for batch, checkpointing in _choices(options, len(training)):
+    for batch, checkpointing in _choices(options, len(training), place.ranks):
         plan = _plan(
             config, replace(options, batch_size=batch), checkpointing, training, held_out, place
         )
@@ -107,18 +109,18 @@ def plan_training(
     raise _refusal(least, place.budget, options)
 
 
-def steps_of(options: FineTuneOptions, samples: int, batch: int) -> int:
-    """Optimizer steps of a run on one device."""
-    each = math.ceil(samples / (batch * options.accumulate))
+def steps_of(options: FineTuneOptions, samples: int, batch: int, ranks: int = 1) -> int:
+    """Optimizer steps of a run."""
+    each = math.ceil(samples / (batch * options.accumulate * ranks))
     steps = max(1, math.ceil(options.epochs * each - 1e-9))
     return min(steps, options.max_steps or steps)
 
 
-def _choices(options: FineTuneOptions, samples: int) -> Iterator[tuple[int, bool]]:
+def _choices(options: FineTuneOptions, samples: int, ranks: int) -> Iterator[tuple[int, bool]]:
     """Batches and whether there is checkpointing, the best first."""
     if options.batch_size == "auto":
         sizes = [2**power for power in range(LARGEST_BATCH.bit_length())]
-        fair = [size for size in sizes if steps_of(options, samples, size) >= FEWEST_STEPS]
+        fair = [size for size in sizes if steps_of(options, samples, size, ranks) >= FEWEST_STEPS]
         batches = sorted(fair or [1], reverse=True)
     else:
         batches = [options.batch_size]
@@ -158,7 +160,7 @@ def _plan(
         batch_size=batch,
         accumulate=options.accumulate,
         checkpointing=checkpointing,
-        steps=steps_of(options, len(training), batch),
+        steps=steps_of(options, len(training), batch, place.ranks),
         predicted_bytes=peak,
         budget_bytes=place.budget,
         parts=parts,

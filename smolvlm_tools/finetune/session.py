@@ -5,6 +5,7 @@ with a Wish: prepare -> Prepared (samples, plan) -> train -> Trained -> report -
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -106,16 +107,19 @@ def prepare(wish: Wish, told: Told | None = None) -> Prepared:
     training, held_out = (
         survey(side, encoder, wish.options.too_long) for side in (split.training, split.validation)
     )
-    place = Place(_device(wish.device), wish.memory_budget, resident().now())
+    place = Place(_device(wish.device), wish.memory_budget, resident().now(), _ranks())
     plan = plan_training(checkpoint.config, wish.options, training.extents, held_out.extents, place)
     return Prepared(wish, checkpoint, split, plan)
 
 
-def run(prepared: Prepared, on_step: Callable[[StepRecord], None], told: Told) -> Report:
+def run(prepared: Prepared, on_step: Callable[[StepRecord], None], told: Told) -> Report | None:
     """Train, and write the report.
 
     Args:
         on_step: called after every step; see `finetune`.
+
+    Returns:
+        The report; None in all processes but the first of those that `accelerate launch` starts.
 
     Raises:
         SmolVLMError: as `finetune`, and as the engine does of the answers.
@@ -124,6 +128,8 @@ def run(prepared: Prepared, on_step: Callable[[StepRecord], None], told: Told) -
     wish.out.mkdir(parents=True, exist_ok=True)
     give_back_large_blocks()  # else freed activations lie about in the heap, twice over
     done = _train(prepared, on_step)
+    if os.environ.get("RANK", "0") != "0":
+        return None
     seconds = time.monotonic() - started
     records = read_log(wish.out / LOG)
     held_out = (done.held_out[0][1], _kept(done)) if done.held_out else None
@@ -216,6 +222,11 @@ def _after(wish: Wish, done: FineTuned) -> tuple[str, str | None]:
     if done.adapter is not None:
         return wish.model, str(done.adapter)
     return str(done.checkpoint), None
+
+
+def _ranks() -> int:
+    """How many processes `accelerate launch` or torchrun has started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _device(name: str) -> str:
