@@ -18,7 +18,7 @@ FORMULA = "Handwritten Mathematical Expression Recognition"
 HARNESS = "VLMEvalKit"
 
 NOT_OPENED = (
-    'VLMEvalKit begins the reply with "Answer:"; a server is not held to that, and its model begins '
+    'VLMEvalKit begins the reply with "Answer:"; a server is not held to that, its model begins '
     "as it likes"
 )
 NO_JUDGE = "no judge: a reply that no rule understands is wrong"
