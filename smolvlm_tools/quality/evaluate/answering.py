@@ -7,11 +7,13 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...constraints import regex
 from ...engine.reply import ReplyStream
 from ...errors import BadOptions, Busy, InputError, OutOfMemoryBudget, SmolVLMError
 from ...prompt.request import RequestOptions
+from ...types import Message
 from .kept import KeptAnswer
-from .prompts import Prompt
+from .prompts import OPENED, Opens, Prompt
 from .samples import Sample
 
 if TYPE_CHECKING:
@@ -26,12 +28,22 @@ class Asking:
     """How samples are asked.
 
     Attributes:
+        opens: which replies are held to begin with "Answer:"; None for none.
         concurrency: most replies that are decoded together.
     """
 
     prompt: Prompt
     options: RequestOptions
     concurrency: int
+    opens: Opens | None = None
+
+    def request(self, sample: Sample) -> tuple[tuple[Message, ...], RequestOptions]:
+        """What the engine is asked, and how."""
+        messages = self.prompt(sample)
+        options: RequestOptions = {**self.options, "task": "ask"}
+        if self.opens is not None and self.opens(messages):
+            options["answer"] = regex(OPENED)
+        return messages, options
 
 
 def answer_each(
@@ -63,7 +75,8 @@ def _started(
 ) -> ReplyStream | str | None:
     """A reply on its way, why it cannot be, or None where the queue is full of ours."""
     try:
-        return engine.stream(asking.prompt(sample), **{**asking.options, "task": "ask"})
+        messages, options = asking.request(sample)
+        return engine.stream(messages, **options)
     except Busy:
         if alone:
             raise

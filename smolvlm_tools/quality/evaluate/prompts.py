@@ -1,13 +1,13 @@
 """The words around a question, as VLMEvalKit puts them for SmolVLM (`vlmeval/vlm/smolvlm.py`).
 
-One part of them cannot be had here: where the answer is a letter, VLMEvalKit begins the reply with
-"Answer:", and the model goes on from there. Here the model begins its reply itself.
+Where the answer is a letter, VLMEvalKit begins the reply with "Answer:", and the model goes on from
+there. Here the reply is held to begin so, as a typed answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from ...errors import BadPrompt
@@ -16,6 +16,8 @@ from ...types import ImagePart, Message, TextPart
 from .samples import Sample
 
 Prompt: TypeAlias = Callable[[Sample], tuple[Message, ...]]
+Opens: TypeAlias = Callable[[Sequence[Message]], bool]
+"""Whether the reply to a prompt is held to begin with `OPENING`."""
 
 _ONE_PHRASE = "\nAnswer the question using a single word or phrase."
 """VLMEvalKit's data set adds it to the question of DocVQA, ChartQA and TextVQA."""
@@ -55,6 +57,11 @@ _TEXTVQA = "\n".join(
         "Question: ",
     )
 )
+OPENING = "Answer:"
+"""How replies to choices begin."""
+OPENED = rf"{OPENING}[^\x00]*"
+"""What such a reply has to match."""
+
 _MATHVISTA_OPTION = re.compile(r"\(([A-H])\) ")
 _MMMU_IMAGE = re.compile(r"<image (\d)>")
 
@@ -124,6 +131,22 @@ def mmmu(sample: Sample) -> tuple[Message, ...]:
         parts += [TextPart(text=f"{before}<image {number}>:"), ImagePart(image=image)]
         before = "\n"
     return (Message(role="user", content=(*parts, TextPart(text=before + text))),)
+
+
+def opens_choice(messages: Sequence[Message]) -> bool:
+    """Whether VLMEvalKit begins the reply, judging as it does by whether A. and B. stand there."""
+    text = "".join(p.text for m in messages for p in m.content if isinstance(p, TextPart))
+    return "A." in text and "B." in text
+
+
+def opens_always(messages: Sequence[Message]) -> bool:
+    """For the benchmarks that have nothing but choices."""
+    return bool(messages)
+
+
+def without_opening(reply: str) -> str:
+    """What the model said after it."""
+    return reply.strip().removeprefix(OPENING).strip()
 
 
 def _choices(sample: Sample) -> str:

@@ -16,9 +16,10 @@ from ...types import GenerationOptions, Resolution
 from .answering import Asking, answer_each
 from .data import Data, DataWish, open_data
 from .kept import KeptAnswer, KeptAnswers
+from .prompts import Opens
 from .report import Answered, EvaluationReport, Published, categories_of, score_of
 from .samples import Sample
-from .tasks import BENCHMARKS, HARNESS, published_score
+from .tasks import BENCHMARKS, HARNESS, NOT_OPENED, published_score
 
 if TYPE_CHECKING:
     from ...engine.smolvlm import SmolVLM
@@ -132,9 +133,18 @@ class _Run:
         own = self.engine.identity.resolution
         if self.options.resolution is not None:
             return self.options.resolution
-        if self.engine.identity.backend == "remote":  # a server cuts the images itself
+        if self.is_remote:  # a server cuts the images itself
             return own
         return self.data.task.resolution or own
+
+    @property
+    def is_remote(self) -> bool:
+        return self.engine.identity.backend == "remote"
+
+    @property
+    def opens(self) -> Opens | None:
+        """Servers are not held to how a reply begins: many cannot be."""
+        return None if self.is_remote else self.data.task.opens
 
     @property
     def depends(self) -> dict[str, Any]:
@@ -157,6 +167,8 @@ class _Run:
         if self.data.task.name not in BENCHMARKS:
             return found
         most = self.options.max_new_tokens
+        if self.is_remote and self.data.task.opens:
+            found = (*found, NOT_OPENED)
         return (
             *found,
             f"{HARNESS} computes in fp32, lets replies have 2048 tokens and go round in loops; "
@@ -172,7 +184,7 @@ class _Run:
             "resolution": self.resolution,
             "temperature": 0.0,
         }
-        asking = Asking(self.data.task.prompt, request, self.options.concurrency)
+        asking = Asking(self.data.task.prompt, request, self.options.concurrency, self.opens)
         found: dict[int, KeptAnswer] = {}
         errors = 0
         with closing(answer_each(self.engine, self.read(numbers), asking)) as answers:
@@ -196,8 +208,8 @@ class _Run:
         score, interval = score_of(answered, seed)
         worst = sorted(answered, key=lambda each: (each.error is None, each.score, each.number))
         failures = tuple(each for each in answered if each.error)
-        is_known = identity.backend != "remote"  # what a server runs behind a name is not
-        card = published_score(identity.model, task.name) if is_known else None
+        # What a server runs behind a name is not known.
+        card = None if self.is_remote else published_score(identity.model, task.name)
         return EvaluationReport(
             task=task.name,
             data=self.data.title,

@@ -17,8 +17,9 @@ Score: TypeAlias = Callable[[str, Sample], float]
 FORMULA = "Handwritten Mathematical Expression Recognition"
 HARNESS = "VLMEvalKit"
 
-NO_PREFIX = (
-    'VLMEvalKit begins the reply with "Answer:"; here the model begins it itself, as in any answer'
+NOT_OPENED = (
+    'VLMEvalKit begins the reply with "Answer:"; a server is not held to that, its model begins '
+    "as it likes"
 )
 NO_JUDGE = "no judge: a reply that no rule understands is wrong"
 
@@ -45,6 +46,7 @@ class Benchmark:
         md5: of VLMEvalKit's table.
         split: of its rows that count; "" for all.
         points: what a full score is called; 100, but 1000 for OCRBench.
+        opens: whether the reply to a prompt is held to begin with "Answer:"; None for never.
         resolution: how images are cut unless something else is asked for; None for the engine's.
     """
 
@@ -59,6 +61,7 @@ class Benchmark:
     table: tsv.ReadRow = forms.table_row
     hub: HubData | None = None
     points: int = 100
+    opens: prompts.Opens | None = None
     resolution: Resolution | None = "native"
 
 
@@ -83,17 +86,19 @@ def _exact(reply: str, sample: Sample) -> float:
 
 
 def _choice(reply: str, sample: Sample) -> float:
-    return metrics.choice_match(reply, sample.answers, sample.options)
+    return metrics.choice_match(prompts.without_opening(reply), sample.answers, sample.options)
 
 
 def _mmmu(reply: str, sample: Sample) -> float:
     """An open question counts as a choice between its answer, kept in `kind`, and others."""
     options = sample.options or {"A": sample.kind, "B": "Other Answers"}
-    return metrics.choice_match(reply, sample.answers, options)
+    return metrics.choice_match(prompts.without_opening(reply), sample.answers, options)
 
 
 def _mathvista(reply: str, sample: Sample) -> float:
-    return mathvista_match(reply, sample.answers, sample.kind, sample.options)
+    return mathvista_match(
+        prompts.without_opening(reply), sample.answers, sample.kind, sample.options
+    )
 
 
 METRICS: Mapping[str, Score] = {
@@ -106,7 +111,7 @@ METRICS: Mapping[str, Score] = {
 }
 """The measures by the names that a user gives."""
 
-_CHOICE = (NO_PREFIX, NO_JUDGE)
+_CHOICE = (NO_JUDGE,)
 _MMMU_IMAGES = tuple(f"image_{number}" for number in range(1, 8))
 
 BENCHMARKS: Mapping[str, Benchmark] = {
@@ -135,21 +140,25 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         ),
         Benchmark(
             *("ai2d", "AI2D_TEST", "choice", _choice, prompts.choice, _CHOICE),
+            opens=prompts.opens_always,
             md5="0f593e0d1c7df9a3d69bf1f947e71975",
             hub=HubData("lmms-lab/ai2d", "data/test-*.parquet", forms.ai2d_row),
         ),
         Benchmark(
             *("scienceqa", "ScienceQA_TEST", "choice", _choice, prompts.choice, _CHOICE),
+            opens=prompts.opens_always,
             md5="e42e9e00f9c59a80d8a5db35bc32b71f",
             hub=HubData("lmms-lab/ScienceQA", "ScienceQA-IMG/test-*.parquet", forms.scienceqa_row),
         ),
         Benchmark(
             *("mmstar", "MMStar", "choice", _choice, prompts.choice, _CHOICE),
+            opens=prompts.opens_always,
             md5="e1ecd2140806c1b1bbf54b43372efb9e",
             hub=HubData("Lin-Chen/MMStar", "mmstar.parquet", forms.mmstar_row),
         ),
         Benchmark(
             *("mmmu", "MMMU_DEV_VAL", "choice", _mmmu, prompts.mmmu, _CHOICE),
+            opens=prompts.opens_choice,
             md5="521afc0f3bf341e6654327792781644d",
             split="validation",
             table=forms.mmmu_table_row,
@@ -161,6 +170,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
                 *_CHOICE,
                 "the only number of a longer reply counts, where VLMEvalKit asks a judge",
             ),
+            opens=prompts.opens_choice,
             md5="f199b98e178e5a2a20e7048f5dcb0464",
             table=forms.mathvista_table_row,
             hub=HubData(

@@ -15,6 +15,7 @@ from PIL import Image
 
 from smolvlm_tools import SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
+from smolvlm_tools.constraints import regex
 from smolvlm_tools.errors import BadOptions, Busy, Closed, RemoteFailed
 from smolvlm_tools.quality.evaluate import (
     BENCHMARKS,
@@ -84,6 +85,22 @@ def test_the_reply_to_a_benchmark_is_that_of_ask_in_its_words(vlm, tmp_path):
     question = "what is written in the image?\nGive a very brief answer."
     assert replies(tmp_path / "out") == {0: vlm.ask(SHAPES, question).text}
     assert (report.points, report.resolution, report.published) == (1000, "auto", None)
+
+
+def test_the_reply_to_a_choice_is_that_of_ask_held_to_begin_with_answer(vlm, tmp_path):
+    data = open_data(DataWish("mmstar", data=str(write_table(tmp_path, "mmstar"))))
+    report = evaluate(vlm, data, EvaluationOptions(resolution="auto"), out=tmp_path / "out")
+    question = "Question: What is it?\nChoices:\nA. cat\nB. dog\nC. cow\nAnswer with the letter."
+    asked = vlm.ask(SHAPES, question, answer=regex("Answer:[^\\x00]*"))
+    assert replies(tmp_path / "out") == {0: asked.text}
+    assert asked.text.startswith("Answer:") and report.errors == 0
+
+
+def test_only_choices_among_mathvistas_questions_are_held_to_a_beginning(vlm, tmp_path):
+    data = open_data(DataWish("mathvista", data=str(write_table(tmp_path, "mathvista"))))
+    evaluate(vlm, data, EvaluationOptions(resolution="auto"), out=tmp_path / "out")
+    choice, number = replies(tmp_path / "out").values()
+    assert choice.startswith("Answer:") and not number.startswith("Answer:")
 
 
 @pytest.mark.parametrize("task", BENCHMARKS)
@@ -346,6 +363,13 @@ def test_a_model_on_a_server_is_scored_like_any_other(tmp_path):
     assert (report.score, report.model, report.backend) == (100, "some-model", "remote")
     (body,) = server.bodies
     assert body["temperature"] == 0
+
+
+def test_a_server_is_not_held_to_a_beginning_and_the_report_says_so(tmp_path):
+    data = open_data(DataWish("mmstar", data=str(write_table(tmp_path, "mmstar"))))
+    with chat_server(says("B")) as server, server.engine() as engine:
+        report = evaluate(engine, data)
+    assert report.score == 100 and any("a server is not held" in d for d in report.differences)
 
 
 def test_a_server_that_fails_ends_the_run_and_is_no_score(mine, tmp_path):
