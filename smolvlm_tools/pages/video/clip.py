@@ -9,8 +9,8 @@ from typing import cast
 
 from PIL import Image
 
-from ..errors import BadOptions, BadPrompt
-from ..images import ImagePolicy, ImageSource, load_image
+from ...errors import BadOptions, BadPrompt
+from ...images import ImagePolicy, ImageSource, load_image
 from .choice import MOST_FRAMES
 from .film import FilmFacts, Size, shrink
 
