@@ -59,6 +59,7 @@ from .images.encodings import url_scheme as url_scheme
 from .images.urls import check_url as check_url
 from .machine.amounts import parse_bytes as parse_bytes
 from .memory.plan import LoadPlan as LoadPlan
+from .pages.video import Clip as Clip
 from .prompt.questions import Ask as Ask
 from .prompt.request import RequestOptions as RequestOptions
 from .prompt.request import check_options as check_options
@@ -81,6 +82,5 @@ from .types import TextPart as TextPart
 from .types import Token as Token
 from .types import Usage as Usage
 from .types import VisionResult as VisionResult
-from .video import Clip as Clip
 
 __version__: str

@@ -16,10 +16,10 @@ from ..errors import BadOptions
 from ..images import EncodedImage, ImagePolicy, ImageSource
 from ..images.encodings import url_scheme
 from ..pages import suffixes as pages
+from ..pages.video import containers as videos
 from ..prompt.request import TextFrom, parse_text_from
 from ..prompt.tasks import ask_messages, describe_messages, extract_messages, transcribe_messages
 from ..types import Message, Task
-from ..video import containers as videos
 from .questions_file import parse_rating, read_object
 
 _USAGE = (

@@ -19,8 +19,8 @@ from ..images.encodings import abbreviate
 from ..images.formats import FORMATS
 from ..images.policy import LARGE_FILE
 from ..pages import Pages, is_document, open_pages
+from ..pages.video import is_video, open_film
 from ..types import PageRef
-from ..video import is_video, open_film
 from .console import clean, working
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ class PageOptions:
         Raises:
             BadOptions: they choose no frames.
         """
-        from ..video import parse_frames
+        from ..pages.video import parse_frames
 
         parse_frames(self.frames, self.start, self.end)
         given = {"frames": self.frames, "start": self.start, "end": self.end}

@@ -15,10 +15,10 @@ from ..errors import IncompleteAnswer, InputError, OutOfMemoryBudget
 from ..images import ImagePolicy, ImageSource, read_image
 from ..machine.closing import Closing
 from ..pages import Pages, is_document, open_pages, parse_pages
+from ..pages.video import Clip, is_video, parse_frames
 from ..prompt.request import RequestOptions, parse_on_progress
 from ..prompt.tasks import Images
 from ..types import Progress, StageSeconds, Usage, VisionResult
-from ..video import Clip, is_video, parse_frames
 from .crosscheck import Judge
 from .reply import ReplyStream
 

@@ -47,9 +47,9 @@ class TaskMethods(ABC):
     """Describe, ask, transcribe, extract.
 
     Every `image` may be several, as a list or tuple, and a video: the model is shown some of its
-    frames, with their times; `frames`, `start` and `end` choose them. `context` is text that surrounds the image,
-    such as a caption or the paragraph it stands in; the model reads it before the task. The other
-    options are those of `RequestOptions`.
+    frames, with their times; `frames`, `start` and `end` choose them. `context` is text that
+    surrounds the image, such as a caption or the paragraph it stands in; the model reads it before
+    the task. The other options are those of `RequestOptions`.
     """
 
     _at_once: int

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from ..cache import CacheLimits
 from ..checkpoint import open_checkpoint
 from ..images import ImageSource, PolicyLike
+from ..pages.video import Clip
 from ..prompt.layout import RequestLayouter
 from ..prompt.request import Request
 from ..prompt.resolution import check_resolution
 from ..prompt.tasks import parse_task, task_messages
 from ..types import GenerationOptions, ImagePlan, Message, RequestPlan, Resolution, Task
-from ..video import Clip
 from ..vision.sheet import draw_sheet
 from ..vision.view import draw_view
 from .planner import open_layouter

@@ -17,8 +17,8 @@ from ..errors import BadOptions, StoreFull
 from ..images import EncodedImage, ImagePolicy, PolicyLike
 from ..images.policy import LARGE_FILE
 from ..pages import LONGEST_EDGE, LONGEST_RENDERED, MAX_PAGES, Pages
+from ..pages.video import is_video
 from ..pages.worker import WorkerLimits, WorkerPool
-from ..video import is_video
 from .keeping import Keeper, OnProgress
 from .known import Known
 from .pipeline import Pipeline

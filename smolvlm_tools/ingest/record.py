@@ -1,4 +1,7 @@
-"""`Record`: what is known of one page or part of a video, or of one picture in a page. docs/ingest.md shows it."""
+"""`Record`: what is known of one page, part of a video, or picture in a page.
+
+docs/ingest.md shows it.
+"""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from ..errors import FetchFailed, ImageNotFound, InputError, PathNotAllowed
 from ..images import EncodedImage, ImagePolicy, read_image
 from ..images.encodings import url_scheme
 from ..pages.suffixes import SUFFIXES
+from ..pages.video.containers import SUFFIXES as VIDEOS
 from ..types import PageRef
-from ..video.containers import SUFFIXES as VIDEOS
 
 _MAGIC = frozenset("*?[")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import BadOptions, CorruptImage
 from ..images import EncodedImage, ImagePolicy
 from ..machine.closing import Closing
-from ..video import open_film, parse_frames
+from ..pages.video import open_film, parse_frames
 
 
 def parse_window(window: object) -> float | None:

@@ -7,6 +7,7 @@
     selection which pages are meant: "1-3,7"
     suffixes  how the names of files end that are read
     worker    the same pages, read in child processes with limits on time and memory
+    video     videos: a few frames of each, with their times
     pdf       pages of PDF documents, by pypdfium2 (the extra `pdf`), which the first one loads
 
 Sources are read by `smolvlm_tools.images`, under its policy.

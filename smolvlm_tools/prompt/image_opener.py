@@ -10,8 +10,8 @@ from ..checkpoint.config import ImageConfig
 from ..images import ImagePolicy, KnownImages, LoadedImage, open_image
 from ..images.reading_orientation import quarter_turns
 from ..pages import open_as_images, parse_pages
+from ..pages.video import FrameChoice, open_film, parse_frames, pick_frames
 from ..types import ImagePart
-from ..video import FrameChoice, open_film, parse_frames, pick_frames
 from .request import Request
 from .resolution import Size, frame_to_decode, size_to_decode
 from .tasks import reads_print

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from ..errors import BadPrompt
 from ..pages import parse_pages
+from ..pages.video import parse_frames
 from ..types import ImagePart, Message, MessageLike, Part
-from ..video import parse_frames
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from ..errors import BadOptions, BadPrompt
 from ..images import ImageSource
+from ..pages.video import Clip
 from ..types import Detail, ImagePart, Message, Task, TextLayout, TextPart
-from ..video import Clip
 
 Images: TypeAlias = ImageSource | Clip | Sequence[ImageSource | Clip]
 """An image or video, or a list or tuple of them."""

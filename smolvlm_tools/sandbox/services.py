@@ -16,7 +16,7 @@ from .messages import Message
 IMAGES = "smolvlm_tools.images.in_child"
 PAGES = "smolvlm_tools.pages.worker.in_child"
 PROBE = "smolvlm_tools.sandbox.probe"
-VIDEO = "smolvlm_tools.video.in_child"
+VIDEO = "smolvlm_tools.pages.video.in_child"
 SERVICES = (IMAGES, PAGES, VIDEO, PROBE)
 
 _CODECS = ("ascii", "cp1252", "cp437", "idna", "latin_1", "mac_roman", "utf_8_sig")

@@ -28,7 +28,6 @@ cache
 backends
 prompt
 checkpoint
-video
 pages
 images
 sandbox

@@ -61,7 +61,7 @@ ELSEWHERE = {
     ("docs/ingest.md", "ingest_on_ray"): "tests/ingest/on_ray/test_cluster.py",
     ("docs/serve.md", "client.files.create"): "tests/integrations/serve/test_docs.py",
     ("docs/security.md", "ImagePolicy"): "tests/project/test_security_docs.py",
-    ("docs/video.md", ""): "tests/video/test_docs.py",
+    ("docs/video.md", ""): "tests/pages/video/test_docs.py",
     ("docs/tools.md", "tool_schemas"): "tests/tools/test_schemas.py",
     ("integrations/langchain_smolvlm/README.md", ""): "tests/integrations/langchain/test_tools.py",
     ("integrations/llama_index/README.md", ""): "tests/integrations/llama_index/test_docs.py",

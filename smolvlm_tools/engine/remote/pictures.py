@@ -21,9 +21,9 @@ from ...images.colour import orientation
 from ...images.formats import FORMATS
 from ...images.reading_orientation import quarter_turns
 from ...pages import open_as_images, parse_pages
+from ...pages.video import FrameChoice, open_film, parse_frames, pick_frames
 from ...prompt.resolution import Size, fit_longest_edge
 from ...types import Flag, ImagePart, PageRef
-from ...video import FrameChoice, open_film, parse_frames, pick_frames
 
 LONGEST_FRAME = 1024
 """Pixels along the longer side of a video's frame that is sent."""

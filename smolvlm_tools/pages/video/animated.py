@@ -8,9 +8,9 @@ from itertools import accumulate
 
 from PIL import Image
 
-from ..images import EncodedImage, ImagePolicy, count_pages
-from ..images.formats import identify
-from ..pages.picture import Frames
+from ...images import EncodedImage, ImagePolicy, count_pages
+from ...images.formats import identify
+from ..picture import Frames
 from .film import FilmFacts, Size, shrink
 
 UNSAID_SECONDS = 0.1

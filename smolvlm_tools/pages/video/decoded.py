@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import BackendUnavailable, CorruptImage, ImageTooLarge, UnsupportedFormat
-from ..images import EncodedImage, ImagePolicy
-from ..images.colour import check_size
+from ...errors import BackendUnavailable, CorruptImage, ImageTooLarge, UnsupportedFormat
+from ...images import EncodedImage, ImagePolicy
+from ...images.colour import check_size
 from .choice import LONGEST_SECONDS
 from .containers import container_of, format_of
 from .film import FilmFacts, Size, shrink
@@ -98,8 +98,9 @@ class DecodedFilm:
         return stream
 
     def _list_packets(self) -> tuple[NDArray[np.int64], list[int], int]:
-        """When each frame is shown, in the stream's unit of time, when the key frames are, and how
-        many packets there are: some are not to be shown.
+        """When frames are shown, in the stream's unit of time; when key frames are; all packets.
+
+        Some packets are not to be shown.
         """
         shown, keys, listed = list[int](), list[int](), 0
         for packet in self._file.demux(self._stream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -11,9 +12,9 @@ from PIL import Image
 
 from smolvlm_tools import Clip, ImagePart, ImagePolicy, Message, SmolVLM, TextPart
 from smolvlm_tools.errors import BackendUnavailable, BadOptions, PagesNeeded
-from smolvlm_tools.video import FrameChoice, open_film, parse_frames, pick_frames
-from smolvlm_tools.video.clip import ClipFilm
-from smolvlm_tools.video.still import StillScenes, shows_the_same
+from smolvlm_tools.pages.video import FrameChoice, open_film, parse_frames, pick_frames
+from smolvlm_tools.pages.video.clip import ClipFilm
+from smolvlm_tools.pages.video.still import StillScenes, shows_the_same
 from tests.support.clips import coloured, encode, picture
 
 HERE, CHILD = ImagePolicy(), ImagePolicy(isolate=True)
@@ -231,7 +232,7 @@ def test_a_spot_that_moves_is_seen():
     frames = [Image.new("RGB", (128, 128), "grey") for _ in range(4)]
     for number, frame in enumerate(frames):
         frame.paste("white", (20 + number * 20, 60, 23 + number * 20, 63))
-    assert not any(shows_the_same(a, b) for a, b in zip(frames, frames[1:], strict=False))
+    assert not any(shows_the_same(a, b) for a, b in pairwise(frames))
 
 
 def test_slow_change_is_seen():

@@ -9,8 +9,8 @@ from typing import cast
 
 from PIL import Image
 
-from ..errors import BadOptions, BadPrompt
-from ..images import ImagePolicy, ImageSource, load_image
+from ...errors import BadOptions, BadPrompt
+from ...images import ImagePolicy, ImageSource, load_image
 from .choice import MOST_FRAMES
 from .film import FilmFacts, Size, shrink
 
@@ -50,7 +50,8 @@ class Clip:
 class ClipFilm:
     """A `Film` of a `Clip`; raises as `load_image`."""
 
-    name, format, source = "the clip", "frames", None
+    name, format = "the clip", "frames"
+    source: str | None = None
 
     def __init__(self, clip: Clip, policy: ImagePolicy) -> None:
         self._clip, self._policy = clip, policy

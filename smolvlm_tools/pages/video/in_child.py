@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..images import EncodedImage, ImagePolicy
-from ..sandbox.messages import Message
+from ...images import EncodedImage, ImagePolicy
+from ...sandbox.messages import Message
 from .film import Film
 from .opening import open_here
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from PIL import Image
 
-from ..errors import BadOptions, CorruptImage
-from ..images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
-from ..images.formats import identify
-from ..pages.opening import SOURCES
+from ...errors import BadOptions, CorruptImage
+from ...images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
+from ...images.formats import identify
+from ..opening import SOURCES
 from .animated import AnimatedFilm
 from .captions import AFTER_ALL, announce, introduce
 from .choice import MOST_FRAMES, FrameChoice

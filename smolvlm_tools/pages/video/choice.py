@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import BadOptions
+from ...errors import BadOptions
 
 MOST_FRAMES = 999
 """That may be asked for: over a thousand, and there is no context that holds them."""

@@ -9,8 +9,8 @@ from typing import Protocol, TypeAlias
 
 from PIL import Image
 
-from ..images import LoadedImage, shows_nothing
-from ..types import PageRef
+from ...images import LoadedImage, shows_nothing
+from ...types import PageRef
 
 Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""

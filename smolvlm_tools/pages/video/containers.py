@@ -6,7 +6,7 @@ other files and addresses.
 
 from __future__ import annotations
 
-from ..images.heif import BRANDS
+from ...images.heif import BRANDS
 
 SUFFIXES = (
     *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),

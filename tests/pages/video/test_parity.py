@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from smolvlm_tools import ImagePolicy, open_checkpoint
+from smolvlm_tools.pages.video.captions import in_words
 from smolvlm_tools.prompt.layout import RequestLayouter
 from smolvlm_tools.prompt.request import make_request
 from smolvlm_tools.prompt.tasks import ask_messages
-from smolvlm_tools.video.captions import in_words
 from smolvlm_tools.vision.tiles import make_tiles
 from tests.support.checkpoints import real_folder
 from tests.support.clips import KINDS, render

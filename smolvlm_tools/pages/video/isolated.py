@@ -8,12 +8,12 @@ from typing import Any
 
 from PIL import Image
 
-from ..errors import DocumentTooCostly
-from ..images import EncodedImage, ImagePolicy
-from ..sandbox.held import LEAVE_OUT, Held, Request, unpack
-from ..sandbox.messages import Message
-from ..sandbox.pool import SHARED
-from ..sandbox.services import VIDEO
+from ...errors import DocumentTooCostly
+from ...images import EncodedImage, ImagePolicy
+from ...sandbox.held import LEAVE_OUT, Held, Request, unpack
+from ...sandbox.messages import Message
+from ...sandbox.pool import SHARED
+from ...sandbox.services import VIDEO
 from .film import FilmFacts, Size
 
 MOST_SECONDS = 60.0
