@@ -122,16 +122,11 @@ class TaskMethods(ABC):
             layout: "plain" text with line breaks; "lines", where the result's `value` is a list of
                 non-empty lines; "markdown".
             context: see the class.
-            check: "ocr" has RapidOCR (the extra `ocr`), or "tesseract" that program, read the
-                images too. The result's `check` tells what both agree on and where each word
-                stands; its `confidence` is both readers', and of an image in which no word is
-                recognised no text is handed out.
-            source: with a check, whose text is handed out: the "model"'s, that of the "ocr", or of
-                the recognised lines the "best" form of each word.
+            check: "ocr" has RapidOCR (the extra `ocr`; else BackendUnavailable), "tesseract" that
+                program read the images too: see the result's `check` and `confidence`. Of an image
+                in which no word is recognised no text is handed out.
+            source: with a check, whose text: "model", "ocr", or the "best" of both word by word.
             options: see the class.
-
-        Raises:
-            BackendUnavailable: what reads for the check is not installed.
         """
         policy = parse_policy(options.get("policy")) or self._policy
         checker = open_checker(check, source, policy, layout)
@@ -141,11 +136,9 @@ class TaskMethods(ABC):
             open_parts(image, options.get("pages"), policy, is_film=wants_film(options)) as parts,
         ):
             if not parts.by_page:
-                images = [part() for part in parts.each]
-                read = checker.transcription(images, options)
-                return read.judge(
-                    self._start(*_transcribe(read.images, layout, context, wanted)).result()
-                )
+                read = checker.transcription([part() for part in parts.each], options)
+                job = _transcribe(read.images, layout, context, wanted)
+                return read.judge(self._start(*job).result())
 
             def start(number: int, part: Part) -> PageReply:
                 total = len(parts.each)
