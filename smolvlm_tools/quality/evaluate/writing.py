@@ -15,6 +15,7 @@ from .report import Answered, EvaluationReport, Interval
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
 _LONGEST = 300
+_FEW = 30
 
 
 def write_report(report: EvaluationReport, folder: Path, data: Data | None = None) -> None:
@@ -63,6 +64,11 @@ def told(report: EvaluationReport) -> Iterator[str]:
         yield (
             f"{report.samples} of {report.available} samples, drawn with seed {report.seed}: the "
             "interval is of such a draw"
+        )
+    if report.samples < _FEW:
+        yield (
+            f"{report.samples} samples are few: resampling tells little of others, least where "
+            "all scores are alike"
         )
     if report.left_out:
         yield f"{report.left_out} rows are no samples: without an image, or of another split"

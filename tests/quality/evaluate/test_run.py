@@ -173,6 +173,7 @@ def test_a_sample_that_cannot_be_asked_counts_as_0_and_is_named(scripted, tmp_pa
     write_report(report, tmp_path / "out", open_data(DataWish(str(path))))
     text = (tmp_path / "out" / "report.md").read_text()
     assert "3 samples could not be asked about and count as 0" in text and "lost" in text
+    assert "4 samples are few" in text
 
 
 def test_base64_that_is_broken_is_such_a_sample(scripted, tmp_path):
