@@ -98,22 +98,7 @@ def measure_trl(folder: str, side: int, samples: int, epochs: int, batch: int, t
             marks.append(time.perf_counter())
 
     with tempfile.TemporaryDirectory() as out:
-        config = SFTConfig(
-            output_dir=out,
-            max_length=None,
-            per_device_train_batch_size=batch,
-            num_train_epochs=epochs,
-            learning_rate=RATE,
-            lr_scheduler_type="cosine",
-            logging_strategy="epoch",
-            save_strategy="no",
-            report_to="none",
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
-            completion_only_loss=True,
-            disable_tqdm=True,
-        )
+        config = SFTConfig(**_trl_options(out, epochs, batch))
         model = AutoModelForImageTextToText.from_pretrained(folder, dtype="float32")
         names = rf".*text_model.*\.({'|'.join(TARGETS)})"
         trainer = SFTTrainer(
@@ -127,6 +112,26 @@ def measure_trl(folder: str, side: int, samples: int, epochs: int, batch: int, t
         trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return {"seconds": [end - start for start, end in pairwise(marks)], "losses": losses}
+
+
+def _trl_options(out: str, epochs: int, batch: int) -> dict[str, Any]:
+    """What makes a run of TRL's one like ours."""
+    return {
+        "output_dir": out,
+        "max_length": None,
+        "per_device_train_batch_size": batch,
+        "num_train_epochs": epochs,
+        "learning_rate": RATE,
+        "lr_scheduler_type": "cosine",
+        "logging_strategy": "epoch",
+        "save_strategy": "no",
+        "report_to": "none",
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "completion_only_loss": True,
+        "disable_tqdm": True,
+    }
 
 
 def _text(text: str) -> dict[str, str]:

@@ -40,7 +40,7 @@ NAMES = {
 PYTHON_ONLY = {
     *("api_key", "batch", "cancel", "each", "fused", "ignore_eos", "longest_edge", "max_pages"),
     *("max_queue", "on_progress", "options", "policy", "retries", "stop", "timeout", "cache"),
-    *("vision_bytes", "kv_bytes", "max_images"),
+    *("vision_bytes", "kv_bytes", "max_images", "fps"),
     *("CacheLimits", "ImagePolicy", "Progress", "SmolVLM.load", "pydantic.SecretStr"),
     *("threading.Event", "ImagePolicy.allow_urls", "ImagePolicy.agent"),
     *("ImagePolicy.max_bytes", "ImagePolicy.max_frames", "ImagePolicy.max_metadata_chunks"),

@@ -6,10 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...quality.metrics import edits
-
-_NEAR = 0.5
-"""An answer less similar than this counts nothing for ANLS, as in DocVQA's paper."""
+from ...quality.evaluate.metrics import anls
 
 _SPACE = re.compile(r"\s+")
 
@@ -20,7 +17,7 @@ class Scores:
 
     Attributes:
         exact: equal, but for case, spaces and a full stop at the end.
-        anls: average normalized Levenshtein similarity; below 0.5 counts 0.
+        anls: see `quality.evaluate`; a full stop at the end does not count.
     """
 
     exact: float
@@ -32,21 +29,13 @@ def score_answers(pairs: Sequence[tuple[str, str]]) -> Scores:
     if not pairs:
         return Scores(0.0, 0.0)
     exact = sum(is_exact(said, wanted) for said, wanted in pairs)
-    near = sum(similarity(said, wanted) for said, wanted in pairs)
+    near = sum(anls(_plain(said), [_plain(wanted)]) for said, wanted in pairs)
     return Scores(exact / len(pairs), near / len(pairs))
 
 
 def is_exact(said: str, wanted: str) -> bool:
     """Whether two answers are the same to a person."""
     return _plain(said) == _plain(wanted)
-
-
-def similarity(said: str, wanted: str) -> float:
-    """1 less the edits per character of the longer one; 0 where that is below 0.5."""
-    said, wanted = _plain(said), _plain(wanted)
-    longer = max(len(said), len(wanted))
-    near = 1 - edits(said, wanted) / longer if longer else 1.0
-    return near if near >= _NEAR else 0.0
 
 
 def _plain(text: str) -> str:
