@@ -14,6 +14,7 @@ from tests.support.paths import ROOT
 HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "httpx2", "typer"]
 PUBLIC = """
     ALIASES Ask AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding
+    Box Check CheckedLine CheckedWord Evidence Word
     BadOptions BadPrompt Busy CacheLimits Calibration Cancelled Checkpoint Closed
     CorruptImage DocumentTooCostly EngineSource ExpectedSeconds FetchFailed FetchTimeout
     GenerationOptions GivenEngine IN_JSON
