@@ -68,6 +68,11 @@ from .prompt.tasks import IN_JSON as IN_JSON
 from .prompt.tasks import ask_messages as ask_messages
 from .prompt.tasks import describe_messages as describe_messages
 from .prompt.tasks import transcribe_messages as transcribe_messages
+from .types import Box as Box
+from .types import Check as Check
+from .types import CheckedLine as CheckedLine
+from .types import CheckedWord as CheckedWord
+from .types import Evidence as Evidence
 from .types import ExpectedSeconds as ExpectedSeconds
 from .types import GenerationOptions as GenerationOptions
 from .types import ImagePart as ImagePart
@@ -82,5 +87,6 @@ from .types import TextPart as TextPart
 from .types import Token as Token
 from .types import Usage as Usage
 from .types import VisionResult as VisionResult
+from .types import Word as Word
 
 __version__: str

@@ -239,12 +239,18 @@ def view(
     task: Annotated[
         str, typer.Option(metavar="TASK", help="describe, ask or transcribe.")
     ] = "describe",
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Draw the boxes of the words that ocr or tesseract read."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Draw an image as the model sees it: its tiles and their tokens; loads no weights."""
     from .viewing import Wish, draw
 
-    draw(image, out, pages, choice, Wish(resolution, task), as_json=json)
+    draw(image, out, pages, choice, Wish(resolution, task, check), as_json=json)
 
 
 @command(

@@ -44,6 +44,7 @@ OPTIONAL = {
     ("torch", "transformers", "onnx"): ("smolvlm export", "'smolvlm-tools[export]'"),
     ("pypdfium2",): ("PDF documents", "'smolvlm-tools[pdf]'"),
     ("pillow_heif",): ("HEIC photos", "'smolvlm-tools[heic]'"),
+    ("rapidocr", "rapidfuzz"): ("--check ocr", "'smolvlm-tools[ocr]'"),
     ("mcp",): ("the MCP server", "'smolvlm-tools[mcp]'"),
     ("langchain_core",): ("LangChain", "'smolvlm-tools[langchain]'"),
     ("llama_index",): ("LlamaIndex", "'smolvlm-tools[llama-index]'"),

@@ -14,7 +14,8 @@ from tests.support.paths import ROOT
 HEAVY = ["torch", "onnxruntime", "transformers", "onnx", "huggingface_hub", "httpx2", "typer"]
 PUBLIC = """
     ALIASES Ask AsyncReplyStream BackendUnavailable BadArguments BadDimensions BadEncoding
-    BadOptions BadPrompt BadSamples Busy CacheLimits Calibration Cancelled Checkpoint Clip Closed
+    BadOptions BadPrompt BadSamples Box Busy CacheLimits Calibration Cancelled Check CheckedLine
+    CheckedWord Checkpoint Clip Closed Evidence Word
     CorruptImage DocumentTooCostly EngineSource ExpectedSeconds FetchFailed FetchTimeout
     GenerationOptions GivenEngine IN_JSON
     ImageNotFound ImagePart ImagePlan ImagePolicy ImageTooLarge IncompleteAnswer InputError

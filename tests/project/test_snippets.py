@@ -59,6 +59,7 @@ ELSEWHERE = {
     ("docs/ingest.md", "Record.model_validate_json"): "tests/project/test_ingest_docs.py",
     ("docs/ingest.md", "SmolVLMLoader"): "tests/project/test_ingest_docs.py",
     ("docs/ingest.md", "ingest_on_ray"): "tests/ingest/on_ray/test_cluster.py",
+    ("docs/ocr.md", ""): "tests/project/test_ocr_docs.py",
     ("docs/serve.md", "client.files.create"): "tests/integrations/serve/test_docs.py",
     ("docs/security.md", "ImagePolicy"): "tests/project/test_security_docs.py",
     ("docs/video.md", ""): "tests/pages/video/test_docs.py",
