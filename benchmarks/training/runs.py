@@ -81,12 +81,7 @@ def measure_trl(folder: str, side: int, samples: int, epochs: int, batch: int, t
     processor = _processor(Path(folder), side)
     tile = processor.image_processor.max_image_size["longest_edge"]
     rows = [
-        {
-            "images": [image],
-            "prompt": [{"role": "user", "content": [{"type": "image"}, _text(QUESTION)]}],
-            "completion": [{"role": "assistant", "content": [_text(ANSWER.format(at))]}],
-        }
-        for at, image in enumerate(pictures(samples, side * tile))
+        _row(image, ANSWER.format(at)) for at, image in enumerate(pictures(samples, side * tile))
     ]
     marks: list[float] = []
 
@@ -127,6 +122,14 @@ def measure_trl(folder: str, side: int, samples: int, epochs: int, batch: int, t
         trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return {"seconds": [end - start for start, end in pairwise(marks)], "losses": losses}
+
+
+def _row(image: Image.Image, answer: str) -> dict[str, Any]:
+    return {
+        "images": [image],
+        "prompt": [{"role": "user", "content": [{"type": "image"}, _text(QUESTION)]}],
+        "completion": [{"role": "assistant", "content": [_text(answer)]}],
+    }
 
 
 def _text(text: str) -> dict[str, str]:
