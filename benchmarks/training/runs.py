@@ -17,6 +17,17 @@ from benchmarks.process import Answer
 QUESTION, ANSWER = "What is in this image?", "The image shows {} red circles and a square."
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 RATE, RANK = 1e-3, 8
+PLAIN: dict[str, Any] = {
+    "lr_scheduler_type": "cosine",
+    "logging_strategy": "epoch",
+    "save_strategy": "no",
+    "report_to": "none",
+    "use_cpu": True,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "disable_tqdm": True,
+}
+"""Settings of TRL's that are ours, and nothing written meanwhile."""
 
 
 def pictures(count: int, pixels: int) -> list[Image.Image]:
@@ -99,15 +110,8 @@ def measure_trl(folder: str, side: int, samples: int, epochs: int, batch: int, t
             per_device_train_batch_size=batch,
             num_train_epochs=epochs,
             learning_rate=RATE,
-            lr_scheduler_type="cosine",
-            logging_strategy="epoch",
-            save_strategy="no",
-            report_to="none",
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
             completion_only_loss=True,
-            disable_tqdm=True,
+            **PLAIN,
         )
         model = AutoModelForImageTextToText.from_pretrained(folder, dtype="float32")
         names = rf".*text_model.*\.({'|'.join(TARGETS)})"
