@@ -17,6 +17,17 @@ from benchmarks.process import Answer
 QUESTION, ANSWER = "What is in this image?", "The image shows {} red circles and a square."
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 RATE, RANK = 1e-3, 8
+PLAIN: dict[str, Any] = {
+    "lr_scheduler_type": "cosine",
+    "logging_strategy": "epoch",
+    "save_strategy": "no",
+    "report_to": "none",
+    "use_cpu": True,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "disable_tqdm": True,
+}
+"""Settings of TRL's that are ours, and nothing written meanwhile."""
 
 
 def pictures(count: int, pixels: int) -> list[Image.Image]:
@@ -81,12 +92,7 @@ def measure_trl(folder: str, side: int, samples: int, epochs: int, batch: int, t
     processor = _processor(Path(folder), side)
     tile = processor.image_processor.max_image_size["longest_edge"]
     rows = [
-        {
-            "images": [image],
-            "prompt": [{"role": "user", "content": [{"type": "image"}, _text(QUESTION)]}],
-            "completion": [{"role": "assistant", "content": [_text(ANSWER.format(at))]}],
-        }
-        for at, image in enumerate(pictures(samples, side * tile))
+        _row(image, ANSWER.format(at)) for at, image in enumerate(pictures(samples, side * tile))
     ]
     marks: list[float] = []
 
@@ -98,7 +104,15 @@ def measure_trl(folder: str, side: int, samples: int, epochs: int, batch: int, t
             marks.append(time.perf_counter())
 
     with tempfile.TemporaryDirectory() as out:
-        config = SFTConfig(**_trl_options(out, epochs, batch))
+        config = SFTConfig(
+            output_dir=out,
+            max_length=None,
+            per_device_train_batch_size=batch,
+            num_train_epochs=epochs,
+            learning_rate=RATE,
+            completion_only_loss=True,
+            **PLAIN,
+        )
         model = AutoModelForImageTextToText.from_pretrained(folder, dtype="float32")
         names = rf".*text_model.*\.({'|'.join(TARGETS)})"
         trainer = SFTTrainer(
@@ -114,23 +128,11 @@ def measure_trl(folder: str, side: int, samples: int, epochs: int, batch: int, t
     return {"seconds": [end - start for start, end in pairwise(marks)], "losses": losses}
 
 
-def _trl_options(out: str, epochs: int, batch: int) -> dict[str, Any]:
-    """What makes a run of TRL's one like ours."""
+def _row(image: Image.Image, answer: str) -> dict[str, Any]:
     return {
-        "output_dir": out,
-        "max_length": None,
-        "per_device_train_batch_size": batch,
-        "num_train_epochs": epochs,
-        "learning_rate": RATE,
-        "lr_scheduler_type": "cosine",
-        "logging_strategy": "epoch",
-        "save_strategy": "no",
-        "report_to": "none",
-        "use_cpu": True,
-        "bf16": False,
-        "gradient_checkpointing": False,
-        "completion_only_loss": True,
-        "disable_tqdm": True,
+        "images": [image],
+        "prompt": [{"role": "user", "content": [{"type": "image"}, _text(QUESTION)]}],
+        "completion": [{"role": "assistant", "content": [_text(answer)]}],
     }
 
 
