@@ -25,7 +25,7 @@ Judge: TypeAlias = Callable[[VisionResult], VisionResult]
 """Gives a reply its `check`."""
 
 _LONGEST = 2000  # pixels; a larger JPEG is decoded to fewer
-_MARKS = re.compile(r"[#*_|`>]+|^\s*-\s|:?-{3,}:?", re.MULTILINE)  # of Markdown
+_MARKS = re.compile(r"[#*_|`>]+|^[ \t]*-\s|:?-{3,}:?", re.MULTILINE)  # of Markdown
 
 
 class Read(NamedTuple):
