@@ -78,13 +78,24 @@ def _remember(
         known.put(digest, policy, facts)
 
 
-def count_pages(encoded: EncodedImage, policy: ImagePolicy) -> int:
+def count_pages(
+    encoded: EncodedImage, policy: ImagePolicy, known: KnownImages | None = None
+) -> int:
     """How many pages or frames of its own an image file shows; its pixels are not decoded.
 
     1 for formats whose further images are no pages, such as the previews in a JPEG.
+
+    Args:
+        known: images that need not be opened to tell.
     """
     kind = kind_of(encoded)
-    return _open(encoded, kind, policy).frames if FORMATS[kind].has_pages else 1
+    if not FORMATS[kind].has_pages:
+        return 1
+    if known is not None:
+        facts = known.get(hashlib.sha256(encoded.data).hexdigest(), policy)
+        if facts is not None:
+            return facts.frames
+    return _open(encoded, kind, policy).frames
 
 
 def _open(

@@ -13,6 +13,7 @@ from ..images import (
     EncodedImage,
     ImagePolicy,
     ImageSource,
+    KnownImages,
     PolicyLike,
     count_pages,
     read_image,
@@ -140,9 +141,15 @@ def choose_pages(pages: Pages, chosen: PageSelection | None) -> list[int]:
 
 
 def open_as_images(
-    source: ImageSource, chosen: PageSelection | None, policy: ImagePolicy
+    source: ImageSource,
+    chosen: PageSelection | None,
+    policy: ImagePolicy,
+    known: KnownImages | None = None,
 ) -> list[ImageSource]:
     """What a source stands for where images are wanted: itself, or chosen pages of a document.
+
+    Args:
+        known: see `count_pages`.
 
     Raises:
         InputError: see `open_pages` and `choose_pages`.
@@ -152,7 +159,7 @@ def open_as_images(
             chosen.numbers(1, "the image")
         return [source]
     encoded = read_image(source, policy)
-    if not is_document(encoded, policy):
+    if not is_document(encoded, policy, known):
         if chosen is not None:
             chosen.numbers(1, encoded.name)
         return [encoded]
@@ -160,8 +167,10 @@ def open_as_images(
         return [pages.encoded(number) for number in choose_pages(pages, chosen)]
 
 
-def is_document(encoded: EncodedImage, policy: ImagePolicy) -> bool:
-    """Whether a file is a document, or an image with several frames."""
+def is_document(
+    encoded: EncodedImage, policy: ImagePolicy, known: KnownImages | None = None
+) -> bool:
+    """Whether a file is a document, or an image with several frames; `known`: see `count_pages`."""
     if any(kind.recognises(encoded.data) for kind in SOURCES):
         return True
-    return count_pages(encoded, policy) > 1
+    return count_pages(encoded, policy, known) > 1

@@ -68,7 +68,7 @@ class ImageOpener:
             task=self.request.task,
             max_side=self.max_side,
         )
-        for source in open_as_images(part.image, parse_pages(part.pages), self.policy):
+        for source in open_as_images(part.image, parse_pages(part.pages), self.policy, self.known):
             decode = open_image(source, self.policy, wanted, self.check_pixels, self.known)
             if reads_print(self.request.task):
                 decode = partial(self._decode_upright, decode)
