@@ -29,11 +29,11 @@ class TesseractRecognizer:
         program = shutil.which("tesseract")
         if program is None:
             raise BackendUnavailable(
-                "the program `tesseract` is not on the PATH",
+                "the program tesseract is not on the PATH",
                 'Install tesseract-ocr. Or use `check="ocr"`.',
             )
         self._program = program
-        first = self._run(["--version"], None).splitlines()[0]
+        first = self._run(["-v"], None).splitlines()[0]
         self.name = first.strip()[:60]
 
     def read(self, pixels: Image.Image) -> tuple[Word, ...]:
