@@ -141,6 +141,21 @@ def test_what_is_not_printed_has_no_place(vlm):
     assert result.text and result.check.evidence == {}
 
 
+@ocr_only
+def test_the_marks_of_markdown_are_not_compared(vlm):
+    check = vlm.transcribe(RECEIPT, layout="markdown", check="ocr").check
+    assert not any(mark in line.text for line in check.lines for mark in "#*_|`")
+
+
+def test_a_table_in_markdown_is_compared_without_its_rule():
+    from smolvlm_tools.engine.crosscheck.checking import _without_marks
+
+    table = ["# Head", "| a-b | 1.50 |", "|---|---:|", "- **item**"]
+    assert [" ".join(_without_marks(line).split()) for line in table] == [
+        *("Head", "a-b 1.50", "", "item")
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

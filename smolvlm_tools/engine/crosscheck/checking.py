@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -25,7 +24,7 @@ Judge: TypeAlias = Callable[[VisionResult], VisionResult]
 """Gives a reply its `check`."""
 
 _LONGEST = 2000  # pixels; a larger JPEG is decoded to fewer
-_MARKS = re.compile(r"[#*_|`>]+|^[ \t]*-\s|:?-{3,}:?", re.MULTILINE)  # of Markdown
+_MARKS = str.maketrans("#*_|`>", "      ")  # of Markdown
 
 
 class Read(NamedTuple):
@@ -106,7 +105,7 @@ class Checker:
         text = result.text
         listed = cast("list[str]", result.value) if isinstance(result.value, list) else None
         if self.layout == "markdown":
-            text = _MARKS.sub(" ", text)
+            text = "\n".join(map(_without_marks, text.split("\n")))
         every = text.split("\n") if listed is None else listed
         sure = line_confidences(result.tokens, every, result.confidence)
         kept = [(line, p) for line, p in zip(every, sure, strict=True) if line.strip()]
@@ -153,6 +152,12 @@ def open_checker(
         return Checker(None, "model", policy, layout)
     check_library()
     return Checker(open_recognizer(name), source, policy, layout)
+
+
+def _without_marks(line: str) -> str:
+    """A line of Markdown as it would be printed; of a table's rule nothing is left."""
+    text = line.translate(_MARKS).strip().removeprefix("- ")
+    return text if text.strip("-: ") else ""
 
 
 def _unchanged(result: VisionResult) -> VisionResult:

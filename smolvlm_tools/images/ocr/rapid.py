@@ -22,7 +22,7 @@ from ...types import Box, Word
 from .line_ink import Char, Piece, find_pieces
 
 _INSTALL = "Run `pip install 'smolvlm-tools[ocr]'`."
-_INSTALL_AGAIN = "Run `pip install --force-reinstall 'smolvlm-tools[ocr]'`."
+_ANEW = "Run `pip install --force-reinstall 'smolvlm-tools[ocr]'`."
 _MODELS = {"Det": "PP-OCRv6_det_small.onnx", "Rec": "PP-OCRv6_rec_small.onnx"}
 _LONGEST = 2000  # pixels; print of 6 points on a page of A4 has an x-height of 6 then
 _BORDER = 24  # pixels of paper around the image, for print that touches its edge
@@ -51,9 +51,7 @@ class RapidRecognizer:
         try:
             from rapidocr import RapidOCR
         except ImportError as error:
-            raise BackendUnavailable(
-                f"RapidOCR cannot be loaded ({error})", _INSTALL_AGAIN
-            ) from error
+            raise BackendUnavailable(f"RapidOCR cannot be loaded ({error})", _ANEW) from error
         self._engine: Any = RapidOCR(
             params={
                 "Global.log_level": "error",
@@ -103,7 +101,7 @@ def _model_paths() -> dict[str, Path]:
     folder = Path(found.origin).parent / "models"
     paths = {part: folder / name for part, name in _MODELS.items()}
     if missing := [path.name for path in paths.values() if not path.is_file()]:
-        raise BackendUnavailable(f"RapidOCR's wheel lacks {' and '.join(missing)}", _INSTALL_AGAIN)
+        raise BackendUnavailable(f"RapidOCR's wheel lacks {' and '.join(missing)}", _ANEW)
     return paths
 
 
