@@ -48,6 +48,15 @@ def test_a_plan_fits_eighty_columns(smolvlm, arguments, monkeypatch):
     assert max(map(len, smolvlm(*arguments, "--plan").out.splitlines())) <= 80
 
 
+def test_a_few_steps_on_the_receipts_bring_the_held_out_loss_down(smolvlm, arguments):
+    for name in TRAIN:
+        pytest.importorskip(name)
+    few = ("--epochs", "2", "--batch-size", "4", "--learning-rate", "5e-3", "--answers", "0")
+    told = smolvlm(*arguments, *few, "--json")
+    first, last = json.loads(told.out)["held_out_loss"]
+    assert last < first / 2
+
+
 def test_a_run_leaves_an_adapter_a_model_and_a_report(smolvlm, arguments, tmp_path):
     for name in TRAIN:
         pytest.importorskip(name)
