@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from ...errors import BadOptions, CorruptImage
+from ...errors import BadOptions, CorruptImage, UnsupportedFormat
 from ...images import EncodedImage, ImagePolicy, ImageSource, count_pages, read_image
 from ...images.formats import identify
 from ..opening import SOURCES
@@ -48,14 +48,25 @@ def open_film(source: ImageSource | Clip, policy: ImagePolicy, *, wanted: bool) 
     if not is_video(encoded.data):
         if not wanted:
             return None
-        is_paper = any(kind.recognises(encoded.data) for kind in SOURCES)
-        if is_paper or count_pages(encoded, policy) < 2:
+        if not _is_animation(encoded, policy):
             raise _still(encoded.name)
     if not policy.isolate:
         return open_here(encoded, policy)
     if is_video(encoded.data):
         load_av()  # the child would say that it may not import it
     return IsolatedFilm(encoded, policy, _format_of(encoded))
+
+
+def _is_animation(encoded: EncodedImage, policy: ImagePolicy) -> bool:
+    if any(kind.recognises(encoded.data) for kind in SOURCES):
+        return False
+    try:
+        return count_pages(encoded, policy) > 1
+    except UnsupportedFormat as error:
+        raise error.reworded(
+            f"{encoded.name} is not a video of a supported format",
+            "Use MP4, MOV, Matroska, WebM, AVI, MPEG, FLV or WMV; or an animated GIF, PNG or WebP.",
+        ) from error
 
 
 def open_here(encoded: EncodedImage, policy: ImagePolicy) -> Film:
@@ -146,6 +157,6 @@ def _format_of(encoded: EncodedImage) -> str:
 
 def _still(name: str) -> BadOptions:
     return BadOptions(
-        f"`frames`, `start` and `end` choose frames of a video, and {name} is none",
+        f"`frames`, `start` and `end` choose frames of a video, but {name} is not one",
         "Leave them out.",
     )

@@ -157,3 +157,9 @@ def test_an_animation_with_a_broken_frame_is_corrupt(policy):
         film = open_film(bytes(data[: len(data) // 2]), policy, wanted=True)
         assert film is not None
         [frame.load() for frame in pick_frames(film, FrameChoice(per_second=9.0), lambda s: s)]
+
+
+@both
+def test_what_is_not_a_video_is_told_which_formats_are(policy):
+    with pytest.raises(UnsupportedFormat, match="Matroska"):
+        open_film(b"not a film", policy, wanted=True)
