@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
+from ...machine.closing import Closing
 from ..records import StepRecord
 
 
-class StepLog:
+class StepLog(Closing):
     """Writes steps as they come, each at once to disk.
 
     A run that goes on from a saved state repeats the steps after it; the lines that they had
@@ -41,19 +41,9 @@ class StepLog:
         return file
 
     def close(self) -> None:
+        """Close the file."""
         if self._file is not None:
             self._file.close()
-
-    def __enter__(self) -> StepLog:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def read_log(path: Path) -> list[StepRecord]:
