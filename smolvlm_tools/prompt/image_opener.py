@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 from ..checkpoint.config import ImageConfig
-from ..images import ImagePolicy, KnownImages, LoadedImage, open_image
+from ..images import ImagePolicy, ImageSource, KnownImages, LoadedImage, open_image
 from ..images.reading_orientation import quarter_turns
-from ..pages import open_as_images, parse_pages
-from ..pages.video import FrameChoice, open_film, parse_frames, pick_frames
+from ..pages import PageSelection, open_as_images, parse_pages
+from ..pages.video import FrameChoice, open_film, parse_frames, pick_frames, read_source
 from ..types import ImagePart
 from .request import Request
 from .resolution import Size, frame_to_decode, size_to_decode
@@ -47,9 +48,11 @@ class ImageOpener:
 
     def _open(self, part: ImagePart) -> Iterator[Decode]:
         choice = parse_frames(part.frames, part.start, part.end)
-        film = open_film(part.image, self.policy, wanted=choice is not None)
+        source = read_source(part.image, self.policy)
+        film = open_film(source, self.policy, wanted=choice is not None)
         if film is None:
-            yield from self._open_pages(part)
+            pages = parse_pages(part.pages)
+            yield from self._open_pages(cast("ImageSource", source), pages)
             return
         if (pages := parse_pages(part.pages)) is not None:
             pages.numbers(1, film.name)
@@ -60,7 +63,7 @@ class ImageOpener:
         for frame in pick_frames(film, wanted, bounds, most, rate, exact=exact):
             yield frame.load
 
-    def _open_pages(self, part: ImagePart) -> Iterator[Decode]:
+    def _open_pages(self, source: ImageSource, pages: PageSelection | None) -> Iterator[Decode]:
         wanted = partial(
             size_to_decode,
             image=self.image,
@@ -68,8 +71,8 @@ class ImageOpener:
             task=self.request.task,
             max_side=self.max_side,
         )
-        for source in open_as_images(part.image, parse_pages(part.pages), self.policy, self.known):
-            decode = open_image(source, self.policy, wanted, self.check_pixels, self.known)
+        for image in open_as_images(source, pages, self.policy, self.known):
+            decode = open_image(image, self.policy, wanted, self.check_pixels, self.known)
             if reads_print(self.request.task):
                 decode = partial(self._decode_upright, decode)
             yield decode

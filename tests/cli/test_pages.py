@@ -81,7 +81,7 @@ def test_one_page_is_like_one_image(smolvlm, fake, scan):
     assert smolvlm("describe", scan, "--pages", "2").out == REPLY.strip() + "\n"
     told = json.loads(smolvlm("describe", scan, "--pages", "2", "--json").out)
     assert (told["page"], told["pages"], told["text"]) == (2, 5, REPLY.strip())
-    assert told["sources"] == [{"source": str(scan), "page": 2, "pages": 5}]
+    assert told["sources"] == [{"source": str(scan), "page": 2, "pages": 5, "seconds": None}]
     assert isinstance(json.loads(smolvlm("describe", scan, "--json").out), list)
 
 

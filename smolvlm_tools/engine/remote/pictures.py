@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 from io import BytesIO
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -21,7 +22,7 @@ from ...images.colour import orientation
 from ...images.formats import FORMATS
 from ...images.reading_orientation import quarter_turns
 from ...pages import open_as_images, parse_pages
-from ...pages.video import FrameChoice, open_film, parse_frames, pick_frames
+from ...pages.video import FrameChoice, open_film, parse_frames, pick_frames, read_source
 from ...prompt.resolution import Size, fit_longest_edge
 from ...types import Flag, ImagePart, PageRef
 
@@ -63,12 +64,13 @@ def open_pictures(part: ImagePart, policy: ImagePolicy, *, upright: bool) -> lis
         InputError: see `load_image` and `open_as_images`.
     """
     choice = parse_frames(part.frames, part.start, part.end)
-    film = open_film(part.image, policy, wanted=choice is not None)
+    source = read_source(part.image, policy)
+    film = open_film(source, policy, wanted=choice is not None)
     if film is not None:
         frames = pick_frames(film, choice or FrameChoice(), _sent_frame)
         return [_as_png(frame.load()) for frame in frames]
-    sources = open_as_images(part.image, parse_pages(part.pages), policy)
-    return [_open(source, policy, upright) for source in sources]
+    images = open_as_images(cast("ImageSource", source), parse_pages(part.pages), policy)
+    return [_open(image, policy, upright) for image in images]
 
 
 def _sent_frame(size: Size) -> Size:

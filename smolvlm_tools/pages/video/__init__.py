@@ -22,7 +22,7 @@ from .choice import FrameChoice, parse_frames
 from .clip import Clip
 from .containers import SUFFIXES, is_video
 from .film import Film, FilmFacts, Frame
-from .opening import open_film, pick_frames
+from .opening import open_film, pick_frames, read_source
 
 __all__ = [
     "SUFFIXES",
@@ -35,4 +35,5 @@ __all__ = [
     "open_film",
     "parse_frames",
     "pick_frames",
+    "read_source",
 ]

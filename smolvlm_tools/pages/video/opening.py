@@ -27,6 +27,16 @@ _LOOK = (64, 64)
 """Pixels of a frame that is only compared with others."""
 
 
+def read_source(source: ImageSource | Clip, policy: ImagePolicy) -> ImageSource | Clip:
+    """A source that may be opened more than once: streams are read, and addresses fetched.
+
+    Raises:
+        InputError: see `read_image`.
+    """
+    known = isinstance(source, (Clip, Image.Image, np.ndarray))
+    return source if known else read_image(source, policy)
+
+
 def open_film(source: ImageSource | Clip, policy: ImagePolicy, *, wanted: bool) -> Film | None:
     """Open a video; None for an image.
 
