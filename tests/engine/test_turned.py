@@ -43,11 +43,11 @@ def test_a_scene_is_left_as_it_is(vlm):
 
 def test_the_same_bytes_turned_and_not_turned_have_features_of_their_own(vlm, monkeypatch):
     """Half a turn keeps the tile grid, so that only the key tells the two apart."""
-    from smolvlm_tools.prompt import layout
+    from smolvlm_tools.prompt import image_opener
 
     plain = vlm.transcribe(SHAPES, max_new_tokens=8, layout="plain")
     vlm._pipeline.layouter.known.clear()
-    monkeypatch.setattr(layout, "quarter_turns", lambda pixels: 2)
+    monkeypatch.setattr(image_opener, "quarter_turns", lambda pixels: 2)
     turned = vlm.transcribe(SHAPES, max_new_tokens=8, layout="plain")
     assert "turned" in turned.flags
     assert turned.usage.cached_tiles == 0
