@@ -61,7 +61,7 @@ class Summary:
                 self.faults[record.error.code] = self.faults.get(record.error.code, 0) + 1
             self.blank += "blank_image" in record.flags
             if record.picture is None:
-                self.layer += record.text_source in ("layer", "both")
+                self.layer += _has_layer_text(record)
                 self.model += record.model is not None
             if unit.is_new:
                 self.completion_tokens += record.usage.completion_tokens
@@ -75,3 +75,12 @@ class Summary:
         """For people and programs who follow the run."""
         shown = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return shown | {"seconds": round(self.seconds, 3)}
+
+
+def _has_layer_text(record: Record) -> bool:
+    """Whether the text layer's words are among the record's, as far as it tells.
+
+    With a check, "both" also means a text of which some words are the model's, some recognised.
+    """
+    by_reader = record.check is not None and record.check.text_from != "model"
+    return record.text_source == "layer" or (record.text_source == "both" and not by_reader)
