@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .record import Record
+from .second_reader import LOW_AGREEMENT
 from .units import Unit
 
 
@@ -23,6 +24,7 @@ class Summary:
         known: pages that an earlier run had done.
         duplicates: pages of files whose content another file had before them.
         blank: pages and pictures that show nothing, and cost no model time.
+        held_back: pages whose transcription's agreement is below `min_agreement`.
         layer, model: pages whose text came from their text layer, and that the model looked at.
         completion_tokens: that the model wrote in this run.
         dropped: records of an earlier run that were taken out: their file has changed, or was
@@ -40,6 +42,7 @@ class Summary:
     known: int = 0
     duplicates: int = 0
     blank: int = 0
+    held_back: int = 0
     layer: int = 0
     model: int = 0
     completion_tokens: int = 0
@@ -60,6 +63,7 @@ class Summary:
                 self.errors += 1
                 self.faults[record.error.code] = self.faults.get(record.error.code, 0) + 1
             self.blank += "blank_image" in record.flags
+            self.held_back += LOW_AGREEMENT in record.flags
             if record.picture is None:
                 self.layer += _has_layer_text(record)
                 self.model += record.model is not None

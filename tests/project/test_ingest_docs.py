@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from smolvlm_tools.images import ImagePolicy
-from smolvlm_tools.ingest import Answer, Cost, Fault, Ledger, Reading, Record, Wish
+from smolvlm_tools.ingest import Answer, Cost, Fault, Ledger, PageCheck, Reading, Record, Wish
 from smolvlm_tools.ingest.record import FIELDS, VERSION
 from smolvlm_tools.ingest.wish import TASKS, TEXTS
 from smolvlm_tools.pages import LONGEST_EDGE, MAX_PAGES
@@ -66,9 +66,9 @@ def test_the_tables_types_are_those_of_the_record():
                 assert told == " or ".join(kinds), name
 
 
-def test_what_stands_inside_answers_usage_and_errors_is_named():
+def test_what_stands_inside_answers_checks_usage_and_errors_is_named():
     named = set(names(SCHEMA))
-    for part in (Answer, Cost, Fault):
+    for part in (Answer, Cost, Fault, PageCheck):
         assert set(part.model_fields) <= named, part
 
 
