@@ -234,7 +234,7 @@ def _with_replies(
     first = next(iter(results.values()))
     usages = [result.usage for result in results.values()]
     said = [results[name] for name in ("caption", "transcription") if name in results]
-    origins = {result.text_source for result in said}
+    origins: set[TextSource] = {result.text_source for result in said}
     if base.text_source is not None:
         origins.add(base.text_source)
     source: TextSource | None = "both" if len(origins) > 1 else next(iter(origins), None)

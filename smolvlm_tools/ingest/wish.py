@@ -12,6 +12,7 @@ from ..constraints.answers import parse_answer
 from ..engine.crosscheck import parse_checking
 from ..errors import BadOptions
 from ..pages import TextLayer
+from ..prompt.policy import is_share
 from ..prompt.questions import Ask, Questions, naming, parse_questions
 from ..prompt.request import RequestOptions, check_options, check_request_options
 from ..prompt.tasks import (
@@ -98,9 +99,10 @@ class Wish:
         parse_checking(self.check, self.source, self.layout)
         share = self.min_agreement
         if share is not None:
-            is_number = isinstance(share, (int, float)) and not isinstance(share, bool)
-            if not (is_number and 0 <= share <= 1):
-                raise BadOptions(f"`min_agreement={share!r}` is no share", "Use 0 to 1.")
+            if not is_share(share):
+                raise BadOptions(
+                    f"`min_agreement={share!r}` is no share", "Use a number from 0 to 1."
+                )
             if self.check is None:
                 raise BadOptions(f"`min_agreement={share!r}` needs a check", 'Add `check="ocr"`.')
         if self.check is None:
