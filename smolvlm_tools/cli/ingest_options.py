@@ -68,6 +68,28 @@ class WishOptions:
         ),
     ] = None
     max_new_tokens: MaxNewTokens = None
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Have ocr (RapidOCR) or tesseract read what the model transcribes, too: records "
+            "say what both agree on, and where it stands.",
+        ),
+    ] = None
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="WHOSE",
+            help="With --check, whose transcription: model, ocr, or best of both, word by word.",
+        ),
+    ] = "model"
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="With --check, hold back transcriptions of a lower agreement, 0 to 1.",
+        ),
+    ] = None
 
     def wish(self) -> Wish:
         """What they say.
@@ -95,6 +117,9 @@ class WishOptions:
             detail=cast("Any", self.detail),
             layout=cast("Any", self.layout),
             options=cast("Any", options),
+            check=cast("Any", self.check),
+            source=cast("Any", self.source),
+            min_agreement=self.min_agreement,
         )
 
 

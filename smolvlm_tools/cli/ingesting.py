@@ -143,6 +143,7 @@ def _told(summary: Summary, out: str) -> str:
         "blank": summary.blank,
         "from the text layer": summary.layer,
         "looked at": summary.model,
+        "held back": summary.held_back,
         "errors": summary.errors,
     }
     parts += [f"{count} {name}" for name, count in counts.items() if count]

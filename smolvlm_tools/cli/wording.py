@@ -9,7 +9,7 @@ from ..errors import SmolVLMError
 _ALIKE = (
     *("adapter", "answer", "backend", "base_url", "calibration", "check", "choices", "context"),
     *("detail", "device", "end", "frames", "layout", "max_bytes", "max_new_tokens"),
-    *("memory_budget", "source"),
+    *("memory_budget", "min_agreement", "source"),
     *("min_confidence", "min_field_confidence", "on_incomplete", "pages", "parts", "precision"),
     *("rating", "replace", "resolution", "revision", "schema", "start", "task", "text"),
     *("unlabelled", "accumulate", "alpha", "answer_column", "arithmetic", "batch_size", "dora"),

@@ -70,6 +70,11 @@ class TaskMethods(ABC):
         self, messages: Sequence[MessageLike], options: RequestOptions, task: Task | None = None
     ) -> VisionResult: ...
 
+    @property
+    def policy(self) -> ImagePolicy:
+        """Which images are let in, of requests that say nothing of it."""
+        return self._policy
+
     def describe(
         self,
         image: Images,

@@ -6,6 +6,7 @@
     pipeline    threads, and what they hand on; reading: its first half
     keeping     finished work into ledger and output
     page_work   one page → its findings
+    second_reader  a check of its transcription; page_check: what a record keeps of it
     record      the form of a record
     units       a page's key in the ledger, and its records
     ledger      Ledger: finished work by a key, on disk; also a cache of results
@@ -14,8 +15,6 @@
     answers     requests answered from a ledger, else by an engine
     own_text    the text layer of a page in place of a transcription
     on_ray      the same on a Ray cluster
-    answers     requests answered from a ledger, else by an engine
-    own_text    the text layer of a page in place of a transcription
 
 docs/ingest.md is the guide.
 """
@@ -26,6 +25,7 @@ from .answers import Answers, ImageRequest, Outcome
 from .ingest import Reading, ingest
 from .ledger import Ledger, digest_of, result_key
 from .own_text import OwnText, TextFrom, read_own_text
+from .page_check import PageCheck
 from .parquet import read_parquet
 from .record import Answer, Cost, Fault, Record
 from .sources import Source, find_sources
@@ -41,6 +41,7 @@ __all__ = [
     "Ledger",
     "Outcome",
     "OwnText",
+    "PageCheck",
     "Reading",
     "Record",
     "Source",

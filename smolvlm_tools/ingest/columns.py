@@ -11,6 +11,7 @@
 | flags | list<string> |
 | answers, fields | string: JSON, as in a line of JSONL |
 | usage | struct<tiles, prompt_tokens, completion_tokens: int64> |
+| check | struct of the fields of a `PageCheck`; words, lines and missing are lists of structs |
 | error | struct<code, reason, remedy: string> |
 
 The schema's metadata has the records' version under `smolvlm.record`.
@@ -24,6 +25,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from ..errors import BadOptions
+from ..types import Box, CheckedLine
+from .page_check import PageCheck
 from .record import FIELDS, VERSION, Record, as_json
 
 VERSION_KEY = b"smolvlm.record"
@@ -60,6 +63,7 @@ def schema() -> Any:
         **dict.fromkeys(("start", "end"), pa.float64()),
         "text": pa.map_(text, text),
         "confidence": pa.map_(text, pa.float64()),
+        "check": _check(pa),
         "flags": pa.list_(text),
         "usage": pa.struct(
             [(name, pa.int64()) for name in ("tiles", "prompt_tokens", "completion_tokens")]
@@ -68,6 +72,29 @@ def schema() -> Any:
     }
     columns = [(name, special.get(name, text)) for name in FIELDS]
     return pa.schema(columns, metadata={VERSION_KEY: str(VERSION).encode()})
+
+
+def _check(pa: Any) -> Any:
+    """The type of a `PageCheck`."""
+    text, number, share = pa.string(), pa.int32(), pa.float64()
+    box = pa.struct([(name, share) for name in Box.model_fields])
+    placed = {"text": text, "box": box, "image": number}
+    word = pa.struct({**placed, "confidence": share, "line": number}.items())
+    line = {
+        **dict.fromkeys(CheckedLine.model_fields, share),
+        **dict.fromkeys(("text", "recognised"), text),
+        "supported": pa.bool_(),
+        "words": pa.list_(pa.struct({**placed, "agreement": share}.items())),
+    }
+    fields = {
+        **dict.fromkeys(PageCheck.model_fields, text),
+        **dict.fromkeys(("width", "height"), number),
+        **dict.fromkeys(("agreement", "confidence", "model_confidence"), share),
+        "lines": pa.list_(pa.struct(line.items())),
+        **dict.fromkeys(("words", "missing"), pa.list_(word)),
+        "unsupported": pa.list_(text),
+    }
+    return pa.struct(fields.items())
 
 
 def table_of(records: Iterable[Record]) -> Any:

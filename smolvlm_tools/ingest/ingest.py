@@ -24,6 +24,7 @@ from .known import Known
 from .pipeline import Pipeline
 from .places import open_places
 from .reading import Reader
+from .second_reader import open_recognizer_for
 from .sources import Source, find_sources
 from .summary import Summary
 from .units import Keys
@@ -148,9 +149,10 @@ def ingest(
         BadOptions: something that was asked for makes no sense, or `out` holds something else.
         StoreFull: the disk is full.
         Busy: another run writes to `out`.
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be had, or what a check needs.
     """
     wish, reading = wish or Wish(), reading or Reading()
+    recognizer = open_recognizer_for(wish, reading.window)
     source = engine_source(engine, model, **(load_options or {}))
     identity = source.identity() if wish.needs_model else None  # a typo must not cost an hour
     with ExitStack() as stack:
@@ -159,7 +161,7 @@ def ingest(
         pool = stack.enter_context(WorkerPool(reading.workers, policy, reading.limits))
         stack.callback(source.release)
 
-        keys = Keys(wish, identity, reading.opening)
+        keys = Keys(wish, identity, reading.opening, recognizer)
         known = Known(keys, book, retry_errors, reading.password is not None)
         reader = Reader(wish, known, policy, reading.opener(pool))
         pipeline = Pipeline(reader, source.get, reading.workers, LOOKERS, interrupt=pool.close)

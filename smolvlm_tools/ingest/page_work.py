@@ -15,6 +15,7 @@ from ..errors import (
     BadOptions,
     Busy,
     InputError,
+    ModelInvalid,
     OutOfMemoryBudget,
     SchemaNotSupported,
     SmolVLMError,
@@ -23,9 +24,12 @@ from ..images import EncodedImage
 from ..pages import Page, Pages, Picture, TextLayer
 from ..prompt.questions import Ask
 from ..prompt.request import RequestOptions
-from ..types import Task, VisionResult
+from ..types import Task, TextSource, VisionResult
 from .own_text import flags_of
-from .record import DIGITS, Answer, Cost, Fault, Found, TextSource
+from .page_check import PageCheck
+from .record import Answer, Cost, Fault, Found
+from .rounding import DIGITS
+from .second_reader import SecondReading
 from .windows import Window, Windows
 from .wish import FIELDS_NAME, Wish
 
@@ -119,7 +123,16 @@ class Look:
         base = base.model_copy(update={"image_sha256": page.sha256})
         if page.is_blank:
             return base.model_copy(update={"flags": (*base.flags, _BLANK)})
-        return self._at_image(base, page.encoded, asks)
+        if self.wish.check is None or "transcription" not in asks:
+            return self._at_image(base, page.encoded, asks)
+        policy = self.engine().policy
+        try:
+            second = SecondReading.of(page, self.wish, policy, self.cancel)
+        except ABOUT_ALL_PAGES:
+            raise
+        except (*ABOUT_ONE_PAGE, ModelInvalid) as error:  # the recogniser fails on this page
+            return base.model_copy(update={"error": Fault.of(error)})
+        return self._at_image(base, page.encoded, asks, {"logprobs": True}, second)
 
     def _at_window(self, window: Window) -> Found:
         base = _of_layer(None, self.wish).model_copy(
@@ -150,11 +163,13 @@ class Look:
         source: EncodedImage,
         asks: Mapping[str, Ask],
         own: RequestOptions | None = None,
+        second: SecondReading | None = None,
     ) -> Found:
         """All replies about one image, from one look; waits while the engine is busy.
 
         Args:
             own: options of this image alone.
+            second: what else was read on it, for the transcription's check.
         """
         options: RequestOptions = {
             **self.wish.options,
@@ -166,13 +181,17 @@ class Look:
         engine = self.engine()  # what is wrong with loading it is not this page's fault
         while True:
             try:
-                return _with_replies(base, engine.ask_many(source, asks, **options))
+                results = engine.ask_many(source, asks, **options)
             except Busy as busy:
                 (self.cancel or threading.Event()).wait(busy.retry_after)
             except ABOUT_ALL_PAGES:
                 raise
             except ABOUT_ONE_PAGE as error:
                 return base.model_copy(update={"error": Fault.of(error)})
+            else:
+                if second is None:
+                    return _with_replies(base, results)
+                return _with_replies(base, *second.of_results(results))
 
 
 def _task_of(asks: Mapping[str, Ask]) -> Task:
@@ -197,7 +216,9 @@ def _of_layer(layer: TextLayer | None, wish: Wish) -> Found:
     )
 
 
-def _with_replies(base: Found, results: Mapping[str, VisionResult]) -> Found:
+def _with_replies(
+    base: Found, results: Mapping[str, VisionResult], check: PageCheck | None = None
+) -> Found:
     """A finding with what the model said."""
     text, confidence = dict(base.text), dict[str, float]()
     answers: dict[str, Answer] = {}
@@ -212,10 +233,11 @@ def _with_replies(base: Found, results: Mapping[str, VisionResult]) -> Found:
             confidence[name] = round(result.confidence, DIGITS)
     first = next(iter(results.values()))
     usages = [result.usage for result in results.values()]
-    said = any(name in results for name in ("caption", "transcription"))
-    source: TextSource | None = base.text_source
-    if said:
-        source = "both" if base.text_source == "layer" else "model"
+    said = [results[name] for name in ("caption", "transcription") if name in results]
+    origins: set[TextSource] = {result.text_source for result in said}
+    if base.text_source is not None:
+        origins.add(base.text_source)
+    source: TextSource | None = "both" if len(origins) > 1 else next(iter(origins), None)
     flags = [*base.flags, *(flag for result in results.values() for flag in result.flags)]
     return base.model_copy(
         update={
@@ -224,6 +246,7 @@ def _with_replies(base: Found, results: Mapping[str, VisionResult]) -> Found:
             "answers": answers,
             "fields": fields,
             "confidence": confidence,
+            "check": check,
             "flags": tuple(dict.fromkeys(flags)),
             "usage": Cost(
                 tiles=first.usage.tiles,

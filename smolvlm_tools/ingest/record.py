@@ -5,21 +5,19 @@ docs/ingest.md shows it.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from pydantic import Field
 
 from ..errors import SmolVLMError
 from ..pages import BBox
 from ..types import VisionResult
-from ..types.names import Incomplete
+from ..types.names import Incomplete, TextSource
 from ..types.value import Value
+from .page_check import PageCheck
+from .rounding import DIGITS, rounded
 
 VERSION = 2
-DIGITS = 4
-"""Confidences are rounded: their last bits depend on what was decoded beside them."""
-
-TextSource: TypeAlias = Literal["layer", "model", "both"]
 
 
 class Answer(Value):
@@ -48,8 +46,8 @@ class Answer(Value):
             confidence=round(result.confidence, DIGITS),
             abstained=result.abstained,
             incomplete=result.incomplete,
-            probabilities=_rounded(result.probabilities),
-            field_confidence=_rounded(result.field_confidence),
+            probabilities=rounded(result.probabilities),
+            field_confidence=rounded(result.field_confidence),
         )
 
 
@@ -83,14 +81,19 @@ class Found(Value):
             left, top, right, bottom; None for the page itself.
         start, end: seconds, of a part of a video; None for pages.
         text: by task: "transcription", "caption"; "layer" is a text layer that was not trusted.
-        text_source: whether those words come from the document's text layer, from the model, or
-            from both; None where there are none. A layer that was not trusted does not count.
+        text_source: whether those words come from the document's text layer ("layer"), from the
+            model, from the recogniser of a check ("ocr"), or from more than one of them ("both");
+            None where there are none. A layer that was not trusted does not count.
         answers: by the questions' names.
         fields: of the schema.
-        confidence: of the model's words by task, 0 to 1; see `VisionResult`.
+        confidence: of the model's words by task, 0 to 1; see `VisionResult`. Of a transcription
+            with a check both readers'.
+        check: of a page that the model transcribed, the words that were recognised on it; None
+            without a check, and where the model was not asked.
         flags: of the model's replies (see `VisionResult`), and "ocr_layer", "garbage_layer" (there
             is a text layer that was not trusted), "hidden_text" (the layer has text that is not
-            seen), "blank_image" (the model was not asked).
+            seen), "blank_image" (the model was not asked), "low_agreement" (the transcription is
+            held back: the check's agreement is below `min_agreement`).
         usage: what the model did.
         image_sha256: of the image that the model saw; None where it saw none.
         model, revision, backend, precision: what looked; None where nothing did.
@@ -107,6 +110,7 @@ class Found(Value):
     answers: dict[str, Answer] = Field(default_factory=dict)
     fields: Answer | None = None
     confidence: dict[str, float] = Field(default_factory=dict)
+    check: PageCheck | None = None
     flags: tuple[str, ...] = ()
     usage: Cost = Cost()
     image_sha256: str | None = None
@@ -144,8 +148,8 @@ class Record(Found):
 FIELDS = (
     *("version", "id", "source", "source_sha256", "page", "pages", "picture", "bbox"),
     *("start", "end"),
-    *("text", "text_source", "answers", "fields", "confidence", "flags", "usage"),
-    *("image_sha256", "model", "revision", "backend", "precision", "prompt_hash"),
+    *("text", "text_source", "answers", "fields", "confidence", "check", "flags"),
+    *("usage", "image_sha256", "model", "revision", "backend", "precision", "prompt_hash"),
     *("duplicate_of", "error"),
 )
 """A record's fields in the order in which they are written."""
@@ -155,7 +159,3 @@ def as_json(record: Record) -> dict[str, Any]:
     """A record as JSON data, all fields in the order of `FIELDS`."""
     data = record.model_dump(mode="json")
     return {name: data[name] for name in FIELDS}
-
-
-def _rounded(shares: dict[str, float] | None) -> dict[str, float] | None:
-    return shares and {name: round(share, DIGITS) for name, share in shares.items()}

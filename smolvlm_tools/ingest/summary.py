@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .record import Record
+from .second_reader import LOW_AGREEMENT
 from .units import Unit
 
 
@@ -23,6 +24,7 @@ class Summary:
         known: pages that an earlier run had done.
         duplicates: pages of files whose content another file had before them.
         blank: pages and pictures that show nothing, and cost no model time.
+        held_back: pages whose transcription's agreement is below `min_agreement`.
         layer, model: pages whose text came from their text layer, and that the model looked at.
         completion_tokens: that the model wrote in this run.
         dropped: records of an earlier run that were taken out: their file has changed, or was
@@ -40,6 +42,7 @@ class Summary:
     known: int = 0
     duplicates: int = 0
     blank: int = 0
+    held_back: int = 0
     layer: int = 0
     model: int = 0
     completion_tokens: int = 0
@@ -60,8 +63,9 @@ class Summary:
                 self.errors += 1
                 self.faults[record.error.code] = self.faults.get(record.error.code, 0) + 1
             self.blank += "blank_image" in record.flags
+            self.held_back += LOW_AGREEMENT in record.flags
             if record.picture is None:
-                self.layer += record.text_source in ("layer", "both")
+                self.layer += _has_layer_text(record)
                 self.model += record.model is not None
             if unit.is_new:
                 self.completion_tokens += record.usage.completion_tokens
@@ -75,3 +79,12 @@ class Summary:
         """For people and programs who follow the run."""
         shown = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return shown | {"seconds": round(self.seconds, 3)}
+
+
+def _has_layer_text(record: Record) -> bool:
+    """Whether the text layer's words are among the record's, as far as it tells.
+
+    With a check, "both" also means a text of which some words are the model's, some recognised.
+    """
+    by_reader = record.check is not None and record.check.text_from != "model"
+    return record.text_source == "layer" or (record.text_source == "both" and not by_reader)

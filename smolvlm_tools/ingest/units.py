@@ -20,12 +20,14 @@ class Keys:
 
     Attributes:
         engine: what looks at pages; None where the model is never asked.
+        recognizer: what reads them a second time, and its release; None without a check.
         opening: how documents are opened: everything that decides what their pages are.
     """
 
     wish: Wish
     engine: EngineIdentity | None
     opening: tuple[int, ...] = ()
+    recognizer: str | None = None
 
     def of_file(self, sha256: str) -> str:
         """Of how many pages a content has."""
@@ -42,6 +44,7 @@ class Keys:
                 "opening": self.opening,
                 "wish": self.wish.prompt_hash,
                 "engine": self.engine.model_dump() if self.engine else None,
+                "recognizer": self.recognizer,
             }
         )
 

@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
 from ..constraints.answers import parse_answer
+from ..engine.crosscheck import parse_checking
 from ..errors import BadOptions
 from ..pages import TextLayer
+from ..prompt.policy import is_share
 from ..prompt.questions import Ask, Questions, naming, parse_questions
 from ..prompt.request import RequestOptions, check_options, check_request_options
 from ..prompt.tasks import (
@@ -20,7 +22,7 @@ from ..prompt.tasks import (
     schema_of,
     transcribe_messages,
 )
-from ..types import Detail, Message, TextPart
+from ..types import CheckedText, CheckName, Detail, Message, TextPart
 from .ledger import digest_of
 
 TASKS = ("transcription", "caption", "pictures")
@@ -49,6 +51,12 @@ class Wish:
         detail: of captions: "brief", "normal" or "detailed".
         layout: of transcriptions by the model: "plain" or "markdown".
         options: of the requests; see `RequestOptions`.
+        check: who reads the pages that the model transcribes a second time: "ocr" or "tesseract";
+            see `PageCheck`. Pages whose text is their layer, captions, answers and fields are not
+            checked.
+        source: with a check, whose transcription: "model", "ocr", or the "best" of both.
+        min_agreement: with a check, hold a transcription back where its agreement is below, 0 to
+            1: its text is "", its flag "low_agreement"; the check still has both texts.
 
     Raises:
         BadOptions, BadPrompt, SchemaNotSupported: something of it makes no sense.
@@ -62,6 +70,9 @@ class Wish:
     detail: Detail = "normal"
     layout: Literal["plain", "markdown"] = "plain"
     options: RequestOptions = field(default_factory=RequestOptions)
+    check: CheckName | None = None
+    source: CheckedText = "model"
+    min_agreement: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.tasks, str) or not hasattr(self.tasks, "__iter__"):
@@ -70,6 +81,7 @@ class Wish:
         _check("text", [self.text], TEXTS)
         _check("layout", [self.layout], LAYOUTS)
         _check_options(self.options)
+        self._check_second_reader()
         wanted = self._wanted  # the wordings are checked where they are made
         for name, asked in wanted.items():
             with naming(name[1:]) if name.startswith("?") else nullcontext():
@@ -80,6 +92,31 @@ class Wish:
         if not wanted and "transcription" not in self.tasks:
             raise BadOptions(
                 "nothing is asked", "Name a task, questions or a schema; pictures need `look`."
+            )
+
+    def _check_second_reader(self) -> None:
+        """Check what is said of the check: that it has a transcription by the model to check."""
+        parse_checking(self.check, self.source, self.layout)
+        share = self.min_agreement
+        if share is not None:
+            if not is_share(share):
+                raise BadOptions(
+                    f"`min_agreement={share!r}` is no share", "Use a number from 0 to 1."
+                )
+            if self.check is None:
+                raise BadOptions(f"`min_agreement={share!r}` needs a check", 'Add `check="ocr"`.')
+        if self.check is None:
+            return
+        if "transcription" not in self.tasks:
+            raise BadOptions(
+                f'`check="{self.check}"` is of transcriptions, and none is asked for',
+                'Name "transcription" among the `tasks`, or leave the check out.',
+            )
+        if self.text == "layer":
+            raise BadOptions(
+                f'`check="{self.check}"` is of what the model reads, and with `text="layer"` it '
+                "reads no page",
+                'Use `text="auto"`, "model" or "both", or leave the check out.',
             )
 
     @cached_property
@@ -126,8 +163,10 @@ class Wish:
     @cached_property
     def prompt_hash(self) -> str:
         """Digest of all that is asked, and how; 16 hex digits."""
+        checked = {"check": [self.check, self.source, self.min_agreement]} if self.check else {}
         return digest_of(
             {
+                **checked,
                 "asks": {
                     name: [ask.question, ask.context, ask.options]
                     for name, ask in self._wanted.items()

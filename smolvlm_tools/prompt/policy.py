@@ -58,6 +58,11 @@ def _parse_probability(options: dict[str, Any], name: str) -> float | None:
     share = options.pop(name, None)
     if share is None:
         return None
-    if isinstance(share, (int, float)) and not isinstance(share, bool) and 0 <= share <= 1:
-        return float(share)
-    raise BadOptions(f"`{name}={share!r}` is not a probability", "Use a number from 0 to 1.")
+    if not is_share(share):
+        raise BadOptions(f"`{name}={share!r}` is not a probability", "Use a number from 0 to 1.")
+    return float(share)
+
+
+def is_share(number: object) -> bool:
+    """Whether it is a number from 0 to 1."""
+    return isinstance(number, (int, float)) and not isinstance(number, bool) and 0 <= number <= 1

@@ -8,6 +8,7 @@ from io import BytesIO, TextIOWrapper
 import pytest
 
 from tests.support.documents import tiff
+from tests.support.ocr import ocr_only, written
 from tests.support.paths import IMAGES, ROOT
 
 
@@ -73,9 +74,36 @@ def test_questions_and_fields_stand_in_the_record(smolvlm, tmp_path):
     assert list(record["text"]) == ["transcription"]
 
 
+@ocr_only
+def test_a_second_reader_checks_records_and_what_is_held_back_is_told(smolvlm, tmp_path):
+    out, page = tmp_path / "r.jsonl", tmp_path / "page.png"
+    written("The quick brown fox", "jumps over the dog")[0].save(page)
+    command = ("ingest", str(page), "--out", str(out), "--model", "embedded", "--check", "ocr")
+    answer = smolvlm(*command, "--source", "best", "--tasks", "transcription")
+    assert answer.code == 0, answer.err
+    [record] = records(out)
+    assert record["text"]["transcription"] == "The quick brown fox\njumps over the dog"
+    check = record["check"]
+    assert check["text_from"] == "best" and set(check["words"][0]["box"]) == {
+        *("left", "top", "right", "bottom")
+    }
+    answer = smolvlm(*command, "--min-agreement", "1", "--tasks", "transcription")
+    assert answer.code == 0 and "1 held back" in answer.out
+    [record] = records(out)
+    assert record["text"]["transcription"] == "" and "low_agreement" in record["flags"]
+    assert record["check"]["model_text"]
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
+        (["--check", "eyes"], "--check eyes is unknown"),
+        (["--source", "best"], "--source best needs a check. Add --check ocr"),
+        (["--min-agreement", "0.5"], "--min-agreement 0.5 needs a check"),
+        (["--check", "ocr", "--min-agreement", "2"], "--min-agreement 2.0 is no share"),
+        (["--check", "ocr", "--tasks", "caption"], "among the --tasks"),
+        (["--check", "ocr", "--text", "layer"], "with --text layer it reads no page"),
+        (["--check", "ocr", "--window", "30s"], "--window 30s is for videos"),
         (["--tasks", "poetry"], "unknown task 'poetry'"),
         (["--text", "ocr"], "unknown text 'ocr'"),
         (["--engine", "spark"], "unknown engine 'spark'"),

@@ -10,13 +10,15 @@ import shutil
 import pytest
 
 from smolvlm_tools.images import ImagePolicy
-from smolvlm_tools.ingest import Answer, Cost, Fault, Ledger, Reading, Record, Wish
+from smolvlm_tools.ingest import Answer, Cost, Fault, Ledger, PageCheck, Reading, Record, Wish
 from smolvlm_tools.ingest.record import FIELDS, VERSION
 from smolvlm_tools.ingest.wish import TASKS, TEXTS
 from smolvlm_tools.pages import LONGEST_EDGE, MAX_PAGES
 from smolvlm_tools.pages.worker import WorkerLimits
 from tests.support.document_blocks import run, run_python, the_block
+from tests.support.ocr import ocr_only
 from tests.support.paths import IMAGES, ROOT
+from tests.support.records import parquet_only
 
 GUIDE = "docs/ingest.md"
 TEXT = (ROOT / GUIDE).read_text()
@@ -66,9 +68,9 @@ def test_the_tables_types_are_those_of_the_record():
                 assert told == " or ".join(kinds), name
 
 
-def test_what_stands_inside_answers_usage_and_errors_is_named():
+def test_what_stands_inside_answers_checks_usage_and_errors_is_named():
     named = set(names(SCHEMA))
-    for part in (Answer, Cost, Fault):
+    for part in (Answer, Cost, Fault, PageCheck):
         assert set(part.model_fields) <= named, part
 
 
@@ -99,6 +101,13 @@ def test_the_first_commands_print_what_the_guide_shows(embedded, folder):
 def test_the_python_example_prints_what_the_guide_shows(embedded, folder):
     found = run(the_block(GUIDE, "python", "import Record, Wish, ingest"), folder)
     assert found == the_block(GUIDE, "text", "1 page")
+
+
+@ocr_only
+@parquet_only
+def test_the_example_of_a_second_reader_prints_what_the_guide_shows(embedded, folder):
+    found = run(the_block(GUIDE, "python", "checked.parquet"), folder)
+    assert found == the_block(GUIDE, "text", "box=Box")
 
 
 def test_the_cache_of_replies_is_a_ledger(embedded, folder):

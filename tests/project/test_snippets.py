@@ -57,6 +57,7 @@ ELSEWHERE = {
     ("docs/guide.md", "is_sound"): "tests/project/test_docs.py",
     ("docs/guide.md", "FakeBackend"): "tests/project/test_docs.py",
     ("docs/ingest.md", "Record.model_validate_json"): "tests/project/test_ingest_docs.py",
+    ("docs/ingest.md", "checked.parquet"): "tests/project/test_ingest_docs.py",
     ("docs/ingest.md", "SmolVLMLoader"): "tests/project/test_ingest_docs.py",
     ("docs/ingest.md", "ingest_on_ray"): "tests/ingest/on_ray/test_cluster.py",
     ("docs/ocr.md", ""): "tests/project/test_ocr_docs.py",

@@ -13,7 +13,7 @@ from ...machine.stopping import check_stopped
 from ...pages import PageSelection, open_as_images, parse_pages
 from ...prompt.request import RequestOptions
 from ...prompt.tasks import Images
-from ...types import Box, Check, CheckedText, Flag, TextLayout, VisionResult, Word
+from ...types import Box, Check, CheckedText, CheckName, Flag, TextLayout, VisionResult, Word
 from .alignment import check_library
 from .best_text import recognised_text, write_best
 from .certainty import line_confidences
@@ -129,14 +129,11 @@ class Checker:
         return self.recognizer.name if self.recognizer else ""
 
 
-def open_checker(
-    check: object, source: object, policy: ImagePolicy, layout: TextLayout = "plain"
-) -> Checker:
-    """What a call's `check` and `source` ask for.
+def parse_checking(check: object, source: object, layout: TextLayout) -> CheckName | None:
+    """Return `check` if it names a recogniser, or None; nothing is loaded.
 
     Raises:
-        BadOptions: an unknown name, or a source without a check.
-        BackendUnavailable: what is needed for it is not installed.
+        BadOptions: an unknown name, or a source without a check, or that the layout does not have.
     """
     name = parse_check(check)
     if source not in ("model", "ocr", "best"):
@@ -148,10 +145,23 @@ def open_checker(
             f'`source="{source}"` has no Markdown: print is recognised without headings and tables',
             'Use `layout="plain"` or `source="model"`.',
         )
+    return name
+
+
+def open_checker(
+    check: object, source: object, policy: ImagePolicy, layout: TextLayout = "plain"
+) -> Checker:
+    """What a call's `check` and `source` ask for.
+
+    Raises:
+        BadOptions: see `parse_checking`.
+        BackendUnavailable: what is needed for it is not installed.
+    """
+    name = parse_checking(check, source, layout)
     if name is None:
         return Checker(None, "model", policy, layout)
     check_library()
-    return Checker(open_recognizer(name), source, policy, layout)
+    return Checker(open_recognizer(name), cast("CheckedText", source), policy, layout)
 
 
 def _without_marks(line: str) -> str:

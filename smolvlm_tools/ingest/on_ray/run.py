@@ -17,13 +17,14 @@ from ..ingest import Paths, Reading, count_files, listed
 from ..keeping import Keeper, OnProgress
 from ..known import Known
 from ..places import open_places
+from ..second_reader import check_no_videos
 from ..summary import Summary
 from ..units import Keys
 from ..wish import Wish
 from .cluster import Cluster, answer, quiet_data
 from .desk import open_desk
 from .driver import Driver
-from .worker import PageWorker, Plan, identity_here
+from .worker import PageWorker, Plan, identity_here, recognizer_here
 
 
 def ingest_on_ray(
@@ -62,6 +63,7 @@ def ingest_on_ray(
             and again.
     """
     wish, reading, cluster = wish or Wish(), reading or Reading(), cluster or Cluster()
+    check_no_videos(wish, reading.window)
     named = list(listed(paths))
     folder = os.getcwd() if any(map(_is_relative, named)) else None
     options = {**_threads(cluster), **(load_options or {})}
@@ -77,7 +79,11 @@ def ingest_on_ray(
         if wish.needs_model:
             task = ray.remote(identity_here).options(**cluster.slot)
             identity = answer(ray, task.remote(model, options, folder))
-        keys = Keys(wish, identity, reading.opening)
+        recognizer: str | None = None
+        if wish.check:
+            task = ray.remote(recognizer_here).options(**cluster.slot)
+            recognizer = answer(ray, task.remote(wish))
+        keys = Keys(wish, identity, reading.opening, recognizer)
         plan = Plan(model, options, keys, reading, retry_errors, cluster.retries, folder)
         desk = open_desk(ray, os.path.abspath(book.path))
         stack.callback(ray.kill, desk)

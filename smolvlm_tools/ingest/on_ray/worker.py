@@ -20,8 +20,10 @@ from ..ingest import LOOKERS, Reading
 from ..known import Known
 from ..pipeline import Pipeline
 from ..reading import Reader
+from ..second_reader import open_recognizer_for
 from ..sources import Source, source_at
 from ..units import Keys, Unit
+from ..wish import Wish
 from .desk import DeskLedger
 from .reports import Report, failure_json, report_json
 
@@ -121,6 +123,12 @@ class PageWorker:
                 f"the engine on {os.uname().nodename} would be {has}, elsewhere it is {wanted}",
                 "Say backend and precision, so that all are the same.",
             )
+        reads, other = recognizer_here(plan.keys.wish), plan.keys.recognizer
+        if reads != other:
+            raise BackendUnavailable(
+                f"pages would be checked by {reads} on {os.uname().nodename}, elsewhere by {other}",
+                "Install the same release on all nodes.",
+            )
         pool = WorkerPool(plan.reading.workers, plan.reading.rules, plan.reading.limits)
         return DeskLedger(self.desk), engine, pool
 
@@ -135,6 +143,15 @@ def identity_here(
     """
     go_to(folder)
     return SharedEngine(model, **options).identity()
+
+
+def recognizer_here(wish: Wish) -> str | None:
+    """What would read pages a second time, on the machine where this runs.
+
+    Raises:
+        BackendUnavailable: it is not installed here.
+    """
+    return open_recognizer_for(wish, None)
 
 
 def go_to(folder: str | None) -> None:
