@@ -84,6 +84,7 @@ class SmolVLM(Counting, Closing):
         limits = self.load_plan.cache if self.load_plan else parse_cache(cache)
         layouter = planner.layouter if planner else open_layouter(checkpoint, policy, limits)
         guard = guard_for(checkpoint, backend, limits, self.load_plan)
+        self.check_memory = guard.check_beside
         self._pipeline = Pipeline(layouter, backend, guard, calibration)
         self._at_once = max_queue
         self._worker = Worker(self._pipeline.step, batch_size, max_queue)

@@ -26,7 +26,7 @@ from ..prompt.tasks import (
 from ..types import Detail, MessageLike, Task, TextLayout, VisionResult
 from ..types.checks import CheckedText, CheckName
 from .batching import answer_all, answer_all_async
-from .crosscheck import open_checker, read_for_answer, read_for_answer_async
+from .crosscheck import CheckMemory, open_checker, read_for_answer, read_for_answer_async
 from .page_by_page import (
     PageReply,
     Part,
@@ -54,6 +54,8 @@ class TaskMethods(ABC):
 
     _at_once: int
     """Most requests of one call that are in the engine at a time, in an event loop."""
+    check_memory: CheckMemory
+    """Raises `OutOfMemoryBudget` where what is described takes more bytes than the budget has."""
 
     @property
     @abstractmethod
@@ -103,7 +105,7 @@ class TaskMethods(ABC):
 
         With `check="ocr"` the result's `check.evidence` tells where the answer is printed.
         """
-        read = read_for_answer(image, check, options, self._policy)
+        read = read_for_answer(image, check, options, self._policy, self.check_memory)
         return read.judge(self._start(*_ask(read.images, question, context, options)).result())
 
     def transcribe(
@@ -134,7 +136,7 @@ class TaskMethods(ABC):
             options: see the class.
         """
         policy = parse_policy(options.get("policy")) or self._policy
-        checker = open_checker(check, source, policy, layout)
+        checker = open_checker(check, source, policy, layout, self.check_memory)
         wanted = checker.options(options)
         with (
             stoppable_by(check_of(parse_cancel(options.get("cancel")))),
@@ -184,7 +186,7 @@ class TaskMethods(ABC):
             IncompleteAnswer: with `on_incomplete="raise"`, where it would abstain.
             SchemaNotSupported: the schema cannot be enforced while decoding.
         """
-        read = read_for_answer(image, check, options, self._policy)
+        read = read_for_answer(image, check, options, self._policy, self.check_memory)
         return read.judge(self._start(*_extract(read.images, schema, context, options)).result())
 
     async def adescribe(
@@ -208,7 +210,7 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`ask` for an event loop."""
-        read = await read_for_answer_async(image, check, options, self._policy)
+        read = await read_for_answer_async(image, check, options, self._policy, self.check_memory)
         return read.judge(await self._aanswer(*_ask(read.images, question, context, options)))
 
     async def atranscribe(
@@ -224,7 +226,8 @@ class TaskMethods(ABC):
         """`transcribe` for an event loop."""
         policy = parse_policy(options.get("policy")) or self._policy
         cancel = parse_cancel(options.get("cancel"))
-        checker = await in_thread(partial(open_checker, check, source, policy, layout), cancel)
+        opened = partial(open_checker, check, source, policy, layout, self.check_memory)
+        checker = await in_thread(opened, cancel)
         wanted = checker.options(options)
         open_all = partial(open_parts, image, options.get("pages"), policy)
         parts = await in_thread(partial(open_all, is_film=wants_film(options)), cancel)
@@ -261,7 +264,7 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`extract` for an event loop."""
-        read = await read_for_answer_async(image, check, options, self._policy)
+        read = await read_for_answer_async(image, check, options, self._policy, self.check_memory)
         return read.judge(await self._aanswer(*_extract(read.images, schema, context, options)))
 
 

@@ -125,9 +125,9 @@ class Look:
             return base.model_copy(update={"flags": (*base.flags, _BLANK)})
         if self.wish.check is None or "transcription" not in asks:
             return self._at_image(base, page.encoded, asks)
-        policy = self.engine().policy
+        engine = self.engine()
         try:
-            second = SecondReading.of(page, self.wish, policy, self.cancel)
+            second = SecondReading.of(page, self.wish, engine, self.cancel)
         except ABOUT_ALL_PAGES:
             raise
         except (*ABOUT_ONE_PAGE, ModelInvalid) as error:  # the recogniser fails on this page

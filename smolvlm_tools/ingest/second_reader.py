@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..engine.crosscheck import Judge, open_checker
 from ..errors import BadOptions
@@ -16,6 +17,9 @@ from ..prompt.request import RequestOptions, parse_policy
 from ..types import VisionResult
 from .page_check import PageCheck
 from .wish import Wish
+
+if TYPE_CHECKING:
+    from ..engine.smolvlm import SmolVLM
 
 LOW_AGREEMENT = "low_agreement"
 """The flag of a page whose transcription is held back for its agreement."""
@@ -70,18 +74,19 @@ class SecondReading:
 
     @classmethod
     def of(
-        cls, page: Page, wish: Wish, policy: ImagePolicy, cancel: threading.Event | None
+        cls, page: Page, wish: Wish, engine: SmolVLM, cancel: threading.Event | None
     ) -> SecondReading:
         """Read a page.
 
         Raises:
             InputError: it cannot be read.
+            OutOfMemoryBudget: reading it does not fit.
             ModelInvalid: the recogniser has failed on it.
             Cancelled: `cancel` was set.
         """
         options: RequestOptions = {}
-        allowed = parse_policy(wish.options.get("policy")) or policy
-        checker = open_checker(wish.check, wish.source, allowed, wish.layout)
+        allowed = parse_policy(wish.options.get("policy")) or engine.policy
+        checker = open_checker(wish.check, wish.source, allowed, wish.layout, engine.check_memory)
         with stoppable_by(check_of(cancel)), _AT_ONCE:
             check_stopped()
             judge = checker.transcription(page.encoded, options).judge

@@ -65,11 +65,22 @@ class MemoryGuard:
         Raises:
             OutOfMemoryBudget: its pixels alone do not fit.
         """
+        self.check_beside(f"an image of {size[0]}x{size[1]} pixels", pixel_bytes(size))
+
+    def check_beside(self, what: str, extra: int) -> None:
+        """Check work in this process before it begins.
+
+        Args:
+            extra: bytes that it takes at most.
+
+        Raises:
+            OutOfMemoryBudget: they do not fit.
+        """
         if self.budget is None or not self.host:
             return
-        needed = max(self.meter.now(), self.loaded) + pixel_bytes(size)
+        needed = max(self.meter.now(), self.loaded) + extra
         if not self.fits(needed):
-            raise self.refusal(f"an image of {size[0]}x{size[1]} pixels", needed)
+            raise self.refusal(what, needed)
 
     def refusal(self, what: str, needed: int) -> OutOfMemoryBudget:
         """The error for a request that cannot fit."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smolvlm_tools import BackendUnavailable, BadOptions, SmolVLM
+from smolvlm_tools import BackendUnavailable, BadOptions, OutOfMemoryBudget, SmolVLM
 from tests.support.ocr import fuzz_only, ocr_only, written
 from tests.support.paths import REAL, RECEIPT, SHAPES, real_only
 
@@ -189,3 +189,13 @@ def test_a_check_needs_an_image_that_is_let_in(vlm):
 
     with pytest.raises((PathNotAllowed, BackendUnavailable)):
         vlm.ask(str(RECEIPT), "What?", check="ocr", policy="public")
+
+
+@ocr_only
+def test_what_does_not_fit_the_budget_is_refused_before_it_is_read(embedded):
+    with (
+        SmolVLM.load(embedded, memory_budget="450MB") as vlm,
+        pytest.raises(OutOfMemoryBudget, match="for the check would take") as caught,
+    ):
+        vlm.transcribe(Image.new("RGB", (2000, 2000), "white"), check="ocr")
+    assert caught.value.needed_bytes > 1_000_000_000

@@ -35,6 +35,9 @@ class Reader:
         self.sizes: list[tuple[int, int]] = []
         self.error: errors.SmolVLMError | None = None
 
+    def working_bytes(self, size):
+        return 0
+
     def read(self, pixels):
         self.sizes.append(pixels.size)
         if self.error:

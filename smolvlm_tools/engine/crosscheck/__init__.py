@@ -14,6 +14,7 @@ from __future__ import annotations
 from .answers import read_for_answer as read_for_answer
 from .answers import read_for_answer_async as read_for_answer_async
 from .checking import Checker as Checker
+from .checking import CheckMemory as CheckMemory
 from .checking import Judge as Judge
 from .checking import open_checker as open_checker
 from .checking import parse_checking as parse_checking

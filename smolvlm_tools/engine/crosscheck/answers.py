@@ -10,11 +10,15 @@ from ...machine.threads import check_of, in_thread
 from ...prompt.request import RequestOptions, parse_cancel, parse_policy
 from ...prompt.tasks import Images
 from ...types import CheckName
-from .checking import Read, open_checker
+from .checking import CheckMemory, Read, open_checker
 
 
 def read_for_answer(
-    images: Images, check: CheckName | None, options: RequestOptions, policy: ImagePolicy
+    images: Images,
+    check: CheckName | None,
+    options: RequestOptions,
+    policy: ImagePolicy,
+    check_memory: CheckMemory,
 ) -> Read:
     """Read images for the check of an answer; they are only passed on where none is wanted.
 
@@ -24,18 +28,24 @@ def read_for_answer(
 
     Raises:
         InputError: see `load_image` and `open_as_images`.
+        OutOfMemoryBudget: see `check_memory`.
         BadOptions, BackendUnavailable: see `open_checker`.
     """
     allowed = parse_policy(options.get("policy")) or policy
     with stoppable_by(check_of(parse_cancel(options.get("cancel")))):
-        return open_checker(check, "model", allowed).answer(images, options)
+        checker = open_checker(check, "model", allowed, check_memory=check_memory)
+        return checker.answer(images, options)
 
 
 async def read_for_answer_async(
-    images: Images, check: CheckName | None, options: RequestOptions, policy: ImagePolicy
+    images: Images,
+    check: CheckName | None,
+    options: RequestOptions,
+    policy: ImagePolicy,
+    check_memory: CheckMemory,
 ) -> Read:
     """`read_for_answer` for an event loop."""
-    read = partial(read_for_answer, images, check, options, policy)
+    read = partial(read_for_answer, images, check, options, policy, check_memory)
     if check is None:
         return read()
     return await in_thread(read, parse_cancel(options.get("cancel")))

@@ -20,6 +20,9 @@ from .certainty import line_confidences
 from .evidence import find_evidence
 from .lines import Compared, compare
 
+CheckMemory: TypeAlias = Callable[[str, int], None]
+"""Raises where what is described would take more bytes than there are."""
+
 Judge: TypeAlias = Callable[[VisionResult], VisionResult]
 """Gives a reply its `check`."""
 
@@ -43,12 +46,14 @@ class Checker:
         text_from: whose text of a transcription is handed out.
         policy: which images are let in.
         layout: of the transcription.
+        check_memory: see `TaskMethods.check_memory`.
     """
 
     recognizer: Recognizer | None
     text_from: CheckedText
     policy: ImagePolicy
     layout: TextLayout = "plain"
+    check_memory: CheckMemory | None = None
 
     def options(self, options: RequestOptions) -> RequestOptions:
         """The options of the request: the check wants to know each line's probability."""
@@ -88,7 +93,7 @@ class Checker:
         for source in kept:
             for image in open_as_images(source, chosen, self.policy):
                 check_stopped()
-                words += _words(image, self.policy, self.recognizer, count)
+                words += self._words(image, self.recognizer, count)
                 count += 1
 
         def judge(result: VisionResult) -> VisionResult:
@@ -98,6 +103,20 @@ class Checker:
             )
 
         return Read(kept if several else kept[0], judge)
+
+    def _words(self, source: ImageSource, recognizer: Recognizer, image: int) -> list[Word]:
+        """The words of an image, their boxes in pixels of the original."""
+        loaded = load_image(source, self.policy, reduce_to=_smaller)
+        pixels = loaded.pixels
+        if self.check_memory is not None:
+            what = f"reading {pixels.width}x{pixels.height} pixels for the check"
+            self.check_memory(what, recognizer.working_bytes(pixels.size))
+        across = loaded.size[0] / pixels.width
+        down = loaded.size[1] / pixels.height
+        return [
+            word.model_copy(update={"image": image, "box": _scaled(word.box, across, down)})
+            for word in read_words(pixels, recognizer)
+        ]
 
     def _check_text(self, result: VisionResult, words: Sequence[Word]) -> VisionResult:
         if not (result.value is None or isinstance(result.value, (str, list))):
@@ -149,7 +168,11 @@ def parse_checking(check: object, source: object, layout: TextLayout) -> CheckNa
 
 
 def open_checker(
-    check: object, source: object, policy: ImagePolicy, layout: TextLayout = "plain"
+    check: object,
+    source: object,
+    policy: ImagePolicy,
+    layout: TextLayout = "plain",
+    check_memory: CheckMemory | None = None,
 ) -> Checker:
     """What a call's `check` and `source` ask for.
 
@@ -161,7 +184,8 @@ def open_checker(
     if name is None:
         return Checker(None, "model", policy, layout)
     check_library()
-    return Checker(open_recognizer(name), cast("CheckedText", source), policy, layout)
+    recognizer = open_recognizer(name)
+    return Checker(recognizer, cast("CheckedText", source), policy, layout, check_memory)
 
 
 def _without_marks(line: str) -> str:
@@ -176,19 +200,6 @@ def _unchanged(result: VisionResult) -> VisionResult:
 
 def _kept(source: ImageSource, policy: ImagePolicy) -> ImageSource:
     return read_image(source, policy) if callable(getattr(source, "read", None)) else source
-
-
-def _words(
-    source: ImageSource, policy: ImagePolicy, recognizer: Recognizer, image: int
-) -> list[Word]:
-    """The words of an image, their boxes in pixels of the original."""
-    loaded = load_image(source, policy, reduce_to=_smaller)
-    across = loaded.size[0] / loaded.pixels.width
-    down = loaded.size[1] / loaded.pixels.height
-    return [
-        word.model_copy(update={"image": image, "box": _scaled(word.box, across, down)})
-        for word in read_words(loaded.pixels, recognizer)
-    ]
 
 
 def _smaller(size: tuple[int, int]) -> tuple[int, int] | None:

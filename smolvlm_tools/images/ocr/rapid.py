@@ -27,6 +27,8 @@ _MODELS = {"Det": "PP-OCRv6_det_small.onnx", "Rec": "PP-OCRv6_rec_small.onnx"}
 _LONGEST = 2000  # pixels; print of 6 points on a page of A4 has an x-height of 6 then
 _BORDER = 24  # pixels of paper around the image, for print that touches its edge
 _WIDEST = 8  # times as wide as high; a single line gets paper above and below
+_BASE_BYTES = 400_000_000
+_BYTES_PER_PIXEL = 202  # of the picture that the detection reads
 _LEAST = 0.5  # confidence: less is a texture, or a script that it cannot read
 
 
@@ -58,12 +60,21 @@ class RapidRecognizer:
                 "Global.use_cls": False,  # whole pages are turned before, see `upright`
                 "Global.return_word_box": True,
                 "Global.use_vertical_padding": False,
+                "Rec.rec_batch_num": 1,  # more are padded to the longest: twice the memory, slower
                 "EngineConfig.onnxruntime.intra_op_num_threads": _threads(),
                 **{f"{part}.model_path": str(path) for part, path in paths.items()},
             }
         )
         self._lock = threading.Lock()
         self.name = f"rapidocr {version('rapidocr')}"
+
+    def working_bytes(self, size: tuple[int, int]) -> int:
+        """See `Recognizer`; `tests.support.measured_ocr` prints what is taken.
+
+        A line of 100 times its height and more takes more: 0.8 GB for one of 2000x20 pixels.
+        """
+        _, (width, height), beside, above = _layout(size)
+        return _BASE_BYTES + _BYTES_PER_PIXEL * (width + 2 * beside) * (height + 2 * above)
 
     def read(self, pixels: Image.Image) -> tuple[Word, ...]:
         """See `Recognizer`."""
@@ -107,17 +118,23 @@ def _model_paths() -> dict[str, Path]:
 
 def _frame(pixels: Image.Image) -> _Frame:
     """Shrink a large image, and put paper around it."""
-    scale = min(1.0, _LONGEST / max(pixels.size))
-    size = (max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale)))
+    scale, size, beside, above = _layout(pixels.size)
     small = pixels.convert("RGB")
     if size != pixels.size:
         small = small.resize(size, Image.Resampling.LANCZOS)
-    above = max(_BORDER, (size[0] // _WIDEST - size[1] + 1) // 2)
-    beside = max(_BORDER, (size[1] // _WIDEST - size[0] + 1) // 2)
     paper = tuple(int(level) for level in ImageStat.Stat(small).median)
     framed = ImageOps.expand(small, (beside, above, beside, above), paper)
     blue_first = np.ascontiguousarray(np.asarray(framed)[:, :, ::-1])
     return _Frame(blue_first, scale, beside, above)
+
+
+def _layout(size: tuple[int, int]) -> tuple[float, tuple[int, int], int, int]:
+    """Scale of an image, its size then, and the paper on either side and above and below it."""
+    scale = min(1.0, _LONGEST / max(size))
+    width, height = (max(1, round(side * scale)) for side in size)
+    above = max(_BORDER, (width // _WIDEST - height + 1) // 2)
+    beside = max(_BORDER, (height // _WIDEST - width + 1) // 2)
+    return scale, (width, height), beside, above
 
 
 def _chars(text: str, info: Any, width: int) -> list[Char]:

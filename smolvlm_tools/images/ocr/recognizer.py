@@ -19,6 +19,10 @@ class Recognizer(Protocol):
     @property
     def name(self) -> str: ...
 
+    def working_bytes(self, size: tuple[int, int]) -> int:
+        """Memory of this process that reading a usual page of (width, height) takes."""
+        ...
+
     def read(self, pixels: Image.Image) -> tuple[Word, ...]:
         """The words of an upright RGB image in reading order, in pixels of it.
 

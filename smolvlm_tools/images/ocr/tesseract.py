@@ -36,6 +36,10 @@ class TesseractRecognizer:
         first = self._run(["-v"], None).splitlines()[0]
         self.name = first.strip()[:60]
 
+    def working_bytes(self, size: tuple[int, int]) -> int:
+        """See `Recognizer`: the program is a process of its own."""
+        return 0
+
     def read(self, pixels: Image.Image) -> tuple[Word, ...]:
         """See `Recognizer`."""
         file = io.BytesIO()
