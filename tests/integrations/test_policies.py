@@ -12,6 +12,7 @@ from typing import Any
 
 import httpcore2
 import pytest
+from PIL import Image
 
 from smolvlm_tools import (
     BadOptions,
@@ -314,14 +315,17 @@ def test_tools_of_both_fetch_nothing_and_hold_the_engine_to_their_policy(
     from langchain_smolvlm import SmolVLMToolkit
     from llama_index.tools.smolvlm import SmolVLMToolSpec
 
-    for box in (SmolVLMToolkit(engine=trusted_engine), SmolVLMToolSpec(engine=trusted_engine)):
+    boxes = (SmolVLMToolkit(engine=trusted_engine), SmolVLMToolSpec(engine=trusted_engine))
+    for box, angle in zip(boxes, (90, 180), strict=True):
         for url in (site.url, LINK_LOCAL):
             with pytest.raises(UrlNotAllowed, match="switched off"):
                 box.toolbox.call("describe_image", {"image": url})
         with pytest.raises(PathNotAllowed):
             box.toolbox.call("describe_image", {"image": str(outside)})
+        with Image.open("inside.png") as picture:  # one that the engine does not know
+            picture.rotate(angle).save("turned.png")
         isolated.clear()
-        box.toolbox.call("answer_question", {"image": "inside.png", "question": QUESTION})
+        box.toolbox.call("answer_question", {"image": "turned.png", "question": QUESTION})
         assert len(set(isolated)) == 2  # by the store and, under another name, by the engine
     assert site.connections == connections == []
     for made in (SmolVLMToolkit, SmolVLMToolSpec):
