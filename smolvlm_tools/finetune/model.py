@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +60,10 @@ def open_learner(checkpoint: Checkpoint, options: FineTuneOptions) -> Learner:
         use_dora=options.dora,
         target_modules=_pattern(options),
     )
-    adapted = peft.get_peft_model(model, config)
+    with warnings.catch_warnings():
+        # peft asks transformers 5.24 for a property that has another name there by now
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        adapted = peft.get_peft_model(model, config)
     config.base_model_name_or_path = checkpoint.id
     config.revision = checkpoint.revision
     return Learner(model, adapted)

@@ -217,3 +217,10 @@ def test_what_was_left_out_is_noted(tiny_a, tmp_path):
 def test_an_unknown_device_is_refused(tiny_a, tmp_path):
     with pytest.raises(BadOptions, match="tpu"):
         finetune(open_checkpoint(tiny_a), split(2), tmp_path, FineTuneOptions(), device="tpu")
+
+
+def test_a_run_says_nothing_of_the_libraries(tiny_a, tmp_path, recwarn, capfd):
+    options = FineTuneOptions(max_steps=1, batch_size=1)
+    finetune(open_checkpoint(tiny_a), split(2), tmp_path, options, device="cpu")
+    assert capfd.readouterr().err == ""
+    assert [str(each.message) for each in recwarn if each.category is FutureWarning] == []
