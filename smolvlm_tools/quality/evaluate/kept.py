@@ -63,7 +63,7 @@ class KeptAnswers(Closing):
         except OSError as error:
             self._lock.release()
             raise _unwritable(self._path, error) from error
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody has the object yet that would close it
             self._lock.release()
             raise
 
