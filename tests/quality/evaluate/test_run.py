@@ -1,13 +1,6 @@
-"""Asking, keeping, scoring: on the embedded checkpoint, and on scripted ones."""
+"""Asking and scoring: on the embedded checkpoint, and on scripted ones."""
 
 from __future__ import annotations
-
-import json
-import shutil
-import signal
-import subprocess
-import sys
-import threading
 
 import numpy as np
 import pytest
@@ -16,7 +9,7 @@ from PIL import Image
 from smolvlm_tools import SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.constraints import regex
-from smolvlm_tools.errors import BadOptions, Busy, Closed, RemoteFailed
+from smolvlm_tools.errors import BadOptions, Closed
 from smolvlm_tools.quality.evaluate import (
     BENCHMARKS,
     DataWish,
@@ -26,47 +19,12 @@ from smolvlm_tools.quality.evaluate import (
     open_data,
     write_report,
 )
-from smolvlm_tools.quality.evaluate.kept import KeptAnswer, KeptAnswers
 from smolvlm_tools.quality.evaluate.report import bootstrap
 from smolvlm_tools.quality.evaluate.run import choose
 from smolvlm_tools.quality.evaluate.tasks import published_score
 from tests.support.benchmark_files import write_table
-from tests.support.chat_servers import chat_server, refuses, says
-from tests.support.paths import ROOT, SHAPES
-
-QUESTIONS = [
-    *(("What color is the circle?", "red"), ("How many shapes are there?", "3")),
-    *(("Is there a circle?", "yes"), ("What color is the square?", "blue")),
-    *(("Is there a star?", "no"), ("What shape is red?", "circle")),
-]
-
-
-@pytest.fixture(scope="module")
-def vlm(embedded):
-    with SmolVLM.load(embedded, backend="onnx", precision="fp32") as engine:
-        yield engine
-
-
-def labels(folder, lines=None):
-    folder.mkdir(exist_ok=True)
-    shutil.copy(SHAPES, folder / "shapes.png")
-    lines = lines or [
-        {"image": "shapes.png", "question": q, "answer": a, "category": q.split()[0]}
-        for q, a in QUESTIONS
-    ]
-    path = folder / "labels.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path
-
-
-@pytest.fixture
-def mine(tmp_path):
-    return labels(tmp_path / "mine")
-
-
-def replies(folder):
-    _, *lines = (folder / "answers.jsonl").read_text().splitlines()
-    return {line["number"]: line.get("reply") for line in map(json.loads, lines)}
+from tests.support.evaluating import QUESTIONS, labels, replies
+from tests.support.paths import SHAPES
 
 
 def test_the_replies_are_those_of_ask_however_many_are_decoded_together(vlm, mine, tmp_path):
@@ -117,26 +75,6 @@ def test_every_benchmark_runs_from_its_table_to_its_report(task, vlm, tmp_path):
     assert text.startswith(f"# {task}: ") and report.data_digest in text
     for name in ("report.png", *(["worst.png"] if report.worst else [])):
         assert min(Image.open(tmp_path / "out" / name).size) > 50
-
-
-class Watched(FakeBackend):
-    """Notes how many sequences take each step."""
-
-    def __init__(self, config, script):
-        super().__init__(config, script)
-        self.together = []
-
-    def step(self, token_ids, caches):
-        self.together.append(len(caches))
-        return super().step(token_ids, caches)
-
-
-@pytest.fixture
-def scripted(tiny_a):
-    checkpoint = open_checkpoint(tiny_a)
-    backend = Watched.saying(checkpoint, " red")
-    with SmolVLM(checkpoint, backend) as engine:
-        yield engine, backend
 
 
 def test_replies_share_steps_up_to_the_concurrency(scripted, tmp_path):
@@ -244,137 +182,3 @@ def test_the_card_is_quoted_for_its_own_checkpoints_only():
     assert published_score("HuggingFaceTB/SmolVLM-256M-Instruct", "labels.jsonl") is None
     assert published_score("HuggingFaceTB/SmolVLM-256M-Instruct+mine", "docvqa") is None
     assert published_score("smolvlm-embedded", "docvqa") is None
-
-
-# Going on
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from smolvlm_tools import SmolVLM
-from smolvlm_tools.quality.evaluate import EvaluationOptions, evaluate
-
-def tick(done, total, errors):
-    if done == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-with SmolVLM.load("embedded", backend="onnx", precision="fp32") as vlm:
-    evaluate(vlm, sys.argv[1], EvaluationOptions(concurrency=2), out=Path(sys.argv[2]), tick=tick)
-"""
-
-
-def test_a_killed_run_goes_on_where_it_was(vlm, mine, tmp_path):
-    out = tmp_path / "out"
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(mine), str(out)],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert len(replies(out)) == 2
-    with (out / "answers.jsonl").open("a") as file:
-        file.write('{"number":5,"reply":"torn')
-    seen = []
-    report = evaluate(vlm, mine, out=out, tick=lambda *each: seen.append(each))
-    assert seen == [(3, 6, 0), (4, 6, 0), (5, 6, 0), (6, 6, 0)], "two were known"
-    assert report == evaluate(vlm, mine)
-    assert evaluate(vlm, mine, out=out, tick=lambda *each: seen.append(each)) == report
-    assert len(seen) == 4, "nothing is asked twice"
-
-
-def test_what_failed_is_tried_again(scripted, tmp_path):
-    engine, _ = scripted
-    path = labels(tmp_path, [{"image": "late.png", "question": "?", "answer": "red"}])
-    assert evaluate(engine, path, out=tmp_path / "out").errors == 1
-    shutil.copy(SHAPES, tmp_path / "late.png")
-    report = evaluate(engine, path, out=tmp_path / "out")
-    assert (report.errors, report.score) == (0, 100)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"limit": 2}, "limit"),
-        ({"seed": 7}, "seed"),
-        ({"max_new_tokens": 9}, "max_new_tokens"),
-        ({"resolution": 1}, "resolution"),
-    ],
-)
-def test_a_folder_with_answers_to_other_options_is_refused(change, named, scripted, mine, tmp_path):
-    engine, _ = scripted
-    evaluate(engine, mine, out=tmp_path / "out")
-    before = (tmp_path / "out" / "answers.jsonl").read_bytes()
-    with pytest.raises(BadOptions, match=f"of another {named}"):
-        evaluate(engine, mine, EvaluationOptions(**change), out=tmp_path / "out")
-    assert (tmp_path / "out" / "answers.jsonl").read_bytes() == before
-
-
-def test_a_folder_of_another_model_metric_or_data_is_refused(scripted, vlm, mine, tmp_path):
-    engine, _ = scripted
-    out = tmp_path / "out"
-    evaluate(engine, mine, out=out)
-    with pytest.raises(BadOptions, match="of another model"):
-        evaluate(vlm, mine, out=out)
-    with pytest.raises(BadOptions, match="of another metric"):
-        evaluate(engine, DataWish(str(mine), metric="anls"), out=out)
-    mine.write_text(mine.read_text() + "\n")
-    with pytest.raises(BadOptions, match="of another data"):
-        evaluate(engine, mine, out=out)
-
-
-@pytest.mark.parametrize("content", ["hello\n", "[1]\n", '{"version": 1}\nnothing\n'])
-def test_a_file_that_is_not_of_an_evaluation_is_refused(content, tmp_path):
-    (tmp_path / "answers.jsonl").write_text(content)
-    with pytest.raises(BadOptions, match=r"no answers|damaged"):
-        KeptAnswers(tmp_path, {})
-
-
-def test_one_run_at_a_time_writes_to_a_folder(tmp_path):
-    with KeptAnswers(tmp_path, {}) as kept:
-        kept.put(KeptAnswer(number=0, reply="a\u2028b\n"))
-        refused = []
-
-        def try_it():
-            with pytest.raises(Busy, match="another run"):
-                KeptAnswers(tmp_path, {})
-            refused.append(True)
-
-        thread = threading.Thread(target=try_it)
-        thread.start()
-        thread.join()
-        assert refused
-    with KeptAnswers(tmp_path, {}) as kept:
-        assert kept.answers[0].reply == "a\u2028b\n"
-
-
-def test_a_place_that_cannot_be_written_is_an_error_of_the_place(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(BadOptions, match="cannot be written"):
-        KeptAnswers(tmp_path / "file", {})
-
-
-# Models on servers
-
-
-def test_a_model_on_a_server_is_scored_like_any_other(tmp_path):
-    data = open_data(DataWish("ocrbench", data=str(write_table(tmp_path, "ocrbench"))))
-    with chat_server(says("It says CENTRE")) as server, server.engine() as engine:
-        report = evaluate(engine, data)
-    assert (report.score, report.model, report.backend) == (100, "some-model", "remote")
-    (body,) = server.bodies
-    assert body["temperature"] == 0
-
-
-def test_a_server_is_not_held_to_a_beginning_and_the_report_says_so(tmp_path):
-    data = open_data(DataWish("mmstar", data=str(write_table(tmp_path, "mmstar"))))
-    with chat_server(says("B")) as server, server.engine() as engine:
-        report = evaluate(engine, data)
-    assert report.score == 100 and any("a server is not held" in d for d in report.differences)
-
-
-def test_a_server_that_fails_ends_the_run_and_is_no_score(mine, tmp_path):
-    with chat_server(refuses(400)) as server, server.engine(retries=0) as engine:
-        with pytest.raises(RemoteFailed):
-            evaluate(engine, mine, out=tmp_path / "out")
-    assert replies(tmp_path / "out") == {}
