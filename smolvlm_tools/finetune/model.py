@@ -62,7 +62,7 @@ def open_learner(checkpoint: Checkpoint, options: FineTuneOptions) -> Learner:
     )
     with warnings.catch_warnings():
         # peft asks transformers 5.24 for a property that has another name there by now
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        warnings.filterwarnings("ignore", ".is_gradient_checkpointing. ", FutureWarning)
         adapted = peft.get_peft_model(model, config)
     config.base_model_name_or_path = checkpoint.id
     config.revision = checkpoint.revision

@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -193,9 +194,10 @@ def test_a_check_needs_an_image_that_is_let_in(vlm):
 
 @ocr_only
 def test_what_does_not_fit_the_budget_is_refused_before_it_is_read(embedded):
+    budget = psutil.Process().memory_info().rss + 300_000_000
     with (
-        SmolVLM.load(embedded, memory_budget="450MB") as vlm,
+        SmolVLM.load(embedded, memory_budget=budget) as vlm,
         pytest.raises(OutOfMemoryBudget, match="for the check would take") as caught,
     ):
         vlm.transcribe(Image.new("RGB", (2000, 2000), "white"), check="ocr")
-    assert caught.value.needed_bytes > 1_000_000_000
+    assert caught.value.needed_bytes > budget

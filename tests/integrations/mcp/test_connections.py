@@ -193,7 +193,7 @@ def test_a_client_that_does_not_take_its_answers_is_let_go(monkeypatch):
     server, _ = counted_server()
     with http_thread(server) as url, connect(url) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(SOON)
+        connection.settimeout(PATIENCE)  # the server answers hundreds before its buffers are full
         with pytest.raises(ConnectionError):
             while True:  # ends when the server has given the connection up
                 connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000)

@@ -67,5 +67,5 @@ def test_the_compose_file_closes_what_the_service_does_not_need():
 
 def test_every_flag_of_the_page_is_one():
     flags = {f"--{name.replace('_', '-')}" for name in Flags.__dataclass_fields__} | {"--no-page"}
-    of_others = {"--rm", "--read-only", "--tmpfs"} | {"--rounds", "--minutes", "--surface"}
+    of_others = {"--rm", "--read-only", "--tmpfs", "--rounds", "--minutes", "--surface", "--beside"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE)) - of_others <= flags
