@@ -1,9 +1,9 @@
 """One tools/call: run it in the toolbox, send its progress, end it when its client has left.
 
 Two signs say that a client has left: the SDK cancels the handler (`notifications/cancelled`, the
-end of stdin, a closed response stream of the 2026 era, a deleted session), and `GONE` in the HTTP
-scope is set when the connection of a 2025-era call breaks. The 2025 protocol lets a client come
-back for its answer, but only if the server stores answers, which this one does not.
+end of stdin, a closed response stream of the 2026 era, a deleted session), and `Leaving` cancels
+when the connection of a 2025-era call breaks. The 2025 protocol lets a client come back for its
+answer, but only if the server stores answers, which this one does not.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ from mcp.server.context import ServerRequestContext
 from smolvlm_tools.errors import Cancelled, SmolVLMError
 from smolvlm_tools.tools import Toolbox, ToolProgress
 
+from .leaving import Leaving
 from .observing import CANCELLED, Activity, Call
-from .progress import Reporter
+from .progress import reporting
 from .results import failure, success
-
-GONE = "smolvlm_mcp.gone"
-"""Key of the `anyio.Event` in a request's ASGI scope that says its client has left."""
 
 
 async def run_call(
@@ -48,44 +46,44 @@ async def _run(
     call: Call,
 ) -> types.CallToolResult:
     cancel = threading.Event()
-    reporter = Reporter(context.session.report_progress)
-
-    def on_progress(progress: ToolProgress) -> None:
-        call.on_progress(progress)
-        reporter.on_progress(progress)
-
-    result: types.CallToolResult | None = None
+    leaving = Leaving() if context.request is None else Leaving.of(context.request.scope)
     try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_cancel_when_gone, context, tasks.cancel_scope)
-            tasks.start_soon(reporter.run)
-            try:
-                output = await toolbox.acall(
-                    params.name,
-                    params.arguments or {},
-                    on_progress=on_progress,
-                    cancel=cancel,
-                )
-                call.succeeded(output)
-                await reporter.flush()
-                result = success(output)
-            except SmolVLMError as error:
-                call.outcome = error.code
-                result = failure(error)
-            tasks.cancel_scope.cancel()
+        with leaving.cancels():
+            return await _answer(toolbox, context, params, call, cancel)
     finally:
         cancel.set()
-    if result is None:
-        call.outcome = CANCELLED
-        return failure(Cancelled("the client has left", "Ask again."))
-    return result
+    call.outcome = CANCELLED
+    return failure(Cancelled("the client has left", "Ask again."))
 
 
-async def _cancel_when_gone(
-    context: ServerRequestContext[Any, Any], scope: anyio.CancelScope
-) -> None:
-    """Cancel `scope` when the HTTP connection of the request breaks."""
-    gone = context.request.scope.get(GONE) if context.request is not None else None
-    if gone is not None:
-        await gone.wait()
-        scope.cancel()
+async def _answer(
+    toolbox: Toolbox,
+    context: ServerRequestContext[Any, Any],
+    params: types.CallToolRequestParams,
+    call: Call,
+    cancel: threading.Event,
+) -> types.CallToolResult:
+    send = context.session.report_progress if _listens(context) else None
+    async with reporting(send) as reporter:
+
+        def on_progress(progress: ToolProgress) -> None:
+            call.on_progress(progress)
+            if reporter is not None:
+                reporter.on_progress(progress)
+
+        try:
+            output = await toolbox.acall(
+                params.name, params.arguments or {}, on_progress=on_progress, cancel=cancel
+            )
+            call.succeeded(output)
+            if reporter is not None:
+                await reporter.flush()
+            return success(output)
+        except SmolVLMError as error:
+            call.outcome = error.code
+            return failure(error)
+
+
+def _listens(context: ServerRequestContext[Any, Any]) -> bool:
+    """Whether a client may want progress: over HTTP only one that has given a token for it."""
+    return context.request is None or (context.meta or {}).get("progress_token") is not None

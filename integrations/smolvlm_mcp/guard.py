@@ -27,6 +27,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .leaving import Leaving
+
 MAX_HEAD = 16_384
 """Bytes of a request's head."""
 BACKLOG = 64
@@ -154,6 +156,8 @@ class Guarded(H11Protocol):
         self._set_clock(None)
         self._stop_unread()
         super().connection_lost(exc)
+        if self.scope is not None:
+            Leaving.of(self.scope).happens()
 
     def data_received(self, data: bytes) -> None:
         self._begun = True

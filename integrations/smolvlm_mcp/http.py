@@ -15,7 +15,6 @@ import sys
 from collections import deque
 from typing import Any
 
-import anyio
 import uvicorn
 from mcp.server.lowlevel import Server
 from mcp.server.transport_security import TransportSecuritySettings
@@ -28,8 +27,8 @@ from smolvlm_tools.errors import BadOptions
 
 from .access_log import AccessLog
 from .bodies import Refused, Room, expected, read_body
-from .calls import GONE
 from .guard import BACKLOG, MAX_HEAD, Door, Limits, granted_connections, protocol_of
+from .leaving import Leaving
 from .metrics import MISSING, Metrics
 from .observing import Activity
 from .origins import LOOPBACK, Allowed
@@ -157,14 +156,14 @@ class Front:
     async def _serve(
         self, scope: Scope, messages: deque[Message], receive: Receive, send: Send
     ) -> None:
-        gone = scope[GONE] = anyio.Event()
+        leaving = Leaving.of(scope)
 
         async def replayed() -> Message:
             if messages:
                 return messages.popleft()
             message = await receive()
             if message["type"] == "http.disconnect":
-                gone.set()
+                leaving.happens()
             return message
 
         await self._app(scope, replayed, send)

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+import anyio
 
 from smolvlm_tools.tools import ToolProgress
 from smolvlm_tools.types import Pace
@@ -47,6 +50,8 @@ class Reporter:
         self._pace = Pace()
         self._loop = asyncio.get_running_loop()
         self._pending: dict[tuple[int, str], ToolProgress] = {}
+        self._lock = threading.Lock()
+        self._is_told = False
         self._news = asyncio.Event()
         self._sending = asyncio.Lock()
         self._read: dict[int, float] = {}
@@ -54,8 +59,14 @@ class Reporter:
 
     def on_progress(self, progress: ToolProgress) -> None:
         """Take progress from any thread; returns at once."""
+        with self._lock:
+            self._pace.take(progress, self._clock())
+            self._pending[progress.page, progress.stage] = progress
+            if self._is_told:  # waking the loop for every token would hold up the engine
+                return
+            self._is_told = True
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is listening
-            self._loop.call_soon_threadsafe(self._take, progress, self._clock())
+            self._loop.call_soon_threadsafe(self._news.set)
 
     async def run(self) -> None:
         """Send progress as it comes, until cancelled."""
@@ -66,19 +77,18 @@ class Reporter:
 
     async def flush(self) -> None:
         """Send what has not been sent yet, before the call is answered."""
-        await asyncio.sleep(0)  # lets in what was reported during this turn of the loop
         await self._drain()
-
-    def _take(self, progress: ToolProgress, now: float) -> None:
-        self._pace.take(progress, now)
-        self._pending[progress.page, progress.stage] = progress
-        self._news.set()
 
     async def _drain(self) -> None:
         async with self._sending:  # `run` is cancelled after `flush`: what it sends must be out
             self._news.clear()
-            while self._pending:
-                await self._pass_on(self._pending.pop(next(iter(self._pending))))
+            while news := self._next():
+                await self._pass_on(news)
+
+    def _next(self) -> ToolProgress | None:
+        with self._lock:
+            self._is_told = bool(self._pending)
+            return self._pending.pop(next(iter(self._pending))) if self._pending else None
 
     async def _pass_on(self, news: ToolProgress) -> None:
         reached = self._reached(news)
@@ -97,3 +107,16 @@ class Reporter:
         loaded = _SHARES["load"][1]
         self._read[news.page] = max(self._read.get(news.page, 0.0), reached - loaded)
         return loaded + sum(self._read.values()) / news.pages
+
+
+@contextlib.asynccontextmanager
+async def reporting(send: Send | None) -> AsyncGenerator[Reporter | None]:
+    """A reporter at work as long as the block lasts; none where nobody listens."""
+    if send is None:
+        yield None
+        return
+    reporter = Reporter(send)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(reporter.run)
+        yield reporter
+        tasks.cancel_scope.cancel()

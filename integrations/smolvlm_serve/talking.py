@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-import anyio
+from smolvlm_mcp.leaving import Leaving
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
@@ -21,26 +21,9 @@ async def unless_gone(request: Request, work: Callable[[], Awaitable[Value]]) ->
     Raises:
         Cancelled: the client has left.
     """
-    found: list[Value] = []
-    failed: list[Exception] = []
-    async with anyio.create_task_group() as tasks:
-
-        async def listen() -> None:
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(listen)
-        try:
-            found.append(await work())
-        except Exception as error:  # raised again below: a task group would wrap it in a group
-            failed.append(error)
-        tasks.cancel_scope.cancel()
-    if failed:
-        raise failed[0]
-    if not found:
-        raise Cancelled("the client has left", "Ask again.")
-    return found[0]
+    with Leaving.of(request.scope).cancels():
+        return await work()
+    raise Cancelled("the client has left", "Ask again.")
 
 
 async def begun(request: Request, reply: AsyncReplyStream) -> AsyncIterator[StreamChunk]:

@@ -34,6 +34,8 @@ _SIMPLE: dict[Any, Callable[[], Constraint]] = {
     datetime.date: date,
     list[str]: lines,
 }
+_SHORT = 16
+"""Options of a choice that are tokenized within a millisecond."""
 _KINDS = (
     "Use bool, int, float, str, datetime.date, Literal[...], an Enum, Rating(1, 5), list[str], a "
     "pydantic model, another type that pydantic knows, a JSON schema, or a constraint of "
@@ -90,6 +92,12 @@ def parse_answer(answer: object) -> Constraint | None:
     ):
         raise BadOptions(f"`answer={answer!r}` is not a type", _KINDS)
     return _of_type(answer)
+
+
+def is_ready(answer: object) -> bool:
+    """Whether `answer` needs no grammar, so that an event loop need not be spared its making."""
+    is_short = isinstance(answer, Choice) and len(answer.options) <= _SHORT
+    return answer is None or answer is str or answer is bool or is_short
 
 
 @cache

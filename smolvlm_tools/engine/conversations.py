@@ -12,6 +12,7 @@ from typing import cast
 from typing_extensions import Unpack
 
 from ..cache import Look
+from ..constraints.answers import is_ready
 from ..prompt.questions import Ask, Questions, naming, parse_questions
 from ..prompt.request import Request, RequestOptions, each_options
 from ..prompt.tasks import Images
@@ -188,7 +189,7 @@ class Conversations(TaskMethods):
         self, messages: Sequence[MessageLike], **options: Unpack[RequestOptions]
     ) -> AsyncReplyStream:
         """`astream` for a busy event loop: a typed answer's grammar is compiled on a thread."""
-        if options.get("answer") is None:
+        if is_ready(options.get("answer")):
             return self.astream(messages, **options)
         request = await asyncio.to_thread(self._streamed, messages, options)
         return self._astart_request(request)
@@ -210,7 +211,7 @@ class Conversations(TaskMethods):
         options: RequestOptions,
         task: Task | None = None,
     ) -> VisionResult:
-        if options.get("answer") is None:
+        if is_ready(options.get("answer")):
             request = self._request(messages, options, task)
         else:  # a grammar can take a second to compile
             request = await asyncio.to_thread(self._request, messages, options, task)

@@ -43,6 +43,10 @@ class Channel:
             raise Cancelled("the request was cancelled", "Ask again.")
 
 
+def _ends(item: Item) -> bool:
+    return isinstance(item, BaseException) or item.result is not None
+
+
 class _CallersEnd:
     """What both kinds of stream do with a reply."""
 
@@ -85,8 +89,7 @@ class ReplyStream(_CallersEnd, Iterator[StreamChunk], Closing):
         self._only_end = only_end = threading.Event()
 
         def deliver(item: Item) -> None:
-            ends = isinstance(item, BaseException) or item.result is not None
-            if ends or not only_end.is_set():
+            if _ends(item) or not only_end.is_set():
                 items.put(item)
 
         self.channel = Channel(deliver, threading.Event(), cancel)
@@ -121,8 +124,11 @@ class AsyncReplyStream(
         closed = threading.Event()
         items: asyncio.Queue[Item] = asyncio.Queue()
         self._items = items
+        self._only_end = only_end = threading.Event()
 
         def deliver(item: Item) -> None:
+            if only_end.is_set() and not _ends(item):
+                return
             try:
                 loop.call_soon_threadsafe(items.put_nowait, item)
             except RuntimeError:  # the loop is closed: nobody is left to read
@@ -146,6 +152,7 @@ class AsyncReplyStream(
         Raises:
             Cancelled: the stream was closed before.
         """
+        self._only_end.set()  # as above: the loop would wake for every token
         async with self:
             async for _ in self:
                 pass

@@ -101,6 +101,11 @@ def _handle_digits(text: str) -> str | None:
     return None
 
 
+def is_handle(text: str) -> bool:
+    """Whether a text names an image of a store, which is found without reading anything."""
+    return _handle_digits(text) is not None
+
+
 def one_by_one(images: Sequence[StoredImage]) -> bool:
     """Whether an engine reads the print of each by itself: pages of documents beside others."""
     return len(images) > 1 and any(image.pages > 1 for image in images)

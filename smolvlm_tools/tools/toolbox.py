@@ -23,7 +23,7 @@ from ..machine.threads import check_of, in_thread
 from ..prompt.request import RequestOptions
 from ..types import Progress, VisionResult
 from .arguments import check_arguments
-from .image_store import ImageStore, StoredImage
+from .image_store import ImageStore, StoredImage, is_handle
 from .outlook import Outlook
 from .progress import OnProgress, ToolProgress, report_loading
 from .redact import redact
@@ -168,7 +168,8 @@ class Toolbox(Closing):
         """`call` for an event loop; cancelling the task frees the engine."""
         with _redacted_errors() as sent:
             tool, checked = self._check(name, arguments, sent)
-            images = await in_thread(partial(self._images, checked), cancel)
+            see = partial(self._images, checked)
+            images = see() if all(map(is_handle, checked.sources)) else await in_thread(see, cancel)
             if isinstance(tool, ImageTool):
                 look = partial(tool.look, self._outlook, checked, images)
                 return await in_thread(look, cancel)

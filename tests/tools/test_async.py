@@ -181,3 +181,14 @@ def test_eight_slow_documents_leave_a_good_call_its_time_and_end_when_given_up(
 
     with patient_pool(monkeypatch) as pool:
         asyncio.run(asyncio.wait_for(run(pool), 120))
+
+
+def test_a_call_about_a_handle_needs_no_thread(embedded, monkeypatch):
+    async def call(toolbox):
+        loaded = await toolbox.acall("load_image", {"image": SHAPES})
+        monkeypatch.setattr("smolvlm_tools.tools.toolbox.in_thread", None)
+        asked = {"image": loaded.image, "question": "Is there a circle?", "answer_type": "yes_no"}
+        return await toolbox.acall("answer_question", asked)
+
+    with Toolbox.load(embedded) as toolbox:
+        assert asyncio.run(call(toolbox)).value is True

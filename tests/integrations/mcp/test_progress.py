@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 from smolvlm_mcp.progress import Reporter
 
@@ -62,3 +64,23 @@ def test_each_page_has_its_own():
         "page 1 of 2: looking: 3 of 13 tiles, about 10 s left",
         "page 2 of 2: looking: 5 of 13 tiles, about 4 s left",
     ]
+
+
+def test_many_tokens_wake_the_loop_once_and_the_newest_is_told(monkeypatch):
+    sent, woken = list[str](), list[object]()
+
+    async def send(progress: float, total: float, message: str) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(loop, "call_soon_threadsafe", woken.append)
+        reporter = Reporter(send)
+        for done in range(1, 101):
+            reporter.on_progress(ToolProgress("decode", done, 100))
+        await reporter.flush()
+        reporter.on_progress(ToolProgress("decode", 100, 100))
+
+    asyncio.run(run())
+    assert sent == ["writing: 100 tokens of at most 100"]
+    assert len(woken) == 2, "once more after it was told"
