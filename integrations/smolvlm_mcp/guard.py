@@ -156,8 +156,9 @@ class Guarded(H11Protocol):
         self._set_clock(None)
         self._stop_unread()
         super().connection_lost(exc)
-        if self.scope is not None:
-            Leaving.of(self.scope).happens()
+        scope: Any = self.scope  # None before the first request
+        if scope is not None:
+            Leaving.of(scope).happens()
 
     def data_received(self, data: bytes) -> None:
         self._begun = True

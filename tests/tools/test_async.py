@@ -187,7 +187,7 @@ def test_a_call_about_a_handle_needs_no_thread(embedded, monkeypatch):
     async def call(toolbox):
         loaded = await toolbox.acall("load_image", {"image": SHAPES})
         monkeypatch.setattr("smolvlm_tools.tools.toolbox.in_thread", None)
-        asked = {"image": loaded.image, "question": "Is there a circle?", "answer_type": "yes_no"}
+        asked = {"image": loaded.handle, "question": "Is there a circle?", "answer_type": "yes_no"}
         return await toolbox.acall("answer_question", asked)
 
     with Toolbox.load(embedded) as toolbox:
