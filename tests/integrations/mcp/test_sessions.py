@@ -113,7 +113,7 @@ def test_the_memory_of_904_sessions_is_given_back():
     with on_http("--model", "embedded", "--max-sessions", "50") as url:
         [server] = [p for p in psutil.Process().children() if "smolvlm_mcp" in p.cmdline()]
         with httpx2.Client(headers=ACCEPT, timeout=PATIENCE) as http:
-            for _ in range(200):
+            for _ in range(1_000):  # the heap grows by some megabytes at first
                 assert http.post(url, json=HELLO).status_code == 200
             before = server.memory_info().rss
             for _ in range(904):
