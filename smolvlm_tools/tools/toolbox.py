@@ -23,7 +23,7 @@ from ..machine.threads import check_of, in_thread
 from ..prompt.request import RequestOptions
 from ..types import Progress, VisionResult
 from .arguments import check_arguments
-from .image_store import ImageStore, StoredImage, is_handle
+from .image_store import ImageStore, StoredImage
 from .outlook import Outlook
 from .progress import OnProgress, ToolProgress, report_loading
 from .redact import redact
@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
 _FREE_TEXT = ("describe", "transcribe")
-_COMMON_OPTIONS = ("context", "min_confidence", "min_field_confidence", "max_new_tokens")
+_COMMON_OPTIONS = (
+    *("context", "min_confidence", "min_field_confidence", "max_new_tokens"),
+    *("frames", "start", "end"),
+)
 
 
 class Toolbox(Closing):
@@ -169,7 +172,8 @@ class Toolbox(Closing):
         with _redacted_errors() as sent:
             tool, checked = self._check(name, arguments, sent)
             see = partial(self._images, checked)
-            images = see() if all(map(is_handle, checked.sources)) else await in_thread(see, cancel)
+            is_at_hand = self.store.has_all(checked.sources, checked.page_choice)
+            images = see() if is_at_hand else await in_thread(see, cancel)
             if isinstance(tool, ImageTool):
                 look = partial(tool.look, self._outlook, checked, images)
                 return await in_thread(look, cancel)

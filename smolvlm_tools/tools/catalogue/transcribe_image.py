@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
 
 from ...types import Flag, TextLayout, TextSource, VisionResult
-from ..inputs import PAGES_FORM, Context, ImagesInput, MinConfidence
+from ...types.checks import CheckedText, CheckName
+from ..checked import CheckedFields
+from ..inputs import PAGES_FORM, Context, MinConfidence, VideosInput
 from ..page_choice import MAX_IMAGES, PageChoice
 from ..replies import UNTRUSTED, Reply, Words, words_of
-from ..schema import ToolOutput
 from ..tool import EngineCall, ModelTool
 
 
-class TranscribeImage(ImagesInput):
+class TranscribeImage(VideosInput):
     """Arguments of `transcribe_image`."""
 
     pages: str | None = Field(
         default=None,
         max_length=200,
-        description=f"Which pages of each document, {PAGES_FORM}; needed where it has more than "
-        f"{MAX_IMAGES}.",
+        description=f"Of documents: which pages, {PAGES_FORM}; all of up to {MAX_IMAGES} if "
+        "left out.",
     )
     layout: TextLayout = Field(
         default="plain",
         description="plain: the text as it runs; lines: one line for each line of print; "
         "markdown: headings, lists and tables as Markdown.",
+    )
+    check: CheckName | None = Field(
+        default=None,
+        description="Have OCR read it too: check tells which lines both read, what was left out, "
+        "and where words stand.",
+    )
+    source: CheckedText = Field(
+        default="model",
+        description="Of a check: whose text is returned; best has the surer word each time.",
     )
     context: Context = None
     min_confidence: MinConfidence = None
@@ -39,10 +50,10 @@ class TranscribeImage(ImagesInput):
 
     @property
     def page_choice(self) -> PageChoice:
-        return PageChoice(self.pages, takes_all=True)
+        return replace(super().page_choice, takes_all=True)
 
 
-class PageText(ToolOutput):
+class PageText(CheckedFields):
     """What stands on a page."""
 
     page: int = Field(description="Which page of its document it is, from 1.")
@@ -62,7 +73,7 @@ class _Lines(Words):
     text_source: TextSource = Field(
         default="model",
         description="layer: the document's own text, exact; model: as the model read it; "
-        "both: some pages each.",
+        "ocr: as OCR did; both: from more than one of them.",
     )
     pages: list[PageText] | None = Field(
         default=None,
@@ -72,12 +83,14 @@ class _Lines(Words):
     )
 
 
-class TranscribeReply(Reply, _Lines):
+class TranscribeReply(Reply, CheckedFields, _Lines):
     """Result of `transcribe_image`."""
 
 
 def _ask(arguments: TranscribeImage) -> EngineCall:
-    return EngineCall("transcribe", options={"layout": arguments.layout})
+    return EngineCall(
+        "transcribe", options=arguments.model_dump(include={"layout", "check", "source"})
+    )
 
 
 def _report(result: VisionResult) -> dict[str, Any]:
@@ -90,6 +103,7 @@ def _report(result: VisionResult) -> dict[str, Any]:
             text_source=page.text_source,
             confidence=page.confidence,
             flags=list(page.flags),
+            check=page.check,
         )
         for page in result.pages
     ]
@@ -99,6 +113,7 @@ def _report(result: VisionResult) -> dict[str, Any]:
         "value": lines,
         "text_source": result.text_source,
         "pages": pages or None,
+        "check": result.check,
     }
 
 
