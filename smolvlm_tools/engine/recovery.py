@@ -80,7 +80,8 @@ def is_better(reply: RunningReply, first: RunningReply) -> bool:
 def recovered_flags(reply: RunningReply, first: RunningReply) -> list[Flag]:
     """The flags of a continued reply: that it is coarser now is not for want of memory."""
     own = [flag for flag in reply.flags if flag != "reduced_resolution"]
-    return [*dict.fromkeys([*first.flags, *own]), "recovered"]
+    distinct: dict[Flag, None] = dict.fromkeys([*first.flags, *own])
+    return [*distinct, "recovered"]
 
 
 def _finer(
