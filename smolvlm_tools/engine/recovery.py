@@ -79,9 +79,12 @@ def is_better(reply: RunningReply, first: RunningReply) -> bool:
 
 def recovered_flags(reply: RunningReply, first: RunningReply) -> list[Flag]:
     """The flags of a continued reply: that it is coarser now is not for want of memory."""
-    own = [flag for flag in reply.flags if flag != "reduced_resolution"]
-    distinct: dict[Flag, None] = dict.fromkeys([*first.flags, *own])
-    return [*distinct, "recovered"]
+    flags = first.flags.copy()
+    for flag in reply.flags:
+        if flag != "reduced_resolution" and flag not in flags:
+            flags.append(flag)
+    flags.append("recovered")
+    return flags
 
 
 def _finer(

@@ -14,7 +14,7 @@ from smolvlm_tools import Cancelled, SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.prompt.chat import encode_text
 from tests.support.looping import LoopingBackend
-from tests.support.memory import picture
+from tests.support.memory import looking_at, picture
 from tests.support.paths import RECEIPT, SHAPES
 from tests.support.requests import asking
 
@@ -212,6 +212,24 @@ def test_the_neighbours_of_a_reply_that_loops_are_not_disturbed(real, looping):
     assert all("recovered" in results[at].flags for at in (0, 2, 3, 5))
 
 
+def test_a_request_that_is_being_prepared_when_another_loops_is_answered_too(checkpoint):
+    backend = LoopingBackend(
+        FakeBackend.saying(checkpoint, " a red circle"),
+        checkpoint.config.image.tokens_per_tile,
+        tiles={1},
+        after=0,
+        phrase=encode_text(checkpoint.tokenizer(), " and a cat"),
+    )
+    others = [
+        looking_at(picture(128, seed)) for seed in range(1, 6)
+    ]  # 85 tiles, a step beside each
+    with SmolVLM(checkpoint, backend) as vlm:
+        results = vlm.batch([looking_at(picture(20)), *others])
+    assert [result.text for result in results] == ["a red circle"] * 6
+    assert [result.flags for result in results] == [("recovered",), *[()] * 5]
+    assert backend.seen.index(5) not in (1, 6), "it was continued between the others"
+
+
 def test_of_a_document_the_page_that_loops_is_continued(looping, tmp_path):
     pages = tmp_path / "pages.tif"
     shapes, receipt = (Image.open(path).convert("RGB") for path in (SHAPES, RECEIPT))
@@ -250,6 +268,14 @@ def test_an_open_file_is_read_once_so_its_reply_stays_as_it_was(looping):
     vlm = looping(3)
     result = vlm.describe(BytesIO(RECEIPT.read_bytes()))
     assert (result.flags, len(seen_by(vlm))) == (("repetition",), 1)
+
+
+def test_frames_of_a_video_are_one_tile_and_stay_so(looping, tmp_path):
+    path = tmp_path / "film.gif"
+    shapes, receipt = (Image.open(each).convert("RGB") for each in (SHAPES, RECEIPT))
+    shapes.save(path, save_all=True, append_images=[receipt], duration=1000)
+    result = looping(2).describe(path, frames="auto")
+    assert (result.usage.tiles, result.flags) == (2, ("repetition",))
 
 
 @pytest.mark.parametrize("change", ["gone", "another"])
