@@ -15,6 +15,7 @@ from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.prompt.chat import encode_text
 from tests.support.looping import LoopingBackend
 from tests.support.memory import looking_at, picture
+from tests.support.ocr import ocr_only
 from tests.support.paths import RECEIPT, SHAPES
 from tests.support.requests import asking
 
@@ -239,6 +240,16 @@ def test_of_a_document_the_page_that_loops_is_continued(looping, tmp_path):
     assert result.flags == ("recovered",)
     again = asyncio.run(looping(3, after=3).atranscribe(pages, text="model"))
     assert again.text == result.text
+
+
+@ocr_only
+def test_with_a_check_another_cut_comes_first_and_what_was_recognised_second(looping):
+    cut = looping(3, after=3).transcribe(RECEIPT, check="ocr", source="best")
+    assert cut.flags.count("recovered") == 1 and cut.finish_reason == "stop"
+    vlm = looping(1, 3, after=3)
+    recognised = vlm.transcribe(RECEIPT, check="ocr", source="best")
+    assert {"repetition", "recovered"} <= {*recognised.flags} and seen_by(vlm) == [3, 1]
+    assert "THANK YOU" in recognised.text
 
 
 def test_cancelling_ends_the_second_run(looping):
