@@ -37,7 +37,8 @@ and gives text. {place}{embedded}
 ## What the fields mean
 - `confidence`: 0 to 1, how sure the model was of its words, not whether they are true.
 - `abstained`: the value is held back because the confidence is below min_confidence.
-- flags: `truncated` (cut off), `repetition` (it began to loop and was stopped), `blank_image` (the
+- flags: `truncated` (cut off), `repetition` (it began to loop and was stopped), `recovered` (it
+  went on from before the loop with the image cut otherwise), `blank_image` (the
   image shows nothing; whatever the text says was not seen there), `reduced_resolution` (cut coarser
   to fit the memory budget), `halved_micro_batch` (memory ran short once), `rejected` (a value the
   schema's own checks refused), `no_logprobs` (the confidence is not known), `not_enforced` (the

@@ -35,7 +35,8 @@ NOTES = {
     "unsupported": "lines of the reply were not recognised in the image; they may be invented",
     "missing_words": "the model left out words that were recognised in the image",
     "nothing_recognised": "no word was recognised in the image, so none of the reply is handed out",
-    "recovered": "the reply began to repeat itself; from there on the text is as recognised",
+    "recovered": "the reply began to repeat itself; the text goes on from there with the image cut "
+    "otherwise, or as recognised",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 LONGEST_PERIOD = 96
@@ -27,4 +29,19 @@ class RepetitionGuard:
         self._matches = np.where(self._recent == token_id, self._matches + 1, 0)
         self._recent[1:] = self._recent[:-1]
         self._recent[0] = token_id
-        return bool((self._matches >= self._limit).any())
+        return self.loop_length > 0
+
+    @property
+    def loop_length(self) -> int:
+        """Tokens of the loop that the sequence ends in; 0 where there is none."""
+        lengths = self._matches + np.arange(1, LONGEST_PERIOD + 1)
+        return int(lengths[self._matches >= self._limit].max(initial=0))
+
+
+def loop_start(token_ids: Iterable[int]) -> int:
+    """How many tokens come before the loop that a sequence ends in; all where there is none."""
+    guard, count = RepetitionGuard(), 0
+    for token_id in token_ids:
+        guard.loops_with(token_id)
+        count += 1
+    return count - guard.loop_length

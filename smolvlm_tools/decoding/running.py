@@ -39,6 +39,7 @@ class RunningReply:
         image_sha256: of each image.
         sources: of each image.
         tiles: of all images.
+        max_side: of the layout.
         draft: text that documents have for their pages.
         known: what earlier requests have left; dropped once the prompt is read.
         identity: of the prompt's positions; see `Known`.
@@ -65,6 +66,7 @@ class RunningReply:
     image_sha256: tuple[str, ...] = ()
     sources: tuple[PageRef, ...] = ()
     tiles: int = 0
+    max_side: int | None = None
     draft: str = ""
     known: Known = field(init=False)
     identity: NDArray[np.int64] = field(init=False)
@@ -85,7 +87,7 @@ class RunningReply:
         self.prompt = layout.prompt
         self.image_sha256 = tuple(image.sha256 for image in layout.images)
         self.sources = tuple(image.ref for image in layout.images)
-        self.tiles = layout.tiles
+        self.tiles, self.max_side = layout.tiles, layout.max_side
         self.draft = "\n\n".join(image.own_text or "" for image in layout.images)
 
     def know(self, known: Known) -> None:
@@ -114,7 +116,8 @@ class RunningReply:
 
     def said(self) -> NDArray[np.int64]:
         """The prompt's identity with the generated tokens after it."""
-        return np.append(self.identity, [step.token_id for step in self.spoken.steps])
+        steps = self.spoken.steps[len(self.request.said) :]
+        return np.append(self.identity, [step.token_id for step in steps])
 
     def report(self, stage: Stage, done: int, total: int) -> None:
         """Tell the caller how far the request has come."""
@@ -139,16 +142,18 @@ class RunningReply:
     @property
     def most_steps(self) -> int:
         """Most tokens of the reply; options that are weighed may need more room than that."""
+        said, most = len(self.request.said), self.max_new_tokens
         if self.request.grows:
-            return self.max_new_tokens
-        return min(self.request.options.max_new_tokens, self.max_new_tokens)
+            return said + most
+        return said + min(self.request.options.max_new_tokens, most)
 
     def usage(self) -> Usage:
         """What it cost; ends the measurement of memory."""
+        generated = len(self.spoken.steps) - len(self.request.said)
         return Usage(
             prompt_tokens=len(self.prompt.token_ids),
             image_tokens=self.prompt.image_tokens,
-            completion_tokens=len(self.spoken.steps) + self.spoken.discarded,
+            completion_tokens=generated + self.spoken.discarded,
             tiles=self.tiles,
             cached_tokens=self.cached_tokens,
             cached_tiles=self.cached_tiles,

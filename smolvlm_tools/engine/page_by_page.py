@@ -18,9 +18,10 @@ from ..pages import Pages, is_document, open_pages, parse_pages
 from ..pages.video import Clip, is_video, parse_frames
 from ..prompt.request import RequestOptions, parse_on_progress
 from ..prompt.tasks import Images
-from ..types import Progress, StageSeconds, Usage, VisionResult
+from ..types import Progress, VisionResult
 from .crosscheck import Judge
 from .reply import ReplyStream
+from .usages import sum_of
 
 Part: TypeAlias = Callable[[], ImageSource | Clip]
 """Gives an image; a page is rendered then."""
@@ -160,7 +161,7 @@ def join_pages(pages: Sequence[VisionResult]) -> VisionResult:
             "abstained": any(page.abstained for page in pages),
             "incomplete": next((page.incomplete for page in pages if page.incomplete), None),
             "finish_reason": ends[0] if ends else "stop",
-            "usage": _sum_of([page.usage for page in pages]),
+            "usage": sum_of([page.usage for page in pages]),
             "confidence": min(page.confidence for page in pages),
             "flags": tuple(dict.fromkeys(flag for page in pages for flag in page.flags)),
             "image_sha256": tuple(sha for page in pages for sha in page.image_sha256),
@@ -170,28 +171,4 @@ def join_pages(pages: Sequence[VisionResult]) -> VisionResult:
             "check": None,  # each page has its own
             "tokens": None if first.tokens is None else tuple(tokens),
         }
-    )
-
-
-def _sum_of(usages: Sequence[Usage]) -> Usage:
-    def total(name: str) -> int:
-        return sum(getattr(usage, name) for usage in usages)
-
-    def most(name: str) -> int | None:
-        return max((getattr(usage, name) or 0 for usage in usages), default=0) or None
-
-    seconds = {
-        stage: sum(getattr(usage.seconds, stage) for usage in usages)
-        for stage in StageSeconds.model_fields
-    }
-    return Usage(
-        prompt_tokens=total("prompt_tokens"),
-        image_tokens=total("image_tokens"),
-        completion_tokens=total("completion_tokens"),
-        tiles=total("tiles"),
-        cached_tokens=total("cached_tokens"),
-        cached_tiles=total("cached_tiles"),
-        predicted_bytes=most("predicted_bytes"),
-        peak_bytes=most("peak_bytes"),
-        seconds=StageSeconds(**seconds),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from ..decoding.calibration import Calibration
 from ..decoding.decode import DecodeLoop
 from ..decoding.protocol import CheckCancelled, Deliver, NextToken, ReplySteps
 from ..decoding.running import RunningReply
-from ..errors import Cancelled, Closed, OutOfMemoryBudget, SmolVLMError
+from ..errors import Cancelled, Closed, InputError, OutOfMemoryBudget, SmolVLMError
 from ..machine.exhaustion import out_of_memory, ran_out
 from ..machine.heap import trim_heap
 from ..machine.stopping import stoppable_by
@@ -32,6 +33,7 @@ from ..prompt.request import Request
 from ..vision.encoder import VisionEncoder
 from .admission import Admission
 from .loader import Decode, Loader, Loading
+from .recovery import continued, cut_otherwise, may_continue
 from .results import Results
 
 logger = logging.getLogger(__name__)
@@ -96,22 +98,11 @@ class Pipeline:
                 del decoders
                 if known := _known_text(reply):
                     return self._results.without_model(reply, known)
-                # 2. Wait until the request fits into memory beside the others.
-                yield from self.admission.admit(reply, grown)
-                with self.admission.running(reply):
-                    # 3. Encode the tiles whose features are not kept.
-                    yield from self._vision.encode(reply)
-                    reply.drop_images()
-                    if reply.cached_tiles < reply.tiles:
-                        trim_heap()
-                    with self._cache(reply):
-                        # 4. Read the prompt, its known beginning by copying.
-                        logits = self._prefill(reply, reply.cache)
-                        # 5. Say the reply, token by token.
-                        yield from self._decoder.say(reply, logits, self._grow)
-                        self._remember(reply.said(), reply.cache)
-                    # 6. Judge it, and count what it cost.
-                    return self._results.last_chunk(reply)
+                yield from self._answer(reply, grown)
+                # 6. Continue it with another cut of the images, if it looped.
+                again = yield from self._continue(reply)
+                # 7. Judge it, and count what it cost.
+                return self._results.last_chunk(reply, again)
         finally:
             reply.span.end()
             reply.drop_look()
@@ -129,6 +120,46 @@ class Pipeline:
         self._vision.close()
         self.caches.clear()
         self.backend.close()
+
+    def _answer(self, reply: RunningReply, grown: int) -> Generator[Any, Any, None]:
+        """Make a reply whose prompt is laid out."""
+        # 2. Wait until the request fits into memory beside the others.
+        yield from self.admission.admit(reply, grown)
+        with self.admission.running(reply):
+            # 3. Encode the tiles whose features are not kept.
+            yield from self._vision.encode(reply)
+            reply.drop_images()
+            if reply.cached_tiles < reply.tiles:
+                trim_heap()
+            with self._cache(reply):
+                # 4. Read the prompt, its known beginning by copying.
+                logits = self._prefill(reply, reply.cache)
+                # 5. Say the reply, token by token.
+                yield from self._decoder.say(reply, logits, self._grow)
+                self._remember(reply.said(), reply.cache)
+
+    def _continue(self, first: RunningReply) -> Generator[Any, Any, RunningReply | None]:
+        """Make a reply that looped go on from before the loop, once; None where it cannot.
+
+        An image that cannot be read again, a context or a memory that the other cut does not fit:
+        none of these takes the first reply away.
+        """
+        if not may_continue(first, self.layouter.checkpoint.config.image_token_id):
+            return None
+        reply = continued(first)
+        try:
+            with self._freeing_memory():
+                yield _its_turn()
+                decoders = yield from self._load(reply)
+                grown = self._lay_out(reply, decoders)
+                del decoders
+                if not cut_otherwise(self.layouter, reply, first):
+                    return None
+                yield from self._answer(reply, grown)
+                return reply
+        except (InputError, OutOfMemoryBudget) as error:
+            logger.info("a reply that looped is not continued: %s", error.code)
+            return None
 
     def _load(self, reply: RunningReply) -> Generator[Loading, Any, Sequence[Decode] | None]:
         """Wait for images that are loaded beside this thread; None where none are.
@@ -227,6 +258,13 @@ class Pipeline:
             if isinstance(error, OutOfMemoryBudget):
                 raise
             raise out_of_memory("answering", error) from error
+
+
+def _its_turn() -> Future[None]:
+    """What a decoding reply waits for to be prepared anew: one at a time is."""
+    turn: Future[None] = Future()
+    turn.set_result(None)
+    return turn
 
 
 def _capacity(reply: RunningReply) -> int:

@@ -16,6 +16,8 @@ from ..prompt.chat import Prompt
 from ..prompt.known_text import KnownText
 from ..prompt.layout import RequestLayouter
 from ..types import StreamChunk, Token, Usage, VisionResult
+from .recovery import is_better, recovered_flags
+from .usages import sum_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,14 +28,23 @@ class Results:
     def __init__(self, layouter: RequestLayouter, backend: AnyBackend) -> None:
         self._layouter, self._backend = layouter, backend
 
-    def last_chunk(self, reply: RunningReply) -> StreamChunk:
+    def last_chunk(self, reply: RunningReply, again: RunningReply | None = None) -> StreamChunk:
         """The chunk that ends a reply.
+
+        Args:
+            again: the same one, continued because it looped; the better one is the reply.
 
         Raises:
             IncompleteAnswer: there is no value, and the caller asked for an error then.
         """
+        usage = reply.usage()
+        if again:
+            usage = sum_of([usage, again.usage()])
+            if is_better(again, reply):
+                again.flags = recovered_flags(again, reply)
+                reply = again
         last = reply.spoken.steps[-1]
-        return self._end(reply, reply.usage(), StreamChunk(token_id=last.token_id, text=last.text))
+        return self._end(reply, usage, StreamChunk(token_id=last.token_id, text=last.text))
 
     def without_model(self, reply: RunningReply, known: KnownText) -> StreamChunk:
         """A transcription that is known: the model is not asked."""

@@ -166,11 +166,14 @@ class ChatTemplate:
     def end_of_utterance_id(self) -> int:
         return self._special[END_OF_UTTERANCE]
 
-    def build(self, messages: Sequence[Message], grids: Sequence[TileGrid]) -> Prompt:
+    def build(
+        self, messages: Sequence[Message], grids: Sequence[TileGrid], said: Sequence[int] = ()
+    ) -> Prompt:
         """Lay out a conversation and the opening of the assistant's turn.
 
         Args:
             grids: of the messages' images, in the order they stand there.
+            said: tokens with which the assistant's turn begins.
 
         Raises:
             BadPrompt: as many grids as images are needed; or unrepresentable text.
@@ -179,7 +182,7 @@ class ChatTemplate:
         segments: list[Segment] = [self._special[START]]
         for message in messages:
             segments.extend(self._turn(message, remaining))
-        segments.append(ASSISTANT)
+        segments += [ASSISTANT, *said]
         return self._encode(segments)
 
     def build_answered(

@@ -135,7 +135,8 @@ class RequestLayouter:
         """Lay out a request whose images are there, with at most `max_side` tiles under "auto"."""
         grids = self._cut_grids(request, images, max_side)
         messages = with_each_image(request.messages, images)
-        return RequestLayout(images, grids, self.chat.build(messages, grids), max_side)
+        prompt = self.chat.build(messages, grids, request.said)
+        return RequestLayout(images, grids, prompt, max_side)
 
     def answered(self, request: Request, layout: RequestLayout) -> AnsweredPrompt:
         """A laid-out conversation that ends with the assistant's turn, to learn from."""

@@ -52,6 +52,7 @@ class Request:
         grows: whether the reply may become as long as the context allows, as a page needs it;
             `max_new_tokens` is then only what it begins with.
         is_streamed: whether somebody reads its tokens as they come.
+        said: tokens of the reply that are there already; the prompt ends with them.
     """
 
     messages: tuple[Message, ...]
@@ -67,6 +68,7 @@ class Request:
     own_text: bool = True
     grows: bool = False
     is_streamed: bool = False
+    said: tuple[int, ...] = ()
 
     @property
     def least_tokens(self) -> int:

@@ -84,8 +84,9 @@ class Judgement(ToolOutput):
     )
     flags: list[Flag] = Field(
         description="What to be careful about. truncated: cut off at max_new_tokens; repetition: "
-        "it looped; completed: the end of the value is not the model's; rejected: the value broke "
-        "a rule of its type; blank_image: an image shows nothing, so text about it is invented; "
+        "it looped; recovered: it went on from before a loop, the image cut otherwise; completed: "
+        "the end of the value is not the model's; rejected: the value broke a rule of its type; "
+        "blank_image: an image shows nothing, so text about it is invented; "
         "reduced_resolution: seen coarser than it is, to save memory; halved_micro_batch: memory "
         "was short, slower; no_logprobs: the confidence is not known; not_enforced: the value was "
         "checked, but not enforced while it was written. Of a check: unsupported: OCR did not read "

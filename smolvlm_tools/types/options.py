@@ -22,7 +22,9 @@ class GenerationOptions(Value, Checked):
         top_k: sample from the k likeliest tokens; 0 means all.
         seed: of the sampler; None draws one from the system.
         stop: texts that end the reply; they are not part of it.
-        repetition_guard: end a reply that has begun to loop (`finish_reason="repetition"`).
+        repetition_guard: end a reply that has begun to loop (`finish_reason="repetition"`). Where
+            it is not streamed and the resolution is "auto", it is continued once from before the
+            loop, with another cut of the images (flag "recovered"); see docs/guide.md.
         ignore_eos: decode on past the end-of-utterance token (for benchmarks).
         logprobs: report every generated token with its log-probability.
     """

@@ -48,6 +48,7 @@ class Usage(Value):
         cached_tokens: prompt tokens that an earlier request had already read.
         cached_tiles: tiles the vision tower did not have to encode again.
         seconds: wall time per stage; that of a decode step is counted for all who shared it.
+            Of a reply that was continued after a loop all figures are of both runs.
         predicted_bytes: what memory was expected to reach, before the request ran; None where the
             model does not run in this process.
         peak_bytes: what it did reach, measured. On a CPU both mean the whole process's resident
@@ -94,6 +95,8 @@ class VisionResult(Value):
             the probabilities of a closed choice), "field_confidence". What is not named is as the
             model computed it: no calibration is loaded, or it says nothing of this kind of answer.
         flags: what a reader should know: "truncated" (max_new_tokens came first), "repetition",
+            "recovered" (the reply began to loop, and goes on from before the loop with another cut
+            of the images, or with a `check` as recognised),
             "completed" (a cut answer got an end that the model did not write), "blank_image",
             "turned" (a page lay on its side or head and was turned upright to be read),
             "ocr_layer", "garbage_layer" (its document has a text layer for it that was not
@@ -102,9 +105,8 @@ class VisionResult(Value):
             "halved_micro_batch" (memory ran out once, and fewer tiles at a time were encoded),
             "rejected" (a rule of the answer's type refused the value); with a `check` also
             "unsupported" (lines were not recognised in the image, see `Check.unsupported`),
-            "missing_words" (the model left out words of the image), "nothing_recognised" (the image
-            has no word, so none is handed out) and "recovered" (after a loop the text goes on as
-            recognised); of a remote engine also
+            "missing_words" (the model left out words of the image) and "nothing_recognised" (the
+            image has no word, so none is handed out); of a remote engine also
             "no_logprobs" (the server gave no log-probabilities: `confidence` is 0 because it is
             not known) and "not_enforced" (the server did not hold the reply to the answer's type;
             it was checked all the same).

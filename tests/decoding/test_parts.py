@@ -12,6 +12,7 @@ from smolvlm_tools.decoding.repetition import (
     LEAST_TOKENS,
     LONGEST_PERIOD,
     RepetitionGuard,
+    loop_start,
 )
 from smolvlm_tools.decoding.sampling import Sampler
 from smolvlm_tools.decoding.text_stream import TextStream
@@ -219,6 +220,15 @@ def test_a_loop_is_noticed_wherever_it_begins():
     rng = random.Random(1)
     assert not any(guard.loops_with(rng.randrange(300)) for _ in range(500))
     assert any(guard.loops_with(token) for token in [1, 2, 3] * 30)
+
+
+@pytest.mark.parametrize("period", [1, 5, LONGEST_PERIOD])
+@pytest.mark.parametrize("before", [0, 1, 70])
+def test_a_loop_starts_where_its_phrase_is_said_first(before, period):
+    said = [1000 + at for at in range(before)]
+    loop = [at % period for at in range(max(period * LEAST_REPEATS, LEAST_TOKENS))]
+    assert loop_start([*said, *loop]) == before
+    assert loop_start([*said, *loop[:-1]]) == before + len(loop) - 1, "no loop yet"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ from smolvlm_tools import (
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.backends.no_footprint import NoFootprint
 from smolvlm_tools.engine import loading
+from smolvlm_tools.prompt.chat import encode_text
 from tests.support.gated import GatedBackend
+from tests.support.looping import LoopingBackend
 from tests.support.memory import MB, looking_at, picture
 from tests.support.requests import HELLO
 
@@ -124,6 +126,33 @@ def test_images_are_cut_coarser_under_auto_and_the_result_says_so(load):
         assert small.flags == (), "what is small anyway is not cut coarser"
         with pytest.raises(OutOfMemoryBudget):
             vlm.generate(looking_at(picture(128)), resolution="native", **options)
+
+
+@pytest.mark.parametrize(
+    ("room", "side", "flags", "tiles"),
+    [
+        (10**9, 20, ("recovered",), [1, 5]),
+        (14 * MB, 20, ("repetition",), [1]),
+        (14 * MB, 128, ("repetition", "reduced_resolution"), [1]),
+        (22 * MB, 128, ("recovered", "reduced_resolution"), None),
+    ],
+    ids=["room", "no room", "cut coarser before", "coarser yet"],
+)
+def test_a_reply_that_loops_is_continued_as_far_as_the_budget_goes(
+    load, checkpoint, room, side, flags, tiles
+):
+    """With one tile more the micro-batch takes 1 MB more; finer than one tile is five."""
+    phrase = encode_text(checkpoint.tokenizer(), " and a cat")
+    scripted = FakeBackend.saying(checkpoint, " a red circle")
+    first = iter([True])
+    backend = LoopingBackend(scripted, checkpoint.config.image.tokens_per_tile, (), 2, phrase)
+    backend.on_image = lambda count: setattr(backend, "tiles", {count} if next(first, 0) else ())
+    with load(room, backend, cache=False) as vlm:
+        result = vlm.generate(looking_at(picture(side)), max_new_tokens=60)
+        assert sorted(result.flags) == sorted(flags)
+        assert tiles is None or backend.seen == tiles
+        assert len(backend.seen) == 1 + ("recovered" in flags)
+        assert backend.seen == sorted(backend.seen, reverse=side == 128)
 
 
 def test_the_caches_are_given_up_before_the_resolution(load):

@@ -9,6 +9,7 @@ const FLAGS = {
   hidden_text: ["warn", "The document holds text that a person does not see."],
   not_enforced: ["warn", "The type was checked afterwards, but not enforced while the answer was written."],
   completed: ["warn", "The end of the answer was filled in to make it whole; it is not the model's."],
+  recovered: ["info", "The model had begun to repeat itself; the answer goes on with the image cut otherwise."],
   reduced_resolution: ["info", "The image was seen coarser than asked for, to save memory."],
   halved_micro_batch: ["info", "Memory was short, so tiles were read fewer at a time: slower, same answer."],
   no_logprobs: ["info", "How sure the model was is not known for this answer."],
