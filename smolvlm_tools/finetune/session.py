@@ -17,6 +17,7 @@ from ..checkpoint import Checkpoint, open_checkpoint
 from ..engine.smolvlm import SmolVLM
 from ..errors import BadOptions
 from ..images import KnownImages
+from ..machine.full_disk import full_disk
 from ..machine.heap import give_back_large_blocks
 from ..machine.meter import resident
 from .data import DataOptions, read_split
@@ -131,7 +132,8 @@ def run(prepared: Prepared, on_step: Callable[[StepRecord], None], told: Told) -
         SmolVLMError: as `finetune`, and as the engine does of the answers.
     """
     wish, started = prepared.wish, time.monotonic()
-    wish.out.mkdir(parents=True, exist_ok=True)
+    with full_disk(wish.out):
+        wish.out.mkdir(parents=True, exist_ok=True)
     give_back_large_blocks()  # else freed activations lie about in the heap, twice over
     done = _train(prepared, on_step)
     if os.environ.get("RANK", "0") != "0":

@@ -58,6 +58,7 @@ def finetune(
         BackendUnavailable: a package of the extra `train`, or the device, is missing.
         TrainingFailed: the loss or a gradient is not finite; the last state is kept.
         OutOfMemoryBudget: memory ran out.
+        StoreFull: the disk is full; the last state that was whole is kept.
         Cancelled: `on_step` raised it; the state is saved.
         InputError: a sample cannot be used; the reason begins with its place.
         ModelError: the checkpoint cannot be trained.
