@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..checkpoint import Checkpoint, open_checkpoint
+from ..checkpoint.weights import weights_here
 from ..engine.smolvlm import SmolVLM
 from ..errors import BadOptions
 from ..images import KnownImages
@@ -113,7 +114,8 @@ def prepare(wish: Wish, told: Told | None = None) -> Prepared:
         known=known,
     )
     found = survey_split(split, checkpoint, wish.options, known)
-    place = Place(_device(wish.device), wish.memory_budget, resident().now(), _ranks())
+    stored = weights_here(checkpoint)
+    place = Place(_device(wish.device), wish.memory_budget, resident().now(), _ranks(), stored)
     extents = found.training.extents, found.held_out.extents
     plan = plan_training(checkpoint.config, wish.options, *extents, place)
     return Prepared(wish, checkpoint, found, plan)
