@@ -33,3 +33,15 @@ def fetch_safetensors(checkpoint: Checkpoint) -> list[Path]:
         )
     checkpoint.fetch(names)
     return [checkpoint.folder / name for name in names]
+
+
+def weights_here(checkpoint: Checkpoint) -> int | None:
+    """Bytes of a checkpoint's safetensors; None where not all of them are in its folder yet."""
+    index = checkpoint.folder / INDEX
+    if INDEX in checkpoint.files and not index.is_file():
+        return None
+    names = shard_names(index) if INDEX in checkpoint.files else [SINGLE]
+    paths = [checkpoint.folder / name for name in names]
+    if not all(path.is_file() for path in paths):
+        return None
+    return sum(path.stat().st_size for path in paths)

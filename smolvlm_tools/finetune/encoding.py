@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..arrays import TokenIds
 from ..checkpoint import Checkpoint
 from ..errors import BadPrompt, SmolVLMError
-from ..images import ImagePolicy
+from ..images import ImagePolicy, KnownImages
 from ..prompt.chat import ChatTemplate
 from ..prompt.layout import RequestLayout, RequestLayouter
 from ..prompt.request import Request
@@ -69,6 +69,7 @@ class Encoder:
     Args:
         resolution: how images are cut, as of a request.
         policy: which images are let in.
+        known: images that need not be decoded to measure them.
     """
 
     def __init__(
@@ -76,11 +77,12 @@ class Encoder:
         checkpoint: Checkpoint,
         resolution: Resolution = "auto",
         policy: ImagePolicy | None = None,
+        known: KnownImages | None = None,
     ) -> None:
         layouter = RequestLayouter.open(checkpoint, policy or ImagePolicy())
         # Texts beyond the context are measured here, not refused: they may be left out.
         chat = ChatTemplate(layouter.tokenizer, layouter.chat.image_token_id)
-        self._layouter = replace(layouter, chat=chat)
+        self._layouter = replace(layouter, chat=chat, known=known)
         self._resolution: Resolution = resolution
 
     @property

@@ -33,6 +33,9 @@ TILES_AT_ONCE = 16
 SCORED = 1024
 """Answer tokens whose scores are there at once; see `loss.AT_ONCE`."""
 
+HALF = 2
+"""Bytes of a number in the checkpoints of the hub."""
+
 ADAM = 8
 """Bytes that AdamW keeps for each number."""
 
@@ -130,12 +133,17 @@ class TrainingFootprint:
         """Gradients and AdamW's two means."""
         return (4 + ADAM) * self.trained
 
-    @property
-    def loading(self) -> int:
-        """Of the checkpoint: it is opened in float32."""
-        return 4 * self.numbers + 2 * max(
-            linear.numbers for members in linears(self.config).values() for linear in members
-        )
+    def files(self, stored: int | None) -> int:
+        """The files of the weights: they are mapped until the last tensor is read.
+
+        Args:
+            stored: their bytes; None where they are not here yet.
+        """
+        return HALF * self.numbers if stored is None else stored
+
+    def loading(self, stored: int | None) -> int:
+        """Of the checkpoint: it is opened in float32, beside its files."""
+        return 4 * self.numbers + self.files(stored)
 
     def activations(self, batch: BatchShape) -> int:
         """Kept of the decoder's layers for the gradient, and the largest gradients of one layer."""
@@ -216,17 +224,23 @@ def _count(members: Sequence[Linear]) -> int:
 
 
 def predict(
-    footprint: TrainingFootprint, batch: BatchShape, tiles: Sequence[int], process: int
+    footprint: TrainingFootprint,
+    batch: BatchShape,
+    tiles: Sequence[int],
+    process: int,
+    stored: int | None = None,
 ) -> dict[str, int]:
     """Bytes by part; those that are there together at the peak add up to "peak".
 
     Args:
         tiles: see `TrainingFootprint.features`.
         process: bytes in use before anything is loaded; 0 for a GPU's allocator.
+        stored: see `TrainingFootprint.files`.
     """
     parts = {
         "process and libraries": process + (TORCH + LIBRARIES if process else 0),
         "weights": footprint.weights,
+        "weights' files, until they are read": footprint.files(stored) if process else 0,
         "gradients and optimizer": footprint.optimizer,
         "decoder activations": int(SPARE * footprint.activations(batch)),
         "scores": int(SPARE * footprint.scores(batch)),
@@ -243,5 +257,6 @@ def predict(
     step = footprint.weights + around + learning
     # States are copied before they are written; merged weights are written one after the other.
     saving = footprint.weights + around + footprint.optimizer + 4 * footprint.trained
-    highest = max(step, saving, footprint.loading)
+    loading = footprint.loading(stored if process else 0)
+    highest = max(step, saving, loading)
     return parts | {"peak": parts["process and libraries"] + highest}

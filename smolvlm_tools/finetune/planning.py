@@ -69,12 +69,14 @@ class Place:
         budget: bytes; None for no bound.
         resident: bytes of the process before it; they count on a CPU only.
         ranks: processes that share the steps, as `accelerate launch` starts them.
+        stored: bytes of the weights' files; None where they are not here yet.
     """
 
     device: str = "cpu"
     budget: int | None = None
     resident: int = 0
     ranks: int = 1
+    stored: int | None = None
 
     @property
     def process(self) -> int:
@@ -144,7 +146,7 @@ def _plan(
     footprint = TrainingFootprint(config, options, arithmetic, checkpointing)
     shape = BatchShape.largest(both, batch)
     tiles = [sum(each.tiles for each in side) for side in (training, held_out)]
-    parts = predict(footprint, shape, tiles, place.process)
+    parts = predict(footprint, shape, tiles, place.process, place.stored)
     peak = parts.pop("peak")
     return TrainingPlan(
         device=place.device,

@@ -6,6 +6,7 @@ with a Wish: prepare -> Prepared (samples, plan) -> train -> Trained -> report -
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -13,12 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..checkpoint import Checkpoint, open_checkpoint
+from ..checkpoint.weights import weights_here
 from ..engine.smolvlm import SmolVLM
 from ..errors import BadOptions
+from ..images import KnownImages
+from ..machine.full_disk import full_disk
 from ..machine.heap import give_back_large_blocks
 from ..machine.meter import resident
 from .data import DataOptions, read_split
-from .encoding import Encoder
 from .options import FineTuneOptions
 from .planning import Place, TrainingPlan, plan_training
 from .records import FineTuned, StepRecord
@@ -28,7 +31,7 @@ from .report.log import StepLog, read_log
 from .report.result import Answered, Report
 from .report.writing import write_curve, write_report
 from .samples import Split
-from .survey import survey
+from .survey import SurveyedSplit, survey_split
 
 LOG = "log.jsonl"
 
@@ -73,8 +76,13 @@ class Prepared:
 
     wish: Wish
     checkpoint: Checkpoint
-    split: Split
+    surveyed: SurveyedSplit
     plan: TrainingPlan
+
+    @property
+    def split(self) -> Split:
+        """The samples."""
+        return self.surveyed.split
 
     @property
     def options(self) -> FineTuneOptions:
@@ -97,19 +105,20 @@ def prepare(wish: Wish, told: Told | None = None) -> Prepared:
     checkpoint = open_checkpoint(
         wish.model, revision=wish.revision, local_files_only=wish.local_files_only
     )
+    known = KnownImages(limit=sys.maxsize)  # of all samples: each image is decoded once
     split = read_split(
         wish.data,
         wish.reading,
         validation=wish.options.validation if wish.validation is None else wish.validation,
         progress=lambda done, total: told("reading samples", done, total),
+        known=known,
     )
-    encoder = Encoder(checkpoint, wish.options.resolution)
-    training, held_out = (
-        survey(side, encoder, wish.options.too_long) for side in (split.training, split.validation)
-    )
-    place = Place(_device(wish.device), wish.memory_budget, resident().now(), _ranks())
-    plan = plan_training(checkpoint.config, wish.options, training.extents, held_out.extents, place)
-    return Prepared(wish, checkpoint, split, plan)
+    found = survey_split(split, checkpoint, wish.options, known)
+    stored = weights_here(checkpoint)
+    place = Place(_device(wish.device), wish.memory_budget, resident().now(), _ranks(), stored)
+    extents = found.training.extents, found.held_out.extents
+    plan = plan_training(checkpoint.config, wish.options, *extents, place)
+    return Prepared(wish, checkpoint, found, plan)
 
 
 def run(prepared: Prepared, on_step: Callable[[StepRecord], None], told: Told) -> Report | None:
@@ -125,7 +134,8 @@ def run(prepared: Prepared, on_step: Callable[[StepRecord], None], told: Told) -
         SmolVLMError: as `finetune`, and as the engine does of the answers.
     """
     wish, started = prepared.wish, time.monotonic()
-    wish.out.mkdir(parents=True, exist_ok=True)
+    with full_disk(wish.out):
+        wish.out.mkdir(parents=True, exist_ok=True)
     give_back_large_blocks()  # else freed activations lie about in the heap, twice over
     done = _train(prepared, on_step)
     if os.environ.get("RANK", "0") != "0":
@@ -162,7 +172,7 @@ def _train(prepared: Prepared, on_step: Callable[[StepRecord], None]) -> FineTun
 
         return finetune(
             prepared.checkpoint,
-            prepared.split,
+            prepared.surveyed,
             wish.out,
             prepared.options,
             device=None if wish.device == "auto" else wish.device,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..checkpoint import Checkpoint
 from ..errors import BadOptions
+from ..images import KnownImages
 from .encoding import Encoder, Extent
-from .options import TooLong
-from .samples import Samples
+from .options import FineTuneOptions, TooLong
+from .samples import Samples, Split
 
 _NAMED = 10
 """Places that a note names; after that they are counted."""
@@ -34,6 +36,41 @@ class Survey:
     def lengths(self) -> tuple[int, ...]:
         """Tokens of each."""
         return tuple(extent.tokens for extent in self.extents)
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedSplit:
+    """Samples to learn from and samples that are held apart, measured."""
+
+    split: Split
+    training: Survey
+    held_out: Survey
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or changed, a line each, for the person."""
+        return (*self.split.notes, *self.training.notes, *self.held_out.notes)
+
+
+def survey_split(
+    split: Split,
+    checkpoint: Checkpoint,
+    options: FineTuneOptions,
+    known: KnownImages | None = None,
+) -> SurveyedSplit:
+    """Measure both sides, as this checkpoint and these options have it.
+
+    Args:
+        known: images that need not be decoded again.
+
+    Raises:
+        SmolVLMError: see `survey`.
+    """
+    encoder = Encoder(checkpoint, options.resolution, known=known)
+    training, held_out = (
+        survey(side, encoder, options.too_long) for side in (split.training, split.validation)
+    )
+    return SurveyedSplit(split, training, held_out)
 
 
 def survey(

@@ -16,8 +16,8 @@ from .encoding import Encoder
 from .options import FineTuneOptions
 from .order import Order
 from .records import FineTuned, OnStep, StepRecord
-from .samples import Samples, Split
-from .survey import Survey, survey
+from .samples import Split
+from .survey import SurveyedSplit, survey_split
 
 if TYPE_CHECKING:
     from .loop import Loop
@@ -33,7 +33,7 @@ FEATURE_BYTES = 1_000_000_000
 
 def finetune(
     checkpoint: Checkpoint,
-    split: Split,
+    split: Split | SurveyedSplit,
     out: Path,
     options: FineTuneOptions,
     *,
@@ -48,6 +48,7 @@ def finetune(
     `accelerate launch` all processes call this alike; the first of them writes.
 
     Args:
+        split: the samples; where they are surveyed already, by this checkpoint and these options.
         device: "cpu", "cuda" or "mps"; None for the one accelerate finds.
         on_step: told after every step; a step is told again where a killed run takes it again.
         resume: go on from the state in `out`, if there is one; else it is removed.
@@ -57,6 +58,7 @@ def finetune(
         BackendUnavailable: a package of the extra `train`, or the device, is missing.
         TrainingFailed: the loss or a gradient is not finite; the last state is kept.
         OutOfMemoryBudget: memory ran out.
+        StoreFull: the disk is full; the last state that was whole is kept.
         Cancelled: `on_step` raised it; the state is saved.
         InputError: a sample cannot be used; the reason begins with its place.
         ModelError: the checkpoint cannot be trained.
@@ -65,6 +67,8 @@ def finetune(
     from .workers import Workers
 
     workers = Workers.join(device, some_unused=options.vision == "train")
+    if isinstance(split, Split):
+        split = survey_split(split, checkpoint, options)
     job = _Job(checkpoint, split, out, _decided(options, workers), workers)
     try:
         return job.run(on_step or _say_nothing, resume=resume)
@@ -89,23 +93,20 @@ class _Job:
     """One run in one process; nothing of the options is left open."""
 
     checkpoint: Checkpoint
-    split: Split
+    found: SurveyedSplit
     out: Path
     options: FineTuneOptions
     workers: Workers
 
     def run(self, told: OnStep, *, resume: bool) -> FineTuned:
         """Train, and write what was learned."""
-        training, held_out = (
-            self.survey(part) for part in (self.split.training, self.split.validation)
-        )
-        if not training.indices:
+        if not self.found.training.indices:
             raise BadOptions(
                 "there are no samples to learn from",
                 "Give more samples, shorten them, or use `too_long='coarser'`.",
             )
         learner = self.open()
-        loop = self.loop(learner, (training, held_out), told)
+        loop = self.loop(learner, told)
         if not resume and self.workers.is_first:
             loop.states.clear()
         self.workers.wait()
@@ -119,13 +120,8 @@ class _Job:
             losses=tuple(progress.losses),
             held_out=tuple(progress.held_out),
             best_step=progress.step if self.options.patience is None else progress.best_step,
-            notes=(*self.split.notes, *training.notes, *held_out.notes),
+            notes=self.found.notes,
         )
-
-    def survey(self, samples: Samples) -> Survey:
-        """Which samples can be used."""
-        encoder = Encoder(self.checkpoint, self.options.resolution)
-        return survey(samples, encoder, self.options.too_long)
 
     def open(self) -> Learner:
         """The model, with its weights as this run computes with them."""
@@ -138,29 +134,30 @@ class _Job:
             learner.model.gradient_checkpointing_enable({"use_reentrant": False})
         return learner
 
-    def loop(self, learner: Learner, surveys: tuple[Survey, Survey], told: OnStep) -> Loop:
+    def loop(self, learner: Learner, told: OnStep) -> Loop:
         """The run, not yet begun."""
         from .feed import Feed
         from .learning import Learning
         from .loop import Loop
         from .state import States
 
-        options, workers = self.options, self.workers
+        options, workers, found = self.options, self.workers, self.found
         half = options.arithmetic == "bf16"
         image = self.checkpoint.config.image
         learning = Learning(learner, workers, image, options, half=half)
         keeps = FEATURE_BYTES // 2 if options.vision == "frozen" else 0
         training, validation = (
             # A tokenizer may be used by one thread at a time, so each has its own.
-            Feed(samples, found, Encoder(self.checkpoint, options.resolution), keeps)
-            for samples, found in zip(
-                (self.split.training, self.split.validation), surveys, strict=True
+            Feed(samples, survey, Encoder(self.checkpoint, options.resolution), keeps)
+            for samples, survey in (
+                (found.split.training, found.training),
+                (found.split.validation, found.held_out),
             )
         )
         assert options.batch_size != "auto" and options.learning_rate is not None
         per_step = options.accumulate * workers.ranks
-        order = Order(surveys[0].lengths, options.batch_size, per_step, options.seed)
-        states = States(self.out / STATE, self.identity(surveys))
+        order = Order(found.training.lengths, options.batch_size, per_step, options.seed)
+        states = States(self.out / STATE, self.identity())
         return Loop(
             learning,
             workers,
@@ -173,9 +170,10 @@ class _Job:
             told,
         )
 
-    def identity(self, surveys: tuple[Survey, Survey]) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """What has to be the same for a run to go on."""
-        seen = [[found.places, found.lengths] for found in surveys]
+        surveys = self.found.training, self.found.held_out
+        seen = [[survey.places, survey.lengths] for survey in surveys]
         options = asdict(self.options)
         del options["save_every"]
         return {

@@ -19,6 +19,7 @@ from .frames import (
     check_png_chunks,
     check_webp_chunks,
     count_gif_frames,
+    is_cut_gif,
 )
 from .heif import BRANDS, read_heif
 from .jpeg import read_jpeg
@@ -51,6 +52,8 @@ class ImageFormat:
     """Called with a file and its name before the header is parsed; raises if that costs much."""
     count_frames: Callable[[bytes, int], int] | None = None
     """Counts up to a limit plus one; None where Pillow does it without reading every frame."""
+    is_cut: Callable[[bytes], bool] | None = None
+    """Whether frames may be missing at the end; None where a file says how many it has."""
     has_pages: bool = False
     """Whether its frames are shown one after the other: pages, or the frames of an animation."""
 
@@ -100,6 +103,7 @@ FORMATS: dict[str, ImageFormat] = {
         ("image/gif",),
         check=check_gif_blocks,
         count_frames=count_gif_frames,
+        is_cut=is_cut_gif,
         has_pages=True,
     ),
     "BMP": ImageFormat(

@@ -6,6 +6,8 @@ GIF files do not state the number of frames; Pillow would seek through every one
 from __future__ import annotations
 
 import struct
+import sys
+from typing import NamedTuple
 
 from ..errors import ImageTooLarge
 from .policy import ImagePolicy
@@ -48,17 +50,33 @@ def check_png_chunks(data: bytes, policy: ImagePolicy, name: str) -> None:
 
 def check_gif_blocks(data: bytes, policy: ImagePolicy, name: str) -> None:
     """Refuse a GIF with very many blocks, which Pillow would read one by one in Python."""
-    if len(data) > 13 and _walk_gif(data, policy.max_frames)[1] > _MOST_GIF_BLOCKS:
+    if len(data) > 13 and _walk_gif(data, policy.max_frames).blocks > _MOST_GIF_BLOCKS:
         raise ImageTooLarge(f"{name} has more than {_MOST_GIF_BLOCKS:,} blocks", _WITHOUT_METADATA)
 
 
 def count_gif_frames(data: bytes, limit: int) -> int:
     """The frames of a GIF, up to one more than `limit`."""
-    return max(1, _walk_gif(data, limit)[0])
+    return max(1, _walk_gif(data, limit).frames)
 
 
-def _walk_gif(data: bytes, most_frames: int) -> tuple[int, int]:
-    """Frames and blocks, by https://www.w3.org/Graphics/GIF/spec-gif89a.txt, up to the limits."""
+def is_cut_gif(data: bytes) -> bool:
+    """Whether the trailer is missing: no other byte of a GIF tells that frames are.
+
+    What follows a trailer is left alone, and so are the zeros that some writers put before it.
+    """
+    end = _walk_gif(data, sys.maxsize).end
+    return not data[end:].lstrip(b"\0").startswith(b";")
+
+
+class _GifWalk(NamedTuple):
+    frames: int
+    blocks: int
+    end: int
+    """Where the next frame or the trailer would begin."""
+
+
+def _walk_gif(data: bytes, most_frames: int) -> _GifWalk:
+    """Walk by https://www.w3.org/Graphics/GIF/spec-gif89a.txt, up to the limits."""
     offset = 13 + _colour_table_size(data[10])
     frames, blocks = 0, 0
     while offset < len(data) and frames <= most_frames:
@@ -77,7 +95,7 @@ def _walk_gif(data: bytes, most_frames: int) -> tuple[int, int]:
         blocks += 1
         if blocks > _MOST_GIF_BLOCKS:
             break
-    return frames, blocks
+    return _GifWalk(frames, blocks, offset)
 
 
 def _colour_table_size(flags: int) -> int:

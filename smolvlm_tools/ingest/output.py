@@ -6,17 +6,16 @@ same id the later one stays. Only one run may write to an output at a time.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import BadOptions, StoreFull
+from ..errors import BadOptions
 from ..machine.closing import Closing
+from ..machine.full_disk import full_disk
 from .record import VERSION, Record, as_json
 
 _BEGIN = b'{"version": %d, "id": "' % VERSION
@@ -139,24 +138,3 @@ def _about(record: dict[str, Any]) -> Written:
     if record["version"] != VERSION:
         raise ValueError(f"version {record['version']}")
     return Written(record["id"], record["source"], record["error"] is not None)
-
-
-@contextlib.contextmanager
-def full_disk(path: Path) -> Generator[None]:
-    """Say what is wrong where something cannot be written.
-
-    Raises:
-        StoreFull: no room.
-        BadOptions: the place does not exist, or may not be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
-            raise StoreFull(
-                f"{str(path)!r} cannot be written ({error.strerror})",
-                "Make room and run it again: it goes on.",
-            ) from error
-        raise BadOptions(
-            f"{str(path)!r} cannot be written ({error.strerror})", "Name another place."
-        ) from error

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadOptions
+from ..machine.full_disk import full_disk
 from .columns import VERSION_KEY, pyarrow, raw, record_of, schema, table_of
-from .output import Output, Written, full_disk
+from .output import Output, Written
 from .record import VERSION, Record
 
 ROWS = 1000

@@ -10,8 +10,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import BadOptions, Busy
+from ..machine.full_disk import full_disk
 from .ledger import Ledger
-from .output import JsonLines, Output, full_disk
+from .output import JsonLines, Output
 from .parquet import ParquetFile, ParquetFolder
 
 _PARQUET = ".parquet"

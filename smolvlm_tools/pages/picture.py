@@ -21,7 +21,12 @@ def picture_pages(encoded: EncodedImage, policy: ImagePolicy) -> Pages:
     """Open an image file; see `open_pages`."""
     total = count_pages(encoded, policy)
     if total > 1:
-        return Pages(total, Frames(encoded, policy, total).read)
+        frames = Frames(encoded, policy, total)
+        if frames.is_cut:
+            raise CorruptImage(
+                f"{encoded.name} was cut after page {total}", "Send all of it, or save it again."
+            )
+        return Pages(total, frames.read)
     image = decode_image(encoded, policy)
     mime = FORMATS[str(image.format)].mime[0]
     digest, blank = image.sha256, image.is_blank
@@ -33,11 +38,15 @@ class Frames:
     """The frames of one file, composed as a viewer shows them.
 
     Each builds on those before it, so a file stays open between reads that go forward.
+
+    Attributes:
+        is_cut: whether there may have been more of them.
     """
 
     def __init__(self, encoded: EncodedImage, policy: ImagePolicy, total: int) -> None:
         self._encoded, self._policy, self._total = encoded, policy, total
         self._kind: ImageFormat = FORMATS[identify(encoded.data, encoded.name)]
+        self.is_cut = self._kind.is_cut is not None and self._kind.is_cut(encoded.data)
         self._file: ImageFile | None = None
         self._lock = threading.Lock()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import subprocess
 import sys
 
@@ -16,6 +15,7 @@ from smolvlm_tools.ingest import ingest
 from tests.support.ingesting import CAPTIONS, SMALL
 from tests.support.mixed_corpus import drawing, encoded
 from tests.support.records import by_id, draw_folder
+from tests.support.small_disks import fill, make_room, small_disk
 
 PAGES = 60
 
@@ -26,37 +26,17 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 256 kB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if shutil.which("mount") is None or os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(place)]
-    mounted = subprocess.run(command, capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def fill(place, left):
-    """Take all of a disk but so many bytes."""
-    room = os.statvfs(place)
-    (place / "ballast").write_bytes(b"x" * (room.f_bavail * room.f_frsize - left))
-
-
-def make_room(place):
-    (place / "ballast").unlink()
-    subprocess.run(["mount", "-o", "remount,size=8m", str(place)], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path / "disk", "256k") as place:
+        yield place
 
 
 @pytest.mark.parametrize("left", [4096, 100_000, 180_000])
 def test_a_full_disk_ends_the_run_which_goes_on_when_there_is_room(
-    vlm, folder, small_disk, tmp_path, left
+    vlm, folder, disk, tmp_path, left
 ):
-    out = small_disk / "records.jsonl"
-    fill(small_disk, left)
+    out = disk / "records.jsonl"
+    fill(disk, left)
     with pytest.raises(errors.StoreFull, match=r"cannot be written"):
         while True:  # the ledger keeps more and more
             ingest(folder, out, engine=vlm, wish=CAPTIONS, reading=SMALL)
@@ -64,19 +44,19 @@ def test_a_full_disk_ends_the_run_which_goes_on_when_there_is_room(
                 encoded(drawing(len(os.listdir(folder))))
             )
             assert len(os.listdir(folder)) < 3 * PAGES
-    make_room(small_disk)
+    make_room(disk)
     ingest(folder, out, engine=vlm, wish=CAPTIONS, reading=SMALL)
     elsewhere = tmp_path / "elsewhere.jsonl"
     ingest(folder, elsewhere, engine=vlm, wish=CAPTIONS, reading=SMALL)
     assert by_id(out) == by_id(elsewhere)
 
 
-def test_a_ledger_on_a_full_disk(vlm, folder, small_disk, tmp_path):
-    fill(small_disk, 40_000)
-    out, ledger = tmp_path / "records.jsonl", small_disk / "ledger"
+def test_a_ledger_on_a_full_disk(vlm, folder, disk, tmp_path):
+    fill(disk, 40_000)
+    out, ledger = tmp_path / "records.jsonl", disk / "ledger"
     with pytest.raises(errors.StoreFull):
         ingest(folder, out, engine=vlm, wish=CAPTIONS, reading=SMALL, ledger=ledger)
-    make_room(small_disk)
+    make_room(disk)
     vlm.asked.clear()
     summary = ingest(folder, out, engine=vlm, wish=CAPTIONS, reading=SMALL, ledger=ledger)
     assert len(vlm.asked) == PAGES - summary.known and len(by_id(out)) == PAGES

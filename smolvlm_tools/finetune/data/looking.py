@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...errors import BadSamples, InputError
-from ...images import ImagePolicy, read_image, see_image
+from ...images import ImagePolicy, KnownImages, read_image, see_image
 from ...images.formats import FORMATS
 from ...types import ImagePart, Message
 
@@ -31,10 +31,14 @@ class SeenImage:
 
 
 class Looking:
-    """Remembers images by their path, what was wrong with them included."""
+    """Remembers images by their path, what was wrong with them included.
 
-    def __init__(self, policy: ImagePolicy) -> None:
-        self._policy = policy
+    Args:
+        known: is told of every image, so that whoever measures it later need not decode it.
+    """
+
+    def __init__(self, policy: ImagePolicy, known: KnownImages | None = None) -> None:
+        self._policy, self._images = policy, known
         self._known: dict[bytes, SeenImage | InputError] = {}
 
     def at(self, source: str) -> SeenImage:
@@ -56,7 +60,7 @@ class Looking:
 
     def _look(self, source: str) -> SeenImage:
         encoded = read_image(source, self._policy)
-        image = see_image(encoded, self._policy)
+        image = see_image(encoded, self._policy, self._images)
         if image.frames > 1 and FORMATS[image.format or ""].has_pages:
             raise BadSamples(
                 f"{encoded.name} has {image.frames} pages", "Save the page that is meant as a PNG."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import BadOptions, BadSamples, InputError
-from ...images import ImagePolicy
+from ...images import ImagePolicy, KnownImages
 from ..samples import Sample, Split
 from .forms import Read, reader_of
 from .looking import Looking, SeenImage, sources_of
@@ -62,6 +62,7 @@ def read_split(
     *,
     validation: float | Path = 0.1,
     progress: Progress | None = None,
+    known: KnownImages | None = None,
 ) -> Split:
     """Read and check all samples, and hold some of them apart.
 
@@ -70,6 +71,7 @@ def read_split(
             (alpaca), or a table (JSONL, JSON array, CSV, TSV); a folder of images with captions.
         validation: the part that is held apart, 0 to less than 1, in such a way that no image is
             on both sides and that the order of the rows doesn't matter; or a file of its own.
+        known: is told of every image; see `Looking`.
 
     Raises:
         BadSamples: rows cannot be used (their places and reasons are named), or none is left.
@@ -78,7 +80,7 @@ def read_split(
     options = options or DataOptions()
     if not isinstance(validation, Path) and not 0 <= validation < 1:
         raise BadOptions(f"`validation={validation:g}` is no share", "Give 0 to less than 1.")
-    looking = Looking(ImagePolicy())
+    looking = Looking(ImagePolicy(), known)
     checked = _read(data, options, looking, progress)
     notes = _notes(data, checked)
     if isinstance(validation, Path):

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 from ...machine.closing import Closing
+from ...machine.full_disk import full_disk
+from ...machine.whole_file import write_whole
 from ..records import StepRecord
 
 
@@ -27,23 +29,33 @@ class StepLog(Closing):
         self._file: TextIO | None = None
 
     def __call__(self, record: StepRecord) -> None:
-        """Write a step."""
-        if self._file is None:
-            self._file = self._open_before(record.step)
-        self._file.write(json.dumps(asdict(record)) + "\n")
-        self._file.flush()
+        """Write a step.
 
-    def _open_before(self, step: int) -> TextIO:
+        Raises:
+            StoreFull: the disk is full.
+            BadOptions: the file may not be written.
+        """
+        with full_disk(self._path):
+            if self._file is None:
+                self._file = self._open_after(record.step)
+            self._file.write(_line(record))
+            self._file.flush()
+
+    def _open_after(self, step: int) -> TextIO:
         kept = [record for record in read_log(self._path) if record.step < step]
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._path.open("w", encoding="utf-8")
-        file.writelines(json.dumps(asdict(record)) + "\n" for record in kept)
-        return file
+        write_whole(self._path, "".join(map(_line, kept)))
+        return self._path.open("a", encoding="utf-8")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; raises as a call does."""
         if self._file is not None:
-            self._file.close()
+            with full_disk(self._path):
+                self._file.close()
+
+
+def _line(record: StepRecord) -> str:
+    return json.dumps(asdict(record)) + "\n"
 
 
 def read_log(path: Path) -> list[StepRecord]:

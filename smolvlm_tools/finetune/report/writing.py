@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from ...machine.full_disk import full_disk
 from ..records import StepRecord
 from .curve import draw_curve
 from .picture import draw_samples
@@ -22,21 +23,32 @@ def write_curve(folder: Path, records: list[StepRecord], before: float | None = 
 
     Args:
         before: held-out loss before the first step.
+
+    Raises:
+        StoreFull: the disk is full.
     """
     losses = [(float(record.step), record.loss) for record in records]
     held = [(float(r.step), r.held_out_loss) for r in records if r.held_out_loss is not None]
     if before is not None:
         held.insert(0, (0.0, before))
-    draw_curve(losses, held).save(folder / "loss.png")
+    curve = draw_curve(losses, held)
+    with full_disk(folder / "loss.png"):
+        curve.save(folder / "loss.png")
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write report.md, report.json and samples.png."""
+    """Write report.md, report.json and samples.png.
+
+    Raises:
+        StoreFull: the disk is full.
+    """
     text = json.dumps(report.as_json(), indent=2, ensure_ascii=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "report.md").write_text(markdown(report), encoding="utf-8")
-    if report.answers:
-        draw_samples(shown(report.answers)).save(folder / "samples.png")
+    picture = draw_samples(shown(report.answers)) if report.answers else None
+    with full_disk(folder):
+        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+        (folder / "report.md").write_text(markdown(report), encoding="utf-8")
+        if picture is not None:
+            picture.save(folder / "samples.png")
 
 
 def shown(answers: tuple[Answered, ...]) -> list[Answered]:

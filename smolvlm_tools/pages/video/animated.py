@@ -27,7 +27,8 @@ class AnimatedFilm:
         self._frames = Frames(encoded, policy, total)
         shown = [self._frames.seconds(number) or UNSAID_SECONDS for number in range(1, total + 1)]
         self._starts = [0.0, *accumulate(shown)]
-        self.facts = FilmFacts(total, total / self._starts[-1], self._frames.pixels(1).size)
+        fps, size = total / self._starts[-1], self._frames.pixels(1).size
+        self.facts = FilmFacts(total, fps, size, is_cut=self._frames.is_cut)
 
     def times(self, numbers: Sequence[int]) -> list[float]:
         """See `Film`."""

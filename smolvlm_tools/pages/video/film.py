@@ -28,12 +28,14 @@ class FilmFacts:
         fps: of them a second, on average.
         size: (width, height) of its frames, upright.
         missing: how many more the header promises, of a file that was cut.
+        is_cut: whether there were more, of which no header tells how many.
     """
 
     frames: int
     fps: float
     size: Size
     missing: int = 0
+    is_cut: bool = False
 
     @property
     def seconds(self) -> float:

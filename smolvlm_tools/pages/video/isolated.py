@@ -72,7 +72,8 @@ def _facts(answer: Message) -> FilmFacts:
     frames, fps, (width, height) = int(facts["frames"]), float(facts["fps"]), facts["size"]
     if not (frames > 0 and 0 < fps < 1e9 and 0 < width < 1 << 31 and 0 < height < 1 << 31):
         raise ValueError(f"{frames} frames of {width}x{height}")
-    return FilmFacts(frames, fps, (int(width), int(height)), max(0, int(facts["missing"])))
+    missing, is_cut = max(0, int(facts["missing"])), bool(facts["is_cut"])
+    return FilmFacts(frames, fps, (int(width), int(height)), missing, is_cut)
 
 
 def _times(answer: Message) -> list[float]:

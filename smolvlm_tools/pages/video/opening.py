@@ -26,6 +26,9 @@ from .still import StillScenes
 _LOOK = (64, 64)
 """Pixels of a frame that is only compared with others."""
 
+_ROUNDING = 1e-4
+"""Seconds."""
+
 
 def read_source(source: ImageSource | Clip, policy: ImagePolicy) -> ImageSource | Clip:
     """A source that may be opened more than once: streams are read, and addresses fetched.
@@ -135,10 +138,12 @@ def pick_frames(
 def _window(film: Film, choice: FrameChoice) -> tuple[int, int]:
     """The numbers of the first frame that is meant and of the first after it that is not."""
     facts = film.facts
-    if facts.missing and (choice.end is None or choice.end > facts.seconds):
+    beyond = choice.end is None or choice.end > facts.seconds + _ROUNDING
+    if (facts.missing or facts.is_cut) and beyond:
         whole = (facts.frames + facts.missing) / facts.fps
+        of_all = f" of {whole:.2f}" if facts.missing else ""
         raise CorruptImage(
-            f"{film.name} was cut: it ends after {facts.seconds:.2f} of {whole:.2f} seconds",
+            f"{film.name} was cut: it ends after {facts.seconds:.2f}{of_all} seconds",
             f"Send all of it, or choose an `end` below {facts.seconds:.2f}.",
         )
     if choice.start is None and choice.end is None:

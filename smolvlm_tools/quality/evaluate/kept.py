@@ -15,8 +15,9 @@ from typing import Any, TextIO
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from ...errors import BadOptions, Busy, StoreFull
+from ...errors import BadOptions, Busy
 from ...machine.closing import Closing
+from ...machine.full_disk import full_disk
 from ...types.value import Value
 
 FILE = "answers.jsonl"
@@ -47,22 +48,20 @@ class KeptAnswers(Closing):
     def __init__(self, folder: Path, depends: Mapping[str, Any]) -> None:
         self._path = folder / FILE
         self._head = {"version": _VERSION, **depends}
-        try:
+        with full_disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(folder / ".lock")
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise Busy(f"another run writes to {str(folder)!r}", "Name another folder.") from None
-        except OSError as error:
-            raise _unwritable(folder, error) from error
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                reason = f"another run writes to {str(folder)!r}"
+                raise Busy(reason, "Name another folder.") from None
         try:
-            self.answers = self._read()
-            self._file: TextIO = self._path.open("a", encoding="utf-8")
-            if self._file.tell() == 0:
-                self._write(json.dumps(self._head))
-        except OSError as error:
-            self._lock.release()
-            raise _unwritable(self._path, error) from error
+            with full_disk(self._path):
+                self.answers = self._read()
+                self._file: TextIO = self._path.open("a", encoding="utf-8")
+                if self._file.tell() == 0:
+                    self._write(json.dumps(self._head))
         except BaseException:  # Ctrl-C too: nobody has the object yet that would close it
             self._lock.release()
             raise
@@ -70,10 +69,8 @@ class KeptAnswers(Closing):
     def put(self, answer: KeptAnswer) -> None:
         """Keep an answer; raises StoreFull."""
         self.answers[answer.number] = answer
-        try:
+        with full_disk(self._path):
             self._write(answer.model_dump_json(exclude_none=True))
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
 
     def close(self) -> None:
         self._file.close()
@@ -121,12 +118,3 @@ class KeptAnswers(Closing):
                     f"{before.get(name)!r} instead of {wanted.get(name)!r}",
                     "Name another folder, or repeat the command that began there.",
                 )
-
-
-def _unwritable(path: Path, error: OSError) -> StoreFull | BadOptions:
-    if error.errno in (28, 122):  # ENOSPC, EDQUOT
-        return StoreFull(
-            f"{str(path)!r} cannot be written ({error.strerror})",
-            "Make room and run it again: it goes on.",
-        )
-    return BadOptions(f"{str(path)!r} cannot be written ({error.strerror})", "Name another folder.")
