@@ -6,18 +6,16 @@ with stoppable_by(check):     # raises Cancelled once the caller has left
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeAlias
 
 from ..errors import SmolVLMError
+from .lookout import looking_after
 
 Check: TypeAlias = Callable[[], None]
 """Raises an error of ours when the work is no longer wanted. Called from any thread, often."""
-
-_LOOK_SECONDS = 0.02
 
 _CHECK: ContextVar[Check | None] = ContextVar("smolvlm_stop", default=None)
 
@@ -50,23 +48,18 @@ def stopping(stop: Callable[[], object]) -> Generator[None]:
     It is called once the work is no longer wanted. What the library raises then is the caller's
     to replace: `check_stopped` raises the reason.
     """
-    check, done = _CHECK.get(), threading.Event()
+    check = _CHECK.get()
     if check is None:
         yield
         return
 
-    def watch(check: Check) -> None:
-        while not done.wait(_LOOK_SECONDS):
-            try:
-                check()
-            except SmolVLMError:
-                stop()
-                return
+    def look() -> bool:
+        try:
+            check()
+        except SmolVLMError:
+            stop()
+            return True
+        return False
 
-    thread = threading.Thread(target=watch, args=(check,), name="smolvlm-stop", daemon=True)
-    thread.start()
-    try:
+    with looking_after(look):
         yield
-    finally:
-        done.set()
-        thread.join()

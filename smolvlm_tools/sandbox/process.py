@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import NoReturn
 
 from ..errors import SmolVLMError
+from ..machine.lookout import looking_after
 from .coding import OUT_OF_MEMORY
 from .forks import mind_forks
 from .held import Held, Request
@@ -166,7 +167,7 @@ class ChildProcess:
         seconds = seconds or self._limits.seconds
         watch = Watch(self.pid, self._limits, seconds, self.end, self._on_slow)
         try:
-            with watch:
+            with looking_after(watch.look):
                 send(self._child.requests, message)
                 if segment is not None and self._child.wire is not None:
                     socket.send_fds(self._child.wire, [b"."], [segment.fd])

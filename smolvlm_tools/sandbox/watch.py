@@ -6,17 +6,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
 
 from ..errors import SmolVLMError
 from ..machine.stopping import current_check
 from .limits import SLOW_SECONDS, WorkerLimits
 
-_SAMPLE_SECONDS = 0.02
-
 
 class Watch:
-    """While its block runs, calls `end` with "time", "memory" or "stopped" when that is so.
+    """Calls `end` with "time", "memory" or "stopped" when a look finds that it is so.
 
     Attributes:
         most_resident: bytes, the most that was seen.
@@ -35,35 +32,29 @@ class Watch:
         now = time.monotonic()
         self._until, self._slow_at = now + seconds, now + SLOW_SECONDS
         self._check = current_check()  # of the thread that asks
-        self._done = Event()
-        self._thread = Thread(target=self._watch, name="smolvlm-watch", daemon=True)
+        self._is_slow = False
         self.most_resident = 0
         self.stopped: SmolVLMError | None = None
 
-    def __enter__(self) -> None:
-        self._thread.start()
+    def look(self) -> bool:
+        """Look once; whether the child was ended."""
+        now = time.monotonic()
+        resident = resident_bytes(self._pid)
+        self.most_resident = max(self.most_resident, resident)
+        if why := self._why_to_end(now, resident):
+            self._end(why)
+            return True
+        if now >= self._slow_at and not self._is_slow:
+            self._is_slow = True
+            self._on_slow()
+        return False
 
-    def __exit__(self, *error: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        is_slow = False
-        while True:
-            now = time.monotonic()
-            if now >= self._until:
-                return self._end("time")
-            if self._done.wait(min(self._until - now, _SAMPLE_SECONDS)):
-                return None
-            resident = resident_bytes(self._pid)
-            self.most_resident = max(self.most_resident, resident)
-            if resident > self._most:
-                return self._end("memory")
-            if not self._is_wanted():
-                return self._end("stopped")
-            if now >= self._slow_at and not is_slow:
-                is_slow = True
-                self._on_slow()
+    def _why_to_end(self, now: float, resident: int) -> str | None:
+        if now >= self._until:
+            return "time"
+        if resident > self._most:
+            return "memory"
+        return None if self._is_wanted() else "stopped"
 
     def _is_wanted(self) -> bool:
         try:

@@ -22,6 +22,9 @@ from ..prompt.resolution import TileGrid
 LARGE = 16_000_000
 """Pixels above which channels are cut one after the other: each is a copy of a quarter of them."""
 
+SMALL = 1_000_000
+"""Bytes of tiles below which threads take longer to start than to cut."""
+
 STRIP = 1_000_000
 """Pixels that are looked at together."""
 
@@ -48,7 +51,7 @@ def cut_frames(image: Image.Image, grid: TileGrid, config: ImageConfig) -> Frame
     def cut(channel: int) -> None:
         frames[:, channel] = _cut_band(image.getchannel(channel), grid, resample)
 
-    if grid.tiles == 1 or image.width * image.height > LARGE:
+    if frames.size < SMALL or image.width * image.height > LARGE:
         for channel in range(3):
             cut(channel)
         return frames
