@@ -65,6 +65,32 @@ def unsure(visit: Visit) -> None:
     visit.ask("Transcribe")
 
 
+def checked(visit: Visit) -> None:
+    visit.choose(RECEIPT)
+    visit.page.get_by_role("radio", name="Transcribe").check(force=True)
+    visit.page.get_by_label("Check with OCR").check()
+    visit.ask("Transcribe")
+    visit.page.locator(".rows").focus()
+    visit.page.keyboard.press("ArrowDown")
+
+
+def unlike(visit: Visit) -> None:
+    """A page of print that this model cannot read, of which OCR can."""
+    visit.choose(LETTER)
+    visit.page.get_by_role("radio", name="Transcribe").check(force=True)
+    visit.page.get_by_label("Check with OCR").check()
+    visit.ask("Transcribe")
+
+
+def printed(visit: Visit) -> None:
+    visit.choose(RECEIPT)
+    visit.page.get_by_role("radio", name="Fields").check(force=True)
+    visit.page.get_by_role("button", name="Add a field").click()
+    visit.page.locator("#fields input").last.fill("shop")
+    visit.page.get_by_label("Check with OCR").check()
+    visit.ask("Fields")
+
+
 def failed(visit: Visit) -> None:
     described(visit)
     visit.drop(b"hello", "notes.txt", "text/plain")
@@ -89,6 +115,11 @@ SCENES: dict[str, tuple[Callable[[Visit], None], str, dict[str, int]]] = {
     "pdf": (on_a_pdf, "light", WIDE),
     "fields": (fields, "dark", WIDE),
     "unsure": (unsure, "light", WIDE),
+    "checked": (checked, "light", WIDE),
+    "checked-dark": (checked, "dark", WIDE),
+    "checked-narrow": (checked, "light", NARROW),
+    "checked-unlike": (unlike, "light", WIDE),
+    "checked-fields": (printed, "dark", WIDE),
     "error": (failed, "light", WIDE),
     "metrics": (figures, "light", WIDE),
 }

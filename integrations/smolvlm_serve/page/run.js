@@ -32,6 +32,7 @@ async function run() {
   if (!all) return;
   running = new AbortController();
   showRunning(true);
+  set("boxes", null);
   byId("answers").replaceChildren();
   hideSnippets();
   const done = [];
@@ -105,6 +106,7 @@ function finish(done) {
 /** Show answers of the history. */
 export function showAnswers(done) {
   running?.abort();
+  set("boxes", null);
   byId("answers").replaceChildren(...done.map(({ asked, answer }) => finishedCard(asked, answer)));
   if (done.length === 2) byId("answers").append(comparison(...done));
   showSnippets(done[0].asked);

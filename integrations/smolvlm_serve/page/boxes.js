@@ -1,0 +1,55 @@
+// The boxes of a check over the image. They are drawn in pixels of the image, so they stay where the
+// print is however large it is shown.
+
+import { byId, draw } from "./dom.js";
+import { listbox } from "./listbox.js";
+import { told } from "./marks.js";
+import { get } from "./state.js";
+
+const AROUND = 2; // pixels of the screen between print and line
+let groups = []; // by row; null where a row has no box
+
+/** The boxes that belong to the page which is shown, or null. */
+export function boxesHere() {
+  const shown = get("boxes");
+  return shown && shown.file === get("file")?.id && shown.page === get("page") ? shown : null;
+}
+
+/** An SVG of all boxes, for an image of this size of which `pixel` pixels are one of the screen. */
+export function overlay({ rows, point, leave, open }, width, height, pixel) {
+  groups = rows.map((row, at) => (row.boxes.length ? group(row, at, pixel * AROUND) : null));
+  const drawn = groups.filter(Boolean);
+  const list = { role: "listbox", tabindex: "0", "aria-label": "Boxes on the image; arrow keys move" };
+  const svg = draw(
+    "svg",
+    { id: "boxes", class: "boxes", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none",
+      ...(drawn.length ? list : { "aria-hidden": "true" }) },
+    ...drawn,
+  );
+  listbox(svg, drawn, (at) => point(groups.indexOf(drawn[at])));
+  svg.addEventListener("pointerleave", leave);
+  svg.addEventListener("blur", leave);
+  svg.addEventListener("click", (event) => {
+    const at = groups.indexOf(event.target.closest("[role=option]"));
+    if (at >= 0) open(at);
+  });
+  return svg;
+}
+
+/** Bring one row's boxes out, or none with null. */
+export function pointBoxes(at) {
+  groups.forEach((each, number) => each?.classList.toggle("at", number === at));
+}
+
+export const showImage = () => byId("frame").scrollIntoView({ block: "nearest" });
+
+function group(row, at, pad) {
+  const rects = row.boxes.flatMap(({ box, kind }) => {
+    const place = {
+      x: box.left - pad, y: box.top - pad,
+      width: box.right - box.left + 2 * pad, height: box.bottom - box.top + 2 * pad,
+    };
+    return [draw("rect", { class: "halo", ...place }), draw("rect", { class: kind, ...place })];
+  });
+  return draw("g", { id: `box-${at}`, role: "option", class: "box", "aria-label": told(row) }, ...rects);
+}
