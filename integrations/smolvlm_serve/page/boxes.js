@@ -3,10 +3,11 @@
 
 import { byId, draw } from "./dom.js";
 import { listbox } from "./listbox.js";
-import { told } from "./marks.js";
+import { joined, told } from "./marks.js";
 import { get } from "./state.js";
 
 const AROUND = 2; // pixels of the screen between print and line
+const SMALL = 14; // pixels of the screen: print that is lower is framed line by line, by thinner lines
 let groups = []; // by row; null where a row has no box
 
 /** The boxes that belong to the page which is shown, or null. */
@@ -17,12 +18,14 @@ export function boxesHere() {
 
 /** An SVG of all boxes, for an image of this size of which `pixel` pixels are one of the screen. */
 export function overlay({ rows, point, leave, open }, width, height, pixel) {
-  groups = rows.map((row, at) => (row.boxes.length ? group(row, at, pixel * AROUND) : null));
+  const heights = rows.flatMap(({ boxes }) => boxes.map(({ box }) => box.bottom - box.top)).sort((a, b) => a - b);
+  const isSmall = heights[heights.length >> 1] < SMALL * pixel;
+  groups = rows.map((row, at) => (row.boxes.length ? group(row, at, pixel, isSmall) : null));
   const drawn = groups.filter(Boolean);
   const list = { role: "listbox", tabindex: "0", "aria-label": "Boxes on the image; arrow keys move" };
   const svg = draw(
     "svg",
-    { id: "boxes", class: "boxes", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none",
+    { id: "boxes", class: isSmall ? "boxes small" : "boxes", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none",
       ...(drawn.length ? list : { "aria-hidden": "true" }) },
     ...drawn,
   );
@@ -43,8 +46,10 @@ export function pointBoxes(at) {
 
 export const showImage = () => byId("frame").scrollIntoView({ block: "nearest" });
 
-function group(row, at, pad) {
-  const rects = row.boxes.flatMap(({ box, kind }) => {
+function group(row, at, pixel, isSmall) {
+  const pad = AROUND * pixel;
+  const boxes = isSmall ? joined(row.boxes) : row.boxes;
+  const rects = boxes.flatMap(({ box, kind }) => {
     const place = {
       x: box.left - pad, y: box.top - pad,
       width: box.right - box.left + 2 * pad, height: box.bottom - box.top + 2 * pad,

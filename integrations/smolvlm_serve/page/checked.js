@@ -17,7 +17,7 @@ export function checkParts(asked, answer) {
   const rows = rowsOf(check, answer);
   const nothing = check.agreement === null ? "There is no value to look for." : "Neither reader found words.";
   const list = rows.length ? rowList(rows, asked) : make("p", { class: "quiet" }, nothing);
-  if (check.agreement === null) return [make("h4", {}, "Where it is printed"), list];
+  if (check.agreement === null) return [make("h4", {}, "Where it is first printed"), list];
   return [agreement(check), list, legend(), texts(check)];
 }
 
@@ -36,9 +36,9 @@ function rowList(rows, asked) {
       "aria-label": "What was read, line by line; arrow keys show it on the image" },
     ...items,
   );
-  const mark = (at) => items.forEach((each, number) => each.classList.toggle("at", number === at));
   const point = (at) => {
-    mark(at);
+    items.forEach((each, number) => each.classList.toggle("at", number === at));
+    if (at !== null) reveal(list, items[at]);
     pointBoxes(at);
   };
   const boxes = {
@@ -57,12 +57,22 @@ function rowList(rows, asked) {
   return list;
 }
 
+/** A row without a box has no frame for its sample either. */
+const sampleOf = ({ kind, boxes }) => (kind === "differ" && !boxes.length ? "invented" : kind);
+
+/** Scroll the list, and nothing else, to where a row is seen. */
+function reveal(list, row) {
+  const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight];
+  if (top < list.scrollTop) list.scrollTop = top;
+  else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
+}
+
 function item(row, id) {
   const words = row.words.flatMap(({ text, kind }, at) => [at ? " " : "", make("span", { class: `word ${kind}` }, text)]);
   return make(
     "div",
     { id, role: "option", class: "row-read", "aria-label": told(row) },
-    make("span", { class: `sample ${row.kind}`, "aria-hidden": "true" }),
+    make("span", { class: `sample ${sampleOf(row)}`, "aria-hidden": "true" }),
     make("span", { class: "row-words" }, row.name ? make("span", { class: "quiet" }, `${row.name} `) : null, ...words),
     make("span", { class: "row-how" }, how(row)),
   );

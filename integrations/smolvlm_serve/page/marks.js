@@ -71,10 +71,10 @@ function scalars(value, pointer) {
 /** How the other reader has it, in words. */
 export function how({ kind, other, agreement }) {
   if (kind === "missing") return "left out by the model";
-  if (kind === "invented") return other ? `only the model; OCR has “${other}”` : "only the model";
+  if (kind === "invented") return other ? `only the model: OCR has “${other}” there` : "only the model";
   if (kind === "unprinted") return "not printed as such";
   if (kind === "agree") return other ? `printed as “${other}”` : "";
-  return `OCR has “${other}”, ${percent(agreement)} alike`;
+  return `OCR has ${other ? `“${other}”` : "some of its letters"}, ${percent(agreement)} alike`;
 }
 
 /** A row as it is read out. */
@@ -82,3 +82,28 @@ export function told(row) {
   const text = row.words.map((word) => word.text).join(" ");
   return `${row.name ? `${row.name}: ` : ""}${text}; ${how(row) || "read alike by both"}`;
 }
+
+/** Boxes of words that follow one another on a line and are of a kind, as one. */
+export function joined(boxes) {
+  const runs = [];
+  for (const { box, kind } of boxes) {
+    const last = runs.at(-1);
+    if (last?.kind === kind && follows(box, last.box)) last.box = around(last.box, box);
+    else runs.push({ box, kind });
+  }
+  return runs;
+}
+
+const heightOf = (box) => box.bottom - box.top;
+
+function follows(box, before) {
+  const height = Math.max(heightOf(box), heightOf(before));
+  const common = Math.min(box.bottom, before.bottom) - Math.max(box.top, before.top);
+  const gap = box.left - before.right;
+  return common > height / 2 && gap < 2 * height && gap > -height;
+}
+
+const around = (a, b) => ({
+  left: Math.min(a.left, b.left), top: Math.min(a.top, b.top),
+  right: Math.max(a.right, b.right), bottom: Math.max(a.bottom, b.bottom),
+});
