@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 from smolvlm_tools import EngineSource, SmolVLM, check_load_options, engine_source
 from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.images import PolicyLike
-from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool
+from smolvlm_tools.tools import TOOLS, Toolbox, ToolOutput, find_tool, for_agent
 
 from .held import hold, release
 from .progress import to_graph
@@ -104,9 +105,10 @@ class SmolVLMToolkit(BaseToolkit):
 
 
 class SmolVLMTool(BaseTool):
-    """One tool. What the model reads is the whole result as JSON; the artifact is the same as data.
+    """One tool. What the model reads is the result as JSON; the artifact is the same as data.
 
-    A failure that the caller can mend comes back as an error message with its code and remedy.
+    A long check is whole in the artifact only, see `for_agent`. A failure that the caller can mend
+    comes back as an error message with its code and remedy.
     """
 
     toolkit: SmolVLMToolkit = Field(exclude=True, repr=False)
@@ -150,7 +152,8 @@ class SmolVLMTool(BaseTool):
 
 
 def _reply(output: ToolOutput) -> tuple[str, dict[str, Any]]:
-    return output.model_dump_json(by_alias=True), output.model_dump(mode="json", by_alias=True)
+    whole = output.model_dump(mode="json", by_alias=True)
+    return json.dumps(for_agent(output), ensure_ascii=False), whole
 
 
 @contextmanager

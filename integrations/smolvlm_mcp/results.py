@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import mcp_types as types
-from pydantic import BaseModel
 
 from smolvlm_tools.errors import Busy, SmolVLMError
+from smolvlm_tools.tools import ToolOutput, for_agent
 
 from .wording import in_arguments
 
 
-def success(output: BaseModel) -> types.CallToolResult:
-    """A tool's output: all of it as structured content, the gist as text."""
-    data = output.model_dump(mode="json", by_alias=True)
+def success(output: ToolOutput) -> types.CallToolResult:
+    """A tool's output as `for_agent` has it as structured content, the gist as text."""
+    data = for_agent(output)
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=gist(data))], structured_content=data
     )
@@ -63,7 +63,24 @@ def _worth(data: dict[str, Any]) -> list[str]:
     about = [f"confidence {data['confidence']:.2f}"]
     if data.get("flags"):
         about.append(f"flags {', '.join(data['flags'])}")
+    if "check" in data:
+        about.append(_checked(data["check"]))
     return about
+
+
+def _checked(check: dict[str, Any]) -> str:
+    """What a second reader found: how far a transcription agrees, or where values stand."""
+    if check["agreement"] is not None:
+        unsupported = sum(not line["supported"] for line in check["lines"])
+        return (
+            f"OCR agrees {check['agreement']:.2f}, has not read {unsupported} of these "
+            f"{len(check['lines'])} lines"
+        )
+    places = [
+        f"{pointer or 'the answer'} at {'-'.join(f'{at:.0f}' for at in found['box'].values())}"
+        for pointer, found in check["evidence"].items()
+    ]
+    return f"printed: {', '.join(places) or 'not found'}"
 
 
 def _why(flags: Sequence[str]) -> str:

@@ -14,12 +14,13 @@ from typing import Annotated, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ..types.checks import CheckName
 from .page_choice import MAX_IMAGES, PageChoice
 from .schema import ToolInput
 
 IMAGE_FORMS = (
-    "path, data URI or (where allowed) URL of an image, PDF or TIFF, or a handle like "
-    "img:0123456789abcdef from an earlier result"
+    "path, data URI, URL (where allowed) or earlier result's handle img:... of an image, PDF or "
+    "TIFF"
 )
 ImageText: TypeAlias = Annotated[str, Field(min_length=1)]
 ImageArgument: TypeAlias = Annotated[str, Field(min_length=1, description=f"A {IMAGE_FORMS}.")]
@@ -28,15 +29,14 @@ PagesArgument: TypeAlias = Annotated[
     str | None,
     Field(
         max_length=200,
-        description=f"Which pages of each document, {PAGES_FORM}; needed where it has several.",
+        description=f"Of each document: which pages, {PAGES_FORM}; needed if it has several.",
     ),
 ]
 Context: TypeAlias = Annotated[
     str | None,
     Field(
         max_length=20_000,
-        description="Text around the image or about it, such as a caption; helps to read names "
-        "and numbers right.",
+        description="Text around the image, such as its caption, that helps to read it right.",
     ),
 ]
 MaxNewTokens: TypeAlias = Annotated[
@@ -47,12 +47,16 @@ MaxNewTokens: TypeAlias = Annotated[
         description="Longest reply in tokens; 512 if left out.",
     ),
 ]
+EvidenceCheck: TypeAlias = Annotated[
+    CheckName | None,
+    Field(description="Have it read by OCR too; check.evidence then tells where values stand."),
+]
 MinConfidence: TypeAlias = Annotated[
     float | None,
     Field(
         ge=0.0,
         le=1.0,
-        description="Hold the answer back (abstained: true) if the model's confidence is lower.",
+        description="Hold the answer back (abstained: true) below this confidence.",
     ),
 ]
 MinFieldConfidence: TypeAlias = Annotated[
@@ -74,7 +78,7 @@ class ImagesInput(ToolInput):
         default=None,
         min_length=1,
         max_length=MAX_IMAGES,
-        description="Instead of image: several to be looked at together, in this order.",
+        description="Instead of image: several, looked at together.",
     )
     pages: PagesArgument = None
 

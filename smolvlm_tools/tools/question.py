@@ -28,8 +28,8 @@ class QuestionFields(Arguments):
     )
     answer_type: AnswerType | None = Field(
         default=None,
-        description="What value will be: yes_no a boolean, date in ISO 8601, choice one of "
-        "choices, rating the expected level on a scale, list texts; text (the default) is prose.",
+        description="Type of value: yes_no a boolean, date in ISO 8601, choice one of choices, "
+        "rating the expected level of a scale, list texts; text (the default) is prose.",
     )
     choices: list[Annotated[str, Field(min_length=1, max_length=200)]] | None = Field(
         default=None,

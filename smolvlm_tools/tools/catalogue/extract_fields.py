@@ -9,7 +9,15 @@ from pydantic import BeforeValidator, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from ...types import VisionResult
-from ..inputs import Context, ImagesInput, MaxNewTokens, MinConfidence, MinFieldConfidence
+from ..checked import CheckedFields
+from ..inputs import (
+    Context,
+    EvidenceCheck,
+    ImagesInput,
+    MaxNewTokens,
+    MinConfidence,
+    MinFieldConfidence,
+)
 from ..replies import UNTRUSTED, Reply
 from ..schema import ToolOutput
 from ..tool import EngineCall, ModelTool
@@ -42,6 +50,7 @@ class ExtractFields(ImagesInput):
         '{"type": "object", "properties": {"total": {"type": "number"}}, "required": ["total"]}. '
         "Say in each field's name what it is. Few, flat fields work best.",
     )
+    check: EvidenceCheck = None
     context: Context = None
     min_confidence: MinConfidence = None
     min_field_confidence: MinFieldConfidence = None
@@ -65,12 +74,12 @@ class _Fields(ToolOutput):
     )
 
 
-class ExtractReply(Reply, _Fields):
+class ExtractReply(Reply, CheckedFields, _Fields):
     """Result of `extract_fields`."""
 
 
 def _ask(arguments: ExtractFields) -> EngineCall:
-    return EngineCall("extract", (arguments.fields,))
+    return EngineCall("extract", (arguments.fields,), {"check": arguments.check})
 
 
 def _report(result: VisionResult) -> dict[str, Any]:
@@ -78,6 +87,7 @@ def _report(result: VisionResult) -> dict[str, Any]:
         "value": result.value,
         "field_confidence": result.field_confidence,
         "unsure_fields": list(result.unsure_fields) or None,
+        "check": result.check,
     }
 
 

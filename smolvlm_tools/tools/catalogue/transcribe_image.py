@@ -7,10 +7,11 @@ from typing import Any
 from pydantic import Field
 
 from ...types import Flag, TextLayout, TextSource, VisionResult
+from ...types.checks import CheckedText, CheckName
+from ..checked import CheckedFields
 from ..inputs import PAGES_FORM, Context, ImagesInput, MinConfidence
 from ..page_choice import MAX_IMAGES, PageChoice
 from ..replies import UNTRUSTED, Reply, Words, words_of
-from ..schema import ToolOutput
 from ..tool import EngineCall, ModelTool
 
 
@@ -20,13 +21,22 @@ class TranscribeImage(ImagesInput):
     pages: str | None = Field(
         default=None,
         max_length=200,
-        description=f"Which pages of each document, {PAGES_FORM}; needed where it has more than "
+        description=f"Of each document: which pages, {PAGES_FORM}; needed for more than "
         f"{MAX_IMAGES}.",
     )
     layout: TextLayout = Field(
         default="plain",
         description="plain: the text as it runs; lines: one line for each line of print; "
         "markdown: headings, lists and tables as Markdown.",
+    )
+    check: CheckName | None = Field(
+        default=None,
+        description="Have it read by OCR too; check in the result tells which lines both read, "
+        "what was left out, and where words stand.",
+    )
+    source: CheckedText = Field(
+        default="model",
+        description="Of a check: whose text is returned; best has the surer word each time.",
     )
     context: Context = None
     min_confidence: MinConfidence = None
@@ -42,7 +52,7 @@ class TranscribeImage(ImagesInput):
         return PageChoice(self.pages, takes_all=True)
 
 
-class PageText(ToolOutput):
+class PageText(CheckedFields):
     """What stands on a page."""
 
     page: int = Field(description="Which page of its document it is, from 1.")
@@ -62,7 +72,7 @@ class _Lines(Words):
     text_source: TextSource = Field(
         default="model",
         description="layer: the document's own text, exact; model: as the model read it; "
-        "both: some pages each.",
+        "ocr: as OCR did; both: from more than one of them.",
     )
     pages: list[PageText] | None = Field(
         default=None,
@@ -72,12 +82,14 @@ class _Lines(Words):
     )
 
 
-class TranscribeReply(Reply, _Lines):
+class TranscribeReply(Reply, CheckedFields, _Lines):
     """Result of `transcribe_image`."""
 
 
 def _ask(arguments: TranscribeImage) -> EngineCall:
-    return EngineCall("transcribe", options={"layout": arguments.layout})
+    return EngineCall(
+        "transcribe", options=arguments.model_dump(include={"layout", "check", "source"})
+    )
 
 
 def _report(result: VisionResult) -> dict[str, Any]:
@@ -90,6 +102,7 @@ def _report(result: VisionResult) -> dict[str, Any]:
             text_source=page.text_source,
             confidence=page.confidence,
             flags=list(page.flags),
+            check=page.check,
         )
         for page in result.pages
     ]
@@ -99,6 +112,7 @@ def _report(result: VisionResult) -> dict[str, Any]:
         "value": lines,
         "text_source": result.text_source,
         "pages": pages or None,
+        "check": result.check,
     }
 
 

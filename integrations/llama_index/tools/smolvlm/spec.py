@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
 from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
 from llama_index.readers.smolvlm.generation import GenerationSettings
-from pydantic import BaseModel
 
 from smolvlm_tools import RequestOptions, SmolVLM
 from smolvlm_tools.images import PolicyLike
-from smolvlm_tools.tools import TOOLS, ImageStore, Tool, Toolbox, ToolOutput, find_tool
+from smolvlm_tools.tools import TOOLS, ImageStore, Tool, Toolbox, ToolOutput, find_tool, for_agent
 
 SETTINGS = frozenset(GenerationSettings.model_fields)
 
@@ -103,8 +103,13 @@ class SmolVLMToolSpec(BaseToolSpec):
             fn=call,
             async_fn=acall,
             metadata=metadata or _Metadata(tool.description, tool.name, tool.input),
-            callback=BaseModel.model_dump_json,
+            callback=_content,
         )
+
+
+def _content(output: ToolOutput) -> str:
+    """What the model reads: JSON, with long checks shortened."""
+    return json.dumps(for_agent(output), ensure_ascii=False)
 
 
 class _Metadata(ToolMetadata):
