@@ -8,6 +8,7 @@ checked      what a second reader says of a reply, whole and for an agent
 arguments    what was sent -> a checked input model   formats    the schemas for each protocol
 image_store  images and pages by handle               outlook    cost before anything runs
 page_choice  which pages of documents are meant       progress   how far a call has come
+videos       which images are videos
 toolbox      runs tools on an engine that is loaded when first needed
 redact       errors without paths of this machine     speed      rates of earlier requests
 """

@@ -8,11 +8,13 @@ What an agent may write where a tool wants an image, in the order in which it is
                                 store's policy
 
 A page of a document is kept like an image, as a picture of the page, and has a handle of its own.
+A video is kept as its file; so is an animation that was looked at as one.
 `read_image` and `see_image` are the two halves of `load_image`, so the same checks apply.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from collections import OrderedDict
@@ -29,6 +31,7 @@ from ..machine.amounts import check_whole
 from ..pages import Pages, is_document, open_pages
 from ..types import Flag, PageRef
 from .page_choice import PageChoice
+from .videos import see_video
 
 IMAGE_URI = "smolvlm://images/"
 """Start of the MCP resource URI of a stored image."""
@@ -62,11 +65,13 @@ class StoredImage:
         data: the encoded file.
         sha256: hex digest of `data`.
         size: (width, height) in pixels, upright.
-        format: PNG, JPEG, WEBP, HEIF, GIF, BMP or TIFF; PNG for a page of several.
-        is_blank: whether it shows nothing; see `LoadedImage.is_blank`.
+        format: PNG, JPEG, WEBP, HEIF, GIF, BMP or TIFF; PNG for a page of several; MP4 or the
+            like for a video.
+        is_blank: whether it shows nothing; see `LoadedImage.is_blank`. Of a video it is not known.
         page: which page of its document it is, from 1.
         pages: how many the document has; 1 for an image.
         own_text, layer_flags: see `EncodedImage`.
+        is_video: whether it is a video, or an animation as a whole.
     """
 
     data: bytes
@@ -78,6 +83,7 @@ class StoredImage:
     pages: int = 1
     own_text: str | None = None
     layer_flags: tuple[Flag, ...] = ()
+    is_video: bool = False
 
     @property
     def handle(self) -> str:
@@ -87,8 +93,9 @@ class StoredImage:
     def encoded(self) -> EncodedImage:
         """The image for an engine, without the name of its file, which others may not know."""
         ref = PageRef(page=self.page, pages=self.pages)
+        name = "the video" if self.is_video else str(ref)
         return EncodedImage(
-            self.data, str(ref), ref=ref, own_text=self.own_text, layer_flags=self.layer_flags
+            self.data, name, ref=ref, own_text=self.own_text, layer_flags=self.layer_flags
         )
 
 
@@ -99,6 +106,11 @@ def _handle_digits(text: str) -> str | None:
         if trimmed[: len(start)].lower() == start:
             return trimmed[len(start) :].strip().lower()
     return None
+
+
+def _stored_video(encoded: EncodedImage, size: tuple[int, int], kind: str) -> StoredImage:
+    digest = hashlib.sha256(encoded.data).hexdigest()
+    return StoredImage(encoded.data, digest, size, kind, is_blank=False, is_video=True)
 
 
 def one_by_one(images: Sequence[StoredImage]) -> bool:
@@ -171,15 +183,21 @@ class ImageStore:
             PagesNeeded: there are several, and nothing says which.
             BadArguments, BadOptions: see `PageChoice.numbers`.
             ImageNotFound: an unknown handle, or no such file.
-            InputError: see `load_image` and `open_pages`.
+            InputError: see `load_image`, `open_pages` and `see_video`.
+            BackendUnavailable: PyAV is not installed.
         """
         choice = pages if isinstance(pages, PageChoice) else PageChoice(pages)
         digits = _handle_digits(text)
-        if digits is not None:
-            image = self._find(digits, text)
-            choice.numbers(1, image.handle)
-            return [image]
-        encoded = read_image(text, self.policy)
+        held = None if digits is None else self._find(digits, text)
+        if held is not None and not held.is_video and choice.frames is None:
+            choice.numbers(1, held.handle)
+            return [held]
+        encoded = read_image(text, self.policy) if held is None else held.encoded
+        with self._taking_turns():
+            video = see_video(encoded, self.policy, choice)
+        if video is not None:
+            choice.numbers(1, encoded.name)
+            return [self._keep(held or _stored_video(encoded, *video))]
         if not is_document(encoded, self.policy):
             choice.numbers(1, encoded.name)
             return [self._decode(encoded)]

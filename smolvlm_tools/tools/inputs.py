@@ -9,19 +9,18 @@ state the rule, this file checks it, and the error repeats it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, TypeAlias
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from ..pages.video import parse_frames
 from ..types.checks import CheckName
 from .page_choice import MAX_IMAGES, PageChoice
 from .schema import ToolInput
 
-IMAGE_FORMS = (
-    "path, data URI, URL (where allowed) or earlier result's handle img:... of an image, PDF or "
-    "TIFF"
-)
+IMAGE_FORMS = "path, data URI, URL or earlier result's handle img:... of an image, PDF or TIFF"
 ImageText: TypeAlias = Annotated[str, Field(min_length=1)]
 ImageArgument: TypeAlias = Annotated[str, Field(min_length=1, description=f"A {IMAGE_FORMS}.")]
 PAGES_FORM = "such as 2 or 1-3,7 or 2-"
@@ -29,14 +28,14 @@ PagesArgument: TypeAlias = Annotated[
     str | None,
     Field(
         max_length=200,
-        description=f"Of each document: which pages, {PAGES_FORM}; needed if it has several.",
+        description=f"Of documents: which pages, {PAGES_FORM}.",
     ),
 ]
 Context: TypeAlias = Annotated[
     str | None,
     Field(
         max_length=20_000,
-        description="Text around the image, such as its caption, that helps to read it right.",
+        description="Text around the image, such as a caption.",
     ),
 ]
 MaxNewTokens: TypeAlias = Annotated[
@@ -49,14 +48,14 @@ MaxNewTokens: TypeAlias = Annotated[
 ]
 EvidenceCheck: TypeAlias = Annotated[
     CheckName | None,
-    Field(description="Have it read by OCR too; check.evidence then tells where values stand."),
+    Field(description="Have OCR read it too: check.evidence tells where values are printed."),
 ]
 MinConfidence: TypeAlias = Annotated[
     float | None,
     Field(
         ge=0.0,
         le=1.0,
-        description="Hold the answer back (abstained: true) below this confidence.",
+        description="Below it the answer is held back (abstained).",
     ),
 ]
 MinFieldConfidence: TypeAlias = Annotated[
@@ -64,8 +63,8 @@ MinFieldConfidence: TypeAlias = Annotated[
     Field(
         ge=0.0,
         le=1.0,
-        description="Make a field null if the model's confidence in it is lower; where the schema "
-        "does not allow null, name it in unsure_fields.",
+        description="Make a field null below this confidence; where the schema allows no null, "
+        "name it in unsure_fields.",
     ),
 ]
 
@@ -98,3 +97,19 @@ class ImagesInput(ToolInput):
     @property
     def page_choice(self) -> PageChoice:
         return PageChoice(self.pages)
+
+
+class VideosInput(ImagesInput):
+    """Arguments of a tool that takes videos, too."""
+
+    frames: str | None = Field(
+        default=None,
+        description="Of a video or animation: how many frames; or 2fps, scenes, auto.",
+    )
+    start: str | None = Field(default=None, description="Where to begin, such as 1:30.")
+    end: str | None = Field(default=None, description="Where to end.")
+
+    @property
+    def page_choice(self) -> PageChoice:
+        frames = parse_frames(self.frames, self.start, self.end)
+        return replace(super().page_choice, takes_videos=True, frames=frames)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import BadArguments, PagesNeeded
 from ..pages import parse_pages
+from ..pages.video import FrameChoice
 
 MAX_IMAGES = 8
 
@@ -20,6 +21,8 @@ class PageChoice:
         least: images and pages that there must be.
         takes_all: where nothing is said, all pages are meant if there is room for them.
         taken: images of the call that were chosen before.
+        takes_videos: whether the tool looks at videos, each of which counts as one image.
+        frames: which of their frames; where that is said, animations are videos, too, not pages.
     """
 
     pages: str | None = None
@@ -27,6 +30,8 @@ class PageChoice:
     least: int = 1
     takes_all: bool = False
     taken: int = 0
+    takes_videos: bool = False
+    frames: FrameChoice | None = None
 
     def numbers(self, total: int, name: str) -> list[int]:
         """Numbers of the pages that are meant of an image or document of `total` pages.

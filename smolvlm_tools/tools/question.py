@@ -28,15 +28,14 @@ class QuestionFields(Arguments):
     )
     answer_type: AnswerType | None = Field(
         default=None,
-        description="Type of value: yes_no a boolean, date in ISO 8601, choice one of choices, "
-        "rating the expected level of a scale, list texts; text (the default) is prose.",
+        description="Type of value: yes_no a boolean, date ISO 8601, choice one of choices, rating "
+        "the expected level of a scale, list texts; text (default) prose.",
     )
     choices: list[Annotated[str, Field(min_length=1, max_length=200)]] | None = Field(
         default=None,
         min_length=2,
         max_length=64,
-        description="Of choice, the possible answers; of rating, names of its levels from the "
-        "lowest up.",
+        description="Of choice: possible answers; of rating: names of its levels, lowest first.",
     )
     levels: list[int] | None = Field(
         default=None,

@@ -70,6 +70,7 @@ def plain_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of a model, without titles, references and nulls.
 
     The root's description goes too: it is the class's docstring, meant for readers of the code.
+    So do those of the models in lists, whose field is described.
     """
     schema = model.model_json_schema(by_alias=True, mode="validation")
     schema.pop("description", None)
@@ -95,5 +96,8 @@ def _plain(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
         }
     for part in ("items", "additionalProperties"):
         if isinstance(plain.get(part), dict):
+            described = "$ref" not in plain[part]
             plain[part] = _plain(plain[part], definitions)
+            if not described:
+                plain[part].pop("description", None)
     return plain

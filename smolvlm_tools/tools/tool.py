@@ -56,8 +56,8 @@ class Tool:
 class ModelTool(Tool):
     """A tool that runs the model.
 
-    The engine gets `context`, `max_new_tokens`, `min_confidence` and `min_field_confidence` too
-    where the input has them.
+    The engine gets `context`, `max_new_tokens`, `min_confidence`, `min_field_confidence`, `frames`,
+    `start` and `end` too where the input has them.
 
     Attributes:
         ask: from checked arguments to the engine's call.

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 Loader: TypeAlias = "Callable[[], SmolVLM]"
 _FREE_TEXT = ("describe", "transcribe")
-_COMMON_OPTIONS = ("context", "min_confidence", "min_field_confidence", "max_new_tokens")
+_COMMON_OPTIONS = (
+    *("context", "min_confidence", "min_field_confidence", "max_new_tokens"),
+    *("frames", "start", "end"),
+)
 
 
 class Toolbox(Closing):

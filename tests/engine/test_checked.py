@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
-from smolvlm_tools import BackendUnavailable, BadOptions, OutOfMemoryBudget, SmolVLM
+from smolvlm_tools import BackendUnavailable, BadOptions, Clip, OutOfMemoryBudget, SmolVLM
+from tests.support.animations import blinking
 from tests.support.ocr import fuzz_only, ocr_only, written
 from tests.support.paths import REAL, RECEIPT, SHAPES, real_only
 
@@ -182,6 +184,15 @@ def test_without_the_extra_the_error_names_it(vlm, monkeypatch):
 def test_without_a_check_nothing_is_added(vlm):
     assert vlm.transcribe(RECEIPT).check is None
     assert vlm.ask(RECEIPT, "What is the total?").check is None
+
+
+@ocr_only
+def test_a_check_of_a_video_is_refused(vlm):
+    for image, frames in ((blinking(), 2), (Clip([SHAPES, SHAPES]), None)):
+        for ask in (vlm.transcribe, partial(vlm.ask, question="What is it?")):
+            with pytest.raises(BadOptions, match="`check` reads images") as refused:
+                ask(image, check="ocr", frames=frames)
+            assert "single frames" in refused.value.remedy
 
 
 @fuzz_only

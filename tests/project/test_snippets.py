@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from smolvlm_tools.checkpoint.aliases import EMBEDDED_FOLDER
 from smolvlm_tools.cli.app import app
+from tests.support.animations import blinking
 from tests.support.calibrations import ENGINE, calibration
 from tests.support.document_blocks import blocks, run
 from tests.support.documents import pdf_only
@@ -45,6 +46,7 @@ HERE = {
     ("docs/remote.md", "base_url"): VLM,
     ("docs/tools.md", "answer_questions"): TOOLBOX,
     ("docs/tools.md", "contract.pdf"): TOOLBOX,
+    ("docs/tools.md", "blink.gif"): TOOLBOX,
 }
 """Where a snippet stands, something in it, and what a reader has by then."""
 
@@ -79,6 +81,7 @@ def world(tmp_path: Path) -> Path:
         shutil.copy(SHAPES, tmp_path / name)
     for name in ("receipt.png", "page.png"):
         shutil.copy(RECEIPT, tmp_path / name)
+    (tmp_path / "blink.gif").write_bytes(blinking())
     (tmp_path / "scans").mkdir()
     receipt = Image.open(RECEIPT)
     for name in ("report.pdf", "scans/contract.pdf"):

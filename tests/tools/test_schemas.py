@@ -129,7 +129,7 @@ def test_arguments_have_the_agreed_names(tool):
     assert names & {"image", "images"}
     agreed = {"image", "images", "question", "schema", "context", "detail", "layout", "task"}
     agreed |= {"pages", "answer_type", "choices", "levels", "max_new_tokens", "questions"}
-    agreed |= {"check", "source"}
+    agreed |= {"check", "source", "frames", "start", "end"}
     assert names <= agreed | {"min_confidence", "min_field_confidence"}
 
 

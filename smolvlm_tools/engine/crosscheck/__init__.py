@@ -7,6 +7,7 @@ lines        a transcription, line by line and word by word
 best_text    of two transcriptions, the better word each time
 installed    which checks can run here
 evidence     where the values of an answer are printed
+stills       no videos: a check reads images
 checking     from images and a reply to the reply with its `check`
 """
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from ...errors import BadOptions
-from ...images import ImagePolicy, ImageSource, load_image, read_image
+from ...images import ImagePolicy, ImageSource, load_image
 from ...images.ocr import Recognizer, open_recognizer, parse_check, read_words
 from ...machine.stopping import check_stopped
 from ...pages import PageSelection, open_as_images, parse_pages
+from ...pages.video import Clip, read_source
 from ...prompt.request import RequestOptions
 from ...prompt.tasks import Images
 from ...types import Box, Check, CheckedText, CheckName, Flag, TextLayout, VisionResult, Word
@@ -19,6 +20,7 @@ from .best_text import recognised_text, write_best
 from .certainty import line_confidences
 from .evidence import find_evidence
 from .lines import Compared, compare
+from .stills import only_stills
 
 CheckMemory: TypeAlias = Callable[[str, int], None]
 """Raises where what is described would take more bytes than there are."""
@@ -67,6 +69,7 @@ class Checker:
 
         Raises:
             InputError: see `load_image` and `open_as_images`.
+            BadOptions: see `only_stills`.
         """
         return self._read(images, options, self._check_text)
 
@@ -85,12 +88,12 @@ class Checker:
         if self.recognizer is None:
             return Read(images, _unchanged)
         several = isinstance(images, (list, tuple))
-        sources = cast("Sequence[ImageSource]", images if several else [images])
-        # A stream can be read once only.
-        kept = [_kept(source, self.policy) for source in sources]
+        sources = cast("Sequence[ImageSource | Clip]", images if several else [images])
+        kept = [read_source(source, self.policy) for source in sources]
+        stills = only_stills(kept, options)
         words: list[Word] = []
         count = 0
-        for source in kept:
+        for source in stills:
             for image in open_as_images(source, chosen, self.policy):
                 check_stopped()
                 words += self._words(image, self.recognizer, count)
@@ -102,7 +105,7 @@ class Checker:
                 checked if options.get("logprobs") else checked.model_copy(update={"tokens": None})
             )
 
-        return Read(kept if several else kept[0], judge)
+        return Read(stills if several else stills[0], judge)
 
     def _words(self, source: ImageSource, recognizer: Recognizer, image: int) -> list[Word]:
         """The words of an image, their boxes in pixels of the original."""
@@ -196,10 +199,6 @@ def _without_marks(line: str) -> str:
 
 def _unchanged(result: VisionResult) -> VisionResult:
     return result
-
-
-def _kept(source: ImageSource, policy: ImagePolicy) -> ImageSource:
-    return read_image(source, policy) if callable(getattr(source, "read", None)) else source
 
 
 def _smaller(size: tuple[int, int]) -> tuple[int, int] | None:

@@ -6,13 +6,13 @@ from typing import Any
 
 from ...types import VisionResult
 from ..checked import CheckedFields
-from ..inputs import Context, EvidenceCheck, ImagesInput, MaxNewTokens, MinConfidence
+from ..inputs import Context, EvidenceCheck, MaxNewTokens, MinConfidence, VideosInput
 from ..question import AnswerFields, QuestionFields, answer_fields
 from ..replies import UNTRUSTED, Reply
 from ..tool import EngineCall, ModelTool
 
 
-class AnswerQuestion(QuestionFields, ImagesInput):
+class AnswerQuestion(QuestionFields, VideosInput):
     """Arguments of `answer_question`."""
 
     check: EvidenceCheck = None

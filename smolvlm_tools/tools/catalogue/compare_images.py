@@ -27,8 +27,7 @@ class CompareImages(ToolInput):
     images: list[ImageText] = Field(
         min_length=1,
         max_length=MAX_IMAGES,
-        description=f"The images to compare, in order; one where pages are compared. Each is a "
-        f"{IMAGE_FORMS}.",
+        description=f"In order; one where its pages are compared. Each is a {IMAGE_FORMS}.",
     )
     pages: PagesArgument = None
     question: str | None = Field(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from ...types import Detail
-from ..inputs import Context, ImagesInput, MaxNewTokens, MinConfidence
+from ..inputs import Context, MaxNewTokens, MinConfidence, VideosInput
 from ..replies import UNTRUSTED, TextReply
 from ..tool import EngineCall, ModelTool
 
 
-class DescribeImage(ImagesInput):
+class DescribeImage(VideosInput):
     """Arguments of `describe_image`."""
 
     detail: Detail = Field(

@@ -13,10 +13,10 @@ from ..checked import CheckedFields
 from ..inputs import (
     Context,
     EvidenceCheck,
-    ImagesInput,
     MaxNewTokens,
     MinConfidence,
     MinFieldConfidence,
+    VideosInput,
 )
 from ..replies import UNTRUSTED, Reply
 from ..schema import ToolOutput
@@ -41,7 +41,7 @@ def _parse_text(value: Any) -> Any:
         ) from None
 
 
-class ExtractFields(ImagesInput):
+class ExtractFields(VideosInput):
     """Arguments of `extract_fields`."""
 
     fields: Annotated[dict[str, Any], BeforeValidator(_parse_text)] = Field(

@@ -71,8 +71,8 @@ TOOL = ImageTool(
     name="load_image",
     title="Load an image once",
     description="Check an image, or a page of a document, and get a short handle for it, which "
-    "every other tool takes as image, so that follow-ups resend nothing. Use it first when the "
-    "image is a data URI. A handle lasts until many other images were used.",
+    "every tool takes as image, so that follow-ups resend nothing. Use it first for a data URI. A "
+    "handle lasts until many other images were used.",
     input=LoadImage,
     output=LoadedImageRef,
     look=_look,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
@@ -9,20 +10,20 @@ from pydantic import Field
 from ...types import Flag, TextLayout, TextSource, VisionResult
 from ...types.checks import CheckedText, CheckName
 from ..checked import CheckedFields
-from ..inputs import PAGES_FORM, Context, ImagesInput, MinConfidence
+from ..inputs import PAGES_FORM, Context, MinConfidence, VideosInput
 from ..page_choice import MAX_IMAGES, PageChoice
 from ..replies import UNTRUSTED, Reply, Words, words_of
 from ..tool import EngineCall, ModelTool
 
 
-class TranscribeImage(ImagesInput):
+class TranscribeImage(VideosInput):
     """Arguments of `transcribe_image`."""
 
     pages: str | None = Field(
         default=None,
         max_length=200,
-        description=f"Of each document: which pages, {PAGES_FORM}; needed for more than "
-        f"{MAX_IMAGES}.",
+        description=f"Of documents: which pages, {PAGES_FORM}; all of up to {MAX_IMAGES} if "
+        "left out.",
     )
     layout: TextLayout = Field(
         default="plain",
@@ -31,8 +32,8 @@ class TranscribeImage(ImagesInput):
     )
     check: CheckName | None = Field(
         default=None,
-        description="Have it read by OCR too; check in the result tells which lines both read, "
-        "what was left out, and where words stand.",
+        description="Have OCR read it too: check tells which lines both read, what was left out, "
+        "and where words stand.",
     )
     source: CheckedText = Field(
         default="model",
@@ -49,7 +50,7 @@ class TranscribeImage(ImagesInput):
 
     @property
     def page_choice(self) -> PageChoice:
-        return PageChoice(self.pages, takes_all=True)
+        return replace(super().page_choice, takes_all=True)
 
 
 class PageText(CheckedFields):
