@@ -290,3 +290,35 @@ def test_axe_finds_nothing_serious_in_a_checked_answer(visiting, server, theme):
     check(visit, "Fields")
     found += Axe().run(visit.page).response["violations"]
     assert not [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+
+
+def test_boxes_belong_to_the_page_that_was_asked_about(visit, words):
+    data = io.BytesIO()
+    with Image.open(SHAPES) as shapes, Image.open(RECEIPT) as receipt:
+        second = receipt.convert("RGB")
+        shapes.convert("RGB").save(data, "TIFF", save_all=True, append_images=[second])
+    visit.choose({"name": "two.tif", "mimeType": "image/tiff", "buffer": data.getvalue()})
+    visit.page.get_by_role("button", name="Next page").click()
+    visit.page.get_by_role("img", name="two.tif, page 2").wait_for()
+    check(visit, "Transcribe")
+    visit.page.locator("#boxes").wait_for()
+    assert boxes(visit) == around(words, visit)
+    visit.page.get_by_role("button", name="Page before").click()
+    visit.page.get_by_role("img", name="two.tif, page 1").wait_for()
+    assert visit.page.locator("#boxes").count() == 0
+    visit.page.get_by_role("button", name="Next page").click()
+    visit.page.locator("#boxes").wait_for()
+
+
+def test_of_two_answers_the_one_that_is_looked_at_has_its_boxes(visit, words):
+    visit.choose(RECEIPT)
+    visit.page.get_by_label("Compare with").check()
+    visit.page.get_by_label("Other resolution").select_option("1")
+    check(visit, "Free", "What is the total?")
+    first, second = visit.page.locator(".rows").all()
+    assert first.get_by_role("option").count() == second.get_by_role("option").count() == 1
+    second.get_by_role("option").hover()
+    assert visit.page.locator("#boxes .at").count() == 1 == second.locator(".at").count()
+    assert first.locator(".at").count() == 0
+    visit.page.locator("#boxes rect").last.hover()
+    assert (first.locator(".at").count(), second.locator(".at").count()) == (0, 1)
