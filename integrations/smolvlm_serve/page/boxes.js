@@ -9,6 +9,7 @@ import { get } from "./state.js";
 const AROUND = 2; // pixels of the screen between print and line
 const SMALL = 14; // pixels of the screen: print that is lower is framed line by line, by thinner lines
 let groups = []; // by row; null where a row has no box
+let drawn = null; // the last {shown, width, height, svg}: drawn anew it would lose the focus
 
 /** The boxes that belong to the page which is shown, or null. */
 export function boxesHere() {
@@ -17,19 +18,25 @@ export function boxesHere() {
 }
 
 /** An SVG of all boxes, for an image of this size of which `pixel` pixels are one of the screen. */
-export function overlay({ rows, point, leave, open }, width, height, pixel) {
-  const heights = rows.flatMap(({ boxes }) => boxes.map(({ box }) => box.bottom - box.top)).sort((a, b) => a - b);
+export function overlay(shown, width, height, pixel) {
+  const isSame = drawn?.shown === shown && drawn.width === width && drawn.height === height;
+  if (!isSame) drawn = { shown, width, height, svg: overlayOf(shown, width, height, pixel) };
+  return drawn.svg;
+}
+
+function overlayOf({ rows, point, leave, open }, width, height, pixel) {
+  const heights = rows.flatMap(({ boxes }) => boxes.map(({ box }) => heightOf(box))).sort((a, b) => a - b);
   const isSmall = heights[heights.length >> 1] < SMALL * pixel;
   groups = rows.map((row, at) => (row.boxes.length ? group(row, at, pixel, isSmall) : null));
-  const drawn = groups.filter(Boolean);
+  const options = groups.filter(Boolean);
   const list = { role: "listbox", tabindex: "0", "aria-label": "Boxes on the image; arrow keys move" };
   const svg = draw(
     "svg",
     { id: "boxes", class: isSmall ? "boxes small" : "boxes", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none",
-      ...(drawn.length ? list : { "aria-hidden": "true" }) },
-    ...drawn,
+      ...(options.length ? list : { "aria-hidden": "true" }) },
+    ...options,
   );
-  listbox(svg, drawn, (at) => point(groups.indexOf(drawn[at])));
+  listbox(svg, options, (at) => point(groups.indexOf(options[at])));
   svg.addEventListener("pointerleave", leave);
   svg.addEventListener("blur", leave);
   svg.addEventListener("click", (event) => {
@@ -45,6 +52,9 @@ export function pointBoxes(at) {
 }
 
 export const showImage = () => byId("frame").scrollIntoView({ block: "nearest" });
+
+/** Of the print: lines may run downwards. */
+const heightOf = ({ left, top, right, bottom }) => Math.min(right - left, bottom - top);
 
 function group(row, at, pixel, isSmall) {
   const pad = AROUND * pixel;

@@ -52,7 +52,9 @@ export function showGrid() {
   const size = plan ? [plan.width, plan.height] : [picture?.naturalWidth, picture?.naturalHeight];
   if (boxes && size[0] && byId("boxes-shown").checked) parts.push(overlay(boxes, ...size, pixelOf(size[0])));
   else if (plan) parts.push(grid(plan));
-  byId("frame").replaceChildren(...parts);
+  const before = byId("frame").childNodes;
+  const isSame = before.length === parts.length && parts.every((part, at) => part === before[at]);
+  if (!isSame) byId("frame").replaceChildren(...parts); // else what has the focus keeps it
   byId("cut").textContent = plan ? describe(plan) : "";
 }
 

@@ -3,59 +3,23 @@
 from __future__ import annotations
 
 import io
-import json
-import subprocess
-import sys
 
 import pytest
 from PIL import Image, ImageDraw
 
-from smolvlm_tools.engine.crosscheck import installed
-from smolvlm_tools.errors import BackendUnavailable
-from smolvlm_tools.tools import find_tool
+from smolvlm_tools import Check
+from smolvlm_tools.engine.crosscheck.lines import compare
+from tests.support.checked_page import NEAR, around, boxes, check
 from tests.support.documents import pdf_only
-from tests.support.ocr import ocr_only
-from tests.support.paths import IMAGES, RECEIPT, ROOT, SHAPES
+from tests.support.ocr import longer_receipt, ocr_only
+from tests.support.ocr import words as words_of
+from tests.support.paths import RECEIPT, ROOT, SHAPES
 from tests.support.pdf_pages import lines, page
 from tests.support.serve_page import browser_only
-from tests.support.serve_servers import served_here
 
 pytestmark = [browser_only, ocr_only]
 LETTER = ROOT / "examples" / "tour_images" / "letter.png"
 NARROW = {"width": 360, "height": 740}
-NEAR = 3  # pixels of the image, besides those of the screen between print and box
-_PLACES = """() => {
-  const image = document.querySelector("#frame :is(img, canvas)").getBoundingClientRect();
-  const width = Number(document.querySelector("#boxes").viewBox.baseVal.width);
-  const scale = width / image.width;
-  return [...document.querySelectorAll("#boxes rect:not(.halo)")].map((rect) => {
-    const { left, top, right, bottom } = rect.getBoundingClientRect();
-    return [left - image.left, top - image.top, right - image.left, bottom - image.top]
-      .map((each) => each * scale);
-  });
-}"""
-
-
-def check(visit, kind, question=None):
-    """Ask with the second reader, and wait for the answer."""
-    visit.page.get_by_role("radio", name=kind, exact=True).check(force=True)
-    visit.page.get_by_label("Check with OCR").check()
-    visit.ask(kind, question)
-
-
-def boxes(visit):
-    """Where boxes are drawn, in pixels of the image."""
-    return visit.page.evaluate(_PLACES)
-
-
-def around(words, visit):
-    """Where boxes belong, with the paper between print and box."""
-    wide = visit.page.locator("#frame").bounding_box()["width"]
-    pad = 2 * visit.page.evaluate("document.querySelector('#boxes').viewBox.baseVal.width") / wide
-    return [
-        pytest.approx((b.left - pad, b.top - pad, b.right + pad, b.bottom + pad), abs=NEAR)
-        for b in (word.box for word in words)
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -88,22 +52,66 @@ def test_the_agreement_the_legend_and_both_texts_are_shown(visit):
     assert answer.locator(".text").all_text_contents() == [visit.answers[0]] * 2
 
 
-def test_each_kind_of_difference_has_its_own_line_and_words(visit):
+def test_what_is_left_out_or_made_up_is_marked(visit):
     visit.choose(LETTER)
     check(visit, "Transcribe")
-    missing = visit.page.locator("#boxes .missing").first
-    dashes = {
-        visit.page.evaluate("(it) => getComputedStyle(it).strokeDasharray", each.element_handle())
-        for each in (missing, visit.page.locator("#boxes .differ").first)
-    }
-    assert len(dashes) == 2
     rows = visit.page.locator(".rows").get_by_role("option")
     told = [row.get_attribute("aria-label") for row in rows.all()]
     assert any("only the model" in each for each in told)
     assert "Harbour Museum; left out by the model" in told
+    assert visit.page.locator("#boxes .missing").count() > 0
     assert visit.page.locator(".word.invented").count() > 0
     assert visit.page.locator("#boxes .invented").count() == 0
     assert "made up, or misread" in visit.page.locator(".notice.warn").first.text_content()
+
+
+def test_each_kind_of_box_has_a_line_of_its_own(visit):
+    visit.choose(RECEIPT)
+    check(visit, "Transcribe")
+    lines = visit.page.evaluate(
+        """() => ["agree", "differ", "missing"].map((kind) => {
+          const rect = document.querySelector("#boxes rect:not(.halo)");
+          rect.setAttribute("class", kind);
+          const { stroke, strokeDasharray } = getComputedStyle(rect);
+          return [stroke, strokeDasharray];
+        })"""
+    )
+    colours, dashes = zip(*lines, strict=True)
+    assert len(set(colours)) == len(set(dashes)) == 3
+
+
+def test_what_this_model_misreads_is_told_beside_what_is_printed(visit):
+    data = io.BytesIO()
+    longer_receipt().save(data, "PNG")
+    visit.choose({"name": "longer.png", "mimeType": "image/png", "buffer": data.getvalue()})
+    check(visit, "Transcribe")
+    assert visit.page.locator("#boxes .differ").count() > 0
+    told = visit.page.locator(".row-how").all_text_contents()
+    assert any(each.startswith("OCR has “") and each.endswith("% alike") for each in told)
+
+
+@pytest.mark.parametrize(
+    ("line", "printed", "kinds"),
+    [
+        ("TOTAL 750", "TOTAL 7.50", ["agree", "differ"]),
+        ("TOTAI 7.50", "TOTAL 7.50", ["differ", "agree"]),
+        ("THANKYOU!", "THANK YOU!", ["agree"]),
+        ("served by Mia", "servedby Mia", ["agree", "agree", "agree"]),
+        ("served by Max", "servedby Mia", ["agree", "agree", "differ"]),
+    ],
+)
+def test_a_word_is_alike_if_nothing_else_is_printed_in_its_place(visit, line, printed, kinds):
+    there = words_of(printed)
+    compared = compare([line], [0.9], there)
+    found = Check(
+        recognizer="ocr", words=there, lines=compared.lines, missing=compared.missing,
+        agreement=compared.agreement, model_confidence=0.9,
+    )  # fmt: skip
+    rows = visit.page.evaluate(
+        "async (check) => (await import('/page/marks.js')).rowsOf(check, {})",
+        found.model_dump(mode="json"),
+    )
+    assert [word["kind"] for word in rows[0]["words"]] == kinds
 
 
 def test_a_line_and_its_boxes_bring_each_other_out(visit):
@@ -122,27 +130,6 @@ def test_a_line_and_its_boxes_bring_each_other_out(visit):
     ]
     visit.page.get_by_role("heading", name="Question").hover()
     assert visit.page.locator(".row-read.at, .box.at").count() == 0
-
-
-def test_lines_and_boxes_are_gone_through_by_keyboard(visit):
-    keys = visit.page.keyboard
-    visit.choose(RECEIPT)
-    visit.page.get_by_role("radio", name="Transcribe").check(force=True)
-    visit.page.locator("input[name=kind]:checked").focus()
-    keys.press("Tab")
-    assert visit.page.evaluate("document.activeElement.id") == "second"
-    keys.press("Space")
-    visit.page.locator("#send").focus()
-    keys.press("Enter")
-    visit.answered()
-    for name, other in ((".rows", "#boxes"), ("#boxes", ".rows")):
-        visit.page.locator(name).focus()
-        keys.press("ArrowDown")
-        chosen = visit.page.locator(f"{name} [aria-selected=true]")
-        assert chosen.get_attribute("aria-label") == "2 COFFEE 7.50; read alike by both"
-        shown = visit.page.evaluate("document.activeElement.getAttribute('aria-activedescendant')")
-        assert shown == chosen.get_attribute("id")
-        assert visit.page.locator(f"{other} .at").count() == 1
 
 
 @pytest.mark.parametrize(
@@ -202,21 +189,6 @@ def test_a_page_of_a_pdf_has_its_boxes_where_its_print_is(visit):
     assert (left, top, right, bottom) == pytest.approx(tuple(dark), abs=2 * scale + 2 * NEAR)
 
 
-def test_boxes_stay_with_their_picture_and_come_back_with_the_history(visit):
-    visit.choose(RECEIPT)
-    check(visit, "Transcribe")
-    visit.choose(SHAPES)
-    visit.page.locator("#frame .grid").wait_for()
-    assert visit.page.locator("#boxes").count() == 0
-    visit.page.reload()
-    visit.page.locator(".past").click()
-    visit.page.locator("#boxes").wait_for()
-    assert visit.page.get_by_label("Boxes of the check").is_checked()
-    visit.page.get_by_label("Boxes of the check").uncheck()
-    assert visit.page.locator("#boxes").count() == 0
-    assert visit.page.locator("#frame .grid").count() == 1
-
-
 def test_where_no_word_is_recognised_no_text_is_shown(visit):
     disc = Image.new("RGB", (300, 150), "white")
     ImageDraw.Draw(disc).ellipse((90, 20, 190, 120), fill="red")
@@ -230,66 +202,15 @@ def test_where_no_word_is_recognised_no_text_is_shown(visit):
     assert visit.page.locator("#boxes rect").count() == 0
 
 
-def test_without_a_second_reader_the_choice_is_closed_and_says_why(visiting, vlm, monkeypatch):
-    def missing():
-        raise BackendUnavailable("comparing texts needs a library", "Run pip install.")
-
-    monkeypatch.setattr(installed, "check_library", missing)
-    with served_here(vlm) as url:
-        visit = visiting(url)
-        visit.page.get_by_text("comparing texts needs a library. Run pip install.").wait_for()
-        choice = visit.page.get_by_label("Check with OCR")
-        assert choice.is_disabled()
-        visit.choose(RECEIPT)
-        visit.ask("Transcribe")
-        assert visit.page.locator("#boxes").count() == 0
-
-
-def test_only_what_can_be_checked_has_the_choice(visit):
-    choice = visit.page.get_by_label("Check with OCR")
-    for kind, has in (("Describe", False), ("Yes or no", False), ("Transcribe", True)):
-        visit.page.get_by_role("radio", name=kind, exact=True).check(force=True)
-        assert choice.is_visible() is has
-    assert not choice.is_checked()
-
-
-@pytest.mark.parametrize(
-    ("name", "run"),
-    [("Python", [sys.executable, "-c"]), ("curl", ["bash", "-c"])],
-    ids=["Python", "curl"],
-)
-def test_what_is_copied_checks_too(visit, name, run):
-    visit.choose(RECEIPT)
-    check(visit, "Fields")
-    visit.page.get_by_role("button", name=f"Copy as {name}").click()
-    command = [*run, visit.page.locator("#snippet").text_content()]
-    done = subprocess.run(command, cwd=IMAGES, capture_output=True, text=True, check=True)
-    assert "/total" in done.stdout and "151.0" in done.stdout
-
-
-def test_a_checked_call_is_copied_for_mcp(visit):
-    visit.choose(RECEIPT)
+def test_boxes_of_a_photo_that_its_file_turns_are_where_it_shows_them(visit, words):
+    data, turned = io.BytesIO(), Image.Exif()
+    turned[0x0112] = 6  # to be shown a quarter turn clockwise
+    with Image.open(RECEIPT) as receipt:
+        lying = receipt.convert("RGB").transpose(Image.Transpose.ROTATE_90)
+    lying.save(data, "JPEG", exif=turned, quality=95)
+    visit.choose({"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": data.getvalue()})
     check(visit, "Transcribe")
-    visit.page.get_by_role("button", name="Copy as MCP").click()
-    call = json.loads(visit.page.locator("#snippet").text_content())["params"]
-    assert call["arguments"]["check"] == "ocr"
-    find_tool(call["name"]).input.model_validate(call["arguments"])
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_in_a_checked_answer(visiting, server, theme):
-    from axe_playwright_python.sync_playwright import Axe
-
-    visit = visiting(server, color_scheme=theme)
-    visit.choose(LETTER)
-    check(visit, "Transcribe")
-    visit.page.get_by_text("Both texts").click()
-    visit.page.locator(".rows").focus()
-    found = Axe().run(visit.page).response["violations"]
-    visit.choose(RECEIPT)
-    check(visit, "Fields")
-    found += Axe().run(visit.page).response["violations"]
-    assert not [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+    assert boxes(visit) == around(words, visit)
 
 
 def test_boxes_belong_to_the_page_that_was_asked_about(visit, words):
