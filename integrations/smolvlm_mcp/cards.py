@@ -112,7 +112,7 @@ def _facts(image: StoredImage) -> dict[str, Any]:
         "width": image.size[0],
         "height": image.size[1],
         "bytes": len(image.data),
-        "is_blank": image.is_blank,
+        **({} if image.is_video else {"is_blank": image.is_blank}),
         **({"page": image.page, "pages": image.pages} if image.pages > 1 else {}),
     }
 

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 import pytest
 from PIL import Image
 
+from tests.support.ocr import ocr_only, written
 from tests.support.paths import ROOT
 from tests.support.picture_books import book
 
@@ -60,6 +61,17 @@ def test_the_tools_are_those_of_the_registry_in_its_words(toolkit):
     assert [tool.name for tool in tools] == list(TOOLS)
     assert [tool.args_schema for tool in tools] == [tool.input for tool in TOOLS.values()]
     assert [convert_to_openai_tool(tool) for tool in tools] == tool_schemas("openai")
+
+
+@ocr_only
+def test_a_model_reads_a_long_check_shortened_and_the_artifact_has_all(toolkit, tmp_path):
+    page, boxes = written(*["one two three four five six seven eight nine ten"] * 6)
+    page.save(tmp_path / "page.png")
+    asked = {"image": str(tmp_path / "page.png"), "check": "ocr", "max_new_tokens": 8}
+    message = named(toolkit, "transcribe_image").invoke(call("transcribe_image", asked))
+    assert len(message.artifact["check"]["words"]) == len(boxes)
+    shown = json.loads(message.content)["check"]
+    assert shown["words"] == [] and "60 words" in shown["left_out"]
 
 
 def test_many_questions_are_one_call(toolkit):

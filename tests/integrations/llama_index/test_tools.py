@@ -15,8 +15,10 @@ from llama_index.tools.smolvlm import SmolVLMToolSpec
 
 from smolvlm_tools import BadArguments, BadOptions, PagesNeeded, PathNotAllowed, UnknownTool
 from smolvlm_tools.tools import TOOLS, ImageStore, agent_policy
+from smolvlm_tools.types import Check
 from tests.support.gated import check_cancelling_frees_the_engine
-from tests.support.paths import SHAPES
+from tests.support.ocr import ocr_only
+from tests.support.paths import RECEIPT, SHAPES
 from tests.support.picture_books import book
 from tests.support.tool_calls import CALLS
 
@@ -32,6 +34,18 @@ def spec(embedded):
 @pytest.fixture(scope="module")
 def tools(spec):
     return {tool.metadata.name: tool for tool in spec.to_tool_list()}
+
+
+@ocr_only
+def test_a_check_comes_as_json_and_as_the_core_has_it(tools):
+    output = tools["extract_fields"].call(
+        image=str(RECEIPT),
+        schema={"type": "object", "properties": {"total": {"type": "number"}}},
+        check="ocr",
+    )
+    check = output.raw_output.check
+    assert Check.model_validate(json.loads(output.content)["check"]) == check
+    assert check.evidence["/total"].box
 
 
 def test_it_is_a_tool_spec_by_its_base_classes():

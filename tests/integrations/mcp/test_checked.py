@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import ExitStack
 
@@ -10,6 +11,7 @@ import pytest
 from mcp.client.client import Client
 from smolvlm_mcp.results import gist
 
+from smolvlm_tools.tools.image_store import IMAGE_URI
 from smolvlm_tools.types import Check
 from tests.support.animations import blinking
 from tests.support.mcp_servers import PATIENCE, on_http, on_stdio
@@ -35,6 +37,8 @@ def test_a_client_learns_what_a_second_reader_saw_and_looks_at_frames(tmp_path, 
                 asked = await client.call_tool("answer_question", {**receipt, **QUESTION})
                 shown = await client.call_tool("describe_image", blink)
                 again = {"image": shown.structured_content["images"][0]["handle"], "frames": "2"}
+                facts = await client.read_resource(IMAGE_URI + again["image"].removeprefix("img:"))
+                assert json.loads(facts.contents[0].text)["format"] == "GIF"
                 return read, asked, shown, await client.call_tool("describe_image", again)
 
     flags = ("--model", "embedded", "--root", str(tmp_path))
