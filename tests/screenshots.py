@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 from tests.support.documents import document
+from tests.support.ocr import longer_receipt
 from tests.support.paths import RECEIPT, ROOT, SHAPES
 from tests.support.pdf_pages import lines, page
 from tests.support.serve_page import MISSING, Visit, browser
@@ -65,6 +67,45 @@ def unsure(visit: Visit) -> None:
     visit.ask("Transcribe")
 
 
+def checked(visit: Visit) -> None:
+    visit.choose(RECEIPT)
+    transcribe_checked(visit)
+    visit.page.locator(".rows").focus()
+    visit.page.keyboard.press("ArrowDown")
+
+
+def differing(visit: Visit) -> None:
+    """A receipt with a line in another type, which this model misreads."""
+    data = BytesIO()
+    longer_receipt().save(data, "PNG")
+    visit.choose({"name": "receipt.png", "mimeType": "image/png", "buffer": data.getvalue()})
+    transcribe_checked(visit)
+    visit.page.locator(".rows").focus()
+    for _ in range(3):
+        visit.page.keyboard.press("ArrowDown")
+
+
+def small(visit: Visit) -> None:
+    """A page of print that OCR can read, and this model cannot."""
+    visit.choose(LETTER)
+    transcribe_checked(visit)
+
+
+def transcribe_checked(visit: Visit) -> None:
+    visit.page.get_by_role("radio", name="Transcribe").check(force=True)
+    visit.page.get_by_label("Check with OCR").check()
+    visit.ask("Transcribe")
+
+
+def printed(visit: Visit) -> None:
+    visit.choose(RECEIPT)
+    visit.page.get_by_role("radio", name="Fields").check(force=True)
+    visit.page.get_by_role("button", name="Add a field").click()
+    visit.page.locator("#fields input").last.fill("shop")
+    visit.page.get_by_label("Check with OCR").check()
+    visit.ask("Fields")
+
+
 def failed(visit: Visit) -> None:
     described(visit)
     visit.drop(b"hello", "notes.txt", "text/plain")
@@ -89,6 +130,13 @@ SCENES: dict[str, tuple[Callable[[Visit], None], str, dict[str, int]]] = {
     "pdf": (on_a_pdf, "light", WIDE),
     "fields": (fields, "dark", WIDE),
     "unsure": (unsure, "light", WIDE),
+    "checked": (checked, "light", WIDE),
+    "checked-dark": (checked, "dark", WIDE),
+    "checked-narrow": (checked, "light", NARROW),
+    "checked-differing": (differing, "light", WIDE),
+    "checked-differing-dark": (differing, "dark", WIDE),
+    "checked-small": (small, "light", WIDE),
+    "checked-fields": (printed, "dark", WIDE),
     "error": (failed, "light", WIDE),
     "metrics": (figures, "light", WIDE),
 }

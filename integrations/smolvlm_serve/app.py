@@ -38,6 +38,7 @@ ROUTES: tuple[tuple[str, str, str | None, Work], ...] = (
     ("POST", "/v1/tools/{name}", "call_tool", tools.call_tool),
     ("POST", "/v1/decide", "decide", tools.decide),
     ("POST", "/v1/answer", "answer", answers.answer),
+    ("GET", "/v1/checks", None, answers.list_checks),
     ("POST", "/v1/plan", None, plans.plan),
     ("GET", "/v1/stats", None, plans.stats),
     ("POST", "/api/chat", "ollama_chat", replies.chat),

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from smolvlm_tools.types import Box, Word
+from tests.support.paths import RECEIPT
 
 ocr_only = pytest.mark.skipif(
     not (find_spec("rapidocr") and find_spec("rapidfuzz")),
@@ -54,6 +55,16 @@ def written(*lines: str, size: int = 28) -> tuple[Image.Image, list[Box]]:
             boxes.append(Box(left=left, top=top, right=right, bottom=bottom))
             x += round(font.getlength(word + " "))
     return page, boxes
+
+
+def longer_receipt() -> Image.Image:
+    """The receipt with a line in another type, of which the embedded model misreads some."""
+    with Image.open(RECEIPT) as receipt:
+        longer = Image.new("RGB", (receipt.width, receipt.height + 50), "white")
+        longer.paste(receipt)
+    font = ImageFont.load_default(20)
+    ImageDraw.Draw(longer).text((25, 185), "Table 12, served by Mia", "black", font)
+    return longer
 
 
 def overlap(one: Box, other: Box) -> float:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.gated import PATIENCE
+
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -121,7 +123,7 @@ class Visit:
         self.answered()
 
     def answered(self) -> None:
-        self.page.locator("#copy").wait_for()
+        self.page.locator("#copy").wait_for(timeout=1000 * PATIENCE)
 
     @property
     def answers(self) -> list[str]:

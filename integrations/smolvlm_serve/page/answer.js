@@ -1,6 +1,7 @@
 // An answer on a card: while it comes, when it is there, and what it took.
 
 import { bar, fieldTable, optionBars } from "./bars.js";
+import { checkParts } from "./checked.js";
 import { make } from "./dom.js";
 import { noticesOf } from "./notices.js";
 import { tokenView } from "./tokens.js";
@@ -44,14 +45,15 @@ export function words(asked, answer) {
 }
 
 function details(asked, answer, reply) {
-  const { worth, tokens } = answer;
+  const { worth, tokens, check } = answer;
   const parts = noticesOf(answer).map(([kind, text]) => make("p", { class: `notice ${kind}` }, text));
   const isShort = answer.value !== undefined;
   reply.classList.toggle("short", isShort);
   if (answer.fields) parts.push(fieldTable(answer.fields, worth?.field_confidence));
+  parts.push(...checkParts(asked, answer));
   if (worth?.probabilities) parts.push(optionBars(worth.probabilities));
-  if (tokens?.length && !worth?.probabilities) parts.push(...tokenParts(tokens, reply, answer.fields ? "table" : isShort));
-  if (worth && tellsMore(worth)) parts.push(confidence(worth));
+  if (tokens?.length && !worth?.probabilities) parts.push(...tokenParts(tokens, reply, folding(answer)));
+  if (worth && tellsMore(worth)) parts.push(confidence(worth, check));
   if (worth) parts.push(cost(answer));
   return parts;
 }
@@ -62,16 +64,23 @@ function tellsMore({ confidence, flags, probabilities }) {
   return !probabilities || Math.abs(confidence - Math.max(...Object.values(probabilities))) > 0.001;
 }
 
-/** The tokens in place of the plain text, which stays for screen readers; or folded away. */
-function tokenParts(tokens, reply, folded) {
-  reply.classList.toggle("unseen", !folded || folded === "table");
+/** What stands for the plain text, which then stays for screen readers: "tokens", "table", or nothing. */
+function folding({ value, fields, text, check }) {
+  if (fields || (text && check?.lines.length)) return "table";
+  return value !== undefined || (check && !text) ? "nothing" : "tokens";
+}
+
+/** The tokens, folded away where they do not stand for the plain text. */
+function tokenParts(tokens, reply, instead) {
+  reply.classList.toggle("unseen", instead !== "nothing");
   const view = tokenView(tokens);
-  if (!folded) return [view];
+  if (instead === "tokens") return [view];
   return [make("details", {}, make("summary", {}, "Token by token"), view)];
 }
 
-function confidence({ confidence, calibrated }) {
-  const why = calibrated.includes("confidence")
+function confidence({ confidence, calibrated }, check) {
+  const both = `Of both readers together; the model alone: ${percent(check?.model_confidence ?? 0)}.`;
+  const why = check?.agreement != null ? both : calibrated.includes("confidence")
     ? "How often answers like this one are right, as calibrated."
     : "How sure the model was of its own words, not whether they are true.";
   return make(
@@ -83,11 +92,11 @@ function confidence({ confidence, calibrated }) {
   );
 }
 
-function cost({ worth, usage }) {
+function cost({ worth, usage, check }) {
   const { seconds: took } = worth;
   const known = usage?.prompt_tokens_details?.cached_tokens ?? 0;
   const facts = [
-    ["Time", seconds(took.total)],
+    [check ? "Time of the model" : "Time", seconds(took.total)],
     ["Tiles", whole(worth.tiles)],
     ["Tokens read", whole(usage.prompt_tokens) + (known ? `, ${whole(known)} known already` : "")],
     ["Tokens written", whole(usage.completion_tokens)],

@@ -1,24 +1,30 @@
 // One request to its end: the answer as the page draws it, piece by piece where it is streamed.
 
 import { events, postJson, send } from "./api.js";
-import { isTyped, requestOf } from "./requests.js";
+import { isWhole, requestOf } from "./requests.js";
 
 /**
  * Ask, and tell the text so far as it grows.
  *
- * Returns {text, value, tokens, usage, worth}; with `stopped` where `signal` ended it.
+ * Returns {text, value, fields, tokens, usage, worth, check}; with `stopped` where `signal` ended it.
  */
 export async function ask(asked, signal, onText) {
   const { path, body } = requestOf(asked);
-  if (isTyped(asked)) {
+  if (isWhole(asked)) {
     const reply = await postJson(path, body, signal);
     onText(reply.text);
-    const { text, value, usage, smolvlm: worth } = reply;
-    return { text, value, usage, worth, tokens: tokensOf(reply.logprobs) };
+    const { text, usage, smolvlm: worth, check } = reply;
+    return { text, ...valueOf(asked, reply), usage, worth, check, tokens: tokensOf(reply.logprobs) };
   }
   const stream = { stream: true, logprobs: true, stream_options: { include_usage: true } };
   const response = await send(path, { method: "POST", json: { ...body, ...stream }, signal });
   return read(response, asked, onText);
+}
+
+/** The value where a type was asked for; free text is no value. */
+function valueOf({ kind }, { value }) {
+  if (kind === "fields") return { fields: value };
+  return kind === "ask" || kind === "transcribe" ? {} : { value };
 }
 
 async function read(response, asked, onText) {

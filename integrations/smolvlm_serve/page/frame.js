@@ -1,5 +1,6 @@
 // The image with the tiles drawn over it, and as coarse as the model gets it.
 
+import { boxesHere, overlay } from "./boxes.js";
 import { byId, draw, make } from "./dom.js";
 import { get, planOf } from "./state.js";
 import { plural, whole } from "./words.js";
@@ -8,6 +9,7 @@ let picture = null; // the <img>; null where the browser cannot show the format
 
 export function setUpFrame() {
   byId("coarse").addEventListener("change", showGrid);
+  byId("boxes-shown").addEventListener("change", showGrid);
 }
 
 /** Show the image at this address; false if the browser cannot. */
@@ -36,7 +38,7 @@ function uncover() {
   showGrid();
 }
 
-/** Draw what is shown anew: the image, or its coarse copy, and the tiles over it. */
+/** Draw what is shown anew: the image, or its coarse copy, and the boxes of a check or the tiles. */
 export function showGrid() {
   const plan = planOf(get("resolution"))?.images[0];
   const parts = [];
@@ -44,9 +46,15 @@ export function showGrid() {
   if (coarse) parts.push(coarseCopy(plan));
   else if (picture) parts.push(picture);
   else parts.push(blank());
-  if (plan) parts.push(grid(plan));
   fit(plan);
-  byId("frame").replaceChildren(...parts);
+  const boxes = boxesHere();
+  byId("boxes-row").hidden = !boxes;
+  const size = plan ? [plan.width, plan.height] : [picture?.naturalWidth, picture?.naturalHeight];
+  if (boxes && size[0] && byId("boxes-shown").checked) parts.push(overlay(boxes, ...size, pixelOf(size[0])));
+  else if (plan) parts.push(grid(plan));
+  const before = byId("frame").childNodes;
+  const isSame = before.length === parts.length && parts.every((part, at) => part === before[at]);
+  if (!isSame) byId("frame").replaceChildren(...parts); // else what has the focus keeps it
   byId("cut").textContent = plan ? describe(plan) : "";
 }
 
@@ -76,11 +84,14 @@ function blank() {
   return make("div", { class: "blank" }, make("p", {}, text));
 }
 
+/** How many pixels of an image of this width are one of the screen. */
+const pixelOf = (width) => width / (byId("frame").clientWidth || width);
+
 /** Lines between the tiles and their numbers, in the order in which the model reads them. */
 function grid(plan) {
   const [rows, cols] = [Math.max(1, plan.rows), Math.max(1, plan.cols)];
   const [width, height] = [plan.width / cols, plan.height / rows];
-  const pixel = plan.width / (byId("frame").clientWidth || plan.width); // of the screen
+  const pixel = pixelOf(plan.width);
   const size = Math.max(15 * pixel, Math.min(26 * pixel, Math.min(width, height) / 8));
   const lines = [draw("rect", { x: 0, y: 0, width: plan.width, height: plan.height })];
   for (let col = 1; col < cols; col++) lines.push(line(col * width, 0, col * width, plan.height));

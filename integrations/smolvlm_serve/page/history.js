@@ -54,6 +54,7 @@ function item({ at, done }) {
   const clock = time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   const where = asked.file.pages > 1 ? `${asked.file.filename}, page ${asked.page}` : asked.file.filename;
   const how = done.map(({ asked }) => `${asked.model} ${resolutionName(asked.resolution).toLowerCase()}`);
+  const checked = asked.check ? " · checked" : "";
   const sure = answer.worth ? ` · ${percent(answer.worth.confidence)}` : "";
   return make(
     "li",
@@ -63,7 +64,7 @@ function item({ at, done }) {
       { type: "button", class: "past", onclick: () => again(done) },
       make("span", { class: "past-question" }, asked.question ?? KINDS[asked.kind].name),
       make("span", { class: "past-answer" }, words(asked, answer)),
-      make("span", { class: "past-where quiet" }, `${where} · ${how.join(" and ")}${sure} · `,
+      make("span", { class: "past-where quiet" }, `${where} · ${how.join(" and ")}${checked}${sure} · `,
         make("time", { datetime: time.toISOString() }, clock)),
     ),
   );

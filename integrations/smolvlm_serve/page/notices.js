@@ -14,6 +14,9 @@ const FLAGS = {
   halved_micro_batch: ["info", "Memory was short, so tiles were read fewer at a time: slower, same answer."],
   no_logprobs: ["info", "How sure the model was is not known for this answer."],
   turned: ["info", "The page lay on its side or head and was turned before it was read."],
+  unsupported: ["warn", "Some lines were not recognised in the image: made up, or misread."],
+  missing_words: ["warn", "There are words in the image that the model left out."],
+  nothing_recognised: ["warn", "No word was recognised in the image, so what the model wrote is not handed out."],
   ocr_layer: ["info", "The text comes from the document's own layer, made by text recognition."],
 };
 const HELD_BACK = {

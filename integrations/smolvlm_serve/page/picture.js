@@ -26,7 +26,7 @@ export function setUpPicture() {
   setUpPages();
   watch(["file"], showName);
   watch(["file", "page"], showPage);
-  watch(["plans", "resolution"], showGrid);
+  watch(["plans", "resolution", "boxes"], showGrid);
 }
 
 function setUpDrop(stage) {

@@ -2,17 +2,18 @@
 
 import { byId, make } from "./dom.js";
 import { addField, readFields, setUpFields, showFields } from "./fields.js";
+import { readSecond, setUpSecond, showSecond } from "./second.js";
 
 export const KINDS = {
-  ask: { name: "Free", verb: "Ask", rows: ["question"] },
+  ask: { name: "Free", verb: "Ask", rows: ["question", "second"] },
   yes_no: { name: "Yes or no", verb: "Ask", rows: ["question"] },
-  choice: { name: "Choices", verb: "Ask", rows: ["question", "choices"] },
-  number: { name: "Number", verb: "Ask", rows: ["question", "number"] },
-  fields: { name: "Fields", verb: "Read the fields", rows: ["fields"] },
+  choice: { name: "Choices", verb: "Ask", rows: ["question", "choices", "second"] },
+  number: { name: "Number", verb: "Ask", rows: ["question", "number", "second"] },
+  fields: { name: "Fields", verb: "Read the fields", rows: ["fields", "second"] },
   describe: { name: "Describe", verb: "Describe", rows: [] },
-  transcribe: { name: "Transcribe", verb: "Transcribe", rows: [] },
+  transcribe: { name: "Transcribe", verb: "Transcribe", rows: ["second"] },
 };
-const ROWS = ["question", "choices", "number", "fields"];
+const ROWS = ["question", "choices", "number", "fields", "second"];
 
 export function setUpQuestion() {
   const radios = Object.entries(KINDS).map(([kind, { name }]) =>
@@ -25,6 +26,7 @@ export function setUpQuestion() {
   );
   byId("kinds").append(...radios);
   setUpFields();
+  setUpSecond();
   addField("total", "number");
   byId("question").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -60,6 +62,7 @@ export function readQuestion() {
   }
   if (rows.includes("number")) found.number = byId("number").value;
   if (rows.includes("fields")) Object.assign(found, readFields());
+  if (rows.includes("second")) Object.assign(found, readSecond());
   return found;
 }
 
@@ -75,4 +78,5 @@ export function showQuestion(asked) {
   if (asked.choices) byId("choices").value = asked.choices.join("\n");
   if (asked.number) byId("number").value = asked.number;
   if (asked.fields) showFields(asked);
+  showSecond(asked);
 }

@@ -10,12 +10,12 @@ const WORDS = {
     `Read these fields from the image: ${fields.map((field) => field.name).join("; ")}. Answer in JSON.`,
 };
 
-/** Whether the answer is one of few, or a number: those are not streamed. */
-export const isTyped = ({ kind }) => !(kind in WORDS);
+/** Whether the answer comes whole: one of few, a number, or one that is checked. */
+export const isWhole = ({ kind, check }) => !(kind in WORDS) || Boolean(check);
 
 /** Path and body of a request; `asked` is a question with model, resolution, file and page. */
 export function requestOf(asked) {
-  return isTyped(asked) ? typed(asked) : chat(asked);
+  return isWhole(asked) ? whole(asked) : chat(asked);
 }
 
 function chat(asked) {
@@ -35,12 +35,19 @@ function chat(asked) {
   return { path: "v1/chat/completions", body };
 }
 
-function typed(asked) {
-  const body = {
-    model: asked.model, image: asked.file.id, question: asked.question, resolution: asked.resolution,
-  };
-  if (asked.file.pages > 1) body.page = asked.page;
-  if (asked.kind === "choice") body.choices = asked.choices;
-  else body.answer_type = asked.kind === "number" ? asked.number : asked.kind;
+function whole(asked) {
+  const { model, file, resolution } = asked;
+  const body = { model, image: file.id, ...task(asked), resolution };
+  if (file.pages > 1) body.page = asked.page;
+  if (asked.check) body.check = asked.check;
   return { path: "v1/answer", body };
+}
+
+function task(asked) {
+  const { kind, question } = asked;
+  if (kind === "transcribe") return { task: "transcribe" };
+  if (kind === "fields") return { task: "extract", schema: schemaOf(asked) };
+  if (kind === "ask") return { question };
+  if (kind === "choice") return { question, choices: asked.choices };
+  return { question, answer_type: kind === "number" ? asked.number : kind };
 }

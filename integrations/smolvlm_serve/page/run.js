@@ -31,7 +31,8 @@ async function run() {
   const all = variants();
   if (!all) return;
   running = new AbortController();
-  showRunning(true);
+  showRunning(all[0].check ? "Looking, and reading a second time …" : "Looking …");
+  set("boxes", null);
   byId("answers").replaceChildren();
   hideSnippets();
   const done = [];
@@ -45,7 +46,7 @@ async function run() {
     alertOf(error);
   } finally {
     running = null;
-    showRunning(false);
+    showRunning("");
   }
   finish(done);
 }
@@ -86,11 +87,12 @@ async function runOne(asked, signal) {
   }
 }
 
-function showRunning(is) {
-  byId("send").disabled = is;
-  byId("stop").hidden = !is;
-  byId("state").textContent = is ? "Looking …" : "";
-  if (!is && document.activeElement === document.body) byId("send").focus();
+/** Say what is being done; "" when it is done. */
+function showRunning(text) {
+  byId("send").disabled = Boolean(text);
+  byId("stop").hidden = !text;
+  byId("state").textContent = text;
+  if (!text && document.activeElement === document.body) byId("send").focus();
 }
 
 function finish(done) {
@@ -105,6 +107,7 @@ function finish(done) {
 /** Show answers of the history. */
 export function showAnswers(done) {
   running?.abort();
+  set("boxes", null);
   byId("answers").replaceChildren(...done.map(({ asked, answer }) => finishedCard(asked, answer)));
   if (done.length === 2) byId("answers").append(comparison(...done));
   showSnippets(done[0].asked);

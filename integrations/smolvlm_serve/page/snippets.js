@@ -2,7 +2,7 @@
 
 import { byId, make } from "./dom.js";
 import { schemaOf } from "./fields.js";
-import { isTyped, requestOf } from "./requests.js";
+import { isWhole, requestOf } from "./requests.js";
 
 const base = () => new URL(".", document.baseURI).href.replace(/\/$/, "");
 const TOOLS = { describe: "describe_image", transcribe: "transcribe_image", fields: "extract_fields" };
@@ -66,8 +66,9 @@ function python(of) {
   const key = sessionStorage.getItem("smolvlm-token") ? 'os.environ["SMOLVLM_TOKEN"]' : '"none"';
   const body = pythonOf(requestOf(of).body, of.file.id, 0);
   const own = ["resolution", "pages"];
-  const lines = isTyped(of)
-    ? [`reply = client.post("/answer", body=${body}, cast_to=object)`, `print(reply["value"])`]
+  const check = of.check ? [`print(reply["check"]["${of.kind === "transcribe" ? "agreement" : "evidence"}"])`] : [];
+  const lines = isWhole(of)
+    ? [`reply = client.post("/answer", body=${body}, cast_to=object)`, `print(reply["value"])`, ...check]
     : [`reply = client.chat.completions.create(`, ...openaiArguments(of, own), `)`,
        `print(reply.choices[0].message.content)`];
   return `${key.startsWith("os") ? "import os\n\n" : ""}from openai import OpenAI
@@ -114,6 +115,7 @@ function mcp(of) {
   if (of.kind === "yes_no") given.answer_type = "yes_no";
   if (of.kind === "number") given.answer_type = of.number;
   if (of.kind === "fields") given.schema = schemaOf(of);
+  if (of.check) given.check = of.check;
   const params = { name: TOOLS[of.kind] ?? "answer_question", arguments: given };
   return `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }, null, 2)}\n`;
 }

@@ -7,6 +7,7 @@ const values = {
   page: 1,
   plans: [], // one for each resolution, as /v1/plan tells them
   resolution: "auto",
+  boxes: null, // of the check that is shown: {file, page, rows, point, leave, open}
 };
 const watchers = new Map();
 

@@ -2,6 +2,7 @@
 // number, which is shown for the token under the pointer or the one that the arrow keys are on.
 
 import { make } from "./dom.js";
+import { listbox } from "./listbox.js";
 import { percent } from "./words.js";
 
 const BANDS = [
@@ -24,30 +25,8 @@ export function tokenView(tokens) {
     { class: "tokens", role: "listbox", tabindex: "0", "aria-label": "Tokens of the answer; arrow keys move", id: own },
     ...spans,
   );
-  const show = (at) => {
-    for (const each of spans) each.removeAttribute("aria-selected");
-    spans[at].setAttribute("aria-selected", "true");
-    list.setAttribute("aria-activedescendant", spans[at].id);
-    list.dataset.at = at;
-    readout.textContent = told(tokens[at]);
-  };
-  list.addEventListener("keydown", (event) => {
-    const to = next(event.key, Number(list.dataset.at ?? -1), tokens.length);
-    if (to === null) return;
-    event.preventDefault();
-    show(to);
-  });
-  list.addEventListener("focus", () => show(Number(list.dataset.at ?? 0)));
-  list.addEventListener("pointerover", (event) => {
-    const at = spans.indexOf(event.target);
-    if (at >= 0) show(at);
-  });
+  listbox(list, spans, (at) => (readout.textContent = told(tokens[at])));
   return make("div", { class: "token-view" }, list, readout, legend());
-}
-
-function next(key, at, length) {
-  const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: length - 1 }[key];
-  return to === undefined ? null : Math.min(Math.max(0, to), length - 1);
 }
 
 function span({ text, probability }, id, first) {

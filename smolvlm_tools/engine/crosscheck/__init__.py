@@ -5,6 +5,7 @@ alignment    which characters of two texts are the same ones (edit distance)
 certainty    how sure the model was of each of its lines
 lines        a transcription, line by line and word by word
 best_text    of two transcriptions, the better word each time
+installed    which checks can run here
 evidence     where the values of an answer are printed
 stills       no videos: a check reads images
 checking     from images and a reply to the reply with its `check`
@@ -19,3 +20,4 @@ from .checking import CheckMemory as CheckMemory
 from .checking import Judge as Judge
 from .checking import open_checker as open_checker
 from .checking import parse_checking as parse_checking
+from .installed import find_checks as find_checks

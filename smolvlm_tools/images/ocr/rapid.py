@@ -68,6 +68,11 @@ class RapidRecognizer:
         self._lock = threading.Lock()
         self.name = f"rapidocr {version('rapidocr')}"
 
+    @staticmethod
+    def check_installed() -> None:
+        """See that it can be loaded, without loading it; raises BackendUnavailable."""
+        _model_paths()
+
     def working_bytes(self, size: tuple[int, int]) -> int:
         """See `Recognizer`; `tests.support.measured_ocr` prints what is taken.
 

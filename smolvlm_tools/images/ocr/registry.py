@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 from ...errors import BadOptions
 from ...types import CheckName
@@ -11,7 +10,7 @@ from .rapid import RapidRecognizer
 from .recognizer import Recognizer
 from .tesseract import TesseractRecognizer
 
-RECOGNIZERS: dict[CheckName, Callable[[], Recognizer]] = {
+RECOGNIZERS: dict[CheckName, type[RapidRecognizer] | type[TesseractRecognizer]] = {
     "ocr": RapidRecognizer,
     "tesseract": TesseractRecognizer,
 }

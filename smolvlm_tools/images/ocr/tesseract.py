@@ -26,15 +26,14 @@ class TesseractRecognizer:
     """
 
     def __init__(self) -> None:
-        program = shutil.which("tesseract")
-        if program is None:
-            raise BackendUnavailable(
-                "the program tesseract is not on the PATH",
-                'Install tesseract-ocr. Or use `check="ocr"`.',
-            )
-        self._program = program
+        self._program = _find_program()
         first = self._run(["-v"], None).splitlines()[0]
         self.name = first.strip()[:60]
+
+    @staticmethod
+    def check_installed() -> None:
+        """See that the program is there, without starting it; raises BackendUnavailable."""
+        _find_program()
 
     def working_bytes(self, size: tuple[int, int]) -> int:
         """See `Recognizer`: the program is a process of its own."""
@@ -70,6 +69,16 @@ class TesseractRecognizer:
                 f"tesseract cannot be started ({error.strerror})", "Install tesseract-ocr anew."
             ) from error
         return done.stdout.decode("utf-8", "replace")
+
+
+def _find_program() -> str:
+    program = shutil.which("tesseract")
+    if program is None:
+        raise BackendUnavailable(
+            "the program tesseract is not on the PATH",
+            'Install tesseract-ocr. Or use `check="ocr"`.',
+        )
+    return program
 
 
 def words_of(table: str) -> tuple[Word, ...]:
