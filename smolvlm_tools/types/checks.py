@@ -110,7 +110,8 @@ class Check(Value):
 
     Attributes:
         recognizer: what read the images, and its release.
-        words: every word it recognised, in reading order.
+        words: every word it recognised, in reading order. One that lacks a space which the model
+            wrote and its ink shows is parted there.
         ocr_text: their text, a line for each line.
         model_text: the reply as the model wrote it, whichever text was handed out.
         text_from: whose text was handed out.

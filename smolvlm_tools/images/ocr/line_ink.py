@@ -33,15 +33,22 @@ class Char(NamedTuple):
     confidence: float
 
 
-class Piece(NamedTuple):
-    """A word of a line; its box is in pixels of the line's own picture."""
+class Area(NamedTuple):
+    """A rectangle in pixels of the line's own picture."""
 
-    text: str
     left: float
     top: float
     right: float
     bottom: float
+
+
+class Piece(NamedTuple):
+    """A word of a line, with the ink of the whole and of each of its letters."""
+
+    text: str
+    area: Area
     confidence: float
+    letters: tuple[Area, ...]
 
 
 def find_pieces(chars: Sequence[Char], picture: NDArray[np.uint8]) -> list[Piece]:
@@ -58,11 +65,10 @@ def find_pieces(chars: Sequence[Char], picture: NDArray[np.uint8]) -> list[Piece
     spaced = _spaced(chars)
     wide = _wide(letters, spaced, gaps, ink)
     cuts = [at for at in range(len(gaps)) if spaced[at] or wide[at]]
-    edges = [0.0, *((gaps[at][0] + gaps[at][1]) / 2 for at in cuts), float(picture.shape[1])]
+    edges = [0.0, *((start + end) / 2 for start, end in gaps), float(picture.shape[1])]
     starts = [0, *(at + 1 for at in cuts), len(letters)]
     return [
-        _piece(letters[first:end], edges[place], edges[place + 1], ink)
-        for place, (first, end) in enumerate(pairwise(starts))
+        _piece(letters[first:end], edges[first : end + 1], ink) for first, end in pairwise(starts)
     ]
 
 
@@ -145,21 +151,38 @@ def _may_be_parted(one: str, other: str) -> bool:
     return not (one.isdigit() and other.isdigit())
 
 
-def _piece(letters: Sequence[Char], left: float, right: float, ink: Mask) -> Piece:
-    """A word between two cuts, its box drawn in to its ink."""
-    first, end = int(left), max(int(left) + 1, int(np.ceil(right)))
-    part = ink[:, first:end]
-    columns = np.flatnonzero(part.any(axis=0))
+def _piece(letters: Sequence[Char], edges: Sequence[float], ink: Mask) -> Piece:
+    """A word, its box drawn in to its ink.
+
+    Args:
+        edges: columns between its letters, with the ends.
+    """
+    left, right = _between(edges[0], edges[-1])
+    part = ink[:, left:right]
     text = "".join(char.text for char in letters)
     confidence = sum(char.confidence for char in letters) / len(letters)
+    top, bottom = _own_rows(_any(part, 1)) if part.any() else (0, ink.shape[0])
+    parts = [_between(*pair) for pair in pairwise(edges)]
+    own = tuple(_drawn_in(Area(first, top, end, bottom), ink) for first, end in parts)
+    return Piece(text, _drawn_in(Area(left, top, right, bottom), ink), confidence, own)
+
+
+def _between(left: float, right: float) -> tuple[int, int]:
+    """First column and the one after the last; one at least."""
+    return int(left), max(int(left) + 1, int(np.ceil(right)))
+
+
+def _drawn_in(area: Area, ink: Mask) -> Area:
+    """The smallest area around the ink in this one; this one where there is none."""
+    left, top, right, bottom = map(int, area)
+    part = ink[top:bottom, left:right]
+    columns, rows = np.flatnonzero(_any(part, 0)), np.flatnonzero(_any(part, 1))
     if not len(columns):
-        return Piece(text, left, 0.0, right, float(ink.shape[0]), confidence)
-    top, bottom = _own_rows(_any(part, 1))
-    own = np.flatnonzero(part[top:bottom].any(axis=0))
-    columns = own if len(own) else columns
-    return Piece(
-        text, first + int(columns[0]), top, first + int(columns[-1]) + 1, bottom, confidence
-    )
+        return area
+    return Area(
+        left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1,
+        top + int(rows[-1]) + 1,
+    )  # fmt: skip
 
 
 def _own_rows(rows: Mask) -> tuple[int, int]:

@@ -19,7 +19,8 @@ from PIL import Image, ImageOps, ImageStat
 
 from ...errors import BackendUnavailable, ModelInvalid
 from ...types import Box, Word
-from .line_ink import Char, Piece, find_pieces
+from .line_ink import Area, Char, find_pieces
+from .spelt import SpeltWord
 
 _INSTALL = "Run `pip install 'smolvlm-tools[ocr]'`."
 _ANEW = "Run `pip install --force-reinstall 'smolvlm-tools[ocr]'`."
@@ -93,8 +94,17 @@ class RapidRecognizer:
             grey = picture.mean(axis=2).astype(np.uint8)
             chars = _chars(text, said.word_results[at], grey.shape[1])
             for piece in find_pieces(chars, grey):
-                box = _box(piece, grey.shape, np.asarray(detected.boxes[at]), frame, pixels.size)
-                words.append(Word(text=piece.text, box=box, confidence=piece.confidence, line=line))
+                corners = np.asarray(detected.boxes[at])
+                box, *letters = (
+                    _box(area, grey.shape, corners, frame, pixels.size)
+                    for area in (piece.area, *piece.letters)
+                )
+                words.append(
+                    SpeltWord(
+                        text=piece.text, box=box, confidence=piece.confidence, line=line,
+                        letters=tuple(letters),
+                    )
+                )  # fmt: skip
             line += 1
         return tuple(words)
 
@@ -158,13 +168,13 @@ def _chars(text: str, info: Any, width: int) -> list[Char]:
 
 
 def _box(
-    piece: Piece,
+    area: Area,
     shape: tuple[int, ...],
     corners: NDArray[Any],
     frame: _Frame,
     size: tuple[int, int],
 ) -> Box:
-    """The box of a word in the original image.
+    """The box of an area of a line in the original image.
 
     Args:
         shape: (height, width) of the line's picture; RapidOCR turns one that runs downwards.
@@ -176,8 +186,8 @@ def _box(
     down = max(np.linalg.norm(corners[0] - corners[3]), np.linalg.norm(corners[1] - corners[2]))
     is_turned = int(down) / max(int(across), 1) >= 1.5
     points: list[NDArray[Any]] = []
-    for x, y in ((piece.left, piece.top), (piece.right, piece.top), (piece.right, piece.bottom),
-                 (piece.left, piece.bottom)):  # fmt: skip
+    for x, y in ((area.left, area.top), (area.right, area.top), (area.right, area.bottom),
+                 (area.left, area.bottom)):  # fmt: skip
         right, lower = x / width, y / height
         if is_turned:
             right, lower = 1 - lower, right
