@@ -1,7 +1,7 @@
 """Which line of the model lacks a recognised word.
 
-A line that skips a word, or joins the beginning of one printed line to the end of another, has all of
-its own letters recognised: only what it left out shows that it is wrong.
+A line that skips a word, or joins the beginning of one printed line to the end of another, has all
+of its own letters recognised: only what it left out shows that it is wrong.
 """
 
 from __future__ import annotations

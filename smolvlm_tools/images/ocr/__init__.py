@@ -4,6 +4,7 @@ recognizer   what each of them does
 registry     their names
 rapid        RapidOCR, the extra `ocr`
 line_ink     from a line's pixels: where its words are, and spaces that were not recognised
+long_lines   a line that is very long for its height is read in parts
 spelt        words with the boxes of their letters
 tesseract    the program of that name, if it is installed
 upright      a page that lies on its side is read upright; its boxes are of the page as it lies

@@ -57,7 +57,7 @@ def find_pieces(chars: Sequence[Char], picture: NDArray[np.uint8]) -> list[Piece
     Args:
         picture: (height, width) grey levels, the line lying level.
     """
-    ink = _ink(picture)
+    ink = find_ink(picture)
     letters = [char for char in chars if not char.text.isspace()]
     if not letters:
         return []
@@ -72,7 +72,7 @@ def find_pieces(chars: Sequence[Char], picture: NDArray[np.uint8]) -> list[Piece
     ]
 
 
-def _ink(picture: NDArray[np.uint8]) -> Mask:
+def find_ink(picture: NDArray[np.uint8]) -> Mask:
     """Where the print is, dark on light or light on dark."""
     levels = picture.astype(np.int16)
     differs = np.abs(levels - int(np.median(levels)))
@@ -92,14 +92,14 @@ def _gaps_between(letters: Sequence[Char], ink: Mask) -> list[tuple[float, float
     for one, next_one in pairwise(letters):
         first, end = int(one.place), int(next_one.place) + 1
         best = (middle := (one.place + next_one.place) / 2, middle)
-        for start, stop in _runs(~columns[first:end]):
+        for start, stop in runs(~columns[first:end]):
             if stop - start > best[1] - best[0]:
                 best = (float(first + start), float(first + stop))
         found.append(best)
     return found
 
 
-def _runs(flags: Mask) -> list[tuple[int, int]]:
+def runs(flags: Mask) -> list[tuple[int, int]]:
     """Start and end of each stretch of True."""
     steps = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return [(int(start), int(end)) for start, end in steps.reshape(-1, 2)]
@@ -187,12 +187,12 @@ def _drawn_in(area: Area, ink: Mask) -> Area:
 
 def _own_rows(rows: Mask) -> tuple[int, int]:
     """The rows of a word, without what hangs in from the lines above and below."""
-    runs = _runs(rows)
+    stretches = runs(rows)
     height = len(rows)
-    largest = max(runs, key=lambda run: run[1] - run[0])
+    largest = max(stretches, key=lambda run: run[1] - run[0])
     own = [
         run
-        for run in runs
+        for run in stretches
         if run == largest
         or not (run[0] == 0 or run[1] == height)
         or run[1] - run[0] > (largest[1] - largest[0]) / 2
