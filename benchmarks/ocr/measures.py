@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from benchmarks.ocr.pages import Known, invented_line
 from smolvlm_tools import VisionResult
@@ -62,6 +62,11 @@ class Counts:
             self.silent += not (result.text or check.words)  # or the model's text is handed out
         self.edits += edits("\n".join(true), result.text)
         self.letters += len("\n".join(true))
+
+    def join(self, other: Counts) -> None:
+        """Add what was counted elsewhere."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
     def _invent(self, true: Sequence[str], words: Sequence[Word], seed: int) -> None:
         """Put a passage of two lines that are not there into what is there."""

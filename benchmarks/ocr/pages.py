@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.ocr.handwriting import write_words
 from smolvlm_tools.types import Box
 from tests.support.frequent_words import LATIN
 from tests.support.print_pages import fonts
 
 KINDS = ("clean", "noisy", "rotated", "blank", "receipt")
+HANDWRITING = "handwriting"
 _WORDS = sorted({word for text in LATIN for word in text.split() if word.isascii()})
 _GOODS = ("COFFEE", "TEA", "BREAD", "MILK", "CAKE", "SOUP", "JUICE", "WATER", "RICE", "APPLE")
 _SHOPS = ("CORNER CAFE", "CITY MARKET", "GREEN SHOP", "OLD MILL", "SUN BAKERY", "RIVER STORE")
@@ -36,22 +38,22 @@ class Known:
     boxes: tuple[Box, ...]
 
 
-def draw_page(kind: str, seed: int, handwriting: str | None = None) -> Known:
+def draw_page(kind: str, seed: int, written_in: Sequence[str] = ()) -> Known:
     """Draw a page.
 
     Args:
-        handwriting: path of a font that the words are written in, instead of print.
+        written_in: paths of fonts of handwriting, for pages of that kind.
     """
     rng = random.Random(f"{kind} {seed}")
     if kind == "blank":
         return Known(kind, _noisy(Image.new("RGB", (640, 480), "white"), rng, 4), (), ())
     if kind == "receipt":
-        lines, font, size = _receipt(rng), ImageFont.load_default(rng.choice((20, 24))), None
+        lines, font = _receipt(rng), ImageFont.load_default(rng.choice((20, 24)))
     else:
         lines = [rng.choices(_WORDS, k=rng.randint(3, 7)) for _ in range(rng.randint(3, 8))]
-        path, size = handwriting or rng.choice(fonts()), rng.randint(18, 36)
-        font = ImageFont.truetype(path, size)
-    picture, boxes = _write(lines, font)
+        paths, sizes = (written_in, (28, 48)) if kind == HANDWRITING else (fonts(), (18, 36))
+        font = ImageFont.truetype(rng.choice(paths), rng.randint(*sizes))
+    picture, boxes = write_words(lines, font, rng) if kind == HANDWRITING else _write(lines, font)
     if kind == "rotated":
         picture, boxes = _rotated(picture, boxes, rng.uniform(-4, 4))
     if kind == "noisy":

@@ -82,7 +82,7 @@ def _check(pa: Any) -> Any:
     word = pa.struct({**placed, "confidence": share, "line": number}.items())
     line = {
         **dict.fromkeys(CheckedLine.model_fields, share),
-        **dict.fromkeys(("text", "recognised"), text),
+        **dict.fromkeys(("text", "recognised", "left_out"), text),
         "supported": pa.bool_(),
         "words": pa.list_(pa.struct({**placed, "agreement": share}.items())),
     }

@@ -71,7 +71,9 @@ class CheckedLine(Value):
         agreement: 0 to 1, see `Check`.
         model_confidence: of the line's tokens, as `VisionResult.confidence`.
         ocr_confidence: mean of the words in its place, by characters; 0 where there are none.
-        confidence: agreement * (1 - (1 - model_confidence) * (1 - ocr_confidence)).
+        left_out: words that are printed among or beside its own, and that no line has.
+        confidence: agreement * (1 - (1 - model_confidence) * (1 - ocr_confidence)), times the share
+            of the characters printed there that it has.
         supported: whether at least half of it was recognised too; what is not may be invented.
         words: each of its words.
     """
@@ -81,6 +83,7 @@ class CheckedLine(Value):
     agreement: float
     model_confidence: float
     ocr_confidence: float = 0.0
+    left_out: str = ""
     confidence: float
     supported: bool
     words: tuple[CheckedWord, ...] = ()
@@ -110,7 +113,8 @@ class Check(Value):
 
     Attributes:
         recognizer: what read the images, and its release.
-        words: every word it recognised, in reading order.
+        words: every word it recognised, in reading order. One that lacks a space which the model
+            wrote and its ink shows is parted there.
         ocr_text: their text, a line for each line.
         model_text: the reply as the model wrote it, whichever text was handed out.
         text_from: whose text was handed out.

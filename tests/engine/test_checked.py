@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from smolvlm_tools import BackendUnavailable, BadOptions, Clip, OutOfMemoryBudget, SmolVLM
+from smolvlm_tools.images.ocr import open_recognizer
+from smolvlm_tools.types import Word
 from tests.support.animations import blinking
-from tests.support.ocr import fuzz_only, ocr_only, written
+from tests.support.ocr import fuzz_only, ocr_only, overlap, written
 from tests.support.paths import REAL, RECEIPT, SHAPES, real_only
 
 TEXT = "CORNER CAFE\n2 COFFEE 7.50\nTOTAL 7.50\nTHANK YOU!"
@@ -51,6 +53,17 @@ def test_boxes_lie_on_the_image(vlm):
     for word in vlm.transcribe(RECEIPT, check="ocr").check.words:
         assert 0 <= word.box.left < word.box.right <= width
         assert 0 <= word.box.top < word.box.bottom <= height
+
+
+@ocr_only
+def test_words_whose_space_the_other_reader_lost_have_boxes_of_their_own(vlm):
+    page, boxes = written("GREEN SHOP", "TOTAL 7.50", "THANK YOU!", size=24)
+    assert "THANKYOU!" in [word.text for word in open_recognizer("ocr").read(page)], "or why test?"
+    check = vlm.transcribe(page, check="ocr").check
+    assert [word.text for word in check.words][-2:] == ["THANK", "YOU!"]
+    assert all(max(overlap(word.box, box) for word in check.words) > 0.8 for box in boxes)
+    assert {type(word) for word in check.words} == {Word}
+    assert check.ocr_text.endswith("THANK YOU!")
 
 
 @ocr_only

@@ -4,6 +4,8 @@ letters      words as the characters that are compared
 alignment    which characters of two texts are the same ones (edit distance)
 certainty    how sure the model was of each of its lines
 lines        a transcription, line by line and word by word
+lost_spaces  one recognised word that is several of the model's
+left_out     which line of the model lacks a recognised word
 best_text    of two transcriptions, the better word each time
 installed    which checks can run here
 evidence     where the values of an answer are printed

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from ...errors import BadOptions
 from ...images import ImagePolicy, ImageSource, load_image
-from ...images.ocr import Recognizer, open_recognizer, parse_check, read_words
+from ...images.ocr import Recognizer, moved, open_recognizer, parse_check, plain, read_words
 from ...machine.stopping import check_stopped
 from ...pages import PageSelection, open_as_images, parse_pages
 from ...pages.video import Clip, read_source
@@ -20,6 +20,7 @@ from .best_text import recognised_text, write_best
 from .certainty import line_confidences
 from .evidence import find_evidence
 from .lines import Compared, compare
+from .lost_spaces import part_words
 from .stills import only_stills
 
 CheckMemory: TypeAlias = Callable[[str, int], None]
@@ -116,10 +117,9 @@ class Checker:
             self.check_memory(what, recognizer.working_bytes(pixels.size))
         across = loaded.size[0] / pixels.width
         down = loaded.size[1] / pixels.height
-        return [
-            word.model_copy(update={"image": image, "box": _scaled(word.box, across, down)})
-            for word in read_words(pixels, recognizer)
-        ]
+        words = read_words(pixels, recognizer)
+        placed = (moved(word, lambda box: _scaled(box, across, down)) for word in words)
+        return [word.model_copy(update={"image": image}) for word in placed]
 
     def _check_text(self, result: VisionResult, words: Sequence[Word]) -> VisionResult:
         if not (result.value is None or isinstance(result.value, (str, list))):
@@ -131,14 +131,18 @@ class Checker:
         every = text.split("\n") if listed is None else listed
         sure = line_confidences(result.tokens, every, result.confidence)
         kept = [(line, p) for line, p in zip(every, sure, strict=True) if line.strip()]
-        compared = compare([line for line, _ in kept], [p for _, p in kept], words)
-        return _handed_out(result, words, compared, self._name, self.text_from)
+        lines, confidences = [line for line, _ in kept], [p for _, p in kept]
+        compared = compare(lines, confidences, words)
+        parted = part_words(words, compared.said, compared.shared)
+        if len(parted) > len(words):
+            compared = compare(lines, confidences, parted)
+        return _handed_out(result, parted, compared, self._name, self.text_from)
 
     def _find_values(self, result: VisionResult, words: Sequence[Word]) -> VisionResult:
         value = result.text if result.value is None and not result.abstained else result.value
         found = Check(
             recognizer=self._name,
-            words=tuple(words),
+            words=tuple(map(plain, words)),
             ocr_text=recognised_text(words),
             model_text=result.text,
             model_confidence=result.confidence,
@@ -241,14 +245,14 @@ def _handed_out(
             flags.append("recovered")
     check = Check(
         recognizer=recognizer,
-        words=tuple(words),
+        words=tuple(map(plain, words)),
         ocr_text=recognised_text(words),
         model_text=result.text,
         text_from=text_from,
         agreement=compared.agreement,
         model_confidence=result.confidence,
         lines=compared.lines,
-        missing=compared.missing,
+        missing=tuple(map(plain, compared.missing)),
     )
     update: dict[str, Any] = {
         **{"text": text, "confidence": confidence, "text_source": origin},

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...types import Box, CheckedLine, CheckedWord, Word
 from .alignment import SUPPORTED, Alignment
+from .left_out import charge
 from .letters import Letters
 
 
 def combined(agreement: float, model: float, ocr: float) -> float:
-    """How likely a line is right: the part that both have, as sure as either of them is."""
+    """The part of a line that both have, as sure as either of them is of it."""
     return agreement * (1 - (1 - model) * (1 - ocr))
 
 
@@ -40,12 +41,18 @@ class Compared:
 
     @property
     def confidence(self) -> float:
-        """Of the whole reply: its lines' by their letters, times the coverage."""
+        """Of the whole reply: its lines' by their letters, times the coverage.
+
+        What a line left out is in the coverage, and is not counted twice.
+        """
         weights = [len(line.text) for line in self.lines]
         if not sum(weights):
             return self.coverage
-        pairs = zip(self.lines, weights, strict=True)
-        return self.coverage * sum(line.confidence * n for line, n in pairs) / sum(weights)
+        sure = [
+            combined(line.agreement, line.model_confidence, line.ocr_confidence) * weight
+            for line, weight in zip(self.lines, weights, strict=True)
+        ]
+        return self.coverage * sum(sure) / sum(weights)
 
 
 def compare(lines: Sequence[str], confidences: Sequence[float], words: Sequence[Word]) -> Compared:
@@ -69,24 +76,30 @@ def compare(lines: Sequence[str], confidences: Sequence[float], words: Sequence[
     sizes = [end - start for start, end in recognised.spans]
     found = sum(map(sum, (counts.values() for counts in shared)))
     longer = max(len(letters.text), len(recognised.text))
-    missing = [
-        word
-        for word, counts, size in zip(words, shared, sizes, strict=True)
-        if size and sum(counts.values()) < SUPPORTED * size
+    absent = [
+        bool(size) and sum(counts.values()) < SUPPORTED * size
+        for counts, size in zip(shared, sizes, strict=True)
     ]
+    line_of = tuple(at for at, line in enumerate(split) for _ in line)
+    left_out = charge(words, absent, [_owner(counts, line_of) for counts in shared])
     checked = [
-        _line(line, span, confidence, letters, words, shared)
-        for line, span, confidence in zip(lines, spans, confidences, strict=True)
+        _line(line, span, confidence, letters, words, shared, left_out.get(at, ()))
+        for at, (line, span, confidence) in enumerate(zip(lines, spans, confidences, strict=True))
     ]
     return Compared(
         lines=tuple(checked),
         agreement=found / longer if longer else 1.0,
-        missing=tuple(missing),
+        missing=tuple(word for word, is_absent in zip(words, absent, strict=True) if is_absent),
         said=said,
-        line_of=tuple(at for at, line in enumerate(split) for _ in line),
+        line_of=line_of,
         shared=shared,
         coverage=found / len(recognised.text) if recognised.text else 1.0,
     )
+
+
+def _owner(counts: Mapping[int, int], line_of: Sequence[int]) -> int | None:
+    """The line that has most letters of a recognised word."""
+    return line_of[max(counts, key=lambda at: counts[at])] if counts else None
 
 
 def _line(
@@ -96,6 +109,7 @@ def _line(
     letters: Letters,
     words: Sequence[Word],
     shared: Sequence[dict[int, int]],
+    left_out: Sequence[Word],
 ) -> CheckedLine:
     mine = range(*span)
     counts = [sum(each.get(word, 0) for word in mine) for each in shared]
@@ -106,7 +120,8 @@ def _line(
     ]
     size = sum(letters.spans[word][1] - letters.spans[word][0] for word in mine)
     others = sum(len(word.text) for word, _ in in_place)
-    agreement = min(1.0, sum(counts) / max(size, others, 1))
+    found, lost = sum(counts), sum(len(word.text) for word in left_out)
+    agreement = min(1.0, found / max(size, others, 1))
     ocr = sum(word.confidence * len(word.text) for word, _ in in_place) / max(others, 1)
     return CheckedLine(
         text=text,
@@ -114,7 +129,8 @@ def _line(
         agreement=agreement,
         model_confidence=confidence,
         ocr_confidence=ocr,
-        confidence=combined(agreement, confidence, ocr),
+        left_out=" ".join(word.text for word in left_out),
+        confidence=combined(agreement, confidence, ocr) * found / max(found + lost, 1),
         supported=agreement >= SUPPORTED,
         words=tuple(
             _word(said, at, letters, words, shared)

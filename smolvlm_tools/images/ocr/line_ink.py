@@ -33,15 +33,22 @@ class Char(NamedTuple):
     confidence: float
 
 
-class Piece(NamedTuple):
-    """A word of a line; its box is in pixels of the line's own picture."""
+class Area(NamedTuple):
+    """A rectangle in pixels of the line's own picture."""
 
-    text: str
     left: float
     top: float
     right: float
     bottom: float
+
+
+class Piece(NamedTuple):
+    """A word of a line, with the ink of the whole and of each of its letters."""
+
+    text: str
+    area: Area
     confidence: float
+    letters: tuple[Area, ...]
 
 
 def find_pieces(chars: Sequence[Char], picture: NDArray[np.uint8]) -> list[Piece]:
@@ -50,7 +57,7 @@ def find_pieces(chars: Sequence[Char], picture: NDArray[np.uint8]) -> list[Piece
     Args:
         picture: (height, width) grey levels, the line lying level.
     """
-    ink = _ink(picture)
+    ink = find_ink(picture)
     letters = [char for char in chars if not char.text.isspace()]
     if not letters:
         return []
@@ -58,15 +65,14 @@ def find_pieces(chars: Sequence[Char], picture: NDArray[np.uint8]) -> list[Piece
     spaced = _spaced(chars)
     wide = _wide(letters, spaced, gaps, ink)
     cuts = [at for at in range(len(gaps)) if spaced[at] or wide[at]]
-    edges = [0.0, *((gaps[at][0] + gaps[at][1]) / 2 for at in cuts), float(picture.shape[1])]
+    edges = [0.0, *((start + end) / 2 for start, end in gaps), float(picture.shape[1])]
     starts = [0, *(at + 1 for at in cuts), len(letters)]
     return [
-        _piece(letters[first:end], edges[place], edges[place + 1], ink)
-        for place, (first, end) in enumerate(pairwise(starts))
+        _piece(letters[first:end], edges[first : end + 1], ink) for first, end in pairwise(starts)
     ]
 
 
-def _ink(picture: NDArray[np.uint8]) -> Mask:
+def find_ink(picture: NDArray[np.uint8]) -> Mask:
     """Where the print is, dark on light or light on dark."""
     levels = picture.astype(np.int16)
     differs = np.abs(levels - int(np.median(levels)))
@@ -86,14 +92,14 @@ def _gaps_between(letters: Sequence[Char], ink: Mask) -> list[tuple[float, float
     for one, next_one in pairwise(letters):
         first, end = int(one.place), int(next_one.place) + 1
         best = (middle := (one.place + next_one.place) / 2, middle)
-        for start, stop in _runs(~columns[first:end]):
+        for start, stop in runs(~columns[first:end]):
             if stop - start > best[1] - best[0]:
                 best = (float(first + start), float(first + stop))
         found.append(best)
     return found
 
 
-def _runs(flags: Mask) -> list[tuple[int, int]]:
+def runs(flags: Mask) -> list[tuple[int, int]]:
     """Start and end of each stretch of True."""
     steps = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return [(int(start), int(end)) for start, end in steps.reshape(-1, 2)]
@@ -145,31 +151,48 @@ def _may_be_parted(one: str, other: str) -> bool:
     return not (one.isdigit() and other.isdigit())
 
 
-def _piece(letters: Sequence[Char], left: float, right: float, ink: Mask) -> Piece:
-    """A word between two cuts, its box drawn in to its ink."""
-    first, end = int(left), max(int(left) + 1, int(np.ceil(right)))
-    part = ink[:, first:end]
-    columns = np.flatnonzero(part.any(axis=0))
+def _piece(letters: Sequence[Char], edges: Sequence[float], ink: Mask) -> Piece:
+    """A word, its box drawn in to its ink.
+
+    Args:
+        edges: columns between its letters, with the ends.
+    """
+    left, right = _between(edges[0], edges[-1])
+    part = ink[:, left:right]
     text = "".join(char.text for char in letters)
     confidence = sum(char.confidence for char in letters) / len(letters)
+    top, bottom = _own_rows(_any(part, 1)) if part.any() else (0, ink.shape[0])
+    parts = [_between(*pair) for pair in pairwise(edges)]
+    own = tuple(_drawn_in(Area(first, top, end, bottom), ink) for first, end in parts)
+    return Piece(text, _drawn_in(Area(left, top, right, bottom), ink), confidence, own)
+
+
+def _between(left: float, right: float) -> tuple[int, int]:
+    """First column and the one after the last; one at least."""
+    return int(left), max(int(left) + 1, int(np.ceil(right)))
+
+
+def _drawn_in(area: Area, ink: Mask) -> Area:
+    """The smallest area around the ink in this one; this one where there is none."""
+    left, top, right, bottom = map(int, area)
+    part = ink[top:bottom, left:right]
+    columns, rows = np.flatnonzero(_any(part, 0)), np.flatnonzero(_any(part, 1))
     if not len(columns):
-        return Piece(text, left, 0.0, right, float(ink.shape[0]), confidence)
-    top, bottom = _own_rows(_any(part, 1))
-    own = np.flatnonzero(part[top:bottom].any(axis=0))
-    columns = own if len(own) else columns
-    return Piece(
-        text, first + int(columns[0]), top, first + int(columns[-1]) + 1, bottom, confidence
-    )
+        return area
+    return Area(
+        left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]) + 1,
+        top + int(rows[-1]) + 1,
+    )  # fmt: skip
 
 
 def _own_rows(rows: Mask) -> tuple[int, int]:
     """The rows of a word, without what hangs in from the lines above and below."""
-    runs = _runs(rows)
+    stretches = runs(rows)
     height = len(rows)
-    largest = max(runs, key=lambda run: run[1] - run[0])
+    largest = max(stretches, key=lambda run: run[1] - run[0])
     own = [
         run
-        for run in runs
+        for run in stretches
         if run == largest
         or not (run[0] == 0 or run[1] == height)
         or run[1] - run[0] > (largest[1] - largest[0]) / 2

@@ -19,7 +19,9 @@ from PIL import Image, ImageOps, ImageStat
 
 from ...errors import BackendUnavailable, ModelInvalid
 from ...types import Box, Word
-from .line_ink import Char, Piece, find_pieces
+from .line_ink import Area, Char, find_pieces
+from .long_lines import parts_of
+from .spelt import SpeltWord
 
 _INSTALL = "Run `pip install 'smolvlm-tools[ocr]'`."
 _ANEW = "Run `pip install --force-reinstall 'smolvlm-tools[ocr]'`."
@@ -27,6 +29,7 @@ _MODELS = {"Det": "PP-OCRv6_det_small.onnx", "Rec": "PP-OCRv6_rec_small.onnx"}
 _LONGEST = 2000  # pixels; print of 6 points on a page of A4 has an x-height of 6 then
 _BORDER = 24  # pixels of paper around the image, for print that touches its edge
 _WIDEST = 8  # times as wide as high; a single line gets paper above and below
+_SHORTEST = 736  # pixels; the detection enlarges what has a shorter side
 _BASE_BYTES = 400_000_000
 _BYTES_PER_PIXEL = 202  # of the picture that the detection reads
 _LEAST = 0.5  # confidence: less is a texture, or a script that it cannot read
@@ -58,6 +61,9 @@ class RapidRecognizer:
             params={
                 "Global.log_level": "error",
                 "Global.use_cls": False,  # whole pages are turned before, see `upright`
+                "Det.limit_type": "min",
+                "Det.limit_side_len": _SHORTEST,
+                "Global.use_rec": False,  # line by line, see `_read_line`
                 "Global.return_word_box": True,
                 "Global.use_vertical_padding": False,
                 "Rec.rec_batch_num": 1,  # more are padded to the longest: twice the memory, slower
@@ -74,34 +80,59 @@ class RapidRecognizer:
         _model_paths()
 
     def working_bytes(self, size: tuple[int, int]) -> int:
-        """See `Recognizer`; `tests.support.measured_ocr` prints what is taken.
-
-        A line of 100 times its height and more takes more: 0.8 GB for one of 2000x20 pixels.
-        """
+        """See `Recognizer`; `tests.support.measured_ocr` prints what is taken."""
         _, (width, height), beside, above = _layout(size)
-        return _BASE_BYTES + _BYTES_PER_PIXEL * (width + 2 * beside) * (height + 2 * above)
+        sides = (width + 2 * beside, height + 2 * above)
+        enlarged = max(1.0, _SHORTEST / min(sides))
+        return _BASE_BYTES + round(_BYTES_PER_PIXEL * sides[0] * sides[1] * enlarged**2)
 
     def read(self, pixels: Image.Image) -> tuple[Word, ...]:
         """See `Recognizer`."""
         frame = _frame(pixels)
         operations = {"preprocess": {"ratio_h": 1.0, "ratio_w": 1.0}}
         with self._lock:  # its parts keep state
-            detected, _, said, pictures = self._engine.run_ocr_steps(frame.pixels, operations)
-        if said.txts is None or detected.boxes is None:
-            return ()
+            detected, _, _, pictures = self._engine.run_ocr_steps(frame.pixels, operations)
+            lines = [self._read_line(np.asarray(picture)) for picture in pictures]
         words: list[Word] = []
-        line = 0
-        for at, (text, score) in enumerate(zip(said.txts, said.scores, strict=True)):
-            if score < _LEAST or not text.strip():
+        number = 0
+        for at, chars in enumerate(lines):
+            if not chars:
                 continue
-            picture = np.asarray(pictures[at])
-            grey = picture.mean(axis=2).astype(np.uint8)
-            chars = _chars(text, said.word_results[at], grey.shape[1])
+            grey, corners = _grey(pictures[at]), np.asarray(detected.boxes[at])
             for piece in find_pieces(chars, grey):
-                box = _box(piece, grey.shape, np.asarray(detected.boxes[at]), frame, pixels.size)
-                words.append(Word(text=piece.text, box=box, confidence=piece.confidence, line=line))
-            line += 1
+                box, *letters = (
+                    _box(area, grey.shape, corners, frame, pixels.size)
+                    for area in (piece.area, *piece.letters)
+                )
+                words.append(
+                    SpeltWord(
+                        text=piece.text, box=box, confidence=piece.confidence, line=number,
+                        letters=tuple(letters),
+                    )
+                )  # fmt: skip
+            number += 1
         return tuple(words)
+
+    def _read_line(self, picture: NDArray[np.uint8]) -> list[Char]:
+        """The characters of a line; none where they are too uncertain."""
+        parts = parts_of(_grey(picture))
+        said = self._engine.recognize_txt(
+            [np.ascontiguousarray(picture[:, part.start : part.end]) for part in parts]
+        )
+        chars: list[Char] = []
+        for part, text, info in zip(parts, said.txts, said.word_results, strict=True):
+            if not text.strip():
+                continue
+            if part.after_space and chars:
+                chars.append(Char(" ", part.start, 1.0))
+            for char in _chars(text, info, part.end - part.start):
+                chars.append(char._replace(place=part.start + char.place))
+        sure = sum(char.confidence for char in chars) / max(len(chars), 1)
+        return chars if sure >= _LEAST else []
+
+
+def _grey(picture: Any) -> NDArray[np.uint8]:
+    return np.asarray(picture).mean(axis=2).astype(np.uint8)
 
 
 def _threads() -> int:
@@ -163,13 +194,13 @@ def _chars(text: str, info: Any, width: int) -> list[Char]:
 
 
 def _box(
-    piece: Piece,
+    area: Area,
     shape: tuple[int, ...],
     corners: NDArray[Any],
     frame: _Frame,
     size: tuple[int, int],
 ) -> Box:
-    """The box of a word in the original image.
+    """The box of an area of a line in the original image.
 
     Args:
         shape: (height, width) of the line's picture; RapidOCR turns one that runs downwards.
@@ -181,8 +212,8 @@ def _box(
     down = max(np.linalg.norm(corners[0] - corners[3]), np.linalg.norm(corners[1] - corners[2]))
     is_turned = int(down) / max(int(across), 1) >= 1.5
     points: list[NDArray[Any]] = []
-    for x, y in ((piece.left, piece.top), (piece.right, piece.top), (piece.right, piece.bottom),
-                 (piece.left, piece.bottom)):  # fmt: skip
+    for x, y in ((area.left, area.top), (area.right, area.top), (area.right, area.bottom),
+                 (area.left, area.bottom)):  # fmt: skip
         right, lower = x / width, y / height
         if is_turned:
             right, lower = 1 - lower, right

@@ -8,6 +8,7 @@ from ...types import Box, Word
 from ..loaded import TURNS
 from ..reading_orientation import quarter_turns
 from .recognizer import Recognizer
+from .spelt import moved
 
 
 def read_words(pixels: Image.Image, recognizer: Recognizer) -> tuple[Word, ...]:
@@ -19,10 +20,7 @@ def read_words(pixels: Image.Image, recognizer: Recognizer) -> tuple[Word, ...]:
     if not turns:
         return recognizer.read(pixels)
     words = recognizer.read(pixels.transpose(TURNS[turns]))
-    return tuple(
-        word.model_copy(update={"box": _turned_back(word.box, turns, pixels.size)})
-        for word in words
-    )
+    return tuple(moved(word, lambda box: _turned_back(box, turns, pixels.size)) for word in words)
 
 
 def _turned_back(box: Box, turns: int, size: tuple[int, int]) -> Box:

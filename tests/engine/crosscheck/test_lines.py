@@ -91,6 +91,41 @@ def test_a_line_said_more_often_than_it_is_printed_is_not_supported_again():
     assert sorted(line.supported for line in found.lines) == [False, False, True, True]
 
 
+@pytest.mark.parametrize("said", ["the quick fox", "quick brown fox", "the quick brown"])
+def test_a_line_that_lacks_a_word_is_less_sure_than_one_that_has_all(said):
+    page = words("the quick brown fox", "jumps")
+    whole, short = (compared(f"{line}\njumps", page) for line in ("the quick brown fox", said))
+    (word,) = short.missing
+    assert (short.lines[0].left_out, short.lines[1].left_out) == (word.text, "")
+    assert short.lines[0].agreement == 1 and short.lines[0].supported, "nothing is invented"
+    assert short.lines[0].confidence < 0.9 * whole.lines[0].confidence
+    assert short.lines[1].confidence == whole.lines[1].confidence
+
+
+def test_a_line_joined_from_two_that_are_not_neighbours_lacks_what_stands_between():
+    page = words("8 CAKE 5.83", "4 BREAD 20.64", "3 TEA 2.98")
+    (line,) = compared("8 CAKE 2.98", page).lines
+    assert line.left_out == "5.83 4 BREAD 20.64 3 TEA"
+    assert line.agreement == 1 and line.confidence < 0.5
+
+
+def test_a_printed_line_that_is_left_out_as_a_whole_is_no_other_lines_fault():
+    found = compared("Corner cafe\nTotal 7.50", words("Corner cafe", "Two teas 5.00", "Total 7.50"))
+    assert [word.text for word in found.missing] == ["Two", "teas", "5.00"]
+    assert [line.left_out for line in found.lines] == ["", ""]
+
+
+def test_what_is_left_out_counts_once_in_the_confidence_of_the_whole():
+    found = compared("the fox", words("the quick brown fox", confidence=1.0), sure=1.0)
+    assert found.lines[0].confidence == found.confidence == pytest.approx(6 / 16)
+
+
+def test_the_words_of_another_image_are_not_left_out_of_a_line():
+    first, second = words("one two"), words("six seven")
+    moved = tuple(word.model_copy(update={"image": 1}) for word in second)
+    assert [line.left_out for line in compared("one two", (*first, *moved)).lines] == [""]
+
+
 def test_confidence_grows_with_each_of_its_parts():
     assert combined(1, 0.5, 0.5) == 0.75
     assert combined(0.5, 0.5, 0.5) < combined(0.6, 0.5, 0.5)

@@ -50,9 +50,18 @@ def test_a_box_is_drawn_in_to_the_ink():
     dog, on = find_pieces(chars, picture)
     dark = picture < 128
     columns, rows = np.flatnonzero(dark.any(axis=0)), np.flatnonzero(dark.any(axis=1))
-    assert (dog.left, on.right) == (columns[0], columns[-1] + 1)
-    assert (dog.top, dog.bottom) == (rows[0], rows[-1] + 1)
-    assert on.top > dog.top and on.bottom < dog.bottom
+    assert (dog.area.left, on.area.right) == (columns[0], columns[-1] + 1)
+    assert (dog.area.top, dog.area.bottom) == (rows[0], rows[-1] + 1)
+    assert on.area.top > dog.area.top and on.area.bottom < dog.area.bottom
+
+
+def test_each_letter_has_the_area_of_its_ink():
+    chars, picture = line("dot")
+    (dot,) = find_pieces(chars, picture)
+    d, o, t = dot.letters
+    assert (d.left, d.top, t.right) == (dot.area.left, dot.area.top, dot.area.right)
+    assert d.right < o.left < o.right < t.left
+    assert d.top < t.top < o.top and d.bottom == pytest.approx(o.bottom, abs=1)
 
 
 def test_what_hangs_in_from_the_line_above_is_not_in_the_box():
@@ -61,7 +70,7 @@ def test_what_hangs_in_from_the_line_above_is_not_in_the_box():
     picture = np.array(picture)
     picture[:3, 20:30] = 0
     (beside,) = find_pieces(chars, picture)
-    assert (beside.top, beside.bottom) == (alone.top, alone.bottom)
+    assert (beside.area, beside.letters) == (alone.area, alone.letters)
 
 
 def test_a_line_without_letters_has_no_words():
@@ -70,4 +79,4 @@ def test_a_line_without_letters_has_no_words():
 
 def test_a_picture_without_ink_gives_the_whole_of_it():
     (piece,) = find_pieces([Char("a", 5.0, 0.5)], np.full((20, 40), 255, np.uint8))
-    assert (piece.left, piece.top, piece.right, piece.bottom) == (0, 0, 40, 20)
+    assert piece.area == (0, 0, 40, 20)
