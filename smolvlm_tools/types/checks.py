@@ -51,7 +51,8 @@ class CheckedWord(Value):
 
     Attributes:
         text: as the model wrote it.
-        agreement: 0 to 1, the share of its characters that was recognised too.
+        agreement: 0 to 1, the characters that both have by those of the longer: "750" for a printed
+            "7.50" has 0.75.
         box: around what was recognised there; None where nothing was.
         image: which of the request's images the box is of, from 0.
     """

@@ -13,13 +13,12 @@ export const KINDS = {
 /** Rows of {kind, name, words, other, agreement, boxes}; words are {text, kind}. */
 export function rowsOf(check, answer) {
   if (check.agreement === null) return valuesOf(check, answer);
-  return [...check.lines.map((line) => lineOf(line, check.words)), ...missingOf(check.missing)];
+  return [...check.lines.map(lineOf), ...missingOf(check.missing)];
 }
 
-function lineOf({ text, recognised, agreement, supported, words }, print) {
+function lineOf({ text, recognised, agreement, supported, words }) {
   const kind = !supported ? "invented" : agreement === 1 ? "agree" : "differ";
-  const kindIn = (word) => (word.box && agreement === 1 ? "agree" : kindOf(word, words, print));
-  const marked = words.map((word) => ({ text: word.text, kind: kindIn(word), box: word.box }));
+  const marked = words.map((word) => ({ text: word.text, kind: kindOf(word), box: word.box }));
   return {
     kind, agreement,
     words: marked.length ? marked : [{ text, kind }],
@@ -28,19 +27,10 @@ function lineOf({ text, recognised, agreement, supported, words }, print) {
   };
 }
 
-/** A word's agreement tells nothing of what else is printed there: 750 is not 7.50. */
-function kindOf({ agreement, box }, words, print) {
+function kindOf({ agreement, box }) {
   if (!box) return "invented";
-  if (agreement < 1) return "differ";
-  const said = words.filter((other) => other.box && isWithin(other.box, box));
-  const there = print.filter((other) => isWithin(other.box, box));
-  return lettersOf(said) === lettersOf(there) ? "agree" : "differ";
+  return agreement === 1 ? "agree" : "differ";
 }
-
-const lettersOf = (words) => [...words.map(({ text }) => text).join("").normalize("NFKC")].length;
-
-const isWithin = (inner, outer) =>
-  inner.left >= outer.left && inner.right <= outer.right && inner.top >= outer.top && inner.bottom <= outer.bottom;
 
 /** Words that the model left out, those of a line of print together. */
 function missingOf(missing) {

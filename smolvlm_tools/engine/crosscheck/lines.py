@@ -143,13 +143,20 @@ def _word(
     text: str, at: int, letters: Letters, words: Sequence[Word], shared: Sequence[dict[int, int]]
 ) -> CheckedWord:
     size = letters.spans[at][1] - letters.spans[at][0]
-    counts = [(word, each[at]) for word, each in zip(words, shared, strict=True) if at in each]
-    own = [word for word, count in counts if count >= SUPPORTED * min(len(word.text), max(size, 1))]
-    image = own[0].image if own else 0
+    counts = [(word, each) for word, each in zip(words, shared, strict=True) if at in each]
+    own = [
+        (word, each)
+        for word, each in counts
+        if each[at] >= SUPPORTED * min(len(word.text), max(size, 1))
+    ]
+    # Of a recognised word that stands for several of the reply, each has its part.
+    printed = sum(len(word.text) if len(each) == 1 else each[at] for word, each in own)
+    found = sum(each[at] for _, each in counts)
+    image = own[0][0].image if own else 0
     return CheckedWord(
         text=text,
-        agreement=min(1.0, sum(count for _, count in counts) / max(size, 1)),
-        box=around([word.box for word in own if word.image == image]),
+        agreement=min(1.0, found / max(size, printed, 1)),
+        box=around([word.box for word, _ in own if word.image == image]),
         image=image,
     )
 

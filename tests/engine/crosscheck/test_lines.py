@@ -70,6 +70,16 @@ def test_a_wrong_letter_costs_its_share():
     assert found.lines[0].supported
 
 
+def test_a_word_that_lacks_a_character_of_what_is_printed_is_another_one():
+    (total,) = compared("Total 750", words("Total 7.50")).lines
+    assert [word.agreement for word in total.words] == [1, 0.75]
+
+
+def test_words_that_were_recognised_as_one_have_their_parts_of_it():
+    (line,) = compared("Thank you!", [*words("Thankyou!")]).lines
+    assert [word.agreement for word in line.words] == [1, 1]
+
+
 def test_a_word_has_the_box_of_what_was_recognised_in_its_place():
     first, second = compared("Total 7.50", words("Total 7.50")).lines[0].words
     assert first.box == Box(left=0, top=0, right=50, bottom=20)
