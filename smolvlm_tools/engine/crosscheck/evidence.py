@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -15,13 +16,17 @@ from .lines import around
 
 _ALIKE = 0.85  # a longer text may have a letter that one of them misread
 _MOST_WORDS = 24
+_WORD = re.compile(r"[^\W_]+")
 _DATES = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d %B %Y", "%B %d %Y", "%d %b %Y",
           "%b %d %Y", "%d-%m-%Y", "%Y/%m/%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y")  # fmt: skip
 _EDGES = ".,:;!?()[]{}\"'*#$€£¥%+="
 
 
 def find_evidence(value: object, words: Sequence[Word]) -> dict[str, Evidence]:
-    """The first place of each value that is printed, by JSON pointer.
+    """Where each value is printed, by JSON pointer.
+
+    Of several places the first is taken whose line has a word of the field's name, as "TOTAL 7.50"
+    has of "/total"; else the first of all.
 
     Numbers and dates are looked for in the forms they are printed in, and have to be exact; of a
     text 0.85 of its characters have to be there. Yes, no and null are not looked for.
@@ -31,7 +36,7 @@ def find_evidence(value: object, words: Sequence[Word]) -> dict[str, Evidence]:
     """
     found: dict[str, Evidence] = {}
     for pointer, scalar in _scalars(value, ""):
-        place = _find(scalar, words)
+        place = _find(scalar, words, _words_of(pointer))
         if place is not None:
             found[pointer] = place
     return found
@@ -51,12 +56,22 @@ def _scalars(value: object, pointer: str) -> Iterator[tuple[str, object]]:
         yield pointer, value
 
 
-def _find(value: object, words: Sequence[Word]) -> Evidence | None:
+def _words_of(pointer: str) -> frozenset[str]:
+    """The words of the last name in a pointer: "/bill/grand_total/0" has "grand" and "total"."""
+    names = [step for step in pointer.split("/") if step and not step.isdigit()]
+    return frozenset(_WORD.findall(names[-1].casefold())) if names else frozenset()
+
+
+def _find(value: object, words: Sequence[Word], label: Set[str]) -> Evidence | None:
+    lines: dict[tuple[int, int], set[str]] = {}
+    for word in words:
+        lines.setdefault((word.image, word.line), set()).add(_bare(word.text))
+    labelled = {line for line, its in lines.items() if its & label}
     forms = _forms(value)
     least = _ALIKE if isinstance(value, str) else 1.0
     counts = {len(form.split()) + more for form in forms for more in (-1, 0, 1)}
     wanted = [_bare(form) for form in forms]
-    best: Evidence | None = None
+    best: tuple[float, bool, Evidence] | None = None
     for count in sorted(n for n in counts if 0 < n <= _MOST_WORDS):
         for first in range(len(words) - count + 1):
             place = words[first : first + count]
@@ -65,11 +80,13 @@ def _find(value: object, words: Sequence[Word]) -> Evidence | None:
             text = " ".join(word.text for word in place)
             letters = _bare(text)
             alike = max((similarity(letters, each) for each in wanted if each), default=0.0)
-            if alike >= least and (best is None or alike > best.agreement):
+            is_named = (place[0].image, place[0].line) in labelled
+            if alike >= least and (best is None or (alike, is_named) > best[:2]):
                 box = around([word.box for word in place])
                 assert box is not None
-                best = Evidence(text=text, box=box, agreement=alike, image=place[0].image)
-    return best
+                found = Evidence(text=text, box=box, agreement=alike, image=place[0].image)
+                best = (alike, is_named, found)
+    return best and best[2]
 
 
 def _bare(text: str) -> str:

@@ -55,3 +55,16 @@ def test_values_within_an_object_are_named_by_their_pointers():
 
 def test_the_box_is_around_all_its_words():
     assert find_evidence("Corner Cafe", PAGE)[""].box == Box(left=0, top=0, right=120, bottom=20)
+
+
+@pytest.mark.parametrize(
+    ("field", "top"), [("total", 30), ("grand_total", 30), ("price", 0), ("coffee", 0), ("x", 0)]
+)
+def test_of_equal_values_that_beside_the_fields_name_is_meant(field, top):
+    receipt = words("Coffee 7.50", "TOTAL: 7.50", "paid 7.50")
+    assert find_evidence({field: 7.5}, receipt)[f"/{field}"].box.top == top
+
+
+def test_a_better_match_goes_before_the_fields_name():
+    receipt = words("Corner Cafe", "shop: Cornr Cafe")
+    assert find_evidence({"shop": "Corner Cafe"}, receipt)["/shop"].box.top == 0
