@@ -105,7 +105,7 @@ class TaskMethods(ABC):
 
         With `check="ocr"` the result's `check.evidence` tells where the answer is printed.
         """
-        read = read_for_answer(image, check, options, self._policy, self.check_memory)
+        read = read_for_answer(image, check, options, self._policy, self.check_memory, question)
         return read.judge(self._start(*_ask(read.images, question, context, options)).result())
 
     def transcribe(
@@ -210,7 +210,9 @@ class TaskMethods(ABC):
         **options: Unpack[RequestOptions],
     ) -> VisionResult:
         """`ask` for an event loop."""
-        read = await read_for_answer_async(image, check, options, self._policy, self.check_memory)
+        read = await read_for_answer_async(
+            image, check, options, self._policy, self.check_memory, question
+        )
         return read.judge(await self._aanswer(*_ask(read.images, question, context, options)))
 
     async def atranscribe(

@@ -17,7 +17,7 @@ export function checkParts(asked, answer) {
   const rows = rowsOf(check, answer);
   const nothing = check.agreement === null ? "There is no value to look for." : "Neither reader found words.";
   const list = rows.length ? rowList(rows, asked) : make("p", { class: "quiet" }, nothing);
-  if (check.agreement === null) return [make("h4", {}, "Where it is first printed"), list];
+  if (check.agreement === null) return [make("h4", {}, "Where it is printed"), list];
   return [agreement(check), list, legend(), texts(check)];
 }
 

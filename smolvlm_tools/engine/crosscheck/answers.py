@@ -19,12 +19,14 @@ def read_for_answer(
     options: RequestOptions,
     policy: ImagePolicy,
     check_memory: CheckMemory,
+    question: str = "",
 ) -> Read:
     """Read images for the check of an answer; they are only passed on where none is wanted.
 
     Args:
         options: of the request.
         policy: which images are let in where the options do not say it.
+        question: if there is one; it tells which of equal values is meant.
 
     Raises:
         InputError: see `load_image` and `open_as_images`.
@@ -34,7 +36,7 @@ def read_for_answer(
     allowed = parse_policy(options.get("policy")) or policy
     with stoppable_by(check_of(parse_cancel(options.get("cancel")))):
         checker = open_checker(check, "model", allowed, check_memory=check_memory)
-        return checker.answer(images, options)
+        return checker.answer(images, options, question)
 
 
 async def read_for_answer_async(
@@ -43,9 +45,10 @@ async def read_for_answer_async(
     options: RequestOptions,
     policy: ImagePolicy,
     check_memory: CheckMemory,
+    question: str = "",
 ) -> Read:
     """`read_for_answer` for an event loop."""
-    read = partial(read_for_answer, images, check, options, policy, check_memory)
+    read = partial(read_for_answer, images, check, options, policy, check_memory, question)
     if check is None:
         return read()
     return await in_thread(read, parse_cancel(options.get("cancel")))

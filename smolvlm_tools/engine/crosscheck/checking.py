@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from ...errors import BadOptions
@@ -74,10 +75,10 @@ class Checker:
         """
         return self._read(images, options, self._check_text)
 
-    def answer(self, images: Images, options: RequestOptions) -> Read:
+    def answer(self, images: Images, options: RequestOptions, question: str = "") -> Read:
         """Read what a question is about; raises as `transcription`."""
         chosen = parse_pages(options.get("pages"))
-        return self._read(images, options, self._find_values, chosen)
+        return self._read(images, options, partial(self._find_values, question=question), chosen)
 
     def _read(
         self,
@@ -138,7 +139,9 @@ class Checker:
             compared = compare(lines, confidences, parted)
         return _handed_out(result, parted, compared, self._name, self.text_from)
 
-    def _find_values(self, result: VisionResult, words: Sequence[Word]) -> VisionResult:
+    def _find_values(
+        self, result: VisionResult, words: Sequence[Word], question: str = ""
+    ) -> VisionResult:
         value = result.text if result.value is None and not result.abstained else result.value
         found = Check(
             recognizer=self._name,
@@ -146,7 +149,7 @@ class Checker:
             ocr_text=recognised_text(words),
             model_text=result.text,
             model_confidence=result.confidence,
-            evidence=find_evidence(value, words),
+            evidence=find_evidence(value, words, question),
         )
         return result.model_copy(update={"check": found})
 

@@ -22,21 +22,23 @@ _DATES = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d %B %Y", "%B %d %Y"
 _EDGES = ".,:;!?()[]{}\"'*#$€£¥%+="
 
 
-def find_evidence(value: object, words: Sequence[Word]) -> dict[str, Evidence]:
+def find_evidence(value: object, words: Sequence[Word], question: str = "") -> dict[str, Evidence]:
     """Where each value is printed, by JSON pointer.
 
-    Of several places the first is taken whose line has a word of the field's name, as "TOTAL 7.50"
-    has of "/total"; else the first of all.
+    Of several places that one is taken whose line has most words of the field's name or, where
+    there is none, of the question, as "TOTAL 7.50" has of "/total"; of these the first.
 
     Numbers and dates are looked for in the forms they are printed in, and have to be exact; of a
     text 0.85 of its characters have to be there. Yes, no and null are not looked for.
 
     Args:
         value: JSON data, a date or an instance of a pydantic model.
+        question: that it answers.
     """
+    asked = _words_of(question)
     found: dict[str, Evidence] = {}
     for pointer, scalar in _scalars(value, ""):
-        place = _find(scalar, words, _words_of(pointer))
+        place = _find(scalar, words, _words_of(_name(pointer)) or asked)
         if place is not None:
             found[pointer] = place
     return found
@@ -56,22 +58,26 @@ def _scalars(value: object, pointer: str) -> Iterator[tuple[str, object]]:
         yield pointer, value
 
 
-def _words_of(pointer: str) -> frozenset[str]:
-    """The words of the last name in a pointer: "/bill/grand_total/0" has "grand" and "total"."""
+def _name(pointer: str) -> str:
+    """The last name in a pointer: of "/bill/grand_total/0" it is "grand_total"."""
     names = [step for step in pointer.split("/") if step and not step.isdigit()]
-    return frozenset(_WORD.findall(names[-1].casefold())) if names else frozenset()
+    return names[-1] if names else ""
+
+
+def _words_of(text: str) -> frozenset[str]:
+    """Without case; an underscore parts words too."""
+    return frozenset(_WORD.findall(text.casefold()))
 
 
 def _find(value: object, words: Sequence[Word], label: Set[str]) -> Evidence | None:
     lines: dict[tuple[int, int], set[str]] = {}
     for word in words:
         lines.setdefault((word.image, word.line), set()).add(_bare(word.text))
-    labelled = {line for line, its in lines.items() if its & label}
     forms = _forms(value)
     least = _ALIKE if isinstance(value, str) else 1.0
     counts = {len(form.split()) + more for form in forms for more in (-1, 0, 1)}
     wanted = [_bare(form) for form in forms]
-    best: tuple[float, bool, Evidence] | None = None
+    best: tuple[float, int, Evidence] | None = None
     for count in sorted(n for n in counts if 0 < n <= _MOST_WORDS):
         for first in range(len(words) - count + 1):
             place = words[first : first + count]
@@ -80,12 +86,12 @@ def _find(value: object, words: Sequence[Word], label: Set[str]) -> Evidence | N
             text = " ".join(word.text for word in place)
             letters = _bare(text)
             alike = max((similarity(letters, each) for each in wanted if each), default=0.0)
-            is_named = (place[0].image, place[0].line) in labelled
-            if alike >= least and (best is None or (alike, is_named) > best[:2]):
+            near = len(lines[place[0].image, place[0].line] & label)
+            if alike >= least and (best is None or (alike, near) > best[:2]):
                 box = around([word.box for word in place])
                 assert box is not None
                 found = Evidence(text=text, box=box, agreement=alike, image=place[0].image)
-                best = (alike, is_named, found)
+                best = (alike, near, found)
     return best and best[2]
 
 

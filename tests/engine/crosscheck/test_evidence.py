@@ -68,3 +68,10 @@ def test_of_equal_values_that_beside_the_fields_name_is_meant(field, top):
 def test_a_better_match_goes_before_the_fields_name():
     receipt = words("Corner Cafe", "shop: Cornr Cafe")
     assert find_evidence({"shop": "Corner Cafe"}, receipt)["/shop"].box.top == 0
+
+
+def test_a_question_tells_which_of_equal_values_is_meant():
+    receipt = words("2 Coffee 7.50", "TOTAL: 7.50", "paid 7.50")
+    found = find_evidence(7.5, receipt, "What is the total?")
+    assert found[""].box.top == 30
+    assert find_evidence(7.5, receipt, "How much was the coffee?")[""].box.top == 0
