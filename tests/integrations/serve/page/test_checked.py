@@ -148,7 +148,7 @@ def test_the_place_where_an_answer_is_printed_is_shown(visit, words, kind, quest
     check(visit, kind, question)
     row = visit.page.locator(".rows").get_by_role("option").get_attribute("aria-label")
     assert row.startswith(name) and "printed as “7.50”" in row
-    assert boxes(visit) == around([words[4]], visit)
+    assert boxes(visit) == around([words[6]], visit)  # of the total, not of the coffee
 
 
 def test_an_answer_that_is_not_printed_is_told_without_a_box(visit):
