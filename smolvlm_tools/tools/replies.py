@@ -141,7 +141,8 @@ def judgement(result: VisionResult) -> dict[str, Any]:
 
 def whole_usage(results: Sequence[VisionResult]) -> Usage:
     """What one call took, whose replies shared their images and were decoded side by side."""
-    first, *others = (result.usage for result in results)
+    # Whichever was prepared first has read what is common to all.
+    first, *others = sorted((each.usage for each in results), key=lambda usage: usage.cached_tokens)
     seconds = StageSeconds(
         preprocess=sum(result.usage.seconds.preprocess for result in results),
         vision=sum(result.usage.seconds.vision for result in results),

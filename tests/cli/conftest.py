@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw
 from smolvlm_tools import SmolVLM, open_checkpoint
 from smolvlm_tools.backends.fake import FakeBackend
 from smolvlm_tools.cli.run import run
+from smolvlm_tools.quality.tasks import SHIPPED
 from tests.support.cli import REPLY
 
 
@@ -46,3 +48,18 @@ def picture(tmp_path):
     ImageDraw.Draw(image).rectangle((5, 5, 25, 25), fill="red")
     image.save(path)
     return path
+
+
+@pytest.fixture
+def few_tasks(tmp_path):
+    """A folder with two questions about one of the shipped images."""
+    name = "shapes001.png"
+    (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
+    ask = {"image": name, "task": "ask", "question": "Which color is the square?"}
+    lines = [
+        {**ask, "answer": "red", "metric": "exact"},
+        {"image": name, "task": "describe", "answer": "red square", "metric": "f1"},
+    ]
+    text = "\n".join(json.dumps(line) for line in lines)
+    (tmp_path / "tasks.jsonl").write_text(text, encoding="utf-8")
+    return tmp_path

@@ -35,21 +35,6 @@ def quality(capsys):
     return call
 
 
-@pytest.fixture
-def few_tasks(tmp_path):
-    """A folder with two questions about one of the shipped images."""
-    name = "shapes001.png"
-    (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
-    ask = {"image": name, "task": "ask", "question": "Which color is the square?"}
-    lines = [
-        {**ask, "answer": "red", "metric": "exact"},
-        {"image": name, "task": "describe", "answer": "red square", "metric": "f1"},
-    ]
-    text = "\n".join(json.dumps(line) for line in lines)
-    (tmp_path / "tasks.jsonl").write_text(text, encoding="utf-8")
-    return tmp_path
-
-
 def test_fp32_against_itself_differs_in_nothing(quality, tiny_onnx):
     answer = quality(tiny_onnx, "--precision", "fp32", "--backend", "onnx", *FAST)
     assert answer.code == 0

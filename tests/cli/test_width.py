@@ -62,8 +62,9 @@ def test_what_tune_measures_fits(smolvlm):
     assert_fits(smolvlm("tune", "embedded", "--rounds", "1").out, "onnx", "int8", "tok/s")
 
 
-def test_quality_fits(smolvlm):
-    out = smolvlm("quality", "embedded", "--precision", "int8", "--positions", "8").out
+def test_quality_fits(smolvlm, few_tasks):
+    short = ("--positions", "8", "--tasks", few_tasks)
+    out = smolvlm("quality", "embedded", "--precision", "int8", *short).out
     assert_fits(out, "perplexity", "decoder", "sametokens", "notjudged")
 
 

@@ -18,6 +18,7 @@ from tests.support.ingesting import CAPTIONS, SMALL
 from tests.support.mixed_corpus import drawing, encoded
 from tests.support.paths import ROOT
 from tests.support.records import by_id, draw_folder, read_lines
+from tests.support.workers import wait_until
 
 COMMAND = [
     *(sys.executable, "-c", "from smolvlm_tools.cli import main; main()", "ingest"),
@@ -36,8 +37,11 @@ def nothing_left():
     threads = {thread.ident for thread in threading.enumerate()}
     children = set(psutil.Process().children(recursive=True))
     yield
-    left = [t.name for t in threading.enumerate() if t.ident not in threads and t.name != "smolvlm"]
-    assert left == []
+
+    def is_left(thread: threading.Thread) -> bool:
+        return thread.ident not in threads and thread.name != "smolvlm"
+
+    wait_until(lambda: not any(map(is_left, threading.enumerate())), 10)
     _, alive = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - children, 10)
     assert alive == []
 

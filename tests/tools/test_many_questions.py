@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from smolvlm_tools import Cancelled, SmolVLM
 from smolvlm_tools.tools import TOOLS, Toolbox
+from smolvlm_tools.tools.replies import whole_usage
 from tests.support.cpus import SAME
 from tests.support.gated import GatedBackend, check_cancelling_frees_the_engine
 from tests.support.requests import Countdown
@@ -72,6 +73,20 @@ def test_the_image_is_paid_for_once(embedded):
     assert many.tiles == one.tiles
     assert one.prompt_tokens < many.prompt_tokens < 2 * one.prompt_tokens
     assert many.completion_tokens > one.completion_tokens
+
+
+@pytest.mark.parametrize("reader", [0, 1, 2])
+def test_what_is_common_is_counted_once_whichever_question_was_prepared_first(embedded, reader):
+    with SmolVLM.load(embedded) as vlm:
+        result = vlm.ask(SHAPES, "Is there a circle?", answer=bool)
+    usages = [
+        result.usage.model_copy(
+            update={"prompt_tokens": 100 + at, "cached_tokens": 0 if at == reader else 90}
+        )
+        for at in range(3)
+    ]
+    results = [result.model_copy(update={"usage": usage}) for usage in usages]
+    assert whole_usage(results).prompt_tokens == 100 + 101 + 102 - 2 * 90
 
 
 def test_what_is_common_holds_for_every_question(toolbox):
