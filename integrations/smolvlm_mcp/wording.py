@@ -5,6 +5,9 @@ What a tool has no argument for is the business of whoever runs the server.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.tools import TOOLS
 
@@ -15,12 +18,18 @@ _OF_THE_SERVER = {
 _ASK = "Ask whoever runs the server."
 
 
-def in_arguments(error: SmolVLMError) -> SmolVLMError:
-    """The same error in the words of the tools' arguments."""
+def in_arguments(
+    error: SmolVLMError, others: Mapping[str, str] = MappingProxyType(_OF_THE_SERVER)
+) -> SmolVLMError:
+    """The same error in the words of the tools' arguments.
+
+    Args:
+        others: what options are called that are no arguments; the rest has no name.
+    """
     arguments = {name for tool in TOOLS.values() for name in tool.input.model_fields}
 
     def name_of(option: str) -> str | None:
-        return option if option in arguments else _OF_THE_SERVER.get(option)
+        return option if option in arguments else others.get(option)
 
     said = error.in_words_of(name_of)
     return said if said.remedy or not error.remedy else said.reworded(said.reason, _ASK)

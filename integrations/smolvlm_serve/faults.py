@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from smolvlm_mcp.wording import in_arguments
 from starlette.responses import JSONResponse
 
 from smolvlm_tools.errors import (
@@ -50,6 +51,12 @@ _STATUS: tuple[tuple[type[SmolVLMError], int], ...] = (
     (ModelError, 503),
     (Closed, 503),
 )
+_NAMES = {
+    **{name: name for name in ("resolution", "temperature", "top_p", "top_k", "seed", "stop")},
+    "repetition_guard": "repetition_guard",
+    "ImagePolicy.allow_urls": "`smolvlm serve --allow-urls`",
+}
+"""What requests have besides the tools' arguments, and what is said when the server starts."""
 OLLAMA = "/api/"
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -101,8 +108,11 @@ OURS = Fault(500, "internal error; the server's log has the details", "internal_
 
 
 def fault_of(error: SmolVLMError) -> Fault:
-    """The fault that an error of the engine or the tools is; names no path of this machine."""
-    known = redact(error)
+    """The fault that an error of the engine or the tools is; names no path of this machine.
+
+    Options that no request has are left out of its remedy.
+    """
+    known = in_arguments(redact(error), _NAMES)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     headers: dict[str, str] = {}
     if isinstance(error, Busy):

@@ -236,3 +236,11 @@ def test_what_one_route_alone_cannot_use_is_refused(url, path, body):
 def test_the_server_still_answers(url):
     body = {"messages": [{"role": "user", "content": "Hello"}]}
     assert post(url, "/v1/chat/completions", body).status_code == 200
+
+
+def test_a_remedy_names_nothing_that_only_python_has(url):
+    answer = post(url, "/v1/tools/describe_image", {"image": "/etc/passwd"})
+    assert answer.status_code == 403
+    message = answer.json()["error"]["message"]
+    assert "Use a file inside an allowed folder" in message
+    assert "ImagePolicy" not in message and "policy" not in message
