@@ -8,6 +8,7 @@ from .checkpoint.opening import find_name as find_name
 from .constraints import Rating as Rating
 from .decoding.calibration import Calibration as Calibration
 from .decoding.incomplete import incomplete_answer as incomplete_answer
+from .engine.crosscheck import find_checks as find_checks
 from .engine.load_options import check_load_options as check_load_options
 from .engine.loading import plan_model as plan_model
 from .engine.reply import AsyncReplyStream as AsyncReplyStream

@@ -6,7 +6,6 @@ What a tool has no argument for is the business of whoever runs the server.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.tools import TOOLS
@@ -18,9 +17,7 @@ _OF_THE_SERVER = {
 _ASK = "Ask whoever runs the server."
 
 
-def in_arguments(
-    error: SmolVLMError, others: Mapping[str, str] = MappingProxyType(_OF_THE_SERVER)
-) -> SmolVLMError:
+def in_arguments(error: SmolVLMError, others: Mapping[str, str] = _OF_THE_SERVER) -> SmolVLMError:
     """The same error in the words of the tools' arguments.
 
     Args:

@@ -17,9 +17,8 @@ from smolvlm_mcp.observing import Call
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smolvlm_tools import Rating, RequestOptions, SmolVLM, VisionResult
+from smolvlm_tools import Rating, RequestOptions, SmolVLM, VisionResult, find_checks
 from smolvlm_tools.constraints import choices
-from smolvlm_tools.engine.crosscheck import find_checks
 from smolvlm_tools.errors import SmolVLMError
 from smolvlm_tools.images import EncodedImage
 from smolvlm_tools.tools import redact

@@ -34,8 +34,6 @@ EXCEPTIONS = {
     },
     # The figure of memory that budgets are about, for the page.
     "smolvlm_serve/stats.py": {"smolvlm_tools.machine.meter.resident"},
-    # Who can read images beside the model here, which callers of Python learn from the error.
-    "smolvlm_serve/answers.py": {"smolvlm_tools.engine.crosscheck.find_checks"},
     # What holds the children to what, which `smolvlm doctor` says too.
     "smolvlm_mcp/posture.py": {"smolvlm_tools.sandbox.find_posture"},
     # The form of the handles, for the template of the resource that shows them.

@@ -29,7 +29,7 @@ PUBLIC = """
     check_load_options check_options check_request_options check_url describe_messages
     engine_source incomplete_answer load_image
     open_checkpoint parse_bytes plan_model transcribe_messages tune_model url_scheme
-    find_name view_image
+    find_checks find_name view_image
 """.split()
 
 

@@ -6,7 +6,8 @@ import base64
 
 import pytest
 
-from smolvlm_tools.engine.crosscheck import find_checks, installed
+from smolvlm_tools import find_checks
+from smolvlm_tools.engine.crosscheck import installed
 from smolvlm_tools.errors import BackendUnavailable
 from tests.support.ocr import ocr_only
 from tests.support.paths import RECEIPT
